@@ -1,0 +1,55 @@
+"""Every error that this project raises on purpose.
+
+    CaffeError
+    ├── FormatError       a file is not what it should be: truncated, foreign, wrong dialect
+    │   └── DialectError  a message cannot be said in the dialect asked for
+    ├── GraphError        a net does not connect: missing bottoms, duplicate tops, unknown types
+    │   ├── UnknownLayerError
+    │   └── FieldError    a set field that the layer does not honour, or a value it may not have
+    ├── ShapeError        bottoms, weights or records of the wrong shape
+    ├── DataError         a data source, image or record that cannot be used
+    ├── SolverError       a solver file, state or schedule that cannot be used
+    └── MissingFeatureError  something that this build, machine or option does not offer
+
+A message says file, layer and type, what was expected, what was found, and the cure.
+"""
+
+
+class CaffeError(Exception):
+    """The base of all of them."""
+
+
+class FormatError(CaffeError):
+    """A file is not what it should be."""
+
+
+class DialectError(FormatError):
+    """A message cannot be said in the dialect asked for."""
+
+
+class GraphError(CaffeError):
+    """A net does not connect."""
+
+
+class UnknownLayerError(GraphError):
+    """No layer has this type."""
+
+
+class FieldError(GraphError):
+    """A field is set that the layer does not honour, or has a value it may not have."""
+
+
+class ShapeError(CaffeError):
+    """Bottoms, weights or records have the wrong shape."""
+
+
+class DataError(CaffeError):
+    """A data source, image or record cannot be used."""
+
+
+class SolverError(CaffeError):
+    """A solver file, state or schedule cannot be used."""
+
+
+class MissingFeatureError(CaffeError):
+    """This build, machine or option does not offer what was asked for."""
