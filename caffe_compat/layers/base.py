@@ -1,0 +1,90 @@
+"""What a layer is."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.arity import Arity, at_least, between, exactly
+from caffe_compat.layers.fillers import fill
+from caffe_compat.layers.spec import LayerSpec
+from caffe_compat.proto import caffe_pb2
+
+__all__ = ["Arity", "Layer", "LayerSpec", "LossLayer", "Shape", "Tops", "at_least", "between", "exactly"]
+
+Shape = tuple[int, ...]
+Tops = Tensor | tuple[Tensor, ...]
+
+
+class Layer(nn.Module):
+    """One Caffe layer: `__init__` reads the prototxt, `setup` makes the weights, `forward` is the mathematics.
+
+    `blobs` holds what a .caffemodel holds for the layer, in Caffe's order. Statistics that no gradient reaches are
+    parameters with `requires_grad` False. `forward` must not modify its bottoms, also where the net runs it in place.
+    """
+
+    bottoms: ClassVar[Arity] = exactly(1)
+    tops: ClassVar[Arity] = exactly(1)
+    #: Bottoms that a gradient may never reach (labels, indices); True for all of them.
+    no_gradient_to: ClassVar[frozenset[int] | bool] = frozenset()
+    #: Whether top and bottom may be one blob.
+    allows_in_place: ClassVar[bool] = True
+    #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.
+    is_loss: ClassVar[bool] = False
+    #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
+    fixed_blobs: frozenset[int] = frozenset()
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.name = spec.name
+        self.phase = spec.phase
+        self.blobs = nn.ParameterList()
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        """Makes the weights for these bottoms; most layers have none."""
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        """The tops for these bottoms."""
+        raise NotImplementedError
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """The shapes that `forward` gives, from a run on tensors without data.
+
+        Layers whose sizes depend on values, and those that read files, override it.
+        """
+        bottoms = [torch.empty(shape, device="meta") for shape in bottom_shapes]
+        weights = {name: torch.empty_like(blob, device="meta") for name, blob in self.named_parameters()}
+        with torch.no_grad():
+            tops = torch.func.functional_call(self, weights, tuple(bottoms))
+        return [tuple(top.shape) for top in as_tuple(tops)]
+
+    def add_blob(
+        self, shape: Sequence[int], filler: caffe_pb2.FillerParameter | None = None, learnable: bool = True
+    ) -> None:
+        """Appends a blob, filled (zeros without a filler)."""
+        blob = torch.zeros(tuple(shape))
+        if filler is not None:
+            fill(blob, filler, str(self.spec))
+        self.blobs.append(nn.Parameter(blob, requires_grad=learnable))
+
+    def canonical_axis(self, axis: int, axes: int, what: str = "axis") -> int:
+        """A prototxt axis, counted from the end where negative, as an index below `axes`."""
+        if not -axes <= axis < axes:
+            raise ShapeError(f"{self.spec}: expected {what} within [-{axes}, {axes}), got {axis}")
+        return axis % axes
+
+
+class LossLayer(Layer):
+    """Compares a prediction (bottom 0) with a label (bottom 1); no gradient reaches the label."""
+
+    bottoms = exactly(2)
+    no_gradient_to = frozenset({1})
+    is_loss = True
+
+
+def as_tuple(tops: Tops) -> tuple[Tensor, ...]:
+    """The tops of a forward as a tuple, also where there is one."""
+    return (tops,) if isinstance(tops, Tensor) else tuple(tops)

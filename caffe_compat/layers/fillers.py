@@ -1,0 +1,87 @@
+"""How new weights are filled: FillerParameter, as in Caffe's filler.hpp. All draw from torch's global generator."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.proto import caffe_pb2
+
+Filler = caffe_pb2.FillerParameter
+
+
+def constant(blob: Tensor, filler: Filler) -> None:
+    """Every element is `value`."""
+    blob.fill_(filler.value)
+
+
+def uniform(blob: Tensor, filler: Filler) -> None:
+    """U[min, max]."""
+    blob.uniform_(filler.min, filler.max)
+
+
+def gaussian(blob: Tensor, filler: Filler) -> None:
+    """N(mean, std); with `sparse` s, an element stays non-zero with probability s / shape[0]."""
+    blob.normal_(filler.mean, filler.std)
+    if filler.sparse >= 0:
+        blob.mul_(torch.empty_like(blob).bernoulli_(filler.sparse / blob.shape[0]))
+
+
+def xavier(blob: Tensor, filler: Filler) -> None:
+    """U[-a, a] with a = sqrt(3 / fan)."""
+    scale = math.sqrt(3.0 / fan(blob, filler))
+    blob.uniform_(-scale, scale)
+
+
+def msra(blob: Tensor, filler: Filler) -> None:
+    """N(0, sqrt(2 / fan))."""
+    blob.normal_(0.0, math.sqrt(2.0 / fan(blob, filler)))
+
+
+def positive_unitball(blob: Tensor, filler: Filler) -> None:
+    """U[0, 1], then every output's weights are divided by their sum."""
+    rows = blob.view(blob.shape[0], -1)
+    rows.uniform_(0.0, 1.0)
+    rows.div_(rows.sum(dim=1, keepdim=True))
+
+
+def bilinear(blob: Tensor, filler: Filler) -> None:
+    """The weights of bilinear upsampling, for Deconvolution; kernels (.., .., k, k)."""
+    if blob.dim() != 4 or blob.shape[2] != blob.shape[3]:
+        raise ShapeError(f"the bilinear filler needs square kernels of 4 axes, got {tuple(blob.shape)}")
+    size = blob.shape[3]
+    factor = math.ceil(size / 2.0)
+    centre = (size - 1) / (2.0 * factor)
+    line = 1 - (torch.arange(size) / factor - centre).abs()
+    blob.copy_(line[:, None] * line[None, :])
+
+
+def fan(blob: Tensor, filler: Filler) -> float:
+    """The number that xavier and msra divide by, by `variance_norm`."""
+    fan_in = blob.numel() / blob.shape[0]
+    fan_out = blob.numel() / blob.shape[1] if blob.dim() > 1 else blob.numel()
+    by_norm = {Filler.FAN_IN: fan_in, Filler.FAN_OUT: fan_out, Filler.AVERAGE: (fan_in + fan_out) / 2.0}
+    return by_norm[filler.variance_norm]
+
+
+FILLERS: dict[str, Callable[[Tensor, Filler], None]] = {
+    "constant": constant,
+    "uniform": uniform,
+    "gaussian": gaussian,
+    "xavier": xavier,
+    "msra": msra,
+    "positive_unitball": positive_unitball,
+    "bilinear": bilinear,
+}
+
+
+def fill(blob: Tensor, filler: Filler, owner: str) -> None:
+    """Fills a blob in place; `owner` starts the message where the type is unknown."""
+    if filler.type not in FILLERS:
+        raise FieldError(f"{owner}: no filler of type '{filler.type}'; known: {', '.join(FILLERS)}")
+    if filler.sparse != -1 and filler.type != "gaussian":
+        raise FieldError(f"{owner}: sparse is only for gaussian fillers, not for '{filler.type}'")
+    with torch.no_grad():
+        FILLERS[filler.type](blob, filler)

@@ -1,0 +1,51 @@
+"""A view of one `*_param` message that remembers which fields a layer read."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+
+class Params:
+    """Reads a layer's parameter message; fields that no one read are refused later (F4 of every other importer).
+
+    Attribute access gives the field's value, or its default where it is not set. Enums come as their names, repeated
+    fields as lists, messages as messages.
+    """
+
+    def __init__(self, name: str, message: "Message") -> None:
+        self._name = name
+        self._message = message
+        self._fields = message.DESCRIPTOR.fields_by_name
+        self._read: set[str] = set()
+
+    def __getattr__(self, field: str) -> Any:
+        if field.startswith("_") or field not in self._fields:
+            raise AttributeError(f"{self._name} has no field '{field}'")
+        self._read.add(field)
+        value = getattr(self._message, field)
+        descriptor = self._fields[field]
+        if descriptor.enum_type is not None:
+            return descriptor.enum_type.values_by_number[value].name
+        return list(value) if _is_repeated(descriptor) else value
+
+    def has(self, field: str) -> bool:
+        """Whether the field is set (a repeated field: whether it has entries); counts as reading it."""
+        self._read.add(field)
+        if _is_repeated(self._fields[field]):
+            return len(getattr(self._message, field)) > 0
+        return bool(self._message.HasField(field))
+
+    def ignore(self, *fields: str) -> None:
+        """Says that these fields cannot change the result."""
+        self._read.update(fields)
+
+    def unread(self) -> list[str]:
+        """The set fields that no one read, as `pooling_param.kernel_h`."""
+        return [f"{self._name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in self._read]
+
+
+def _is_repeated(descriptor: Any) -> bool:
+    # protobuf 7 dropped FieldDescriptor.label; 4 and 5 lack is_repeated.
+    repeated = getattr(descriptor, "is_repeated", None)
+    return bool(repeated) if repeated is not None else descriptor.label == descriptor.LABEL_REPEATED

@@ -1,0 +1,60 @@
+"""Type strings of prototxts and the classes that run them."""
+
+import difflib
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from caffe_compat.errors import GraphError, UnknownLayerError
+from caffe_compat.layers.base import Layer, LayerSpec
+
+logger = logging.getLogger("caffe_compat")
+
+LayerClass = TypeVar("LayerClass", bound=type[Layer])
+
+_LAYERS: dict[str, type[Layer]] = {}
+
+
+def register_layer(*types: str) -> Callable[[LayerClass], LayerClass]:
+    """Makes a class answer to these type strings; a type has one class."""
+
+    def register(layer: LayerClass) -> LayerClass:
+        for type_name in types:
+            if type_name in _LAYERS:
+                raise GraphError(f"layer type '{type_name}' is registered already, by {_LAYERS[type_name].__name__}")
+            _LAYERS[type_name] = layer
+        return layer
+
+    return register
+
+
+def layer_types() -> list[str]:
+    """All type strings, sorted."""
+    return sorted(_LAYERS)
+
+
+def layer_class(spec: LayerSpec) -> type[Layer]:
+    """The class for a layer's type; an unknown type names its nearest neighbour."""
+    if spec.type not in _LAYERS:
+        near = difflib.get_close_matches(spec.type, _LAYERS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known types: {', '.join(layer_types())}"
+        raise UnknownLayerError(f"{spec}: no layer of this type; {hint}")
+    return _LAYERS[spec.type]
+
+
+def create_layer(spec: LayerSpec) -> Layer:
+    """Builds the layer; refuses wrong numbers of bottoms and tops, and set fields that the layer does not honour."""
+    kind = layer_class(spec)
+    for what, arity, names in (
+        ("bottoms", kind.bottoms, spec.parameter.bottom),
+        ("tops", kind.tops, spec.parameter.top),
+    ):
+        if not arity.allows(len(names)):
+            raise GraphError(f"{spec}: expected {arity} {what}, got {len(names)}")
+    if not kind.allows_in_place and set(spec.parameter.bottom) & set(spec.parameter.top):
+        raise GraphError(f"{spec}: {spec.type} cannot run in place; give its top a name of its own")
+    layer = kind(spec)
+    spec.reject_unread_fields()
+    for message in spec.unread_messages():
+        logger.warning("%s: %s is set but %s has no use for it; ignored, as Caffe does", spec, message, spec.type)
+    return layer
