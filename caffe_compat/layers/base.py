@@ -56,7 +56,7 @@ class Layer(nn.Module):
         Layers whose sizes depend on values, and those that read files, override it.
         """
         bottoms = [torch.empty(shape, device="meta") for shape in bottom_shapes]
-        weights = {name: torch.empty_like(blob, device="meta") for name, blob in self.named_parameters()}
+        weights = {name: torch.empty(blob.shape, device="meta") for name, blob in self.named_parameters()}
         with torch.no_grad():
             tops = torch.func.functional_call(self, weights, tuple(bottoms))
         return [tuple(top.shape) for top in as_tuple(tops)]

@@ -1,0 +1,48 @@
+"""Caffe's InnerProduct."""
+
+import math
+
+from torch import Tensor
+from torch.nn.functional import linear
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.windows import require_positive
+
+
+@register_layer("InnerProduct")
+class InnerProduct(Layer):
+    """y = W x + b for every item before `axis`; what follows `axis` is one vector.
+
+    Blobs: weight (outputs, inputs), or (inputs, outputs) with `transpose`; bias (outputs,).
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("inner_product_param")
+        self.outputs = params.num_output
+        require_positive(spec, "num_output", [self.outputs])
+        self.axis = params.axis
+        self.transpose = params.transpose
+        self.has_bias = params.bias_term
+        self.weight_filler = params.weight_filler
+        self.bias_filler = params.bias_filler
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        shape = bottom_shapes[0]
+        self.inputs = math.prod(shape[self.canonical_axis(self.axis, len(shape)) :])
+        weight = (self.inputs, self.outputs) if self.transpose else (self.outputs, self.inputs)
+        self.add_blob(weight, self.weight_filler)
+        if self.has_bias:
+            self.add_blob((self.outputs,), self.bias_filler)
+
+    def forward(self, *bottoms: Tensor) -> Tensor:
+        (bottom,) = bottoms
+        axis = self.canonical_axis(self.axis, bottom.dim())
+        outer, inner = bottom.shape[:axis], math.prod(bottom.shape[axis:])
+        if inner != self.inputs:
+            raise ShapeError(f"{self.spec}: expected {self.inputs} inputs from axis {axis} on, got {inner}")
+        weight = self.blobs[0].t() if self.transpose else self.blobs[0]
+        bias = self.blobs[1] if self.has_bias else None
+        return linear(bottom.reshape(*outer, inner), weight, bias)
