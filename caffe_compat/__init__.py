@@ -1,1 +1,28 @@
-"""A runtime that reads Caffe nets, weights and solvers and runs them on PyTorch."""
+"""A runtime that reads Caffe nets, weights and solvers and runs them on PyTorch; it looks like `import caffe`.
+
+Names are looked up when first used, so that the schema alone can be imported without torch.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Net": "caffe_compat.pycaffe.net",
+    "TEST": "caffe_compat.proto.caffe_pb2",
+    "TRAIN": "caffe_compat.proto.caffe_pb2",
+    "set_device": "caffe_compat.net.device",
+    "set_mode_cpu": "caffe_compat.net.device",
+    "set_mode_gpu": "caffe_compat.net.device",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'caffe_compat' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,1 @@
+"""A NetParameter becomes a module that runs."""

@@ -1,0 +1,132 @@
+"""Blobs: what flows between layers, and the weights; pycaffe's Blob."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.net.synced_tensor import HostArray, SyncedTensor
+
+
+class _LegacyShape:
+    """`shape` and the four old names, for both kinds of blob."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def count(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise ShapeError(f"cannot use legacy accessors (num, channels, height, width) on {len(self.shape)} axes")
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    num = property(lambda self: self._legacy(0), doc="Axis 0, or 1.")
+    channels = property(lambda self: self._legacy(1), doc="Axis 1, or 1.")
+    height = property(lambda self: self._legacy(2), doc="Axis 2, or 1.")
+    width = property(lambda self: self._legacy(3), doc="Axis 3, or 1.")
+
+
+class Blob(_LegacyShape):
+    """An activation: `data` and `diff` are live NumPy arrays; `value` and `gradient` are the tensors behind them."""
+
+    def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
+        self.value = SyncedTensor(shape, device)
+        self.gradient = SyncedTensor(shape, device)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def data(self) -> HostArray:
+        """The values, writable in place."""
+        return self.value.host()
+
+    @property
+    def diff(self) -> HostArray:
+        """The gradient, writable in place."""
+        return self.gradient.host()
+
+    def assign(self, value: Tensor) -> None:
+        """Takes a layer's result."""
+        self.value.assign(value)
+        if self.gradient.shape != self.value.shape:
+            self.gradient.reshape(self.value.shape)
+
+    def reshape(self, *shape: int) -> None:
+        """A new shape, as `blob.reshape(1, 3, 224, 224)`."""
+        axes = tuple(int(size) for size in shape)
+        if any(size < 0 for size in axes):
+            raise ShapeError(f"expected sizes of at least 0, got {axes}")
+        self.value.reshape(axes)
+        self.gradient.reshape(axes)
+
+    def move(self, device: torch.device) -> None:
+        """Puts both tensors on another device."""
+        self.value.move(device)
+        self.gradient.move(device)
+
+
+class ParameterBlob(_LegacyShape):
+    """A weight: the blob behind one `nn.Parameter`; its diff is the parameter's accumulated gradient.
+
+    On a GPU, `flush` brings what was written to `data` and `diff` to the device; the net calls it before it runs.
+    """
+
+    def __init__(self, parameter: nn.Parameter) -> None:
+        self.parameter = parameter
+        self._hosts: dict[str, HostArray] = {}
+        self._written: set[str] = set()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.parameter.shape)
+
+    @property
+    def data(self) -> HostArray:
+        """The weights, writable in place."""
+        return self._host("data", self.parameter.data)
+
+    @property
+    def diff(self) -> HostArray:
+        """The accumulated gradient, writable in place."""
+        return self._host("diff", gradient_of(self.parameter))
+
+    def _host(self, which: str, tensor: Tensor) -> HostArray:
+        if tensor.device.type == "cpu":
+            return tensor.numpy()
+        values = tensor.detach().cpu().numpy()
+        if which in self._hosts and self._hosts[which].shape == values.shape:
+            np.copyto(self._hosts[which], values)
+        else:
+            self._hosts[which] = values
+        self._written.add(which)
+        return self._hosts[which]
+
+    def flush(self) -> None:
+        """Brings host arrays that were handed out since the last time to the device."""
+        targets = {"data": lambda: self.parameter.data, "diff": lambda: gradient_of(self.parameter)}
+        for which in self._written:
+            targets[which]().copy_(torch.from_numpy(self._hosts[which]))
+        self._written.clear()
+
+    def reshape(self, *shape: int) -> None:
+        """A new shape for the weights; another number of elements starts at zero."""
+        data = self.parameter.data
+        same = math.prod(shape) == data.numel()
+        self.parameter.data = data.view(shape) if same else data.new_zeros(shape)
+        self.parameter.grad = None
+
+
+def gradient_of(parameter: nn.Parameter) -> Tensor:
+    """The parameter's gradient, zeros where no backward has run."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad

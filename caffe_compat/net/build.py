@@ -1,0 +1,135 @@
+"""A NetParameter becomes a Net; the only caller of create_layer."""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+
+import caffe_compat.layers  # registers every type
+from caffe_compat.errors import CaffeError, GraphError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import create_layer
+from caffe_compat.net.blob import Blob
+from caffe_compat.net.device import current_device
+from caffe_compat.net.gradients_needed import find_needs
+from caffe_compat.net.insert_splits import insert_splits
+from caffe_compat.net.net import Net, Step, prefix_file
+from caffe_compat.net.phase_rules import filter_net
+from caffe_compat.net.shared_params import collect_parameters
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import read_net
+
+__all__ = ["Surroundings", "build_net", "caffe_compat", "load_net"]
+
+logger = logging.getLogger("caffe_compat")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a net needs to know beyond its prototxt."""
+
+    device: torch.device | None = None  # None: the global mode's
+    random_seed: int | None = None
+    rank: int = 0
+    world_size: int = 1
+    allow_python_layers: bool = False
+
+
+def load_net(
+    path: str, phase: str, surroundings: Surroundings = Surroundings(), level: int = 0, stages: tuple[str, ...] = ()
+) -> Net:
+    """Builds the net of a prototxt file for a phase, level and stages; errors name the file."""
+    state = caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase), level=level, stage=list(stages))
+    parameter = read_net(path)
+    try:
+        return build_net(parameter, state, surroundings)
+    except CaffeError as error:
+        raise prefix_file(error, path) from error
+
+
+def build_net(
+    parameter: caffe_pb2.NetParameter, state: caffe_pb2.NetState, surroundings: Surroundings = Surroundings()
+) -> Net:
+    """Filters by state, inserts Splits, creates and connects the layers, finds where gradients go."""
+    filtered = insert_splits(filter_net(parameter, state))
+    device = surroundings.device or current_device()
+    blobs: OrderedDict[str, Blob] = OrderedDict()
+    steps = [_build_step(layer, filtered, surroundings, blobs, device) for layer in filtered.layer]
+    layers = [step.layer for step in steps]
+    learnable = collect_parameters(layers)
+    net = Net(filtered, steps, blobs, learnable, device)
+    net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
+    return net
+
+
+def _build_step(
+    parameter: caffe_pb2.LayerParameter,
+    net: caffe_pb2.NetParameter,
+    surroundings: Surroundings,
+    blobs: "OrderedDict[str, Blob]",
+    device: torch.device,
+) -> Step:
+    spec = _spec(parameter, net, surroundings)
+    layer = create_layer(spec)
+    tops = _tops(layer, blobs)
+    bottom_shapes = [blobs[bottom].shape for bottom in parameter.bottom]
+    layer.setup(*bottom_shapes)
+    _take_blobs_of_the_prototxt(layer)
+    layer.to(device)
+    step = Step(layer, list(parameter.bottom), tops, _loss_weights(layer, len(tops)))
+    for top, shape, weight in zip(tops, layer.top_shapes(*bottom_shapes), step.loss_weights, strict=True):
+        blobs[top] = blobs[top] if top in blobs else Blob(shape, device)
+        blobs[top].reshape(*shape)
+        if weight:
+            blobs[top].gradient.assign(torch.full(shape, weight, device=device))
+    return step
+
+
+def _spec(parameter: caffe_pb2.LayerParameter, net: caffe_pb2.NetParameter, surroundings: Surroundings) -> LayerSpec:
+    # A layer's own phase field wins over nothing: Net::Init sets it from the net where the layer has none.
+    if not parameter.HasField("phase"):
+        parameter.phase = net.state.phase
+    return LayerSpec(
+        parameter,
+        caffe_pb2.Phase.Name(parameter.phase),
+        surroundings.random_seed,
+        surroundings.rank,
+        surroundings.world_size,
+        surroundings.allow_python_layers,
+    )
+
+
+def _tops(layer: Layer, blobs: "OrderedDict[str, Blob]") -> list[str]:
+    parameter = layer.spec.parameter
+    for position, top in enumerate(parameter.top):
+        in_place = position < len(parameter.bottom) and parameter.bottom[position] == top
+        if (top in blobs and not in_place) or top in parameter.top[:position]:
+            raise GraphError(f"{layer.spec}: top blob '{top}' is produced by multiple sources; rename one of them")
+    if layer.is_loss and not parameter.top:
+        return [f"(automatic) {layer.name}"]  # Layers with AutoTopBlobs get what they need.
+    return list(parameter.top)
+
+
+def _loss_weights(layer: Layer, tops: int) -> list[float]:
+    """One a top: as given, else 1 for the first top of a loss layer (Layer::SetLossWeights)."""
+    given = list(layer.spec.parameter.loss_weight)
+    if given and len(given) != len(layer.spec.parameter.top):
+        raise GraphError(
+            f"{layer.spec}: loss_weight must be unspecified or specified once per top blob: "
+            f"found {len(given)} for {len(layer.spec.parameter.top)} tops"
+        )
+    if given:
+        return given
+    return [1.0 if layer.is_loss and position == 0 else 0.0 for position in range(tops)]
+
+
+def _take_blobs_of_the_prototxt(layer: Layer) -> None:
+    given = layer.spec.parameter.blobs
+    if not given:
+        return
+    if len(given) != len(layer.blobs):
+        raise GraphError(f"{layer.spec}: expected {len(layer.blobs)} blobs in the net file, got {len(given)}")
+    for source, target in zip(given, layer.blobs, strict=True):
+        target.data.copy_(torch.tensor(list(source.data)).view(target.shape))
+    del layer.spec.parameter.blobs[:]

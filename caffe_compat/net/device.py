@@ -1,0 +1,47 @@
+"""Where nets run: Caffe's global mode and device (caffe::Caffe)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from caffe_compat.errors import MissingFeatureError
+
+
+@dataclass
+class _Mode:
+    gpu: bool = False
+    device: int = 0
+
+
+_MODE = _Mode()
+
+
+def set_mode_cpu() -> None:
+    """Nets built from now on run on the CPU."""
+    _MODE.gpu = False
+
+
+def set_mode_gpu() -> None:
+    """Nets built from now on run on the GPU chosen by `set_device`."""
+    require_cuda()
+    _MODE.gpu = True
+
+
+def set_device(index: int) -> None:
+    """Chooses the GPU; Caffe wants `set_mode_gpu` as well."""
+    if torch.cuda.is_available() and not 0 <= index < torch.cuda.device_count():
+        raise MissingFeatureError(f"expected a GPU below {torch.cuda.device_count()}, got {index}")
+    _MODE.device = index
+
+
+def current_device() -> torch.device:
+    """The device of the global mode."""
+    return torch.device("cuda", _MODE.device) if _MODE.gpu else torch.device("cpu")
+
+
+def require_cuda() -> None:
+    """Refuses GPU mode where there is no GPU."""
+    if not torch.cuda.is_available():
+        raise MissingFeatureError(
+            "cannot use GPU mode: torch finds no CUDA device here; use solver_mode: CPU or drop --gpu"
+        )

@@ -1,0 +1,76 @@
+"""Where backward goes: propagate_down, lr_mult 0, what lies under a loss, force_backward (Net::Init)."""
+
+from dataclasses import dataclass, field
+
+from caffe_compat.errors import GraphError
+from caffe_compat.layers.base import Layer
+from caffe_compat.net.shared_params import param_spec
+
+
+@dataclass
+class Needs:
+    """Per layer: whether its backward runs, and to which bottoms and weights it goes."""
+
+    layer: list[bool] = field(default_factory=list)
+    bottoms: list[list[bool]] = field(default_factory=list)
+    weights: list[list[bool]] = field(default_factory=list)
+
+
+def find_needs(layers: list[Layer], loss_weights: list[list[float]], force_backward: bool) -> Needs:
+    """Follows gradients forwards from learnable weights, then backwards from losses, then applies force_backward."""
+    needs = _from_weights(layers)
+    _prune_what_no_loss_reaches(layers, loss_weights, needs)
+    if force_backward:
+        _force(layers, needs)
+    return needs
+
+
+def _from_weights(layers: list[Layer]) -> Needs:
+    needs = Needs()
+    blob_needs: dict[str, bool] = {}
+    for layer in layers:
+        parameter = layer.spec.parameter
+        asked = list(parameter.propagate_down)
+        if asked and len(asked) != len(parameter.bottom):
+            raise GraphError(
+                f"{layer.spec}: propagate_down param must be specified either 0 or bottom_size times: "
+                f"found {len(asked)} for {len(parameter.bottom)} bottoms"
+            )
+        below = [blob_needs[blob] for blob in parameter.bottom]
+        weights = [
+            index not in layer.fixed_blobs and param_spec(layer, index).lr_mult != 0
+            for index in range(len(layer.blobs))
+        ]
+        needs.bottoms.append(asked or below)
+        needs.weights.append(weights)
+        needs.layer.append(any(below) or any(weights))
+        blob_needs.update({blob: needs.layer[-1] for blob in parameter.top})
+    return needs
+
+
+def _prune_what_no_loss_reaches(layers: list[Layer], loss_weights: list[list[float]], needs: Needs) -> None:
+    under_loss: set[str] = set()
+    skip: set[str] = set()
+    for index in reversed(range(len(layers))):
+        tops, bottoms = layers[index].spec.parameter.top, layers[index].spec.parameter.bottom
+        contributes = any(loss_weights[index]) or any(top in under_loss for top in tops)
+        if needs.layer[index] and tops and all(top in skip for top in tops):
+            needs.layer[index] = False
+            needs.bottoms[index] = [False] * len(bottoms)
+        if contributes:
+            under_loss.update(bottoms)
+        else:
+            needs.layer[index] = False
+            needs.bottoms[index] = [False] * len(bottoms)
+        skip.update(blob for blob, need in zip(bottoms, needs.bottoms[index], strict=True) if not need)
+
+
+def _force(layers: list[Layer], needs: Needs) -> None:
+    for index, layer in enumerate(layers):
+        needs.layer[index] = True
+        never = layer.no_gradient_to
+        needs.bottoms[index] = [
+            need or not (never is True or (never is not False and position in never))
+            for position, need in enumerate(needs.bottoms[index])
+        ]
+        needs.weights[index] = [position not in layer.fixed_blobs for position in range(len(layer.blobs))]

@@ -1,0 +1,260 @@
+"""Net: runs layers in file order over named blobs, one at a time, with every blob readable (the exact engine)."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from caffe_compat.errors import CaffeError, GraphError
+from caffe_compat.layers.base import Layer, as_tuple
+from caffe_compat.net.blob import Blob, ParameterBlob, gradient_of
+from caffe_compat.net.gradients_needed import Needs
+from caffe_compat.net.shared_params import LearnableParameter
+from caffe_compat.net.weights import blobs_of, copy_blobs
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import LayerBlobs
+from caffe_compat.proto.write import write_weights
+
+logger = logging.getLogger("caffe_compat")
+
+
+@dataclass
+class Step:
+    """One layer in its place: the blobs it reads and writes, its loss weights, where its gradients go."""
+
+    layer: Layer
+    bottoms: list[str]
+    tops: list[str]
+    loss_weights: list[float]
+    needs_backward: bool = False
+    propagate_down: list[bool] = field(default_factory=list)
+    weights_need: list[bool] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)  # what the last forward read, as leaves of its graph
+    outputs: list[Tensor] = field(default_factory=list)
+
+
+class Net(nn.Module):
+    """A graph of Caffe layers. `caffe_compat.net.build.build_net` makes it."""
+
+    def __init__(
+        self,
+        parameter: caffe_pb2.NetParameter,
+        steps: list[Step],
+        blobs: "OrderedDict[str, Blob]",
+        learnable: list[LearnableParameter],
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.parameter = parameter
+        self.steps = steps
+        self.blobs = blobs
+        self.learnable = learnable
+        self.device = device
+        self.layer_modules = nn.ModuleList([step.layer for step in steps])
+        self.params: OrderedDict[str, list[ParameterBlob]] = _parameter_blobs(steps)
+        self.blob_loss_weights = OrderedDict((name, 0.0) for name in blobs) | OrderedDict(
+            (top, weight) for step in steps for top, weight in zip(step.tops, step.loss_weights, strict=True)
+        )
+        self.inputs = [top for step in steps if step.layer.spec.type == "Input" for top in step.tops]
+        self.outputs = find_outputs(steps)
+        self.to(device)
+
+    # -- what is in it
+
+    @property
+    def name(self) -> str:
+        return str(self.parameter.name)
+
+    @property
+    def phase(self) -> str:
+        return caffe_pb2.Phase.Name(self.parameter.state.phase)
+
+    @property
+    def layer_names(self) -> list[str]:
+        return [step.layer.name for step in self.steps]
+
+    def step_of(self, layer: str) -> Step:
+        """The step of a layer by name."""
+        for step in self.steps:
+            if step.layer.name == layer:
+                return step
+        raise GraphError(f"net '{self.name}' has no layer '{layer}'")
+
+    # -- running
+
+    def apply_needs(self, needs: Needs) -> None:
+        """Stores where backward goes."""
+        for index, step in enumerate(self.steps):
+            step.needs_backward = needs.layer[index]
+            step.propagate_down = needs.bottoms[index]
+            step.weights_need = needs.weights[index]
+
+    def forward_range(self, start: int, end: int) -> float:
+        """Runs layers start to end, both included; returns the weighted sum of their losses."""
+        self.flush()
+        losses = [loss for step in self.steps[start : end + 1] for loss in self._forward_step(step)]
+        return float(torch.stack(losses).sum()) if losses else 0.0
+
+    def _forward_step(self, step: Step) -> list[Tensor]:
+        step.outputs = []
+        step.inputs = [
+            self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
+            for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
+        ]
+        with torch.set_grad_enabled(step.needs_backward):
+            step.outputs = list(as_tuple(step.layer(*step.inputs)))
+        losses = []
+        for top, output, weight in zip(step.tops, step.outputs, step.loss_weights, strict=True):
+            blob = self.blobs[top]
+            reshaped = blob.shape != tuple(output.shape)
+            blob.assign(output)
+            if weight:
+                losses.append(weight * output.detach().float().sum())
+                if reshaped:
+                    blob.gradient.assign(torch.full_like(output, weight))
+        return losses
+
+    def backward_range(self, start: int, end: int) -> None:
+        """Runs backward from layer start down to layer end; weights' gradients are added to, blobs' are replaced."""
+        self.flush()
+        for step in reversed(self.steps[end : start + 1]):
+            if step.needs_backward:
+                self._backward_step(step)
+
+    def _backward_step(self, step: Step) -> None:
+        if not step.outputs and step.tops:
+            raise GraphError(f"{step.layer.spec}: backward needs a forward before it")
+        weights = [blob for blob, need in zip(step.layer.blobs, step.weights_need, strict=True) if need]
+        bottoms = [value for value in step.inputs if value.requires_grad]
+        targets = [*bottoms, *(weight for weight in weights if weight.requires_grad)]
+        gradients = dict(zip(map(id, targets), self._gradients(step, targets), strict=True))
+        for name, value in zip(step.bottoms, step.inputs, strict=True):
+            if value.requires_grad:
+                self.blobs[name].gradient.assign(gradients[id(value)])
+        for weight in weights:
+            if id(weight) in gradients:
+                gradient_of(weight).add_(gradients[id(weight)])
+
+    def _gradients(self, step: Step, targets: Sequence[Tensor]) -> list[Tensor]:
+        tops = [
+            (output, self.blobs[top].gradient.tensor())
+            for output, top in zip(step.outputs, step.tops, strict=True)
+            if output.requires_grad
+        ]
+        if not targets:
+            return []
+        if step.tops and not tops:
+            raise GraphError(
+                f"{step.layer.spec}: {step.layer.spec.type} has no backward, but a gradient must pass through it"
+            )
+        if not tops:
+            return [torch.zeros_like(target) for target in targets]
+        outputs, differences = zip(*tops, strict=True)
+        found = torch.autograd.grad(outputs, targets, differences, retain_graph=True, allow_unused=True)
+        return [torch.zeros_like(t) if g is None else g for g, t in zip(found, targets, strict=True)]
+
+    def flush(self) -> None:
+        """Brings weights that were written on the host to the device."""
+        for blobs in self.params.values():
+            for blob in blobs:
+                blob.flush()
+
+    def clear_parameter_gradients(self) -> None:
+        """Sets the gradients of all learnable weights to zero."""
+        for learnable in self.learnable:
+            gradient_of(learnable.parameter).zero_()
+
+    # -- shapes
+
+    def reshape(self) -> None:
+        """Carries the shapes of the inputs through the net."""
+        for step in self.steps:
+            if step.layer.spec.type == "Input":
+                continue
+            self.shape_tops(step)
+
+    def shape_tops(self, step: Step) -> None:
+        """Gives one layer's tops the shapes that follow from its bottoms."""
+        shapes = step.layer.top_shapes(*(self.blobs[bottom].shape for bottom in step.bottoms))
+        for top, shape, weight in zip(step.tops, shapes, step.loss_weights, strict=True):
+            self.blobs[top].reshape(*shape)
+            if weight:
+                self.blobs[top].gradient.assign(torch.full(shape, weight, device=self.device))
+
+    # -- weights
+
+    def copy_layers(self, sources: Sequence[LayerBlobs], file: str) -> list[str]:
+        """Copies weights by layer name; returns the names in the file that the net lacks."""
+        targets = {step.layer.name: step.layer for step in self.steps}
+        ignored = []
+        for source in sources:
+            if source.name not in targets:
+                logger.info("Ignoring source layer %s", source.name)
+                ignored.append(source.name)
+            elif source.blobs or targets[source.name].blobs:
+                copy_blobs(targets[source.name], source.blobs, file)
+        return ignored
+
+    def share_weights(self, other: "Net") -> None:
+        """Uses the other net's weights for layers of the same name (Net::ShareTrainedLayersWith)."""
+        theirs = {step.layer.name: step.layer for step in other.steps}
+        for step in self.steps:
+            source = theirs.get(step.layer.name)
+            if source is None or not source.blobs:
+                continue
+            if [blob.shape for blob in source.blobs] != [blob.shape for blob in step.layer.blobs]:
+                raise GraphError(f"{step.layer.spec}: cannot share weights with a net whose blobs have other shapes")
+            for index, blob in enumerate(source.blobs):
+                step.layer.blobs[index] = blob
+        self.params = _parameter_blobs(self.steps)
+
+    def save(self, path: str, dialect: str = "auto") -> None:
+        """Writes a .caffemodel: the whole net with its weights."""
+        self.flush()
+        write_weights(path, self.parameter, blobs_of([step.layer for step in self.steps]), dialect)
+
+    def move(self, device: torch.device) -> None:
+        """Puts weights and blobs on another device."""
+        if device == self.device:
+            return
+        self.flush()
+        self.to(device)
+        for learnable in self.learnable:
+            learnable.tie_views()
+        for blob in self.blobs.values():
+            blob.move(device)
+        self.device = device
+
+    def close(self) -> None:
+        """Ends reading ahead and closes files."""
+        for step in self.steps:
+            close = getattr(step.layer, "close", None)
+            if close is not None:
+                close()
+
+
+def _parameter_blobs(steps: list[Step]) -> "OrderedDict[str, list[ParameterBlob]]":
+    # One ParameterBlob a parameter, so that sharers show the same host arrays.
+    known: dict[int, ParameterBlob] = {}
+    params: OrderedDict[str, list[ParameterBlob]] = OrderedDict()
+    for step in steps:
+        if step.layer.blobs:
+            params[step.layer.name] = [known.setdefault(id(blob), ParameterBlob(blob)) for blob in step.layer.blobs]
+    return params
+
+
+def find_outputs(steps: list[Step]) -> list[str]:
+    """The tops that no layer reads, in alphabetical order (Net::Init keeps them in a std::set)."""
+    available: set[str] = set()
+    for step in steps:
+        available.difference_update(step.bottoms)
+        available.update(step.tops[: step.layer.spec.top_count])
+    return sorted(available)
+
+
+def prefix_file(error: CaffeError, file: str) -> CaffeError:
+    """The same error with the file's name in front."""
+    return type(error)(f"{file}: {error}")

@@ -1,0 +1,106 @@
+"""One tensor and the host array that users see of it (Caffe's SyncedMemory)."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+HostArray = np.ndarray[Any, np.dtype[Any]]
+
+
+class SyncedTensor:
+    """A value on a device with a host array that can be written in place.
+
+    A host array, once handed out, stays the blob's memory: later values are copied into it, so that a user who keeps it
+    sees them, and what the user writes reaches the device before the next use. Nothing is copied where nobody looked.
+    On a GPU a written array counts from the last call of `host`, as in Caffe.
+    """
+
+    def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+        self._shape = shape
+        self._device = device
+        self._dtype = dtype
+        self._tensor: Tensor | None = None
+        self._host: HostArray | None = None
+        self._host_is_newer = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def device(self) -> torch.device:
+        return self._device
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether someone holds a host array of this value."""
+        return self._host is not None
+
+    def tensor(self) -> Tensor:
+        """The value on the device, with what was written to the host array."""
+        if self._tensor is None:
+            self._tensor = torch.zeros(self._shape, device=self._device, dtype=self._dtype)
+        if self._host_is_newer and self._host is not None:
+            self._tensor.copy_(torch.from_numpy(self._host))
+            self._host_is_newer = False
+        return self._tensor
+
+    def snapshot(self) -> Tensor:
+        """The value as a tensor that later writes cannot change (a copy only where someone holds the array)."""
+        value = self.tensor().detach()
+        return value.clone() if self.is_looked_at else value
+
+    def host(self) -> HostArray:
+        """The host array, C-contiguous; it may be written."""
+        value = self.tensor()
+        if self._host is None:
+            private = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            self._host = private.numpy()
+            if self._device.type == "cpu":
+                self._tensor = private
+        elif self._device.type != "cpu":
+            np.copyto(self._host, value.detach().cpu().numpy())
+        self._host_is_newer = self._device.type != "cpu"
+        return self._host
+
+    def assign(self, value: Tensor) -> None:
+        """Takes a new value; it goes into the host array if someone holds one of this shape."""
+        value = value.detach()
+        self._host_is_newer = False
+        if self._host is not None and self._shape == tuple(value.shape):
+            if self._device.type == "cpu":
+                np.copyto(self._host, value.cpu().numpy())
+                return
+            self._tensor = value
+            return
+        self._host = None
+        self._shape = tuple(value.shape)
+        self._tensor = value
+
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        """A new shape; the values stay where their number does, else they start at zero (Caffe keeps stale ones)."""
+        if shape == self._shape:
+            return
+        if self._tensor is not None and math.prod(shape) == math.prod(self._shape):
+            self._tensor = self.tensor().detach().contiguous().view(shape)
+            self._host = None if self._host is None else self._host.reshape(shape)
+        else:
+            self._tensor = None
+            self._host = None
+        self._shape = shape
+
+    def move(self, device: torch.device) -> None:
+        """Puts the value on another device; a host array that was handed out stays connected."""
+        if device == self._device:
+            return
+        if self._tensor is not None:
+            value = self.tensor().detach()
+            self._tensor = value.to(device)
+            if self._host is not None and device.type == "cpu":
+                np.copyto(self._host, value.cpu().numpy())
+                self._tensor = torch.from_numpy(self._host)
+        self._device = device
+        self._host_is_newer = False

@@ -1,0 +1,61 @@
+"""Copies blobs into a net by layer name (Net::CopyTrainedLayersFrom) and reads them out for a file."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer
+
+logger = logging.getLogger("caffe_compat")
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
+    """Copies one layer's blobs from a file; another number or shape is an error, in Caffe's words."""
+    if len(sources) != len(layer.blobs):
+        raise ShapeError(
+            f"{file}: incompatible number of blobs for {layer.spec}: expected {len(layer.blobs)}, got {len(sources)}; "
+            "to learn this layer from scratch, rename it"
+        )
+    for index, (source, target) in enumerate(zip(sources, layer.blobs, strict=True)):
+        if not _same_shape(source.shape, tuple(target.shape)):
+            raise ShapeError(
+                f"{file}: Cannot copy param {index} weights from layer '{layer.name}'; shape mismatch.  "
+                f"Source param shape is {_shape_string(source.shape)}; "
+                f"target param shape is {_shape_string(tuple(target.shape))}. "
+                "To learn this layer's parameters from scratch rather than copying from a saved net, rename the layer."
+            )
+    for source, target in zip(sources, layer.blobs, strict=True):
+        _fill(target.data, source)
+
+
+def _fill(target: torch.Tensor, source: Array) -> None:
+    """One copy from the file's bytes, which may be read-only, into the weight."""
+    values = source.reshape(tuple(target.shape))
+    if target.device.type == "cpu":
+        np.copyto(target.numpy(), values)
+    else:
+        target.copy_(torch.from_numpy(np.array(values, dtype=np.float32)))
+
+
+def _same_shape(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Equal, or the old form of four axes in which missing ones are leading ones (Blob::ShapeEquals)."""
+    return source == target or (len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target)
+
+
+def _shape_string(shape: tuple[int, ...]) -> str:
+    return " ".join([*map(str, shape), f"({int(np.prod(shape))})"])
+
+
+def blobs_of(layers: Sequence[Layer]) -> dict[str, list[Array]]:
+    """Every layer's blobs as host arrays, by layer name, for writing."""
+    return {
+        layer.name: [blob.detach().cpu().contiguous().numpy() for blob in layer.blobs]
+        for layer in layers
+        if layer.blobs
+    }

@@ -1,0 +1,1 @@
+"""What `import caffe` shows, over the runtime."""
