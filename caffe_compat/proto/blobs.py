@@ -1,0 +1,131 @@
+"""BlobProto as NumPy arrays: taken out of a message's bytes and put back without decoding a single number.
+
+`take_out` splits a NetParameter or SolverState into its structure, in which every blob is a placeholder that holds
+only its index, and the places of the blobs; `put_back` is the inverse.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.wire import LENGTH_DELIMITED, Field, delimited_key, fields, varint, varint_field
+
+Blob: TypeAlias = NDArray[np.float32]
+Place: TypeAlias = tuple[int, int]
+Chunk: TypeAlias = bytes | memoryview
+
+# Where blobs sit: field numbers on the way to a BlobProto, which is the empty mapping.
+Tree: TypeAlias = Mapping[int, "Tree"]
+BLOB: Tree = {}
+NET_BLOBS: Tree = {100: {7: BLOB}, 2: {6: BLOB, 1: {50: BLOB}}}  # layer; layers (V1); layers.layer (V0)
+STATE_BLOBS: Tree = {3: BLOB}  # history
+
+SHAPE, DATA = 7, 5
+GRADIENTS = (6, 9)  # diff, double_diff: what snapshot_diff adds
+LEGACY_SHAPE = ("num", "channels", "height", "width")
+PLACEHOLDER = 1  # BlobProto.num
+
+
+def take_out(buffer: bytes, tree: Tree) -> tuple[bytes, list[Place]]:
+    """The message without its blobs, and where each of them lies in `buffer`."""
+    places: list[Place] = []
+    return _strip(buffer, 0, len(buffer), tree, places), places
+
+
+def _strip(buffer: bytes, start: int, end: int, tree: Tree, places: list[Place]) -> bytes:
+    parts = []
+    for field in fields(buffer, start, end):
+        branch = tree.get(field.number) if field.wire_type == LENGTH_DELIMITED else None
+        if branch is None:
+            parts.append(buffer[field.start : field.end])
+            continue
+        if branch is BLOB:
+            body = varint_field(PLACEHOLDER, len(places))
+            places.append((field.body, field.end))
+        else:
+            body = _strip(buffer, field.body, field.end, branch, places)
+        parts.append(delimited_key(field.number, len(body)) + body)
+    return b"".join(parts)
+
+
+def put_back(structure: bytes, tree: Tree, blobs: Sequence[Blob]) -> Iterator[Chunk]:
+    """The bytes of the whole message, in pieces; the placeholders in `structure` are indices into `blobs`."""
+    return _fill(structure, 0, len(structure), tree, blobs)
+
+
+def _fill(buffer: bytes, start: int, end: int, tree: Tree, blobs: Sequence[Blob]) -> Iterator[Chunk]:
+    for field in fields(buffer, start, end):
+        branch = tree.get(field.number)
+        if branch is None:
+            yield buffer[field.start : field.end]
+            continue
+        if branch is BLOB:
+            placeholder = caffe_pb2.BlobProto.FromString(buffer[field.body : field.end])
+            chunks = list(encode_blob(blobs[placeholder.num]))
+        else:
+            chunks = list(_fill(buffer, field.body, field.end, branch, blobs))
+        yield delimited_key(field.number, sum(map(len, chunks)))
+        yield from chunks
+
+
+def encode_blob(array: Blob) -> Iterator[Chunk]:
+    """A BlobProto as Caffe writes it: packed data, then the shape."""
+    flat = np.ascontiguousarray(array, "<f4").reshape(-1)
+    dims = b"".join(map(varint, array.shape))
+    packed = delimited_key(1, len(dims)) + dims if dims else b""
+    if flat.size:
+        yield delimited_key(DATA, flat.nbytes)
+        yield flat.data.cast("B")
+    yield delimited_key(SHAPE, len(packed)) + packed
+
+
+def decode_blob(buffer: bytes, place: Place) -> Blob:
+    """The BlobProto at `place` as a float32 array: a read-only view on `buffer` where it holds packed floats.
+
+    FormatError if the numbers are not as many as the shape says.
+    """
+    packed: Blob | None = None
+    rest: list[bytes] = []
+    for field in fields(buffer, *place):
+        if field.number == DATA and field.wire_type == LENGTH_DELIMITED and packed is None and not rest:
+            packed = np.frombuffer(buffer, "<f4", _floats(field), field.body)
+        elif field.number not in GRADIENTS:
+            rest.append(buffer[field.start : field.end])
+    try:
+        message = caffe_pb2.BlobProto.FromString(b"".join(rest))
+    except DecodeError as error:
+        raise FormatError(f"byte {place[0]}: not a BlobProto ({error})") from error
+    numbers = _numbers(packed, message)
+    shape = blob_shape(message)
+    if prod(shape) != numbers.size:
+        raise FormatError(f"byte {place[0]}: a blob of shape {shape} holds {numbers.size} numbers, not {prod(shape)}")
+    return numbers.reshape(shape)
+
+
+def _floats(field: Field) -> int:
+    """How many floats a packed field holds."""
+    size = field.end - field.body
+    if size % 4:
+        raise FormatError(f"byte {field.start}: {size} bytes of float32 are not a multiple of 4")
+    return size // 4
+
+
+def _numbers(packed: Blob | None, message: caffe_pb2.BlobProto) -> Blob:
+    """The packed floats and what stands elsewhere: unpacked floats of odd writers, or float64."""
+    loose = [np.array(part, np.float32) for part in (message.data, message.double_data) if len(part)]
+    if packed is not None and not loose:
+        return packed
+    return np.concatenate([np.zeros(0, np.float32) if packed is None else packed, *loose])
+
+
+def blob_shape(message: caffe_pb2.BlobProto) -> tuple[int, ...]:
+    """`shape`, or num x channels x height x width where any of the old fields is set (Blob::FromProto)."""
+    if any(message.HasField(name) for name in LEGACY_SHAPE):
+        return tuple(getattr(message, name) for name in LEGACY_SHAPE)
+    return tuple(message.shape.dim)

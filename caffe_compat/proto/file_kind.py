@@ -1,0 +1,76 @@
+"""What a file seems to be, by its first bytes: for errors that tell the user what was given instead."""
+
+import re
+from pathlib import Path
+
+from caffe_compat.errors import FormatError
+
+HDF5 = "an HDF5 file"
+SIGNATURES = (
+    (b"\x89HDF\r\n\x1a\n", HDF5),
+    (b"PK\x03\x04", "a zip archive (a PyTorch or NumPy file, or a download to unpack)"),
+    (b"\x1f\x8b", "a gzip archive (unpack it first)"),
+    (b"BZh", "a bzip2 archive (unpack it first)"),
+    (b"\xfd7zXZ", "an xz archive (unpack it first)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive (unpack it first)"),
+    (b"Rar!", "a RAR archive (unpack it first)"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"version https://git-lfs", "a Git LFS pointer (run 'git lfs pull' to get the file itself)"),
+)
+LMDB_MAGIC = b"\xde\xc0\xef\xbe"
+TEXT_KINDS = (
+    (re.compile(rb"\s*<(!doctype|html|\?xml)", re.I), "a web page (the download was not the file itself)"),
+    (re.compile(rb"(?m)^\s*(net|train_net|base_lr|solver_mode|max_iter)\s*:"), "a solver as text (prototxt)"),
+    (re.compile(rb"(?m)^\s*(layers?\s*:?\s*\{|name\s*:|input\s*:)"), "a net as text (prototxt)"),
+)
+HEAD = 4096
+
+
+def kind_of(head: bytes) -> str | None:
+    """What a file that starts with `head` is, or None where nothing speaks for anything but a protobuf message."""
+    for signature, kind in SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if LMDB_MAGIC in head[:32]:
+        return "an LMDB data file"
+    if b"\0" in head or not _is_text(head):
+        return None
+    return next((kind for pattern, kind in TEXT_KINDS if pattern.search(head)), "a text file")
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head[: len(head) - 4].decode() if len(head) == HEAD else head.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character.isspace() for character in text)
+
+
+def read_bytes(path: str | Path, wanted: str) -> bytes:
+    """A file's bytes; FormatError where it is missing, a folder, or empty. `wanted` says what it should be."""
+    path = Path(path)
+    if path.is_dir():
+        raise FormatError(f"{path}: expected {wanted}, found a folder{_lmdb_hint(path)}")
+    if not path.is_file():
+        raise FormatError(f"{path}: no such file; expected {wanted}")
+    data = path.read_bytes()
+    if not data:
+        raise FormatError(f"{path}: expected {wanted}, found an empty file; copy or download it again")
+    return data
+
+
+def _lmdb_hint(path: Path) -> str:
+    return " that holds an LMDB" if (path / "data.mdb").exists() else ""
+
+
+def refuse_other_kinds(path: str | Path, data: bytes, wanted: str) -> None:
+    """FormatError if the bytes are of a well-known other kind."""
+    kind = kind_of(data[:HEAD])
+    if kind is not None:
+        raise FormatError(f"{path}: expected {wanted}, found {kind}")

@@ -1,0 +1,35 @@
+"""Which of Caffe's messages a binary file holds, for errors that name the file that was given instead."""
+
+from pathlib import Path
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.dialect import misfits
+
+KINDS = {
+    "NetParameter": "a net with weights (.caffemodel)",
+    "SolverState": "a solver state (.solverstate)",
+    "BlobProto": "a blob such as a mean image (.binaryproto)",
+    "Datum": "a Datum",
+}
+
+
+def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str) -> None:
+    """FormatError if the bytes are no message `name`: cut off, not protobuf, or another of Caffe's messages."""
+    try:
+        unfit = misfits(getattr(caffe_pb2, name).DESCRIPTOR, data)
+    except FormatError as error:
+        raise FormatError(
+            f"{path}: expected {wanted}, but {error}; the file is cut off or of another kind: copy or download it again"
+        ) from error
+    if not unfit:
+        return
+    other = next((kind for kind in KINDS if kind != name and _is(kind, data)), None)
+    if other is not None:
+        raise FormatError(f"{path}: expected {wanted}, found {KINDS[other]}")
+    if name != "NetParameter":
+        raise FormatError(f"{path}: expected {wanted}, but {', '.join(unfit[:3])} do not fit; give another file")
+
+
+def _is(name: str, data: bytes) -> bool:
+    return not misfits(getattr(caffe_pb2, name).DESCRIPTOR, data)

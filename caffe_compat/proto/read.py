@@ -1,0 +1,170 @@
+"""Caffe's files as messages and NumPy arrays: nets, solvers, weights, solver states, means and Datums.
+
+Nothing in a file is run, and no size that a file declares is believed before it is checked against the file's length.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2, hdf5
+from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, take_out
+from caffe_compat.proto.dialect import BVLC, DIALECTS, READ_SCHEMAS, decode, detect, misfits
+from caffe_compat.proto.file_kind import HDF5, kind_of, read_bytes, refuse_other_kinds
+from caffe_compat.proto.message_kind import refuse_other_messages
+from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.upgrade import upgrade_net, upgrade_solver
+
+_LOG = logging.getLogger(__name__)
+
+MessageType = TypeVar("MessageType", bound=Message)
+
+
+@dataclass(frozen=True)
+class LayerBlobs:
+    """The weights of one layer: float32 arrays, read-only views where the file allows it."""
+
+    name: str
+    type: str
+    blobs: list[Blob]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a .caffemodel holds.
+
+    `net` is the structure that was saved, upgraded, without numbers (an HDF5 file has none: only layer names). Caffe
+    saves the names of `input:` fields without shapes; such names stay in `net.input`.
+    """
+
+    net: caffe_pb2.NetParameter
+    layers: list[LayerBlobs]
+    dialect: str
+    path: str
+    unknown_fields: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SolverState:
+    """What a .solverstate holds: one history blob per learnable parameter, two for AdaDelta and Adam."""
+
+    iter: int
+    learned_net: str
+    current_step: int
+    history: list[Blob]
+
+
+def read_text(path: str | Path, message_type: type[MessageType]) -> MessageType:
+    """A message in protobuf's text format, as it stands in the file: nothing is upgraded."""
+    data = read_bytes(path, f"a {message_type.DESCRIPTOR.name} as text")
+    kind = kind_of(data[:4096])
+    text = _as_text(data)
+    if text is None:
+        found = kind or "a binary file (perhaps a .caffemodel or .solverstate: give its .prototxt)"
+        raise FormatError(f"{path}: expected a {message_type.DESCRIPTOR.name} as text, found {found}")
+    return parse_text(text, message_type, str(path))
+
+
+def _as_text(data: bytes) -> str | None:
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def read_net(path: str | Path) -> caffe_pb2.NetParameter:
+    """A net's prototxt with every upgrade that Caffe applies on load."""
+    net = read_text(path, caffe_pb2.NetParameter)
+    _log(path, upgrade_net(net))
+    return net
+
+
+def read_solver(path: str | Path) -> caffe_pb2.SolverParameter:
+    """A solver's prototxt, upgraded."""
+    solver = read_text(path, caffe_pb2.SolverParameter)
+    _log(path, upgrade_solver(solver, str(path)))
+    return solver
+
+
+def _log(path: str | Path, lines: list[str]) -> None:
+    for line in lines:
+        _LOG.info("%s: %s", path, line)
+
+
+def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
+    """A .caffemodel (or .caffemodel.h5); `dialect` ('bvlc' or 'srn_fork') is detected where it is not given."""
+    if dialect not in (None, *READ_SCHEMAS):
+        raise FormatError(f"{path}: no dialect '{dialect}'; choose from {', '.join(DIALECTS)}")
+    wanted = "weights (.caffemodel)"
+    data = read_bytes(path, wanted)
+    if kind_of(data[:4096]) == HDF5:
+        named = hdf5.read_weights(path)
+        layers = [LayerBlobs(name, "", blobs) for name, blobs in named.items()]
+        return Weights(caffe_pb2.NetParameter(), layers, BVLC, str(path))
+    structure, blobs = _split(path, data, NET_BLOBS, "NetParameter", wanted)
+    return _weights(path, structure, blobs, dialect or detect(structure))
+
+
+def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str) -> Weights:
+    unknown = misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure)
+    try:
+        net = decode("NetParameter", structure, dialect)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}; try another dialect") from error
+    shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
+    _log(path, upgrade_net(net))
+    net.input.extend(shapeless_inputs)
+    layers = [LayerBlobs(layer.name, layer.type, [blobs[blob.num] for blob in layer.blobs]) for layer in net.layer]
+    for layer in net.layer:
+        layer.ClearField("blobs")
+    return Weights(net, layers, dialect, str(path), unknown)
+
+
+def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) -> tuple[bytes, list[Blob]]:
+    """A binary message's structure and its blobs; FormatError says what the file is if it is not a `name`."""
+    refuse_other_kinds(path, data, wanted)
+    refuse_other_messages(path, data, name, wanted)
+    try:
+        structure, places = take_out(data, tree)
+        return structure, [decode_blob(data, place) for place in places]
+    except FormatError as error:
+        raise FormatError(f"{path}: expected {wanted}, but {error}; the file is damaged: copy it again") from error
+
+
+def read_solver_state(path: str | Path) -> SolverState:
+    """A .solverstate (or .solverstate.h5), which is the same in both dialects."""
+    wanted = "a solver state (.solverstate)"
+    data = read_bytes(path, wanted)
+    if kind_of(data[:4096]) == HDF5:
+        return SolverState(*hdf5.read_solver_state(path))
+    structure, blobs = _split(path, data, STATE_BLOBS, "SolverState", wanted)
+    state = caffe_pb2.SolverState.FromString(structure)
+    return SolverState(state.iter, state.learned_net, state.current_step, [blobs[blob.num] for blob in state.history])
+
+
+def read_blob(path: str | Path) -> Blob:
+    """A mean image or another single BlobProto (.binaryproto)."""
+    wanted = "a blob (.binaryproto)"
+    data = read_bytes(path, wanted)
+    refuse_other_kinds(path, data, wanted)
+    refuse_other_messages(path, data, "BlobProto", wanted)
+    try:
+        return decode_blob(data, (0, len(data)))
+    except FormatError as error:
+        raise FormatError(f"{path}: expected {wanted}, but {error}; the file is damaged: copy it again") from error
+
+
+def read_datum(path: str | Path) -> caffe_pb2.Datum:
+    """One Datum, as a record of a LevelDB or LMDB holds it."""
+    wanted = "a Datum"
+    data = read_bytes(path, wanted)
+    refuse_other_kinds(path, data, wanted)
+    refuse_other_messages(path, data, "Datum", wanted)
+    datum: caffe_pb2.Datum = caffe_pb2.Datum.FromString(data)
+    return datum

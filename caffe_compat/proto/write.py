@@ -1,0 +1,92 @@
+"""Messages and arrays as Caffe's files: text, .caffemodel, .solverstate and .binaryproto, binary or HDF5.
+
+Files appear whole or not at all, and hold bytes as Caffe's own do: fields in order of number, packed floats, `shape`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import Message
+
+from caffe_compat.errors import DialectError, ShapeError
+from caffe_compat.proto import caffe_pb2, hdf5
+from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
+from caffe_compat.proto.dialect import WRITE_SCHEMAS, dialect_of, encode
+from caffe_compat.proto.format_text import format_text as text
+from caffe_compat.proto.read import SolverState
+
+__all__ = ["text", "write_blob", "write_bytes", "write_solver_state", "write_text", "write_weights"]
+
+
+def write_text(path: str | Path, message: Message, header: str | None = None) -> None:
+    """A message as a prototxt; `header` goes before it as comment lines."""
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines()) if header else ""
+    write_bytes(path, [(comment + text(message)).encode()])
+
+
+def write_bytes(path: str | Path, chunks: Iterable[Chunk]) -> None:
+    """A file from pieces, whole or not at all."""
+    with replacing(path) as beside, open(beside, "wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+
+
+def write_weights(
+    path: str | Path,
+    net: caffe_pb2.NetParameter,
+    blobs: Mapping[str, Sequence[Blob]],
+    dialect: str = "auto",
+) -> None:
+    """A .caffemodel (HDF5 where the name ends in .h5): the net's layers, each with the blobs under its name.
+
+    `dialect` is 'bvlc', 'srn_fork', 'own' (every field, for this program only) or 'auto': the SRN fork's where only it
+    can say the net, else BVLC's. DialectError names the layer and field that the dialect lacks.
+    """
+    _refuse_unknown_layers(path, net, blobs)
+    if str(path).endswith(".h5"):
+        hdf5.write_weights(path, {layer.name: blobs.get(layer.name, ()) for layer in net.layer})
+        return
+    write_bytes(path, weights_chunks(net, blobs, dialect))
+
+
+def weights_chunks(
+    net: caffe_pb2.NetParameter, blobs: Mapping[str, Sequence[Blob]], dialect: str = "auto"
+) -> Iterable[Chunk]:
+    """The bytes of a .caffemodel, in pieces."""
+    structure = caffe_pb2.NetParameter()
+    structure.CopyFrom(net)
+    arrays: list[Blob] = []
+    for layer in structure.layer:
+        layer.ClearField("blobs")
+        for array in blobs.get(layer.name, ()):
+            layer.blobs.add(num=len(arrays))
+            arrays.append(array)
+    if dialect == "auto":
+        dialect = dialect_of(net)
+    if dialect not in WRITE_SCHEMAS:
+        raise DialectError(f"no dialect '{dialect}'; choose from auto, {', '.join(WRITE_SCHEMAS)}")
+    return put_back(encode(structure, dialect), NET_BLOBS, arrays)
+
+
+def _refuse_unknown_layers(path: str | Path, net: caffe_pb2.NetParameter, blobs: Mapping[str, Sequence[Blob]]) -> None:
+    unknown = set(blobs) - {layer.name for layer in net.layer}
+    if unknown:
+        raise ShapeError(f"{path}: blobs for {sorted(unknown)}, but the net has no such layers")
+
+
+def write_solver_state(path: str | Path, state: SolverState) -> None:
+    """A .solverstate (HDF5 where the name ends in .h5), which is the same in both dialects."""
+    if str(path).endswith(".h5"):
+        hdf5.write_solver_state(path, state.iter, state.learned_net, state.current_step, state.history)
+        return
+    message = caffe_pb2.SolverState(iter=state.iter, learned_net=state.learned_net, current_step=state.current_step)
+    for index in range(len(state.history)):
+        message.history.add(num=index)
+    write_bytes(path, put_back(message.SerializeToString(deterministic=True), STATE_BLOBS, state.history))
+
+
+def write_blob(path: str | Path, array: Blob) -> None:
+    """A mean image or another single BlobProto (.binaryproto)."""
+    write_bytes(path, encode_blob(np.asarray(array)))
