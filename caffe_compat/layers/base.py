@@ -33,6 +33,8 @@ class Layer(nn.Module):
     allows_in_place: ClassVar[bool] = True
     #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.
     is_loss: ClassVar[bool] = False
+    #: Input: its tops are filled from outside, nothing runs.
+    is_input: ClassVar[bool] = False
     #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
     fixed_blobs: frozenset[int] = frozenset()
 

@@ -58,7 +58,7 @@ class Net(nn.Module):
         self.blob_loss_weights = OrderedDict((name, 0.0) for name in blobs) | OrderedDict(
             (top, weight) for step in steps for top, weight in zip(step.tops, step.loss_weights, strict=True)
         )
-        self.inputs = [top for step in steps if step.layer.spec.type == "Input" for top in step.tops]
+        self.inputs = [top for step in steps if step.layer.is_input for top in step.tops]
         self.outputs = find_outputs(steps)
         self.to(device)
 
@@ -100,6 +100,8 @@ class Net(nn.Module):
 
     def _forward_step(self, step: Step) -> list[Tensor]:
         step.outputs = []
+        if step.layer.is_input:
+            return []
         step.inputs = [
             self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
             for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
@@ -125,6 +127,8 @@ class Net(nn.Module):
                 self._backward_step(step)
 
     def _backward_step(self, step: Step) -> None:
+        if step.layer.is_input:
+            return
         if not step.outputs and step.tops:
             raise GraphError(f"{step.layer.spec}: backward needs a forward before it")
         weights = [blob for blob, need in zip(step.layer.blobs, step.weights_need, strict=True) if need]
@@ -172,9 +176,8 @@ class Net(nn.Module):
     def reshape(self) -> None:
         """Carries the shapes of the inputs through the net."""
         for step in self.steps:
-            if step.layer.spec.type == "Input":
-                continue
-            self.shape_tops(step)
+            if not step.layer.is_input:
+                self.shape_tops(step)
 
     def shape_tops(self, step: Step) -> None:
         """Gives one layer's tops the shapes that follow from its bottoms."""

@@ -1,0 +1,23 @@
+"""The fast engine (being built: for now the same as exact)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.net.net import Net
+
+
+class FastEngine:
+    """Runs the net as Caffe does."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+
+    def forward(self) -> Tensor:
+        """One pass over all layers."""
+        return torch.tensor(self.net.forward_range(0, len(self.net.steps) - 1))
+
+    def forward_backward(self) -> Tensor:
+        """One pass and its backward."""
+        loss = self.forward()
+        self.net.backward_range(len(self.net.steps) - 1, 0)
+        return loss

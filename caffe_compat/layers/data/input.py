@@ -1,0 +1,29 @@
+"""Tops that the user fills (input_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Input")
+class Input(Layer):
+    """Tops of the shapes that `input_param` gives: one shape for all tops, or one a top."""
+
+    bottoms = exactly(0)
+    tops = at_least(1)
+    is_input = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        shapes = [tuple(shape.dim) for shape in spec.params("input_param").shape]
+        if len(shapes) not in (0, 1, spec.top_count):
+            raise ShapeError(f"{spec}: expected 0, 1 or {spec.top_count} shapes (one a top), got {len(shapes)}")
+        self.shapes: list[Shape] = (shapes or [()]) * (spec.top_count if len(shapes) < 2 else 1)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        return self.shapes
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        raise NotImplementedError("an Input layer is filled from outside and never runs")
