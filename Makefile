@@ -1,0 +1,24 @@
+# Two commands: `make demo` shows the whole system at work, `make test` checks it. Both set up what they need.
+root := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+
+.PHONY: help demo test test-fast generate setup
+
+help:
+	@echo "make demo       data, nets, four training steps, evaluation, parity, report (about 10 minutes)"
+	@echo "make test       format, lint, types, all tests (under 15 minutes); make test-fast leaves out the slow ones"
+	@echo "make generate   remakes every generated file"
+
+setup:
+	@$(root)/scripts/setup
+
+demo: setup
+	@cd $(root) && .venv/bin/python tools/demo.py $(ARGS)
+
+test: setup
+	@$(root)/scripts/check
+
+test-fast: setup
+	@FAST=1 $(root)/scripts/check
+
+generate: setup
+	@$(root)/scripts/generate
