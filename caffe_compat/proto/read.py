@@ -17,7 +17,7 @@ from caffe_compat.proto.dialect import BVLC, DIALECTS, READ_SCHEMAS, decode, det
 from caffe_compat.proto.file_kind import HDF5, kind_of, read_bytes, refuse_other_kinds
 from caffe_compat.proto.message_kind import refuse_other_messages
 from caffe_compat.proto.parse_text import parse_text
-from caffe_compat.proto.upgrade import upgrade_net, upgrade_solver
+from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,20 +81,20 @@ def _as_text(data: bytes) -> str | None:
 def read_net(path: str | Path) -> caffe_pb2.NetParameter:
     """A net's prototxt with every upgrade that Caffe applies on load."""
     net = read_text(path, caffe_pb2.NetParameter)
-    _log(path, upgrade_net(net))
+    _log(upgrade_net(net, path))
     return net
 
 
 def read_solver(path: str | Path) -> caffe_pb2.SolverParameter:
     """A solver's prototxt, upgraded."""
     solver = read_text(path, caffe_pb2.SolverParameter)
-    _log(path, upgrade_solver(solver, str(path)))
+    _log(upgrade_solver(solver, path) + complete_snapshot_prefix(solver, path))
     return solver
 
 
-def _log(path: str | Path, lines: list[str]) -> None:
+def _log(lines: list[str]) -> None:
     for line in lines:
-        _LOG.info("%s: %s", path, line)
+        _LOG.info(line)
 
 
 def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
@@ -118,7 +118,7 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str
     except FormatError as error:
         raise FormatError(f"{path}: {error}; try another dialect") from error
     shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
-    _log(path, upgrade_net(net))
+    _log(upgrade_net(net, path))
     net.input.extend(shapeless_inputs)
     layers = [LayerBlobs(layer.name, layer.type, [blobs[blob.num] for blob in layer.blobs]) for layer in net.layer]
     for layer in net.layer:

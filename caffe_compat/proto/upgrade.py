@@ -1,36 +1,163 @@
-"""What Caffe does to old files on load (upgrade_proto.cpp), in its order."""
+"""What Caffe does to old files on load (upgrade_proto.cpp), in its order, with the log lines its users know."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
+from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.upgrade_data import move_transform_fields, needs_transform_fields_moved
+from caffe_compat.proto.upgrade_v0 import needs_v0_upgrade, upgrade_v0
+from caffe_compat.proto.upgrade_v1 import needs_v1_upgrade, upgrade_v1
+
+Net = caffe_pb2.NetParameter
 
 
-def upgrade_inputs(net: caffe_pb2.NetParameter) -> bool:
-    """`input:` fields become an Input layer named "input" in front; names without any shape are dropped."""
-    if not net.input:
-        return False
-    shapes = list(net.input_shape) or [
-        caffe_pb2.BlobShape(dim=net.input_dim[4 * i : 4 * i + 4]) for i in range(len(net.input_dim) // 4)
-    ]
+class Upgrade(NamedTuple):
+    """One step: whether a net needs it, the change in place (it returns problems, as log lines), and Caffe's words."""
+
+    needed: Callable[[Net], bool]
+    apply: Callable[[Net], list[str]]
+    attempt: str
+    success: str
+    advice: str = ""
+
+
+def _deprecated(name: str) -> tuple[str, str]:
+    return (
+        f"Attempting to upgrade input file specified using deprecated {name}",
+        f"Successfully upgraded file specified using deprecated {name}",
+    )
+
+
+def has_input_fields(net: Net) -> bool:
+    """Whether a net names its inputs in `input:` fields."""
+    return len(net.input) > 0
+
+
+def inputs_to_layer(net: Net) -> list[str]:
+    """`input:` fields become one Input layer named "input", in front; names without any shape are dropped."""
+    shapes = list(net.input_shape) or _shapes_of_dims(net)
     if shapes:
+        if len(shapes) < len(net.input):
+            raise FormatError(f"net '{net.name}': {len(net.input)} inputs, but only {len(shapes)} input_shape fields")
         layer = caffe_pb2.LayerParameter(name="input", type="Input", top=net.input)
         layer.input_param.shape.extend(shapes[: len(net.input)])
         layers = [layer, *net.layer]
-        del net.layer[:]
+        net.ClearField("layer")
         net.layer.extend(layers)
     for field in ("input", "input_shape", "input_dim"):
         net.ClearField(field)
-    return True
+    return []
 
 
-UPGRADES: tuple[Callable[[caffe_pb2.NetParameter], bool], ...] = (upgrade_inputs,)
+def _shapes_of_dims(net: Net) -> list[caffe_pb2.BlobShape]:
+    """Four `input_dim` fields an input."""
+    dims = net.input_dim
+    if dims and len(dims) < 4 * len(net.input):
+        raise FormatError(f"net '{net.name}': {len(net.input)} inputs need {4 * len(net.input)} input_dim fields (num, "
+                          f"channels, height, width each), found {len(dims)}; or give input_shape fields")  # fmt: skip
+    return [caffe_pb2.BlobShape(dim=dims[at : at + 4]) for at in range(0, len(dims) - 3, 4)]
 
 
-def upgrade_net(net: caffe_pb2.NetParameter) -> list[str]:
-    """Applies every upgrade in place; the log lines say what changed."""
-    return [upgrade.__name__ for upgrade in UPGRADES if upgrade(net)]
+def _batch_norms_with_params(net: Net) -> list[caffe_pb2.LayerParameter]:
+    return [layer for layer in net.layer if layer.type == "BatchNorm" and len(layer.param) == 3]
 
 
-def upgrade_solver(solver: caffe_pb2.SolverParameter, path: str) -> list[str]:
-    """Applies every solver upgrade in place."""
+def has_batch_norm_params(net: Net) -> bool:
+    """Whether a BatchNorm layer spells out a rate for each of its three statistics, as it once had to."""
+    return bool(_batch_norms_with_params(net))
+
+
+def freeze_batch_norm_params(net: Net) -> list[str]:
+    """BatchNorm's statistics are never learnt: lr_mult and decay_mult become 0, names of shared ones stay."""
+    for layer in _batch_norms_with_params(net):
+        for param in layer.param:
+            param.lr_mult = param.decay_mult = 0
+    return []
+
+
+UPGRADES: tuple[Upgrade, ...] = (
+    Upgrade(
+        needs_v0_upgrade,
+        upgrade_v0,
+        *_deprecated("V0LayerParameter"),
+        "Note that future Caffe releases will not support V0NetParameter; use upgrade_net_proto_text for prototxt and "
+        "upgrade_net_proto_binary for model weights to upgrade this file",
+    ),
+    Upgrade(
+        needs_transform_fields_moved,
+        move_transform_fields,
+        *_deprecated("transformation parameters"),
+        "Note that future Caffe releases will only support transform_param messages for transformation fields.",
+    ),
+    Upgrade(needs_v1_upgrade, upgrade_v1, *_deprecated("V1LayerParameter")),
+    Upgrade(
+        has_input_fields,
+        inputs_to_layer,
+        *_deprecated("input fields"),
+        "Note that future Caffe releases will only support input layers and not input fields.",
+    ),
+    Upgrade(
+        has_batch_norm_params,
+        freeze_batch_norm_params,
+        "Attempting to upgrade batch norm layers using deprecated params",
+        "Successfully upgraded batch norm layers using deprecated params.",
+    ),
+)
+
+PROBLEMS = "Warning: had one or more problems upgrading"
+
+
+def upgrade_net(net: Net, path: str | Path = "") -> list[str]:
+    """Applies in place every upgrade that a net needs; the log lines, none where the net is of today.
+
+    A line that starts with PROBLEMS says that lines before it name fields that could not be carried over.
+    """
+    log = []
+    for upgrade in UPGRADES:
+        if upgrade.needed(net):
+            log.append(f"{upgrade.attempt}: {path}")
+            problems = upgrade.apply(net)
+            log += [*problems, f"{PROBLEMS} (see above); continuing anyway."] if problems else [upgrade.success]
+            log += [upgrade.advice] if upgrade.advice else []
+    return log
+
+
+SOLVER_TYPES = {
+    "SGD": "SGD",
+    "NESTEROV": "Nesterov",
+    "ADAGRAD": "AdaGrad",
+    "RMSPROP": "RMSProp",
+    "ADADELTA": "AdaDelta",
+    "ADAM": "Adam",
+}
+
+
+def upgrade_solver(solver: caffe_pb2.SolverParameter, path: str | Path = "") -> list[str]:
+    """`solver_type` (a number) becomes `type` (a name), in place; the log lines."""
+    if not solver.HasField("solver_type"):
+        return []
+    if solver.HasField("type"):
+        raise SolverError(f"{path}: both solver_type and type are set; remove solver_type, which is the older")
+    solver.type = SOLVER_TYPES[caffe_pb2.SolverParameter.SolverType.Name(solver.solver_type)]
+    solver.ClearField("solver_type")
+    field = "'solver_type' field (enum)"
+    attempt, success = _deprecated(field)
+    return [
+        f"{attempt}: {path}",
+        f"{success} with 'type' field (string).",
+        "Note that future Caffe releases will only support 'type' field (string) for a solver's type.",
+    ]
+
+
+def complete_snapshot_prefix(solver: caffe_pb2.SolverParameter, path: str | Path) -> list[str]:
+    """A missing snapshot_prefix becomes the solver file's name, a folder gets that name in it; the log lines."""
+    path = Path(path)
+    if not solver.HasField("snapshot_prefix"):
+        solver.snapshot_prefix = str(path.with_suffix(""))
+        return [f"snapshot_prefix was not specified and is set to {solver.snapshot_prefix}"]
+    if Path(solver.snapshot_prefix).is_dir():
+        solver.snapshot_prefix = str(Path(solver.snapshot_prefix) / path.stem)
+        return [f"snapshot_prefix was a directory and is replaced to {solver.snapshot_prefix}"]
     return []

@@ -1,0 +1,88 @@
+"""V1 nets (2014: `layers` with a type number, blobs_lr and weight_decay) to today's `layer`."""
+
+from caffe_compat.proto import caffe_pb2
+
+TYPES = {
+    "NONE": "",
+    "ABSVAL": "AbsVal",
+    "ACCURACY": "Accuracy",
+    "ARGMAX": "ArgMax",
+    "BNLL": "BNLL",
+    "CONCAT": "Concat",
+    "CONTRASTIVE_LOSS": "ContrastiveLoss",
+    "CONVOLUTION": "Convolution",
+    "DATA": "Data",
+    "DECONVOLUTION": "Deconvolution",
+    "DROPOUT": "Dropout",
+    "DUMMY_DATA": "DummyData",
+    "ELTWISE": "Eltwise",
+    "EUCLIDEAN_LOSS": "EuclideanLoss",
+    "EXP": "Exp",
+    "FLATTEN": "Flatten",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "HINGE_LOSS": "HingeLoss",
+    "IM2COL": "Im2col",
+    "IMAGE_DATA": "ImageData",
+    "INFOGAIN_LOSS": "InfogainLoss",
+    "INNER_PRODUCT": "InnerProduct",
+    "LRN": "LRN",
+    "MEMORY_DATA": "MemoryData",
+    "MULTINOMIAL_LOGISTIC_LOSS": "MultinomialLogisticLoss",
+    "MVN": "MVN",
+    "POOLING": "Pooling",
+    "POWER": "Power",
+    "RELU": "ReLU",
+    "SIGMOID": "Sigmoid",
+    "SIGMOID_CROSS_ENTROPY_LOSS": "SigmoidCrossEntropyLoss",
+    "SILENCE": "Silence",
+    "SLICE": "Slice",
+    "SOFTMAX": "Softmax",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "SPLIT": "Split",
+    "TANH": "TanH",
+    "THRESHOLD": "Threshold",
+    "WINDOW_DATA": "WindowData",
+}
+# V1's lists, one entry a weight blob, and the ParamSpec field that each became.
+PARAM_LISTS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
+COPIED_LISTS = ("bottom", "top", "include", "exclude", "blobs", "loss_weight")
+
+
+def needs_v1_upgrade(net: caffe_pb2.NetParameter) -> bool:
+    """Whether a net has `layers`, with an s."""
+    return len(net.layers) > 0
+
+
+def upgrade_v1(net: caffe_pb2.NetParameter) -> list[str]:
+    """Makes every V1 layer of a net one of today, in place; a log line for each thing that is lost."""
+    log = []
+    if net.layer:
+        log.append("Input NetParameter to be upgraded already specifies 'layer' fields; these will be ignored.")
+    layers = [_upgrade_layer(layer) for layer in net.layers]
+    for index, layer in enumerate(net.layers):
+        if layer.HasField("layer"):
+            log.append(f"Input layer {index} has a V0 'layer' field, which is ignored.")
+    net.ClearField("layer")
+    net.ClearField("layers")
+    net.layer.extend(layers)
+    return log
+
+
+def _upgrade_layer(old: caffe_pb2.V1LayerParameter) -> caffe_pb2.LayerParameter:
+    layer = caffe_pb2.LayerParameter()
+    for field, value in old.ListFields():
+        if field.name == "name":
+            layer.name = value
+        elif field.name == "type":
+            layer.type = TYPES[caffe_pb2.V1LayerParameter.LayerType.Name(value)]
+        elif field.name in COPIED_LISTS:
+            getattr(layer, field.name).extend(value)
+        elif field.name in PARAM_LISTS:
+            for index, item in enumerate(value):
+                if len(layer.param) <= index:
+                    layer.param.add()
+                setattr(layer.param[index], PARAM_LISTS[field.name], item)
+        elif field.name != "layer":  # the parameter message of a type, whose name stayed
+            getattr(layer, field.name).CopyFrom(value)
+    return layer
