@@ -1,0 +1,53 @@
+"""Which classes gain, and whether those with more labels beside them gain more (the paper's Figure 7)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.evaluation.bootstrap import interval
+from caffe_compat.evaluation.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One file of predictions against the first."""
+
+    base: str
+    name: str
+    ap_gain: NDArray[np.float64]  # (classes,), NaN where the class has no positives
+    gains: dict[str, float]  # of the figures of the released convention
+    gain_intervals: dict[str, tuple[float, float]]  # empty without bootstrap
+    correlation: float  # Pearson's, of AP gain and co-occurring labels; NaN where one of them is constant
+
+
+def co_occurring_labels(present: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each class the mean number of other labels in the images that have it; NaN if none has."""
+    labels_of_image = present.sum(axis=1).astype(np.float64)
+    images = present.sum(axis=0)
+    means = np.full(images.shape, np.nan)
+    np.divide(labels_of_image @ present, images, out=means, where=images > 0)
+    return means - 1
+
+
+def compare(base: Measurement, other: Measurement, co_occurring: NDArray[np.float64]) -> Comparison:
+    """What `other` gains over `base`; intervals are paired: both were drawn the same images."""
+    ap_gain = other.ap - base.ap
+    return Comparison(
+        base=base.name,
+        name=other.name,
+        ap_gain=ap_gain,
+        gains={name: value - base.figures[name] for name, value in other.figures.items()},
+        gain_intervals={name: interval(values - base.resampled[name]) for name, values in other.resampled.items()},
+        correlation=_correlation(ap_gain, co_occurring),
+    )
+
+
+def _correlation(gain: NDArray[np.float64], co_occurring: NDArray[np.float64]) -> float:
+    known = ~np.isnan(gain)
+    gain, co_occurring = gain[known], co_occurring[known]
+    if not known.any() or gain.std() == 0 or co_occurring.std() == 0:
+        return float("nan")
+    return float(
+        np.mean((gain - gain.mean()) * (co_occurring - co_occurring.mean())) / (gain.std() * co_occurring.std())
+    )

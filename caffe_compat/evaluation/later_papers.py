@@ -1,0 +1,65 @@
+"""The convention of later papers (ML-GCN, CSRA, ASL): raw AP, and CF1 as the F1 of mean precision and mean recall.
+
+These are not the paper's quantities: their numbers are not comparable with its tables. A class without positives
+is left out; a class that is never predicted has precision 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from caffe_compat.evaluation.average_precision import ClassRanking, mean_of_known
+from caffe_compat.evaluation.decisions import most_confident
+from caffe_compat.evaluation.precision_recall import count_labels
+
+NAME = "convention of later papers"
+
+
+@dataclass(frozen=True)
+class LaterFigures:
+    """mAP, CP, CR, CF1, OP, OR, OF1, the last six also for the top 3, in 0..1; `ap` (classes,), NaN if undefined."""
+
+    figures: dict[str, float]
+    ap: NDArray[np.float64]
+
+
+def measure(present: NDArray[np.bool_], confidences: NDArray[np.float64], rankings: list[ClassRanking]) -> LaterFigures:
+    """Measure probabilities against true labels, both (images, classes); the rankings say which images count in AP.
+
+    A label is given where the raw score is at least 0 (ML-GCN's util.py); top-3 keeps this threshold.
+    """
+    confident = confidences >= 0.5
+    ap = np.array(list(map(_raw_average_precision, confidences.T, rankings)))
+    figures = {
+        "mAP": mean_of_known(ap),
+        **_precision_recall(present, confident, ""),
+        **_precision_recall(present, most_confident(confidences, 3) & confident, "top3 "),
+    }
+    return LaterFigures(figures, ap)
+
+
+def _raw_average_precision(confidences: NDArray[np.float64], ranking: ClassRanking) -> float:
+    """scikit-learn's, which counts equal confidences as one threshold; it sorts the ranked images in no time."""
+    if not len(ranking.positive_places):
+        return float("nan")
+    present = np.zeros(len(ranking.images), dtype=bool)
+    present[ranking.positive_places] = True
+    return float(average_precision_score(present, confidences[ranking.images]))
+
+
+def _precision_recall(present: NDArray[np.bool_], decided: NDArray[np.bool_], prefix: str) -> dict[str, float]:
+    counts = count_labels(present, decided)
+    known = counts.present > 0
+    right, given, true = (count[known] for count in counts)
+    mean_precision = mean_of_known(right / np.maximum(given, 1))
+    mean_recall = mean_of_known(right / true)
+    precision, recall = right.sum() / max(counts.decided.sum(), 1), right.sum() / max(true.sum(), 1)
+    figures = {"CP": mean_precision, "CR": mean_recall, "CF1": _f1(mean_precision, mean_recall)}
+    figures |= {"OP": float(precision), "OR": float(recall), "OF1": _f1(precision, recall)}
+    return {prefix + name: value for name, value in figures.items()}
+
+
+def _f1(precision: float, recall: float) -> float:
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0

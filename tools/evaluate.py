@@ -1,0 +1,79 @@
+"""Evaluate raw scores of one or several models as the released SRN code does, and as later papers do."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from caffe_compat.errors import CaffeError
+from caffe_compat.evaluation.datasets import DATASETS
+from caffe_compat.evaluation.figures import write_png
+from caffe_compat.evaluation.json_report import report_json
+from caffe_compat.evaluation.report import Report, Request, evaluate
+from caffe_compat.evaluation.tables import interval_lines, terminal_lines, write_csv, write_latex
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Every figure, in 0..1."""
+    path.write_text(json.dumps(report_json(report), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+WRITERS = {"json": write_json, "csv": write_csv, "latex": write_latex, "png": write_png}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument("--dataset", required=True, choices=DATASETS, help="whose rules to follow")
+    result.add_argument("--labels", required=True, type=Path, help="one image a line: 1, 0 or -1 a class")
+    result.add_argument(
+        "--predictions", required=True, type=Path, nargs="+", action="extend",
+        help="raw scores in the labels' order; several files are compared with the first",
+    )  # fmt: skip
+    result.add_argument("--names", nargs="+", default=(), help="what to call the files of predictions")
+    result.add_argument("--class-names", type=Path, help="one name a line")
+    result.add_argument("--accessible", type=Path, help="images to evaluate: nus_test_accessible.mat, or text")
+    result.add_argument("--bootstrap", type=int, default=0, metavar="ROUNDS", help="for 95 %% confidence intervals")
+    result.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    result.add_argument("--json", type=Path, help="all figures, in 0..1")
+    result.add_argument("--csv", type=Path, help="a table with one line a class")
+    result.add_argument("--latex", type=Path, help="the paper's table")
+    result.add_argument("--png", type=Path, help="AP by class; of several files the paper's Figure 7")
+    return result
+
+
+def request(arguments: argparse.Namespace) -> Request:
+    """What the command line asks for."""
+    return Request(
+        dataset=arguments.dataset,
+        labels=arguments.labels,
+        predictions=arguments.predictions,
+        names=arguments.names,
+        class_names=arguments.class_names,
+        accessible=arguments.accessible,
+        rounds=arguments.bootstrap,
+        seed=arguments.seed,
+    )
+
+
+def main() -> int:
+    """Measure, print, write."""
+    arguments = parser().parse_args()
+    try:
+        report = evaluate(request(arguments))
+        for name, write in WRITERS.items():
+            if path := getattr(arguments, name):
+                write(report, path)
+    except (CaffeError, OSError) as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 1
+    for warning in report.warnings:
+        print(f"evaluate.py: warning: {warning}", file=sys.stderr)
+    print(*terminal_lines(report), *interval_lines(report), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
