@@ -1,0 +1,13 @@
+"""Writes the nets and solvers of the SRN paper as Caffe's messages and text files.
+
+    from prototxt_gen import generate
+    messages = generate(model="resnet101_srn", dataset="coco")     # file name -> NetParameter or SolverParameter
+
+`python -m prototxt_gen --help` lists the same options for files.
+"""
+
+from prototxt_gen.files import count, generate, write
+from prototxt_gen.options import DATASETS, Options
+from prototxt_gen.recipes import MODELS
+
+__all__ = ["DATASETS", "MODELS", "Options", "count", "generate", "write"]

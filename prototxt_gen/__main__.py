@@ -1,0 +1,81 @@
+"""python -m prototxt_gen: write a model's nets and solvers as files that Caffe reads."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from caffe_compat.errors import CaffeError
+from prototxt_gen.files import count, write
+from prototxt_gen.options import DATASETS, Options, flag
+from prototxt_gen.recipes import MODELS
+
+EPILOG = """
+With --norm batchnorm (default) the files use only what BVLC Caffe knows, so their augmentation is its random crop;
+--augmentation paper adds the paper's corner and multi-scale crops, which this project's runtime reads too. With --norm
+bn the files are for the Caffe of the released SRN code and have the paper's augmentation.
+Run Caffe from the folder in which this command ran: solvers name their nets as --out gives them.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write what the command line asks for, or count its parameters; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    fields = {field.name: getattr(given, field.name) for field in dataclasses.fields(Options)}
+    try:
+        for options, folder in _requests(given.all, given.out, Options(**fields)):
+            print(f"{options.model}: {_summary(count(options))}")
+            if not given.count:
+                _report(write(options, folder))
+    except CaffeError as error:
+        print(f"prototxt_gen: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _requests(everything: bool, out: str, options: Options) -> Iterable[tuple[Options, str]]:
+    if not everything:
+        return [(options, out)]
+    return [
+        (dataclasses.replace(options, model=model, dataset=dataset), f"{out}/{dataset}/{model}")
+        for dataset in DATASETS
+        for model in MODELS
+    ]
+
+
+def _summary(parts: dict[str, int]) -> str:
+    listed = ", ".join(f"{part} {number:,}" for part, number in parts.items())
+    return f"{sum(parts.values()):,} parameters ({listed})"
+
+
+def _report(paths: Iterable[Any]) -> None:
+    for path in paths:
+        print(f"wrote {path}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m prototxt_gen", description=__doc__, epilog=EPILOG)
+    for field in dataclasses.fields(Options):
+        parser.add_argument(flag(field.name), **_argument(field))
+    parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (default: .)")
+    parser.add_argument("--count", action="store_true", help="print how many numbers each part learns; write nothing")
+    parser.add_argument("--all", action="store_true", help="every model and dataset, as OUT/DATASET/MODEL")
+    return parser
+
+
+def _argument(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    text, default = field.metadata["help"], field.default
+    if isinstance(default, bool):
+        return {"action": argparse.BooleanOptionalAction, "default": default, "help": text}
+    shown = f"{text} (default: {default})" if default or "default" not in text else text
+    return {
+        "type": type(default),
+        "default": default,
+        "choices": field.metadata["choices"] or None,
+        "help": text if "(default" in text or default in ("", 0) else shown,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""The main net up to its last feature map (Eq. 1): He et al.'s ResNets, and their pre-activation form."""
+
+import itertools
+import string
+from typing import Any, NamedTuple, Protocol
+
+from prototxt_gen.builder import Blob, NetBuilder
+
+#: Blocks in stages 2 to 5. 26 is for small machines; the others are He et al.'s.
+BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+class Naming(Protocol):
+    """Names a layer by its type in the released models, or by its role in the public ones."""
+
+    def __call__(self, released_type: str, role: str) -> str: ...
+
+
+class Features(NamedTuple):
+    """What the heads read: the last sum of stage 4 before and after its ReLU, and the last blob of stage 5."""
+
+    tap_sum: Blob
+    tap: Blob
+    last: Blob
+
+
+class Block(NamedTuple):
+    """A bottleneck of 1x1, 3x3 and 1x1 convolutions of inner, inner and 4 x inner channels."""
+
+    name: str
+    inner: int
+    stride: int
+    projects: bool
+
+
+def public_names(released_type: str, role: str) -> str:
+    """The layer's role, as in the public ResNets."""
+    return role
+
+
+class CountedNames:
+    """The released models' names: a prefix, the layer's type and one counter over all types."""
+
+    def __init__(self, prefix: str, first: int) -> None:
+        self._prefix = prefix
+        self._numbers = itertools.count(first)
+
+    def __call__(self, released_type: str, role: str) -> str:
+        return f"{self._prefix}{released_type}_{next(self._numbers)}"
+
+
+def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
+    """The blocks of stages 2 to 5, named as in the public nets: 2a, 2b, 2c ...; 3b1, 4b1 ... in the deep ones."""
+    counts = [*BLOCKS[depth][:3], BLOCKS[depth][3] + extra_blocks]
+    return [
+        _stage(number, count, width * 2 ** (number - 2), numbered=depth > 50 and number in (3, 4))
+        for number, count in enumerate(counts, start=2)
+    ]
+
+
+def resnet(net: NetBuilder, data: Blob, blocks: list[list[Block]], width: int, names: Naming) -> Features:
+    """Layers, names and wiring of the public ResNets, so that their ImageNet weights load by name."""
+    blob = _stem(net, data, width, public_names)
+    taps = []
+    for stage in blocks:
+        for block in stage:
+            blob = _post_activation_block(net, blob, block)
+        taps.append(blob)
+    return Features(tap_sum=taps[2], tap=taps[2], last=taps[3])
+
+
+def preresnet(net: NetBuilder, data: Blob, blocks: list[list[Block]], width: int, names: Naming) -> Features:
+    """Blocks of "Identity mappings in deep residual networks" (the paper's [14]) behind a post-activation stem."""
+    total = active = _stem(net, data, width, names)
+    taps = []
+    for stage in blocks:
+        for block in stage:
+            total = pre_activation_block(net, total, active, block, names)
+            # Nothing else reads the last sum of a stage: the next stage projects the active blob.
+            active = activate(net, total, block.name, names, in_place=block is stage[-1])
+        taps.append(Features(total, active, active))
+    return Features(taps[2].tap_sum, taps[2].tap, taps[3].last)
+
+
+def pre_activation_block(net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming) -> Blob:
+    """The sum of a residual branch and the shortcut: the block's input, or where shapes change a convolution."""
+    name, inner = f"res{block.name}_branch", block.inner
+    branch = net.convolution(active, names("SpatialConvolution", f"{name}2a"), inner)
+    branch = activate(net, branch, f"{block.name}_branch2a", names)
+    branch = net.convolution(branch, names("SpatialConvolution", f"{name}2b"), inner, 3, block.stride, pad=1)
+    branch = activate(net, branch, f"{block.name}_branch2b", names)
+    branch = net.convolution(branch, names("SpatialConvolution", f"{name}2c"), 4 * inner)
+    shortcut = total
+    if block.projects:
+        shortcut = net.convolution(active, names("SpatialConvolution", f"{name}1"), 4 * inner, stride=block.stride)
+    return net.eltwise([branch, shortcut], names("Eltwise", f"res{block.name}"))
+
+
+def activate(net: NetBuilder, blob: Blob, name: str, names: Naming, in_place: bool = True) -> Blob:
+    """Normalisation and ReLU of a convolution or of a block's sum."""
+    blob = net.norm(blob, names("BN", f"bn{name}"), in_place)
+    return net.relu(blob, names("ReLU", f"res{name}_relu"))
+
+
+def _stem(net: NetBuilder, data: Blob, width: int, names: Naming) -> Blob:
+    blob = net.convolution(data, names("SpatialConvolution", "conv1"), width, kernel=7, stride=2, pad=3)
+    blob = net.norm(blob, names("BN", "bn_conv1"))
+    blob = net.relu(blob, names("ReLU", "conv1_relu"))
+    return net.max_pool(blob, names("Pooling", "pool1"))
+
+
+def _post_activation_block(net: NetBuilder, bottom: Blob, block: Block) -> Blob:
+    """The stride is on the first 1x1 convolution, as in the public nets."""
+    name, inner = block.name, block.inner
+    shortcut = bottom
+    if block.projects:
+        shortcut = _convolution_and_norm(net, bottom, f"{name}_branch1", 4 * inner, stride=block.stride)
+    branch = _convolution_and_norm(net, bottom, f"{name}_branch2a", inner, stride=block.stride)
+    branch = net.relu(branch, f"res{name}_branch2a_relu")
+    branch = _convolution_and_norm(net, branch, f"{name}_branch2b", inner, kernel=3, pad=1)
+    branch = net.relu(branch, f"res{name}_branch2b_relu")
+    branch = _convolution_and_norm(net, branch, f"{name}_branch2c", 4 * inner)
+    return net.relu(net.eltwise([shortcut, branch], f"res{name}"), f"res{name}_relu")
+
+
+def _convolution_and_norm(net: NetBuilder, bottom: Blob, name: str, channels: int, **window: Any) -> Blob:
+    return net.norm(net.convolution(bottom, f"res{name}", channels, **window), f"bn{name}")
+
+
+def _stage(number: int, count: int, inner: int, numbered: bool) -> list[Block]:
+    """The first block projects, and halves the size but in stage 2."""
+    letters = ["a", *(f"b{i}" for i in range(1, count))] if numbered else string.ascii_lowercase[:count]
+    first = Block(f"{number}a", inner, stride=1 if number == 2 else 2, projects=True)
+    return [first, *(Block(f"{number}{letter}", inner, stride=1, projects=False) for letter in letters[1:])]

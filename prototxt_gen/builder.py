@@ -1,0 +1,172 @@
+"""Adds layers to a NetParameter and keeps what the next layer must know: names, channels, sizes, counts."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from caffe_compat.proto import caffe_pb2
+
+WEIGHT, BIAS = (1.0, 1.0), (2.0, 0.0)  # lr_mult, decay_mult: Caffe's custom
+SLOPE = (1.0, 0.0)  # both parameters of a normalisation: no decay, as in the released code
+STATISTIC = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A named blob: channels of size x size values an image."""
+
+    name: str
+    channels: int
+    size: int = 1
+
+
+class NetBuilder:
+    """A NetParameter in the making.
+
+    `begin` says to which part of the paper's net the next layers belong. `message` is the net, `parameters` counts
+    what each part learns (running statistics are not learned), `loose` holds the tops that no layer has read.
+    """
+
+    def __init__(self, name: str, norm: str, moving_average_fraction: float, deploy: bool) -> None:
+        self.message = caffe_pb2.NetParameter(name=name)
+        self.parameters: Counter[str] = Counter()
+        self.loose: dict[str, Blob] = {}
+        self.released_style = False
+        self._norm = {"batchnorm": self._batch_norm_and_scale, "bn": self._bn}[norm]
+        self._moving_average_fraction = moving_average_fraction
+        self._deploy = deploy
+        self._part, self._lr_mult = "", 1.0
+
+    def begin(self, part: str, lr_mult: float, released_style: bool) -> None:
+        """The next layers are of this part; lr_mult 0 fixes their weights and statistics.
+
+        The released style spells a window as kernel_h and kernel_w and normalises into a blob of its own.
+        """
+        self._part, self._lr_mult, self.released_style = part, lr_mult, released_style
+
+    def layer(self, kind: str, name: str, bottoms: Sequence[Blob], top: Blob, **fields: Any) -> Blob:
+        """Add a layer; its top is the blob given."""
+        for bottom in bottoms:
+            self.loose.pop(bottom.name, None)
+        if kind != "Silence":
+            self.loose[top.name] = top
+        tops = [] if kind == "Silence" else [top.name]
+        self.message.layer.add(name=name, type=kind, bottom=[b.name for b in bottoms], top=tops, **fields)
+        return top
+
+    def convolution(
+        self,
+        bottom: Blob,
+        name: str,
+        channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        pad: int = 0,
+        group: int = 1,
+        bias: bool = False,
+        filler: dict[str, Any] | None = None,
+    ) -> Blob:
+        """Square windows; the size rounds down."""
+        fields = {
+            "num_output": channels,
+            "weight_filler": filler or {"type": "msra"},
+            **self._window(kernel, stride, pad),
+            **({} if bias else {"bias_term": False}),
+            **({"group": group} if group > 1 else {}),
+        }
+        self._count(channels * (bottom.channels // group) * kernel**2 + channels * bias)
+        top = Blob(name, channels, (bottom.size + 2 * pad - kernel) // stride + 1)
+        return self.layer("Convolution", name, [bottom], top, convolution_param=fields, param=self._rates(bias))
+
+    def inner_product(self, bottom: Blob, name: str, channels: int, top: str = "", filler: str = "xavier") -> Blob:
+        """Every output from every value of the bottom."""
+        self._count(channels * (bottom.channels * bottom.size**2 + 1))
+        fields = {"num_output": channels, "weight_filler": {"type": filler}}
+        return self.layer(
+            "InnerProduct",
+            name,
+            [bottom],
+            Blob(top or name, channels),
+            inner_product_param=fields,
+            param=self._rates(bias=True),
+        )
+
+    def norm(self, bottom: Blob, name: str, in_place: bool = True) -> Blob:
+        """Normalise each channel and give it a slope and a bias; in place, unless the style forbids it."""
+        self._count(2 * bottom.channels)
+        top = bottom if in_place and not self.released_style else Blob(name, bottom.channels, bottom.size)
+        return self._norm(bottom, name, top)
+
+    def relu(self, bottom: Blob, name: str) -> Blob:
+        """In place."""
+        return self.layer("ReLU", name, [bottom], bottom)
+
+    def max_pool(self, bottom: Blob, name: str) -> Blob:
+        """3 x 3, stride 2, no padding; the size rounds up."""
+        top = Blob(name, bottom.channels, math.ceil((bottom.size - 3) / 2) + 1)
+        return self.layer("Pooling", name, [bottom], top, pooling_param={"pool": "MAX", "kernel_size": 3, "stride": 2})
+
+    def average_pool(self, bottom: Blob, name: str) -> Blob:
+        """The mean of each channel."""
+        square = {"kernel_size": bottom.size, "stride": 1}
+        window = {"kernel_h": bottom.size, "kernel_w": bottom.size} if self.released_style else square
+        return self.layer(
+            "Pooling", name, [bottom], Blob(name, bottom.channels), pooling_param={"pool": "AVE", **window}
+        )
+
+    def eltwise(self, bottoms: Sequence[Blob], name: str, **fields: Any) -> Blob:
+        """Sum (Caffe's default) or, with operation="PROD", product of blobs of one shape."""
+        shape = Blob(name, bottoms[0].channels, bottoms[0].size)
+        return self.layer("Eltwise", name, bottoms, shape, **({"eltwise_param": fields} if fields else {}))
+
+    def silence(self, blobs: Sequence[Blob]) -> None:
+        """Read blobs that nothing else reads, so that they are neither logged nor outputs of the net."""
+        if blobs:
+            self.layer("Silence", "silence", blobs, blobs[0])
+
+    def _window(self, kernel: int, stride: int, pad: int) -> dict[str, Any]:
+        if not self.released_style:
+            return {"kernel_size": [kernel], "stride": [stride], "pad": [pad]}
+        sides = {"kernel": kernel, "stride": stride, "pad": pad}
+        return {f"{field}_{side}": value for field, value in sides.items() for side in "hw"}
+
+    def _batch_norm_and_scale(self, bottom: Blob, name: str, top: Blob) -> Blob:
+        statistics: dict[str, Any] = {"use_global_stats": True}
+        if not self._deploy and self._lr_mult:
+            statistics = {"moving_average_fraction": self._moving_average_fraction}
+        self.layer(
+            "BatchNorm",
+            name,
+            [bottom],
+            top,
+            batch_norm_param=statistics,
+            param=self._params(STATISTIC, STATISTIC, STATISTIC),
+        )
+        return self.layer(
+            "Scale", _scale_name(name), [top], top, scale_param={"bias_term": True}, param=self._params(SLOPE, SLOPE)
+        )
+
+    def _bn(self, bottom: Blob, name: str, top: Blob) -> Blob:
+        fields: dict[str, Any] = {"slope_filler": {"type": "constant", "value": 1}, "bias_filler": {"type": "constant"}}
+        if not self._deploy:
+            fields |= {"momentum": self._moving_average_fraction} if self._lr_mult else {"frozen": True}
+        return self.layer("BN", name, [bottom], top, bn_param=fields, param=self._params(SLOPE, SLOPE))
+
+    def _rates(self, bias: bool) -> list[dict[str, float]]:
+        return self._params(WEIGHT, BIAS) if bias else self._params(WEIGHT)
+
+    def _params(self, *rates: tuple[float, float]) -> list[dict[str, float]]:
+        """The layer's `param` blocks; a deploy net learns nothing and has none."""
+        if self._deploy:
+            return []
+        return [{"lr_mult": lr * self._lr_mult, "decay_mult": decay if self._lr_mult else 0} for lr, decay in rates]
+
+    def _count(self, parameters: int) -> None:
+        self.parameters[self._part] += parameters
+
+
+def _scale_name(norm_name: str) -> str:
+    """The public ResNets call the Scale after bn2a_branch1 scale2a_branch1."""
+    return norm_name.replace("bn", "scale", 1) if norm_name.startswith("bn") else f"{norm_name}_scale"

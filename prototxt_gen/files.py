@@ -1,0 +1,69 @@
+"""Which files a request makes, their messages, and writing them."""
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+from caffe_compat.proto.write import write_text
+from prototxt_gen.nets import test_net, train_net
+from prototxt_gen.options import Options, command, complete
+from prototxt_gen.recipes import Step, steps_of
+from prototxt_gen.solvers import solver
+
+
+def generate(folder: str = "", **options: Any) -> dict[str, Message]:
+    """File name -> NetParameter or SolverParameter, for the fields of `Options`.
+
+    `folder` is where the files will lie; solvers name their net and snapshots with it, relative to where Caffe runs.
+    Raises FieldError for options that do not go together.
+    """
+    return messages(Options(**options), folder)
+
+
+def messages(options: Options, folder: str) -> dict[str, Message]:
+    """The same, for an `Options`."""
+    full = complete(options)
+    made: dict[str, Message] = {}
+    for number, step in enumerate(steps_of(full.model, full.finetune_losses), start=1):
+        chosen = full.step in ("all", str(number))
+        if chosen:
+            made |= _training_files(full, step, f"step_{number}_{step.name}", folder)
+        if chosen or (full.step == "test" and step == _last_step(full)):
+            made[_test_name(full, step, number)] = test_net(full, step).message
+    return made
+
+
+def write(options: Options, folder: str) -> list[Path]:
+    """Write the files of a request, each with the command that made it as its first line; returns their paths."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, message in messages(options, folder).items():
+        paths.append(Path(folder) / name)
+        write_text(paths[-1], message, header=command(options, folder))
+    return paths
+
+
+def count(options: Options) -> dict[str, int]:
+    """How many numbers each part of the whole net learns; running statistics are not learned."""
+    full = complete(options)
+    return dict(test_net(full, _last_step(full)).parameters)
+
+
+def _training_files(options: Options, step: Step, name: str, folder: str) -> dict[str, Message]:
+    trainval = f"{name}_trainval.prototxt"
+    return {
+        trainval: train_net(options, step).message,
+        f"{name}_solver.prototxt": solver(options, step, str(Path(folder) / trainval), str(Path(folder) / name)),
+    }
+
+
+def _test_name(options: Options, step: Step, number: int) -> str:
+    """Only the last step's net predicts with the whole model."""
+    if step == _last_step(options):
+        return f"{options.dataset}_{options.model}_test.prototxt"
+    return f"step_{number}_{step.name}_test.prototxt"
+
+
+def _last_step(options: Options) -> Step:
+    return steps_of(options.model, options.finetune_losses)[-1]

@@ -1,0 +1,123 @@
+"""What follows the feature maps, in the paper's layout: f_cls, f_att, f_sr and the semantic baseline."""
+
+import math
+from typing import Any, NamedTuple
+
+from prototxt_gen.backbones import Naming
+from prototxt_gen.builder import Blob, NetBuilder
+from prototxt_gen.options import Options
+
+LINEAR = {"type": "xavier"}  # where no ReLU follows
+
+
+class Attention(NamedTuple):
+    """A (Eq. 4), S, and y_att (Eq. 7)."""
+
+    attention: Blob
+    confidence: Blob
+    scores: Blob
+
+
+class HiddenNames(NamedTuple):
+    """The layers of one hidden convolution."""
+
+    convolution: str
+    norm: str
+    relu: str
+
+
+def hidden(name: str) -> HiddenNames:
+    """Named as the public nets name theirs."""
+    return HiddenNames(name, f"bn_{name}", f"{name}_relu")
+
+
+def classifier(net: NetBuilder, last: Blob, options: Options, names: Naming) -> tuple[Blob, Blob]:
+    """f_cls (Eq. 2): the pooled features and y_cls."""
+    pooled = features = net.average_pool(last, names("Pooling", "pool5"))
+    if net.released_style:
+        name = names("Flatten", "")
+        features = net.layer("Flatten", name, [pooled], Blob(name, pooled.channels))
+    name = names("InnerProduct", "cls_fc")
+    return pooled, net.inner_product(features, name, options.labels, top=name if net.released_style else "y_cls")
+
+
+def attention(net: NetBuilder, tap: Blob, options: Options) -> Attention:
+    """f_att (Eq. 3), its softmax over space (Eq. 4), "conv1" and the sum over space of their product (Eq. 7)."""
+    blob = convolution_relu(net, tap, hidden("att_conv1"), options)
+    blob = convolution_relu(net, blob, hidden("att_conv2"), options, kernel=3, pad=1)
+    blob = net.convolution(blob, "att_conv3", options.labels, bias=True, filler=LINEAR)
+    weights = spatial_softmax(net, blob, "att_flat", "att_softmax", "att_map")
+    confidence = net.convolution(tap, "srn_conv1", options.labels, bias=True, filler=LINEAR)
+    return Attention(weights, confidence, attended_scores(net, weights, confidence, "att_scores", "y_att"))
+
+
+def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, weighted: bool) -> Blob:
+    """y_sr = f_sr(U) (Eq. 9), where U = sigmoid(S) A (Eq. 8), or A itself for ResNet-SRN-att."""
+    blob = weighted_attention(net, maps, "srn_conf", "srn_weighted") if weighted else maps.attention
+    blob = convolution_relu(net, blob, hidden("srn_conv2"), options, filler_scale=options.sr_filler_scale)
+    blob = convolution_relu(net, blob, hidden("srn_conv3"), options)
+    blob = convolution_relu(net, blob, hidden("srn_conv4"), options, **wide_window(blob, options))
+    return net.inner_product(blob, "srn_fc", options.labels, top="y_sr")
+
+
+def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> Blob:
+    """ResNet-101-semantic: three fully connected layers on pool5 and y_cls (section 4.1)."""
+    # InnerProduct's top has two axes and pool5 has four; Concat wants as many of both.
+    flat = net.layer("Flatten", "sem_flat", [pooled], Blob("sem_flat", pooled.channels))
+    both = Blob("sem_concat", flat.channels + scores.channels)
+    blob = net.layer("Concat", "sem_concat", [flat, scores], both)
+    for name in ("sem_fc1", "sem_fc2"):
+        blob = net.relu(net.inner_product(blob, name, 32 * options.width, filler="msra"), f"{name}_relu")
+    return net.inner_product(blob, "sem_fc3", options.labels, top="y")
+
+
+def fuse(net: NetBuilder, main: Blob, regularized: Blob, options: Options) -> Blob:
+    """y = alpha y_cls + (1 - alpha) y_sr (section 3.4)."""
+    name = "prob" if net.released_style else "y"
+    return net.eltwise([main, regularized], name, operation="SUM", coeff=[options.alpha, 1 - options.alpha])
+
+
+def spatial_softmax(net: NetBuilder, blob: Blob, flat: str, softmax: str, back: str) -> Blob:
+    """Normalise each channel so that it sums to 1 over space."""
+    line = Blob(flat, blob.channels, blob.size)
+    line = net.layer("Reshape", flat, [blob], line, reshape_param={"shape": {"dim": [0, 0, -1]}})
+    line = net.layer("Softmax", softmax, [line], Blob(softmax, blob.channels, blob.size), softmax_param={"axis": 2})
+    shape = {"shape": {"dim": [0, 0, blob.size, blob.size]}}
+    return net.layer("Reshape", back, [line], Blob(back, blob.channels, blob.size), reshape_param=shape)
+
+
+def attended_scores(net: NetBuilder, weights: Blob, confidence: Blob, product: str, total: str) -> Blob:
+    """The confidences of all places, averaged with the attention as weights."""
+    blob = net.eltwise([weights, confidence], product, operation="PROD")
+    return net.layer(
+        "Reduction", total, [blob], Blob(total, blob.channels), reduction_param={"operation": "SUM", "axis": 2}
+    )
+
+
+def weighted_attention(net: NetBuilder, maps: Attention, sigmoid: str, product: str) -> Blob:
+    """U = sigmoid(S) A."""
+    confidence = maps.confidence
+    visible = net.layer("Sigmoid", sigmoid, [confidence], Blob(sigmoid, confidence.channels, confidence.size))
+    return net.eltwise([visible, maps.attention], product, operation="PROD")
+
+
+def convolution_relu(
+    net: NetBuilder, bottom: Blob, names: HiddenNames, options: Options, filler_scale: float = 1.0, **window: Any
+) -> Blob:
+    """A hidden convolution with its ReLU; where heads are normalised, the normalisation in between has the bias."""
+    plain = options.head_norm == "none"
+    fields = {"channels": options.head_width, "bias": plain, **window}
+    if filler_scale != 1:
+        fields["filler"] = _scaled_msra(filler_scale, fan_in=bottom.channels)
+    blob = net.convolution(bottom, names.convolution, **fields)
+    return net.relu(blob if plain else net.norm(blob, names.norm), names.relu)
+
+
+def wide_window(blob: Blob, options: Options) -> dict[str, int]:
+    """f_sr's third convolution: the whole map, four kernels to a channel (the paper's 2048 in 512 groups)."""
+    return {"channels": 4 * options.head_width, "kernel": blob.size, "group": options.head_width}
+
+
+def _scaled_msra(scale: float, fan_in: int) -> dict[str, Any]:
+    """Caffe's msra filler has no factor; it is a gaussian of this deviation."""
+    return {"type": "gaussian", "std": scale * math.sqrt(2 / fan_in)}

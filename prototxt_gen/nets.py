@@ -1,0 +1,66 @@
+"""A step's net for training and validation, and the net that predicts after it."""
+
+from collections.abc import Mapping
+
+from prototxt_gen import heads, released_heads
+from prototxt_gen.backbones import CountedNames, Naming, preresnet, public_names, resnet, stages
+from prototxt_gen.builder import Blob, NetBuilder
+from prototxt_gen.data_layers import add_data_layers, add_input
+from prototxt_gen.options import Options
+from prototxt_gen.recipes import MODELS, Step
+
+BACKBONES = {"resnet": resnet, "preresnet": preresnet}
+HEADS = {"paper": heads, "released": released_heads}
+
+
+def train_net(options: Options, step: Step) -> NetBuilder:
+    """Both phases of a step: data, the step's parts (fixed unless the step learns them) and its losses."""
+    net = _builder(options, step, deploy=False)
+    data, label = add_data_layers(net, options)
+    scores = _scores(net, data, options, step, wanted=set(step.losses.values()))
+    for loss, score in step.losses.items():
+        net.layer("SigmoidCrossEntropyLoss", loss, [scores[score], label], Blob(loss, 1))
+    losses = set(step.losses)
+    net.silence([blob for name, blob in net.loose.items() if name not in losses])
+    return net
+
+
+def test_net(options: Options, step: Step) -> NetBuilder:
+    """The same parts from an input blob, without labels; its first output is the step's score."""
+    net = _builder(options, step, deploy=True)
+    scores = _scores(net, add_input(net, options), options, step, wanted={step.score})
+    # Caffe lists a net's outputs in alphabetical order, and the released programs save the first.
+    net.silence([blob for name, blob in net.loose.items() if name < scores[step.score].name])
+    return net
+
+
+def _builder(options: Options, step: Step, deploy: bool) -> NetBuilder:
+    name = f"{options.dataset}_{step.name}_depth_{options.depth}_{'test' if deploy else 'trainval'}"
+    return NetBuilder(name, options.norm, options.moving_average_fraction, deploy)
+
+
+def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: set[str]) -> Mapping[str, Blob]:
+    """The parts of the step's net; the sum of y_cls and y_sr only where it is wanted."""
+    model, head = MODELS[options.model], HEADS[options.layout]
+    released = options.layout == "released"
+    released_backbone = released and options.backbone == "preresnet"
+    names: Naming = CountedNames("caffe.", first=0) if released_backbone else public_names
+
+    net.begin("main", float("main" in step.learns), released_backbone)
+    blocks = stages(options.depth, options.width, model.extra_blocks)
+    features = BACKBONES[options.backbone](net, data, blocks, options.width, names)
+    pooled, scores = heads.classifier(net, features.last, options, names)
+    made = {"y_cls": scores}
+    if "attention" in step.parts:
+        net.begin("attention", float("attention" in step.learns), released)
+        maps = head.attention(net, features.tap_sum if released else features.tap, options)
+        made["y_att"] = maps.scores
+    if "regularization" in step.parts:
+        net.begin("regularization", options.sr_lr_mult * ("regularization" in step.learns), released)
+        made["y_sr"] = head.spatial_regularization(net, maps, options, model.weighted_attention)
+        if "y" in wanted:
+            made["y"] = heads.fuse(net, made["y_cls"], made["y_sr"], options)
+    if "semantic" in step.parts:
+        net.begin("semantic", float("semantic" in step.learns), released)
+        made["y"] = heads.semantic(net, pooled, scores, options)
+    return made

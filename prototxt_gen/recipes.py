@@ -1,0 +1,75 @@
+"""The paper's models, the steps that train them (section 3.4), and what each step learns on which loss."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a solver.
+
+    `parts` make the net, `learns` names those that are not fixed, `losses` maps a loss layer to the score it judges,
+    and `score` is what the net predicts when the step is done. `epochs` are ours: the paper lowers the rate "whenever
+    validation loss gets saturated" and gives no length.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    learns: tuple[str, ...]
+    losses: dict[str, str]
+    score: str
+    epochs: int
+
+
+class Model(NamedTuple):
+    """One row of the paper's tables: its steps, blocks after res5c, and whether S weighs the attention (Eq. 8)."""
+
+    steps: tuple[Step, ...]
+    extra_blocks: int = 0
+    weighted_attention: bool = True
+
+
+SRN_PARTS = ("main", "attention", "regularization")
+MAIN = Step("resnet101", ("main",), ("main",), {"loss_cls": "y_cls"}, score="y_cls", epochs=30)
+ATTENTION = Step("resnet101_att", SRN_PARTS[:2], ("attention",), {"loss_att": "y_att"}, score="y_att", epochs=10)
+REGULARIZATION = Step("resnet101_srn", SRN_PARTS, ("regularization",), {"loss_sr": "y_sr"}, score="y", epochs=10)
+FINETUNE = Step(
+    "resnet101_srn_finetune", SRN_PARTS, SRN_PARTS, {"loss": "y", "loss_att": "y_att"}, score="y", epochs=30
+)
+#: The paper gives no recipe: y_cls stays a prediction (its own loss) while all layers learn from the final one.
+SEMANTIC = Step(
+    "resnet101_semantic",
+    ("main", "semantic"),
+    ("main", "semantic"),
+    {"loss": "y", "loss_cls": "y_cls"},
+    score="y",
+    epochs=30,
+)
+
+MODELS = {
+    "resnet101": Model((MAIN,)),
+    "resnet107": Model((dataclasses.replace(MAIN, name="resnet107"),), extra_blocks=2),
+    "resnet101_semantic": Model((MAIN, SEMANTIC)),
+    "resnet101_srn_att": Model(
+        (
+            MAIN,
+            ATTENTION,
+            dataclasses.replace(REGULARIZATION, name="resnet101_srn_att"),
+            dataclasses.replace(FINETUNE, name="resnet101_srn_att_finetune"),
+        ),
+        weighted_attention=False,
+    ),
+    "resnet101_srn": Model((MAIN, ATTENTION, REGULARIZATION, FINETUNE)),
+}
+
+#: Step 4 of the released code: one loss a classifier, and none on their sum.
+RELEASED_FINETUNE_LOSSES = {"loss_att": "y_att", "loss_sr": "y_sr", "loss_cls": "y_cls"}
+
+
+def steps_of(model: str, finetune_losses: str) -> tuple[Step, ...]:
+    """The steps of a model, the last SRN step with the paper's or the released losses."""
+    steps = MODELS[model].steps
+    if finetune_losses == "paper" or "regularization" not in steps[-1].parts:
+        return steps
+    return (*steps[:-1], dataclasses.replace(steps[-1], losses=RELEASED_FINETUNE_LOSSES))

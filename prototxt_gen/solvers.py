@@ -1,0 +1,53 @@
+"""The solver of a step: SGD with the paper's batch of 96, momentum, decay and rates (section 3.4)."""
+
+import math
+from typing import Any
+
+from caffe_compat.proto import caffe_pb2
+from prototxt_gen.options import Options
+from prototxt_gen.recipes import Step
+
+#: From these parts of the run on the rate is a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
+RATE_DROPS = (0.5, 0.8)
+SNAPSHOT_EPOCHS = 5
+
+
+def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) -> caffe_pb2.SolverParameter:
+    """Only fields that both dialects know (SGD is their default type); paths are as given."""
+    batch = options.gpus * options.batch_size * options.iter_size
+    epoch = math.ceil(options.train_images / batch)
+    max_iter = options.max_iter or step.epochs * epoch
+    return caffe_pb2.SolverParameter(
+        net=net_path,
+        test_iter=[math.ceil(options.test_images / options.batch_size)],
+        test_interval=epoch,
+        test_initialization=False,
+        base_lr=options.base_lr,
+        max_iter=max_iter,
+        **_policy(options, max_iter),
+        momentum=0.9,
+        weight_decay=5e-4,
+        iter_size=options.iter_size,
+        display=20,
+        average_loss=20,
+        snapshot=min(SNAPSHOT_EPOCHS * epoch, max_iter),
+        snapshot_prefix=snapshot_prefix,
+        solver_mode=options.solver_mode,
+        **_machine(options),
+    )
+
+
+def _policy(options: Options, max_iter: int) -> dict[str, Any]:
+    fields: dict[str, Any] = {"lr_policy": options.lr_policy, "gamma": 0.1}
+    if options.lr_policy == "multistep":
+        drops = (int(part * max_iter) for part in RATE_DROPS)
+        fields["stepvalue"] = [iteration for iteration in drops if iteration]
+    return fields
+
+
+def _machine(options: Options) -> dict[str, Any]:
+    """The released code's Caffe takes its GPUs from the solver, BVLC Caffe from --gpu."""
+    fields: dict[str, Any] = {"random_seed": options.random_seed} if options.random_seed >= 0 else {}
+    if options.norm == "bn" and options.gpus > 1:
+        fields["device_id"] = list(range(options.gpus))
+    return fields
