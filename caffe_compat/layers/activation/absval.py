@@ -1,0 +1,16 @@
+"""AbsVal (absval_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("AbsVal")
+class AbsVal(Layer):
+    """y = |x|, any shape; the gradient at 0 is 0. Not in place."""
+
+    allows_in_place = False
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return bottom.abs()

@@ -1,0 +1,29 @@
+"""Bias (bias_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.activation.operand import aligned, operand_shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Bias")
+class Bias(Layer):
+    """x + b, where b is a blob or bottom 1 and covers the axes of x from `axis` on."""
+
+    bottoms = between(1, 2)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("bias_param")
+        self.axis = params.axis
+        self.num_axes = params.num_axes
+        self.filler = params.filler
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        if len(bottom_shapes) == 1:
+            self.add_blob(operand_shape(self, bottom_shapes[0], self.axis, self.num_axes), self.filler)
+
+    def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
+        bias = given[0] if given else self.blobs[0]
+        return bottom + aligned(self, bias, bottom, self.axis)

@@ -1,0 +1,16 @@
+"""BNLL: binomial normal log likelihood (bnll_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("BNLL")
+class BNLL(Layer):
+    """y = log(1 + exp(x)), any shape."""
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        # torch's softplus becomes x above 20; this does not.
+        return torch.logaddexp(bottom, torch.zeros_like(bottom))

@@ -1,0 +1,23 @@
+"""Exp (exp_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.activation.logarithm_base import natural_logarithm_of_base
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Exp")
+class Exp(Layer):
+    """y = base ** (shift + scale x); base -1 is e."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("exp_param")
+        log_base = natural_logarithm_of_base(spec, params.base)
+        self.scale = log_base * params.scale
+        self.shift = log_base * params.shift
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return torch.exp(self.shift + self.scale * bottom)

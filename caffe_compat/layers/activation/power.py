@@ -1,0 +1,25 @@
+"""Power (power_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Power")
+class Power(Layer):
+    """y = (shift + scale x) ** power; a constant where power or scale is 0."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("power_param")
+        self.power = params.power
+        self.scale = params.scale
+        self.shift = params.shift
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if self.power * self.scale == 0:
+            # x ** 0 is 1 with gradient 0 everywhere, at infinities too.
+            return bottom.pow(0) * (bottom.new_tensor(self.shift) ** self.power)
+        shifted = self.shift + self.scale * bottom
+        return shifted if self.power == 1 else shifted.pow(self.power)

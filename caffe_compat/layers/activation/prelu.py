@@ -1,0 +1,31 @@
+"""PReLU (prelu_layer.cpp)."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.proto import caffe_pb2
+
+QUARTER = caffe_pb2.FillerParameter(type="constant", value=0.25)
+
+
+@register_layer("PReLU")
+class PReLU(Layer):
+    """y = x above 0, else a x; blob 0 holds an a for every channel (C), or one for all () with `channel_shared`."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("prelu_param")
+        self.channel_shared = params.channel_shared
+        self.filler = params.filler if params.has("filler") else QUARTER
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        shape = bottom_shapes[0]
+        if len(shape) < 2:
+            raise ShapeError(f"{self.spec}: expected a bottom of at least 2 axes (N, C, ...), got {shape}")
+        self.add_blob(() if self.channel_shared else shape[1:2], self.filler)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return functional.prelu(bottom, self.blobs[0])

@@ -1,0 +1,23 @@
+"""ReLU (relu_layer.cpp)."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("ReLU")
+class ReLU(Layer):
+    """y = x above 0, else negative_slope x; the gradient at 0 is negative_slope."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("relu_param")
+        params.ignore("engine")  # picks a kernel, not a result
+        self.negative_slope = params.negative_slope
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if self.negative_slope == 0:
+            return functional.relu(bottom)
+        return functional.leaky_relu(bottom, self.negative_slope)

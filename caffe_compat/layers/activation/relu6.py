@@ -1,0 +1,25 @@
+"""ReLU6 (relu6_layer.cpp).
+
+From the MobileNet forks.
+"""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("ReLU6")
+class ReLU6(Layer):
+    """y = min(x above 0, else negative_slope x; 6); the gradient at 6 is 0."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.negative_slope = spec.params("relu6_param").negative_slope
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        # hardtanh, unlike clamp, passes no gradient at its end.
+        return functional.hardtanh(functional.leaky_relu(bottom, self.negative_slope), -math.inf, 6.0)

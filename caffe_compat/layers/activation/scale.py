@@ -1,0 +1,40 @@
+"""Scale (scale_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.activation.operand import aligned, operand_shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.proto import caffe_pb2
+
+ONES = caffe_pb2.FillerParameter(type="constant", value=1.0)
+
+
+@register_layer("Scale")
+class Scale(Layer):
+    """x s, or x s + b with `bias_term`; s is blob 0 or bottom 1, b the last blob, both from `axis` of x on."""
+
+    bottoms = between(1, 2)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("scale_param")
+        self.axis = params.axis
+        self.num_axes = params.num_axes
+        self.filler = params.filler if params.has("filler") else ONES
+        self.bias_term = params.bias_term
+        self.bias_filler = params.bias_filler
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        if len(bottom_shapes) == 1:
+            shape = operand_shape(self, bottom_shapes[0], self.axis, self.num_axes)
+            self.add_blob(shape, self.filler)
+        else:
+            shape = bottom_shapes[1]
+        if self.bias_term:
+            self.add_blob(shape, self.bias_filler)
+
+    def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
+        scale = given[0] if given else self.blobs[0]
+        scaled = bottom * aligned(self, scale, bottom, self.axis)
+        return scaled + aligned(self, self.blobs[-1], bottom, self.axis) if self.bias_term else scaled

@@ -1,0 +1,19 @@
+"""Sigmoid (sigmoid_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Sigmoid")
+class Sigmoid(Layer):
+    """y = 1 / (1 + exp(-x)), any shape."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        spec.params("sigmoid_param").ignore("engine")  # picks a kernel, not a result
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return torch.sigmoid(bottom)

@@ -1,0 +1,19 @@
+"""Swish (swish_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Swish")
+class Swish(Layer):
+    """y = x sigmoid(beta x), any shape."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.beta = spec.params("swish_param").beta
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return bottom * torch.sigmoid(self.beta * bottom)

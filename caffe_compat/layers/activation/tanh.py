@@ -1,0 +1,19 @@
+"""TanH (tanh_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("TanH")
+class TanH(Layer):
+    """y = tanh(x), any shape."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        spec.params("tanh_param").ignore("engine")  # picks a kernel, not a result
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return torch.tanh(bottom)

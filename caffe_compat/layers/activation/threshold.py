@@ -1,0 +1,20 @@
+"""Threshold (threshold_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Threshold")
+class Threshold(Layer):
+    """y = 1 above `threshold`, else 0; no gradient."""
+
+    no_gradient_to = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.threshold = spec.params("threshold_param").threshold
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return (bottom > self.threshold).to(bottom.dtype)
