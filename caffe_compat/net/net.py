@@ -86,11 +86,19 @@ class Net(nn.Module):
     # -- running
 
     def apply_needs(self, needs: Needs) -> None:
-        """Stores where backward goes."""
+        """Stores where backward goes; weights that learn nothing ask for no gradient."""
         for index, step in enumerate(self.steps):
             step.needs_backward = needs.layer[index]
             step.propagate_down = needs.bottoms[index]
             step.weights_need = needs.weights[index]
+        learning = {
+            id(blob)
+            for step in self.steps
+            for blob, need in zip(step.layer.blobs, step.weights_need, strict=True)
+            if need
+        }
+        for parameter in self.parameters():
+            parameter.requires_grad_(id(parameter) in learning)
 
     def forward_range(self, start: int, end: int) -> float:
         """Runs layers start to end, both included; returns the weighted sum of their losses."""
