@@ -1,0 +1,132 @@
+"""Which part of an image becomes an item: BVLC Caffe's crops and those of the SRN fork (data_transformer.cpp).
+
+A crop is a function of (height, width, draws) in pixels that returns a Box.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from caffe_compat.data.draws import Draws
+
+DEFAULT_SCALE_RATIOS = (1.0, 0.875, 0.75, 0.66)
+#: A multi-scale side this near to crop_size becomes crop_size, so that no resize is needed.
+SNAP_PIXELS = 2
+# Corners, centre; then middles of the sides, quarter points: in quarters of the free space (height, width).
+_FIXED = ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2))
+_MORE_FIXED = (*_FIXED, (0, 2), (4, 2), (2, 0), (2, 4), (1, 1), (1, 3), (3, 1), (3, 3))
+_ATTEMPTS = 10
+_DRAWS_PER_ATTEMPT = 2
+
+
+class Box(NamedTuple):
+    """A rectangle of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+Crop = Callable[[int, int, Draws], Box]
+
+
+def whole(height: int, width: int, draws: Draws) -> Box:
+    """The image as it is."""
+    return Box(0, 0, height, width)
+
+
+@dataclass(frozen=True)
+class CentreCrop:
+    """The middle of the image: the TEST phase."""
+
+    size: int
+
+    def __call__(self, height: int, width: int, draws: Draws) -> Box:
+        return Box((height - self.size) // 2, (width - self.size) // 2, self.size, self.size)
+
+
+@dataclass(frozen=True)
+class TrainCrop:
+    """A random place, or one of the fork's 5 or 13 fixed ones; of crop_size, or of one of several sizes."""
+
+    size: int
+    multi_scale: bool = False
+    scale_ratios: tuple[float, ...] = ()
+    max_distort: int = 1
+    fix_crop: bool = False
+    more_fix_crop: bool = False
+
+    def __call__(self, height: int, width: int, draws: Draws) -> Box:
+        crop_height, crop_width = self._size(height, width, draws)
+        top, left = self._offset(height - crop_height, width - crop_width, draws)
+        return Box(top, left, crop_height, crop_width)
+
+    def _size(self, height: int, width: int, draws: Draws) -> tuple[int, int]:
+        if not self.multi_scale:
+            return self.size, self.size
+        ratios = self.scale_ratios or DEFAULT_SCALE_RATIOS
+        sizes = multi_scale_sizes(min(height, width), self.size, ratios, self.max_distort)
+        return sizes[draws.below(len(sizes))]
+
+    def _offset(self, free_height: int, free_width: int, draws: Draws) -> tuple[int, int]:
+        if not self.fix_crop:
+            return draws.below(free_height + 1), draws.below(free_width + 1)
+        places = _MORE_FIXED if self.more_fix_crop else _FIXED
+        down, right = places[draws.below(len(places))]
+        return down * (free_height // 4), right * (free_width // 4)
+
+
+@lru_cache(maxsize=1024)
+def multi_scale_sizes(
+    short_side: int, crop_size: int, ratios: tuple[float, ...], max_distort: int
+) -> tuple[tuple[int, int], ...]:
+    """The (height, width) pairs that multi_scale draws from: sides whose ratios are at most max_distort apart.
+
+    Pairs that occur twice stay twice: they are drawn twice as often.
+    """
+    sides = [_snap(int(np.float32(short_side) * np.float32(ratio)), crop_size) for ratio in ratios]
+    return tuple(
+        (height, width) for i, height in enumerate(sides) for j, width in enumerate(sides) if abs(i - j) <= max_distort
+    )
+
+
+def _snap(side: int, crop_size: int) -> int:
+    return crop_size if abs(side - crop_size) <= SNAP_PIXELS else side
+
+
+def original_image_train(height: int, width: int, draws: Draws) -> Box:
+    """The fork's Inception-style crop: 8 to 100 % of the area, aspect ratio 0.75 to 1.33; ten attempts, then 7/8."""
+    size = next(filter(None, (_attempt(height, width, draws) for _ in range(_ATTEMPTS))), _seven_eighths(height, width))
+    crop_height, crop_width = size
+    # The fork draws below the free space, not below it plus one: the last offset never comes up.
+    top = draws.below(height - crop_height) if crop_height < height else 0
+    left = draws.below(width - crop_width) if crop_width < width else 0
+    return Box(top, left, crop_height, crop_width)
+
+
+def _attempt(height: int, width: int, draws: Draws) -> tuple[int, int] | None:
+    area = height * width * draws.uniform(0.08, 1.0)
+    aspect = draws.uniform(0.75, 1.33)
+    crop_height, crop_width = int(math.sqrt(area / aspect)), int(math.sqrt(area * aspect))
+    return (crop_height, crop_width) if crop_height <= height and crop_width <= width else None
+
+
+def _seven_eighths(height: int, width: int) -> tuple[int, int]:
+    return height // 8 * 7, width // 8 * 7
+
+
+def original_image_test(height: int, width: int, draws: Draws) -> Box:
+    """The fork's central 7/8 of an image."""
+    return Box(height // 14, width // 14, *_seven_eighths(height, width))
+
+
+def draws_needed(crop: Crop) -> int:
+    """How many random numbers a crop may use for one item."""
+    if crop is original_image_train:
+        return _ATTEMPTS * _DRAWS_PER_ATTEMPT + 2
+    return 3 if isinstance(crop, TrainCrop) else 0

@@ -1,0 +1,97 @@
+"""Datum messages: images and float arrays as databases hold them (io.cpp, data_transformer.cpp, caffe/io.py)."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.proto import caffe_pb2
+
+Pixels = NDArray[Any]
+
+
+def record_key(ordinal: int, name: str) -> bytes:
+    """The key of convert_imageset and of the released label databases."""
+    return f"{ordinal:08d}_{name}".encode()
+
+
+def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:
+    """A Datum from its bytes; `owner` names the record in messages."""
+    datum = caffe_pb2.Datum()
+    try:
+        datum.ParseFromString(value)  # type: ignore[arg-type]  # takes views too, without a copy
+    except DecodeError as error:
+        raise DataError(
+            f"{owner}: not a Datum ({len(value)} bytes); the record is corrupt or of another kind"
+        ) from error
+    return datum
+
+
+def decode_image(encoded: bytes | memoryview, flag: int, owner: str) -> Pixels:
+    """uint8 (height, width, channels), blue first, from the bytes of a JPEG, PNG or other image."""
+    buffer = np.frombuffer(encoded, np.uint8)
+    image = cv2.imdecode(buffer, flag) if buffer.size else None
+    if image is None:
+        raise DataError(f"{owner}: could not decode the image ({buffer.size} bytes)")
+    if image.dtype != np.uint8:
+        raise DataError(f"{owner}: image data type must be unsigned byte, found {image.dtype}; convert it to 8 bits")
+    return image if image.ndim == 3 else image[..., None]
+
+
+def datum_pixels(datum: caffe_pb2.Datum, flag: int, owner: str) -> Pixels:
+    """What a Datum holds as (height, width, channels): uint8 for raw and encoded images, else float32.
+
+    Raw data stays in its memory order, channels first; the view only names the axes as images have them.
+    """
+    if datum.encoded:
+        return decode_image(datum.data, flag, owner)
+    return _planes(datum, owner).transpose(1, 2, 0)
+
+
+def _planes(datum: caffe_pb2.Datum, owner: str) -> Pixels:
+    data = datum.data
+    values = np.frombuffer(data, np.uint8) if data else np.array(datum.float_data, np.float32)
+    shape = (datum.channels, datum.height, datum.width)
+    if min(shape) < 1 or values.size != shape[0] * shape[1] * shape[2]:
+        raise DataError(f"{owner}: the Datum says {shape} (channels, height, width) but holds {values.size} values")
+    return values.reshape(shape)
+
+
+def datum_to_array(datum: caffe_pb2.Datum) -> Pixels:
+    """The raw content (channels, height, width), uint8 or float32, as pycaffe's io.datum_to_array."""
+    return _planes(datum, "datum")
+
+
+def array_to_datum(array: Pixels, label: int | None = None) -> caffe_pb2.Datum:
+    """A Datum of an array (channels, height, width): bytes for uint8, float_data for anything else."""
+    if array.ndim != 3:
+        raise ShapeError(f"a Datum holds 3 axes (channels, height, width), got an array of shape {array.shape}")
+    channels, height, width = array.shape
+    datum = caffe_pb2.Datum(channels=channels, height=height, width=width)
+    if array.dtype == np.uint8:
+        datum.data = array.tobytes()
+    else:
+        datum.float_data.extend(array.astype(float).ravel().tolist())
+    if label is not None:
+        datum.label = label
+    return datum
+
+
+def image_to_datum(image: Pixels, label: int | None = None) -> caffe_pb2.Datum:
+    """A raw Datum of a uint8 image (height, width[, channels]), as CVMatToDatum makes it."""
+    if image.dtype != np.uint8:
+        raise DataError(f"image data type must be unsigned byte, found {image.dtype}")
+    datum = array_to_datum(np.atleast_3d(image).transpose(2, 0, 1), label)
+    datum.encoded = False
+    return datum
+
+
+def encoded_datum(encoded: bytes, label: int | None = None) -> caffe_pb2.Datum:
+    """A Datum that carries an image file as it is."""
+    datum = caffe_pb2.Datum(data=encoded, encoded=True)
+    if label is not None:
+        datum.label = label
+    return datum

@@ -1,0 +1,50 @@
+"""Random numbers that depend on the seed and on an item's place in the data alone.
+
+Caffe's prefetch thread draws from one generator in the order in which it happens to run. Here every batch has a
+generator of its own, keyed by (seed, layer, place), so that any number of workers draws the same numbers and the only
+state to save is the place.
+"""
+
+import secrets
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+
+_RANGE = 2**32
+
+
+class Draws:
+    """The random numbers of one item, used up in order."""
+
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
+        self._numbers = iter(numbers)
+
+    def below(self, count: int) -> int:
+        """An integer in [0, count), by the remainder, as DataTransformer::Rand does."""
+        return next(self._numbers) % count
+
+    def uniform(self, low: float, high: float) -> float:
+        """A real number in [low, high)."""
+        return low + (high - low) * (next(self._numbers) / _RANGE)
+
+
+class DrawsByPlace:
+    """Makes the draws of a batch from the place of its first item."""
+
+    def __init__(self, seed: int, name: str, per_item: int) -> None:
+        self.seed = seed
+        self._name = zlib.crc32(name.encode())
+        self._per_item = per_item
+
+    def batch(self, place: int, size: int) -> list[Draws]:
+        """The draws of the `size` items from `place` on."""
+        if not self._per_item:
+            return [Draws()] * size
+        generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, self._name, place))))
+        return [Draws(row) for row in generator.integers(_RANGE, size=(size, self._per_item)).tolist()]
+
+
+def fresh_seed() -> int:
+    """A seed from the operating system, for nets without random_seed."""
+    return secrets.randbits(62)

@@ -1,0 +1,53 @@
+"""In which order records are read: Caffe's cursor with wrap-around, or a new permutation every epoch."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ordinals = NDArray[np.int64]
+
+
+class Order:
+    """Record numbers by place: a function of (seed, length, place), so that the place is all there is to save.
+
+    Layers of equal length and seed get equal permutations: an image source and its label source stay in step under
+    shuffling without knowing of each other, in every process and after every resume.
+    """
+
+    def __init__(
+        self, length: int, seed: int = 0, shuffle: bool = False, rank: int = 0, world_size: int = 1, skip: int = 0
+    ) -> None:
+        self._length = length
+        self.seed = seed
+        self._shuffle = shuffle
+        self._rank = rank
+        self._world_size = world_size
+        self._skip = skip
+
+    def place(self, item: int) -> int:
+        """Where this process's item lies in the endless sequence that all processes share, round-robin."""
+        return self._skip + item * self._world_size + self._rank
+
+    def ordinals(self, first: int, count: int) -> list[int]:
+        """The records of this process's items first, first + 1, ..."""
+        places = self._skip + np.arange(first, first + count, dtype=np.int64) * self._world_size + self._rank
+        epochs, within = np.divmod(places, self._length)
+        if not self._shuffle:
+            return list(within.tolist())
+        for epoch in np.unique(epochs).tolist():
+            now = epochs == epoch
+            within[now] = permutation(self._length, self.seed, epoch)[within[now]]
+        return list(within.tolist())
+
+
+@lru_cache(maxsize=4)  # two layers in step share one array, and an epoch's end needs the next
+def permutation(length: int, *seed: int) -> Ordinals:
+    """All numbers below `length` in an order given by the seed; 40 MB and under a second for ten million."""
+    kind = np.uint32 if length < 2**32 else np.int64
+    return np.random.default_rng(seed).permutation(np.arange(length, dtype=kind))
+
+
+def random_skip(limit: int, seed: int) -> int:
+    """How many records rand_skip passes over: below `limit`, equal for layers of equal seed."""
+    return int(np.random.default_rng((seed, limit)).integers(limit)) if limit else 0

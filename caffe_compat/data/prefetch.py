@@ -1,0 +1,115 @@
+"""Reads ahead: one thread finds records in order, a pool decodes and transforms them (base_data_layer.cpp).
+
+Whatever the number of workers, batches come out equal: order and random numbers are functions of an item's place, and
+workers write into places of their own. cv2 decodes and resizes outside Python's lock, so threads use all cores.
+"""
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from caffe_compat.data.batch import Batch
+from caffe_compat.data.draws import Draws, DrawsByPlace
+from caffe_compat.data.order import Order
+from caffe_compat.data.sources.source import Source
+from caffe_compat.data.transform import Transform
+
+
+def available_cores() -> int:
+    """The processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Prefetcher:
+    """Batches of a source, `ahead` of their use. Threads start with the first batch and end with the object."""
+
+    def __init__(
+        self,
+        source: Source[Any],
+        transform: Transform,
+        order: Order,
+        draws: DrawsByPlace,
+        batch_size: int,
+        ahead: int = 4,
+        workers: int | None = None,
+    ) -> None:
+        self._source = source
+        self._transform = transform
+        self._order = order
+        self._draws = draws
+        self._batch_size = batch_size
+        self._ahead = ahead
+        self._workers = workers or available_cores()
+        self._next = 0
+        self._pending: deque[Future[tuple[Batch, list[Future[None]]]]] = deque()
+        self._finder: ThreadPoolExecutor | None = None
+        self._decoders: ThreadPoolExecutor | None = None
+
+    def take(self) -> Batch:
+        """The next batch; an error that a worker met is raised here."""
+        self._start()
+        while len(self._pending) <= self._ahead:
+            self._request(self._next + len(self._pending) * self._batch_size)
+        batch, parts = self._pending.popleft().result()
+        self._next += self._batch_size
+        for part in parts:
+            part.result()
+        return batch
+
+    def state(self) -> dict[str, int]:
+        """The place of the next item that `take` gives, and the seeds: all that the following batches depend on."""
+        return {"next": self._next, "seed": self._draws.seed, "order_seed": self._order.seed}
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Goes on from a state."""
+        self._forget()
+        self._next = state["next"]
+        self._draws.seed = state["seed"]
+        self._order.seed = state["order_seed"]
+
+    def close(self) -> None:
+        """Ends the threads and closes the source."""
+        self._forget()
+        for pool in (self._finder, self._decoders):
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+        self._finder = self._decoders = None
+        self._source.close()
+
+    def _start(self) -> None:
+        if self._finder is None:
+            self._finder = ThreadPoolExecutor(1, "caffe-find")
+            self._decoders = ThreadPoolExecutor(self._workers, "caffe-decode")
+
+    def _request(self, first: int) -> None:
+        if self._finder is not None:
+            self._pending.append(self._finder.submit(self._find, first))
+
+    def _forget(self) -> None:
+        """Waits for what is under way and drops it."""
+        while self._pending:
+            future = self._pending.popleft()
+            if not future.cancel() and future.exception() is None:
+                for part in future.result()[1]:
+                    part.exception()
+
+    def _find(self, first: int) -> tuple[Batch, list[Future[None]]]:
+        records = self._source.fetch(self._order.ordinals(first, self._batch_size))
+        draws = self._draws.batch(self._order.place(first), self._batch_size)
+        batch = Batch(self._batch_size, self._transform.owner)
+        share = -(-self._batch_size // self._workers)
+        parts = [range(start, min(start + share, self._batch_size)) for start in range(0, self._batch_size, share)]
+        pool = self._decoders
+        return batch, [pool.submit(self._decode, batch, part, records, draws) for part in parts] if pool else []
+
+    def _decode(self, batch: Batch, numbers: range, records: Sequence[Any], draws: Sequence[Draws]) -> None:
+        for number in numbers:
+            pixels, label = self._source.load(records[number], draws[number])
+            height, width, channels = pixels.shape
+            shape = (*self._transform.item_size(height, width), channels)
+            cut = self._transform.cut(height, width, draws[number])
+            self._transform.apply(pixels, cut, batch.item(number, shape, pixels))
+            batch.labels[number] = label
+            batch.cuts[number] = cut

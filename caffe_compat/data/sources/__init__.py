@@ -1,0 +1,1 @@
+"""Where records come from: databases, lists of files, HDF5."""

@@ -1,0 +1,43 @@
+"""Databases of Datum messages as a source: the Data layer's (data_layer.cpp)."""
+
+from collections.abc import Sequence
+
+from caffe_compat.data.datum import datum_pixels, parse_datum
+from caffe_compat.data.draws import Draws
+from caffe_compat.data.sources.database import Database, KeyValue
+from caffe_compat.data.sources.leveldb import LevelDb
+from caffe_compat.data.sources.lmdb import Lmdb
+from caffe_compat.data.sources.shards import open_shards
+from caffe_compat.data.sources.source import Item, Source
+
+BACKENDS = {"LMDB": Lmdb, "LEVELDB": LevelDb}
+
+
+class Datums(Source[KeyValue]):
+    """Raw, float and encoded Datum messages from one database or several; `flag` is cv2's for encoded ones."""
+
+    def __init__(self, source: str, backend: str, flag: int, owner: str) -> None:
+        self._owner = owner
+        self._flag = flag
+        self._database: Database = open_shards(source, owner, BACKENDS[backend])
+
+    def __len__(self) -> int:
+        return len(self._database)
+
+    def fetch(self, ordinals: Sequence[int]) -> list[KeyValue]:
+        """Views of the records."""
+        return [self._database.record(ordinal) for ordinal in ordinals]
+
+    def load(self, record: KeyValue, draws: Draws) -> Item:
+        """The Datum's pixels and label."""
+        owner = f"{self._owner}: record '{record.key.decode(errors='replace')}' of '{self._database.path}'"
+        datum = parse_datum(record.value, owner)
+        return Item(datum_pixels(datum, self._flag, owner), float(datum.label))
+
+    def key(self, ordinal: int) -> bytes:
+        """The key of a record."""
+        return self._database.record(ordinal).key
+
+    def close(self) -> None:
+        """Closes the databases."""
+        self._database.close()

@@ -1,0 +1,109 @@
+"""Lists of HDF5 files (hdf5_data_layer.cpp): rows by place, one file in memory at a time."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.data.order import permutation
+from caffe_compat.errors import DataError
+
+Floats = NDArray[np.float32]
+
+
+class Hdf5Rows:
+    """The rows of all files of a list; with `shuffle`, files and the rows in each change their order every epoch.
+
+    Every dataset is read whole, as float32, and lies in the files under its name; rows count along the first axis.
+    """
+
+    def __init__(self, source: str, datasets: Sequence[str], shuffle: bool, seed: int, owner: str) -> None:
+        self._owner = owner
+        self._datasets = tuple(datasets)
+        self._shuffle = shuffle
+        self.seed = seed
+        self._files = self._read_list(source)
+        self._lengths = [self._length(file) for file in self._files]
+        self._loaded: tuple[str, list[Floats]] | None = None
+
+    def __len__(self) -> int:
+        return sum(self._lengths)
+
+    def row_shapes(self) -> list[tuple[int, ...]]:
+        """The shape of one row of each dataset, from the first file."""
+        return [array.shape[1:] for array in self._load(self._files[0])]
+
+    def rows(self, places: Sequence[int]) -> list[Floats]:
+        """The rows at these places of the endless sequence, one array a dataset."""
+        found = [self._locate(*divmod(place, len(self))) for place in places]
+        tops: list[list[Floats]] = [[] for _ in self._datasets]
+        for file, row in found:
+            for top, array in zip(tops, self._load(file), strict=True):
+                top.append(array[row])
+        return [np.stack(top) for top in tops]
+
+    def _locate(self, epoch: int, within: int) -> tuple[str, int]:
+        files, ends = self._epoch(self.seed, epoch)
+        number = bisect_right(ends, within)
+        row = within - (ends[number - 1] if number else 0)
+        file = files[number]
+        if self._shuffle:
+            row = int(permutation(self._lengths[file], self.seed, epoch, file)[row])
+        return self._files[file], row
+
+    def _epoch(self, seed: int, epoch: int) -> tuple[list[int], list[int]]:
+        files = list(range(len(self._files)))
+        if self._shuffle:
+            files = permutation(len(files), seed, epoch).tolist()
+        return files, list(accumulate(self._lengths[file] for file in files))
+
+    def _read_list(self, source: str) -> list[str]:
+        try:
+            with open(source, encoding="utf-8") as file:
+                names = file.read().split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(
+                f"{self._owner}: failed to open source file '{source}' (a text file that lists .h5 files): {error}"
+            ) from error
+        if not names:
+            raise DataError(f"{self._owner}: must have at least 1 HDF5 filename listed in '{source}'")
+        return names
+
+    def _open(self, file: str) -> Any:
+        try:
+            return h5py.File(file, "r")
+        except OSError as error:
+            raise DataError(f"{self._owner}: failed opening HDF5 file '{file}': {error}") from error
+
+    def _length(self, file: str) -> int:
+        with self._open(file) as content:
+            lengths = {name: self._dataset(content, name, file).shape[0] for name in self._datasets}
+        if len(set(lengths.values())) != 1:
+            raise DataError(f"{self._owner}: the datasets of '{file}' have different numbers of rows: {lengths}")
+        return int(lengths[self._datasets[0]])
+
+    def _dataset(self, content: Any, name: str, file: str) -> Any:
+        if name not in content:
+            raise DataError(
+                f"{self._owner}: failed to find HDF5 dataset '{name}' in '{file}', which has {sorted(content)}; "
+                "tops and datasets go by one name"
+            )
+        dataset = content[name]
+        if dataset.dtype.kind not in "fiu" or dataset.ndim < 1:
+            raise DataError(
+                f"{self._owner}: dataset '{name}' in '{file}' has type {dataset.dtype} and shape {dataset.shape}; "
+                "expected numbers with at least 1 axis"
+            )
+        return dataset
+
+    def _load(self, file: str) -> list[Floats]:
+        if self._loaded is None or self._loaded[0] != file:
+            self._loaded = None  # room for the next one
+            with self._open(file) as content:
+                arrays = [np.asarray(self._dataset(content, name, file), np.float32) for name in self._datasets]
+            self._loaded = (file, arrays)
+        return self._loaded[1]

@@ -1,0 +1,96 @@
+"""Lists of image files with labels (image_data_layer.cpp), and label files beside them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.data.draws import Draws
+from caffe_compat.data.sources.image_file import read_image
+from caffe_compat.data.sources.source import Item, Source
+from caffe_compat.errors import DataError
+
+
+class ListedImage(NamedTuple):
+    """A line of the list: its number from 1, the file under root_folder, and the label."""
+
+    line: int
+    name: str
+    label: int
+
+
+def read_image_list(path: str, owner: str) -> list[ListedImage]:
+    """The lines `name label`; the label stands after the last space, so names may hold spaces."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            images = [_parse(line, number, path, owner) for number, line in enumerate(file, 1) if line.strip()]
+    except OSError as error:
+        raise DataError(f"{owner}: cannot open image list '{path}': {error.strerror}") from error
+    if not images:
+        raise DataError(f"{owner}: file is empty: '{path}'")
+    return images
+
+
+def _parse(line: str, number: int, path: str, owner: str) -> ListedImage:
+    name, _, label = line.rstrip().rpartition(" ")
+    try:
+        return ListedImage(number, name, int(label))
+    except ValueError as error:
+        raise DataError(f"{owner}: '{path}' line {number}: expected 'name label', found '{line.rstrip()}'") from error
+
+
+def read_labels(path: str, owner: str) -> NDArray[np.float32]:
+    """Several labels an image: a text file with one line of numbers an image; (images, labels)."""
+    try:
+        return np.loadtxt(path, np.float32, ndmin=2)
+    except OSError as error:
+        raise DataError(f"{owner}: cannot open label file '{path}': {error}") from error
+    except ValueError as error:
+        raise DataError(f"{owner}: label file '{path}': {error}") from error
+
+
+class ImageList(Source[ListedImage]):
+    """The images of a list; with `labels` (images, labels), those instead of the list's own."""
+
+    def __init__(
+        self,
+        path: str,
+        owner: str,
+        root_folder: str = "",
+        size: tuple[int, int] = (0, 0),
+        colour: bool = True,
+        labels: NDArray[np.float32] | None = None,
+    ) -> None:
+        self._path = path
+        self._owner = owner
+        self._root = root_folder
+        self._size = size
+        self._flag = cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
+        self._images = read_image_list(path, owner)
+        self._labels = labels
+        if labels is not None and len(labels) != len(self._images):
+            raise DataError(
+                f"{owner}: '{path}' lists {len(self._images)} images but label_source has {len(labels)} lines"
+            )
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def fetch(self, ordinals: Sequence[int]) -> list[ListedImage]:
+        """The lines."""
+        return [self._images[ordinal] for ordinal in ordinals]
+
+    def load(self, record: ListedImage, draws: Draws) -> Item:
+        """The image, resized, and its label or labels."""
+        owner = f"{self._owner}: '{self._path}' line {record.line}"
+        pixels = read_image(self._root + record.name, self._flag, owner, *self._size)
+        return Item(pixels, self._label(record))
+
+    def _label(self, record: ListedImage) -> float | NDArray[np.float32]:
+        return float(record.label) if self._labels is None else self._labels[record.line - 1]
+
+    def key(self, ordinal: int) -> bytes:
+        """The name of an image."""
+        return self._images[ordinal].name.encode()

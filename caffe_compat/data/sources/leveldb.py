@@ -1,0 +1,47 @@
+"""LevelDB folders, as older Caffe files name them (db_leveldb.cpp); needs the extra `leveldb` (plyvel)."""
+
+import os
+from typing import Any
+
+from caffe_compat.data.sources.database import Database, KeyValue
+from caffe_compat.errors import DataError, MissingFeatureError
+
+
+class LevelDb(Database):
+    """Records of a LevelDB by number; its keys are read once, for LevelDB neither counts nor numbers them."""
+
+    def __init__(self, path: str, owner: str) -> None:
+        self.path = path
+        self._database = _open(path, owner)
+        self._keys = list(self._database.iterator(include_value=False))
+        if not self._keys:
+            raise DataError(f"{owner}: LevelDB '{path}' is empty")
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def record(self, ordinal: int) -> KeyValue:
+        """The record of this number."""
+        key = self._keys[ordinal]
+        return KeyValue(key, self._database.get(key))
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._database.close()
+
+
+def _open(path: str, owner: str) -> Any:
+    if os.path.exists(os.path.join(path, "data.mdb")):
+        raise DataError(f"{owner}: '{path}' is an LMDB; set data_param.backend: LMDB (the default is LEVELDB)")
+    if not os.path.isdir(path):
+        raise DataError(f"{owner}: cannot open LevelDB '{path}': no such folder")
+    try:
+        import plyvel
+    except ImportError as error:
+        raise MissingFeatureError(
+            f"{owner}: reading LevelDB '{path}' needs the package plyvel; install caffe-compat[leveldb]"
+        ) from error
+    try:
+        return plyvel.DB(path, create_if_missing=False)
+    except plyvel.Error as error:
+        raise DataError(f"{owner}: cannot open LevelDB '{path}': {error}") from error

@@ -1,0 +1,53 @@
+"""One source in several databases: `source: "train_*_lmdb"`, or a text file with one folder a line."""
+
+import glob
+import os
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
+
+from caffe_compat.data.sources.database import Database, KeyValue
+from caffe_compat.errors import DataError
+
+
+class Shards(Database):
+    """Databases end to end, as if they were one."""
+
+    def __init__(self, path: str, databases: list[Database]) -> None:
+        self.path = path
+        self._databases = databases
+        self._ends = list(accumulate(len(database) for database in databases))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def record(self, ordinal: int) -> KeyValue:
+        """The record of this number, counted over all shards."""
+        shard = bisect_right(self._ends, ordinal)
+        start = self._ends[shard - 1] if shard else 0
+        return self._databases[shard].record(ordinal - start)
+
+    def close(self) -> None:
+        """Closes them all."""
+        for database in self._databases:
+            database.close()
+
+
+def open_shards(source: str, owner: str, open_one: Callable[[str, str], Database]) -> Database:
+    """The database of a source, or all those that a pattern or a list file names, in order."""
+    paths = _paths(source, owner)
+    databases = [open_one(path, owner) for path in paths]
+    return databases[0] if len(databases) == 1 else Shards(source, databases)
+
+
+def _paths(source: str, owner: str) -> list[str]:
+    if os.path.isfile(source):
+        with open(source, encoding="utf-8") as lines:
+            paths = [line.strip() for line in lines if line.strip()]
+    elif glob.has_magic(source) and not os.path.isdir(source):
+        paths = sorted(glob.glob(source))
+    else:
+        return [source]
+    if not paths:
+        raise DataError(f"{owner}: source '{source}' names no database")
+    return paths

@@ -1,0 +1,113 @@
+"""Folders of video frames (the SRN fork's video_data_layer.cpp and io.cpp)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.data.draws import Draws
+from caffe_compat.data.sources.image_file import read_image
+from caffe_compat.data.sources.source import Item, Source
+from caffe_compat.errors import DataError
+
+#: Frame files, where the prototxt gives no name_pattern; frames count from 1.
+NAME_PATTERNS = {"RGB": "image_%04d.jpg", "FLOW": "flow_%c_%04d.jpg"}
+Planes = NDArray[Any]
+
+
+class Video(NamedTuple):
+    """A line of the list: its number from 1, the folder, its number of frames and the label."""
+
+    line: int
+    folder: str
+    length: int
+    label: int
+
+
+class Snippets(NamedTuple):
+    """Which frames make an item: from every one of `segments` equal parts of a video, `length` in a row."""
+
+    segments: int
+    length: int
+
+    def offsets(self, frames: int, draws: Draws | None) -> list[int]:
+        """Frames before each snippet's first: drawn, or in the middle of the segment without draws (TEST)."""
+        average = frames // self.segments
+        free = average - self.length + 1
+        if free < 1:
+            return [0] * self.segments
+        if draws is None:
+            return [free // 2 + segment * average for segment in range(self.segments)]
+        return [draws.below(free) + segment * average for segment in range(self.segments)]
+
+
+class VideoFrames(Source[Video]):
+    """Frames of one item as channels: 3 a frame (RGB), or x and y in turn (FLOW)."""
+
+    def __init__(
+        self,
+        path: str,
+        owner: str,
+        snippets: Snippets,
+        modality: str,
+        name_pattern: str = "",
+        size: tuple[int, int] = (0, 0),
+        train: bool = True,
+    ) -> None:
+        self._path = path
+        self._owner = owner
+        self._snippets = snippets
+        self._pattern = name_pattern or NAME_PATTERNS[modality]
+        self._size = size
+        self._train = train
+        self._read: Callable[[Video, int], list[Planes]] = {"RGB": self._read_rgb, "FLOW": self._read_flow}[modality]
+        self.draws_per_item = snippets.segments if train else 0
+        self._videos = read_video_list(path, owner)
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def fetch(self, ordinals: Sequence[int]) -> list[Video]:
+        """The lines."""
+        return [self._videos[ordinal] for ordinal in ordinals]
+
+    def load(self, record: Video, draws: Draws) -> Item:
+        """All frames of the item, planes first in memory."""
+        offsets = self._snippets.offsets(record.length, draws if self._train else None)
+        frames = [offset + number for offset in offsets for number in range(1, self._snippets.length + 1)]
+        planes = np.concatenate([plane for frame in frames for plane in self._read(record, frame)])
+        return Item(planes.transpose(1, 2, 0), float(record.label))
+
+    def _read_rgb(self, video: Video, frame: int) -> list[Planes]:
+        return [self._read_frame(video, self._pattern % frame, cv2.IMREAD_COLOR)]
+
+    def _read_flow(self, video: Video, frame: int) -> list[Planes]:
+        return [self._read_frame(video, self._pattern % (axis, frame), cv2.IMREAD_GRAYSCALE) for axis in "xy"]
+
+    def _read_frame(self, video: Video, name: str, flag: int) -> Planes:
+        owner = f"{self._owner}: '{self._path}' line {video.line}"
+        return read_image(f"{video.folder}/{name}", flag, owner, *self._size).transpose(2, 0, 1)
+
+
+def read_video_list(path: str, owner: str) -> list[Video]:
+    """The lines `folder frames label`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            videos = [_parse(line, number, path, owner) for number, line in enumerate(file, 1) if line.strip()]
+    except OSError as error:
+        raise DataError(f"{owner}: cannot open video list '{path}': {error.strerror}") from error
+    if not videos:
+        raise DataError(f"{owner}: file is empty: '{path}'")
+    return videos
+
+
+def _parse(line: str, number: int, path: str, owner: str) -> Video:
+    try:
+        folder, length, label = line.split()
+        return Video(number, folder, int(length), int(label))
+    except ValueError as error:
+        raise DataError(
+            f"{owner}: '{path}' line {number}: expected 'folder frames label', found '{line.rstrip()}'"
+        ) from error

@@ -1,0 +1,86 @@
+"""Window files of R-CNN (window_data_layer.cpp): images with boxes, split by their overlap with objects."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from caffe_compat.errors import DataError
+
+_FIELDS_OF_A_WINDOW = 6
+
+
+class WindowedImage(NamedTuple):
+    """An image that windows lie in, and its number of channels."""
+
+    path: str
+    channels: int
+
+
+class Window(NamedTuple):
+    """A box (pixels, both ends included) with its class."""
+
+    image: int
+    label: int
+    overlap: float
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class WindowFile(NamedTuple):
+    """What a window file says, windows in two heaps."""
+
+    images: dict[int, WindowedImage]
+    foreground: list[Window]
+    background: list[Window]
+
+
+def read_window_file(path: str, foreground: float, background: float, owner: str, root_folder: str = "") -> WindowFile:
+    """Reads `# index`, path, channels, height, width, number of windows, then a line `label overlap x1 y1 x2 y2` each.
+
+    Windows that overlap an object by at least `foreground` are examples of its class, those below `background` of
+    class 0; those between are left out.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            words = iter(file.read().split())
+    except OSError as error:
+        raise DataError(f"{owner}: failed to open window file '{path}': {error.strerror}") from error
+    found = WindowFile({}, [], [])
+    try:
+        for mark in words:
+            _read_image(mark, words, found, (foreground, background), root_folder)
+    except ValueError as error:
+        raise DataError(f"{owner}: window file '{path}', image {len(found.images)}: {error}") from error
+    if not found.images:
+        raise DataError(f"{owner}: window file '{path}' is empty")
+    return found
+
+
+def _read_image(
+    mark: str, words: Iterator[str], found: WindowFile, thresholds: tuple[float, float], root_folder: str
+) -> None:
+    if mark != "#":
+        raise ValueError(f"expected '#', found '{mark}'")
+    index, path, channels, _height, _width, windows = _take(words, 6)
+    found.images[int(index)] = WindowedImage(root_folder + path, int(channels))
+    for _ in range(int(windows)):
+        label, overlap, *box = _take(words, _FIELDS_OF_A_WINDOW)
+        _sort(Window(int(index), int(label), float(overlap), *map(int, box)), found, *thresholds)
+
+
+def _take(words: Iterator[str], count: int) -> list[str]:
+    taken = list(islice(words, count))
+    if len(taken) < count:
+        raise ValueError("the file ends in the middle")
+    return taken
+
+
+def _sort(window: Window, found: WindowFile, foreground: float, background: float) -> None:
+    if window.overlap >= foreground:
+        if window.label < 1:
+            raise ValueError(f"a foreground window needs a label above 0, found {window.label}")
+        found.foreground.append(window)
+    elif window.overlap < background:
+        found.background.append(window._replace(label=0, overlap=0.0))

@@ -1,0 +1,85 @@
+"""Random windows of images as a source: the WindowData layer's (window_data_layer.cpp)."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.data.datum import decode_image
+from caffe_compat.data.draws import Draws
+from caffe_compat.data.sources.source import Item, Source
+from caffe_compat.data.sources.window_file import Window, WindowFile
+from caffe_compat.data.window_warp import Warp, warp_window
+from caffe_compat.errors import DataError
+
+
+class Finish(NamedTuple):
+    """The arithmetic of an item: (pixels - mean) * scale; the mean is as large as the item, or a number a channel."""
+
+    mean: NDArray[np.float32]
+    scale: float
+
+
+class Windows(Source[bool]):
+    """`batch_size` places: first those for background windows, then those for foreground; each draws its window."""
+
+    draws_per_item = 2
+
+    def __init__(
+        self,
+        file: WindowFile,
+        batch_size: int,
+        foreground_count: int,
+        warp: Warp,
+        finish: Finish,
+        mirror: bool,
+        cache_images: bool,
+        owner: str,
+    ) -> None:
+        self._heaps = {True: file.foreground, False: file.background}
+        self._images = file.images
+        self._places = [False] * (batch_size - foreground_count) + [True] * foreground_count
+        self._warp = warp
+        self._finish = finish
+        self._mirror = mirror
+        self._owner = owner
+        self._bytes = cache(_read_bytes) if cache_images else _read_bytes
+        for kind, name in ((False, "background"), (True, "foreground")):
+            if kind in self._places and not self._heaps[kind]:
+                raise DataError(f"{owner}: the window file has no {name} windows; change the thresholds or fg_fraction")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def fetch(self, ordinals: Sequence[int]) -> list[bool]:
+        """Whether each place takes a foreground window."""
+        return [self._places[ordinal] for ordinal in ordinals]
+
+    def load(self, record: bool, draws: Draws) -> Item:
+        """A window, warped, with mean and scale taken; what lies outside its image is 0."""
+        heap = self._heaps[record]
+        window = heap[draws.below(len(heap))]
+        mirrored = self._mirror and draws.below(2) == 1
+        return Item(self._item(window, mirrored), float(window.label))
+
+    def _item(self, window: Window, mirrored: bool) -> NDArray[np.float32]:
+        path = self._images[window.image].path
+        image = decode_image(self._bytes(path, self._owner), cv2.IMREAD_COLOR, f"{self._owner}: '{path}'")
+        pixels, top, left = warp_window(image, window, self._warp, mirrored, f"{self._owner}: '{path}'")
+        size = self._warp.crop_size
+        item = np.zeros((size, size, pixels.shape[2]), np.float32)
+        place = (slice(top, top + pixels.shape[0]), slice(left, left + pixels.shape[1]))
+        mean = np.broadcast_to(self._finish.mean, item.shape)
+        item[place] = (pixels - mean[place]) * np.float32(self._finish.scale)
+        return item
+
+
+def _read_bytes(path: str, owner: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise DataError(f"{owner}: could not open or find file '{path}': {error.strerror}") from error

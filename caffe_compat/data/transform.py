@@ -1,0 +1,121 @@
+"""TransformationParameter: what happens to an image between its source and the net (data_transformer.cpp).
+
+Split in two, so that pictures travel as bytes: `Transform` cuts, resizes and mirrors uint8 images on the host, by
+numbers drawn beforehand; `Arithmetic` (arithmetic.py) takes mean and scale, on the device.
+"""
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.data.crops import (
+    Box,
+    CentreCrop,
+    Crop,
+    TrainCrop,
+    draws_needed,
+    original_image_test,
+    original_image_train,
+    whole,
+)
+from caffe_compat.data.draws import Draws
+from caffe_compat.errors import DataError, FieldError
+
+Pixels = NDArray[Any]
+# cv2 resizes these numbers of channels together; others go plane by plane.
+_CHANNELS_TOGETHER = (1, 3, 4)
+
+
+class Cut(NamedTuple):
+    """The part of an image that became an item, and whether it was mirrored."""
+
+    box: Box
+    mirrored: bool
+
+
+class Transform:
+    """The geometry of a TransformationParameter in one phase.
+
+    `parameter` is anything with the message's fields as attributes; `owner` starts messages.
+    """
+
+    def __init__(self, parameter: Any, phase: str, owner: str) -> None:
+        self.owner = owner
+        self.crop_size: int = parameter.crop_size
+        self.mirror: bool = parameter.mirror
+        self.is_flow: bool = parameter.is_flow
+        self.original_image: bool = parameter.original_image
+        self.decode_flag = decode_flag(parameter.force_color, parameter.force_gray, owner)
+        self._crop = _crop_of(parameter, phase, owner)
+        self.draws_per_item = int(self.mirror) + draws_needed(self._crop)
+
+    def item_size(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) of what an image becomes; an image below crop_size is an error."""
+        if not self.crop_size:
+            return height, width
+        if min(height, width) < self.crop_size and not self.original_image:
+            raise DataError(
+                f"{self.owner}: crop_size {self.crop_size} is larger than the image ({height} x {width}); "
+                "resize the images or take a smaller crop"
+            )
+        return self.crop_size, self.crop_size
+
+    def cut(self, height: int, width: int, draws: Draws) -> Cut:
+        """Draws what to take of an image of this size."""
+        mirrored = self.mirror and draws.below(2) == 1
+        return Cut(self._crop(height, width, draws), mirrored)
+
+    def apply(self, image: Pixels, cut: Cut, item: Pixels) -> None:
+        """Writes the cut of an image (height, width, channels) into `item`, of `item_size`."""
+        top, left, height, width = cut.box
+        part = image[top : top + height, left : left + width]
+        if part.shape != item.shape:
+            part = _resize(part, item.shape[:2], cv2.INTER_CUBIC if self.original_image else cv2.INTER_LINEAR)
+        item[...] = part[:, ::-1] if cut.mirrored else part
+        if self.is_flow and cut.mirrored:
+            # Horizontal flow lies in the even channels and turns round with the image.
+            item[..., ::2] = 255 - item[..., ::2]
+
+
+def decode_flag(force_color: bool, force_gray: bool, owner: str) -> int:
+    """cv2's flag for encoded images."""
+    if force_color and force_gray:
+        raise FieldError(f"{owner}: cannot set both force_color and force_gray")
+    if force_color or force_gray:
+        return cv2.IMREAD_COLOR if force_color else cv2.IMREAD_GRAYSCALE
+    return cv2.IMREAD_UNCHANGED
+
+
+def _crop_of(parameter: Any, phase: str, owner: str) -> Crop:
+    train = TrainCrop(
+        parameter.crop_size,
+        parameter.multi_scale,
+        tuple(parameter.scale_ratios),
+        parameter.max_distort,
+        parameter.fix_crop,
+        parameter.more_fix_crop,
+    )
+    if not parameter.crop_size:
+        _refuse_without_crop_size(parameter, owner)
+        return whole
+    if parameter.original_image:
+        return original_image_train if phase == "TRAIN" else original_image_test
+    return train if phase == "TRAIN" else CentreCrop(parameter.crop_size)
+
+
+def _refuse_without_crop_size(parameter: Any, owner: str) -> None:
+    for field in ("multi_scale", "fix_crop", "more_fix_crop", "original_image"):
+        if getattr(parameter, field):
+            raise FieldError(f"{owner}: transform_param.{field} needs crop_size, which is not set")
+
+
+def _resize(part: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
+    height, width = size
+    if part.shape[2] in _CHANNELS_TOGETHER and part.strides[2] == part.itemsize:
+        return cv2.resize(part, (width, height), interpolation=interpolation).reshape(height, width, -1)
+    planes = [
+        cv2.resize(part[..., channel], (width, height), interpolation=interpolation) for channel in range(part.shape[2])
+    ]
+    return np.stack(planes).transpose(1, 2, 0)

@@ -1,0 +1,112 @@
+"""What layers that read data have in common (base_data_layer.cpp)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.data.arithmetic import Arithmetic
+from caffe_compat.data.draws import DrawsByPlace, fresh_seed
+from caffe_compat.data.order import Order, random_skip
+from caffe_compat.data.prefetch import Prefetcher
+from caffe_compat.data.sources.source import Source
+from caffe_compat.data.transform import Transform
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.spec import LayerSpec
+
+
+class DataLayer(Layer):
+    """A layer without bottoms, whose tops come from outside the net; its place in the data can be saved."""
+
+    bottoms = exactly(0)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        # Follows the net to its device, and so says where tops belong.
+        self.register_buffer("_home", torch.empty(0), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tops go."""
+        return self.get_buffer("_home").device
+
+    @property
+    def order_seed(self) -> int:
+        """The seed of the order of records; there is one without random_seed too: layers and processes must agree."""
+        return self.spec.random_seed or 0
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """(rank, world size) for the records: Caffe's solvers share out TRAIN round-robin, and all test on all."""
+        return (self.spec.rank, self.spec.world_size) if self.phase == "TRAIN" else (0, 1)
+
+    def state(self) -> dict[str, Any]:
+        """The place in the data, and what its random numbers depend on; fits JSON."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state."""
+
+    def close(self) -> None:
+        """Ends threads and closes files."""
+
+
+class PrefetchingData(DataLayer):
+    """Images and labels through a transform, read ahead."""
+
+    def start(
+        self,
+        source: Source[Any],
+        transform: Transform,
+        batch_size: int,
+        shuffle: bool,
+        rand_skip: int = 0,
+        ahead: int = 4,
+        arithmetic: Any = None,
+    ) -> None:
+        """Connects a source; the first record gives the tops' shapes. `arithmetic` defaults to transform_param."""
+        spec = self.spec
+        if batch_size < 1:
+            raise FieldError(f"{spec}: positive batch size required, got {batch_size}")
+        skip = random_skip(rand_skip, self.order_seed)
+        order = Order(len(source), self.order_seed, shuffle, *self.share, skip=skip)
+        seed = fresh_seed() if spec.random_seed is None else spec.random_seed
+        draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
+        self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
+        self._prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead)
+        self.source = source
+        self.batch_size = batch_size
+        self._shapes = self._shapes_of(source, transform)
+
+    def _shapes_of(self, source: Source[Any], transform: Transform) -> list[Shape]:
+        pixels, label = source.first()
+        height, width, channels = pixels.shape
+        self._arithmetic.check(channels, height, width)
+        labels = torch.as_tensor(label).shape
+        data = (self.batch_size, channels, *transform.item_size(height, width))
+        return [data, (self.batch_size, *labels)][: self.spec.top_count]
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """As the first record says; without crop_size, later batches may differ."""
+        return self._shapes
+
+    def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
+        """Data (num, channels, height, width), and labels (num,) or (num, labels) where a second top asks for them."""
+        batch = self._prefetcher.take()
+        pixels = torch.from_numpy(batch.pixels).to(self.device)
+        data = self._arithmetic(pixels, batch.cuts)
+        labels = torch.from_numpy(batch.label_array).to(self.device)
+        return (data, labels)[: self.spec.top_count]
+
+    def state(self) -> dict[str, Any]:
+        """The place of the next batch and the seeds."""
+        return dict(self._prefetcher.state())
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state."""
+        self._prefetcher.restore(state)
+
+    def close(self) -> None:
+        """Ends the reading ahead and closes the source."""
+        self._prefetcher.close()

@@ -1,0 +1,25 @@
+"""Data: records of an LMDB or LevelDB."""
+
+from caffe_compat.data.sources.datums import Datums
+from caffe_compat.data.transform import Transform
+from caffe_compat.layers.base import between
+from caffe_compat.layers.data.base_data import PrefetchingData
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.spec import LayerSpec
+
+
+@register_layer("Data")
+class Data(PrefetchingData):
+    """Datum messages: images, or the released format's labels (C x 1 x 1 floats); the second top is Datum.label.
+
+    `shuffle` (a field of the SRN fork) gives a new permutation every epoch. A `source` may be a pattern or a list file.
+    """
+
+    tops = between(1, 2)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("data_param")
+        transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
+        source = Datums(params.source, params.backend, transform.decode_flag, str(spec))
+        self.start(source, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)

@@ -1,0 +1,62 @@
+"""HDF5Output: writes two blobs to a file (hdf5_output_layer.cpp)."""
+
+from typing import Any
+
+import h5py
+import numpy as np
+from torch import Tensor
+
+from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.spec import LayerSpec
+
+_DATASETS = ("data", "label")
+
+
+@register_layer("HDF5Output")
+class HDF5Output(Layer):
+    """The first bottom becomes the dataset `data`, the second `label`; every forward adds its rows.
+
+    Caffe stops at the second forward, where its datasets exist already; a file of one forward is equal.
+    """
+
+    bottoms = exactly(2)
+    tops = exactly(0)
+    no_gradient_to = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self._path: str = spec.params("hdf5_output_param").file_name
+        try:
+            self._file = h5py.File(self._path, "w")
+        except OSError as error:
+            raise DataError(f"{spec}: failed to open HDF5 file '{self._path}' for writing: {error}") from error
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """None: it has no tops."""
+        return []
+
+    def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
+        """Writes the rows through to the disk."""
+        if bottoms[0].shape[0] != bottoms[1].shape[0]:
+            raise ShapeError(
+                f"{self.spec}: data and label need equal numbers of rows, got {bottoms[0].shape[0]} and "
+                f"{bottoms[1].shape[0]}"
+            )
+        for name, bottom in zip(_DATASETS, bottoms, strict=True):
+            self._append(name, bottom.detach().to("cpu").numpy())
+        self._file.flush()
+        return ()
+
+    def _append(self, name: str, rows: np.ndarray[Any, Any]) -> None:
+        if name not in self._file:
+            self._file.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]))
+            return
+        dataset = self._file[name]
+        dataset.resize(len(dataset) + len(rows), axis=0)
+        dataset[-len(rows) :] = rows
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()

@@ -1,0 +1,29 @@
+"""ImageData: image files named by a list."""
+
+from caffe_compat.data.sources.image_list import ImageList, read_labels
+from caffe_compat.data.transform import Transform
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import exactly
+from caffe_compat.layers.data.base_data import PrefetchingData
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.spec import LayerSpec
+
+
+@register_layer("ImageData")
+class ImageData(PrefetchingData):
+    """Images and their labels: one number each, or with `label_source` (our extension) a line of numbers each."""
+
+    tops = exactly(2)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("image_data_param")
+        size = (params.new_height, params.new_width)
+        if bool(size[0]) != bool(size[1]):
+            raise FieldError(
+                f"{spec}: new_height and new_width must be set at the same time, got {size[0]} and {size[1]}"
+            )
+        transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
+        labels = read_labels(params.label_source, str(spec)) if params.label_source else None
+        source = ImageList(params.source, str(spec), params.root_folder, size, params.is_color, labels)
+        self.start(source, transform, params.batch_size, params.shuffle, params.rand_skip)
