@@ -1,0 +1,72 @@
+import re
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from caffe_compat.errors import DataError, FormatError
+from caffe_compat.evaluation.accessible_images import read_accessible_images
+
+
+def as_matlab_5(path, index):
+    savemat(path, {"idx_final_test": index})
+
+
+def as_matlab_73(path, index):
+    with h5py.File(path, "w") as file:
+        file["idx_final_test"] = index
+
+
+@pytest.mark.parametrize("write", [as_matlab_5, as_matlab_73])
+@pytest.mark.parametrize("index", [np.array([[2.0], [5.0], [3.0]]), np.array([[2, 5, 3]], dtype=np.uint16)])
+def test_positions_from_one(tmp_path, write, index) -> None:
+    path = tmp_path / "accessible.mat"
+    write(path, index)
+    assert read_accessible_images(path, 5).tolist() == [1, 4, 2]
+
+
+def test_a_logical_index(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    as_matlab_5(path, np.array([[False], [True], [True], [False]]))
+    assert read_accessible_images(path, 4).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "images", "want"), [("3\n1\n", 3, [2, 0]), ("1\n0\n1\n", 3, [0, 2]), ("2 4\n", 9, [1, 3])]
+)
+def test_text(tmp_path, text, images, want) -> None:
+    path = tmp_path / "accessible.txt"
+    path.write_text(text)
+    assert read_accessible_images(path, images).tolist() == want
+
+
+@pytest.mark.parametrize(("text", "found"), [("0\n3\n2\n", "0 to 3"), ("1\n6\n", "1 to 6")])
+def test_positions_outside_the_list(tmp_path, text, found) -> None:
+    path = tmp_path / "accessible.txt"
+    path.write_text(text)
+    complaint = f"{path}: expected positions from 1 to 5 (the lines of the label file), found {found}; the index and"
+    with pytest.raises(DataError, match="^" + re.escape(complaint)):
+        read_accessible_images(path, 5)
+
+
+def test_an_index_of_nothing(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    as_matlab_5(path, np.zeros((0, 0)))
+    with pytest.raises(DataError, match="^" + re.escape(f"{path}: expected positions from 1 to 5 ") + ".*found none; "):
+        read_accessible_images(path, 5)
+
+
+def test_a_mat_file_of_something_else(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    savemat(path, {"labels": np.ones(3)})
+    complaint = f"{path}: expected a variable idx_final_test, found labels; give the index as text instead"
+    with pytest.raises(FormatError, match="^" + re.escape(complaint)):
+        read_accessible_images(path, 5)
+
+
+def test_a_file_that_is_not_matlab(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    path.write_bytes(b"not what it says, " * 20)
+    with pytest.raises(FormatError, match="^" + re.escape(f"{path}: cannot be read as a MATLAB file (")):
+        read_accessible_images(path, 5)

@@ -1,0 +1,25 @@
+import cv2
+import numpy as np
+import pytest
+
+from caffe_compat.evaluation.figures import write_png
+from caffe_compat.evaluation.report import Request, evaluate
+
+
+def draw(tmp_path, count):
+    generator = np.random.default_rng(2)
+    labels = generator.random((30, 6)) < 0.5
+    labels[:, 1] = False
+    np.savetxt(tmp_path / "labels.txt", labels, fmt="%d")
+    predictions = [tmp_path / f"{index}.txt" for index in range(count)]
+    for index, path in enumerate(predictions):
+        np.savetxt(path, generator.normal(size=(30, 6)) + index * labels)
+    write_png(evaluate(Request("coco", tmp_path / "labels.txt", predictions)), tmp_path / "figure.png")
+    return cv2.imread(str(tmp_path / "figure.png"))
+
+
+@pytest.mark.parametrize(("files", "panels"), [(1, 1), (2, 2), (3, 4)])
+def test_two_panels_for_each_comparison(tmp_path, files, panels) -> None:
+    height, width, _ = draw(tmp_path, files).shape
+    assert height == pytest.approx(120 * (1.0 + 2.6 * panels), abs=1)
+    assert width == 720
