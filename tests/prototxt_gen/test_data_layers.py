@@ -1,0 +1,51 @@
+import pytest
+
+from prototxt_gen import generate
+
+
+def data_layers(**options):
+    net = generate(model="resnet101", labels=5, depth=26, width=8, **options)["step_1_resnet101_trainval.prototxt"]
+    return [layer for layer in net.layer if layer.type == "Data"]
+
+
+def test_each_phase_reads_images_and_labels():
+    found = [(m.name, m.include[0].phase, m.data_param.source, m.data_param.batch_size, m.data_param.backend)
+             for m in data_layers(data="here/own", batch_size=12, test_split="val")]  # fmt: skip
+    assert found == [
+        ("data", 0, "here/own/train_image_lmdb", 12, 1),
+        ("label", 0, "here/own/train_label_lmdb", 12, 1),
+        ("data", 1, "here/own/val_image_lmdb", 12, 1),
+        ("label", 1, "here/own/val_label_lmdb", 12, 1),
+    ]
+
+
+def test_images_lose_the_mean_and_labels_stay():
+    images, labels, *_ = data_layers()
+    assert list(images.transform_param.mean_value) == [104, 117, 123]
+    assert not labels.HasField("transform_param")
+
+
+PAPER_FIELDS = {"fix_crop", "multi_scale", "scale_ratios", "max_distort"}
+
+
+@pytest.mark.parametrize(
+    ("options", "train", "test"),
+    [
+        ({"norm": "batchnorm"}, {"mirror", "crop_size"}, {"crop_size"}),
+        ({"norm": "bn"}, {"mirror", "crop_size", *PAPER_FIELDS}, {"crop_size"}),
+        ({"norm": "batchnorm", "augmentation": "paper"}, {"mirror", "crop_size", *PAPER_FIELDS}, {"crop_size"}),
+        ({"norm": "bn", "augmentation": "crop", "mirror": False}, {"crop_size"}, {"crop_size"}),
+        ({"augmentation": "none"}, {"mirror"}, set()),
+    ],
+)
+def test_augmentation(options, train, test):
+    layers = data_layers(input_size=192, **options)
+    fields = [{f.name for f, _ in layers[i].transform_param.ListFields()} - {"mean_value"} for i in (0, 2)]
+    assert fields == [train, test]
+    if "crop_size" in train:
+        assert layers[0].transform_param.crop_size == 192
+
+
+def test_crop_sides_are_the_papers():
+    ratios = data_layers(augmentation="paper")[0].transform_param.scale_ratios
+    assert [int(256 * ratio) for ratio in ratios] == [256, 224, 192, 168, 128]
