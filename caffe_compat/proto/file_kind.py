@@ -24,10 +24,11 @@ SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer (run 'git lfs pull' to get the file itself)"),
 )
 LMDB_MAGIC = b"\xde\xc0\xef\xbe"
+NET_TEXT, SOLVER_TEXT, OTHER_TEXT = "a net as text (prototxt)", "a solver as text (prototxt)", "a text file"
 TEXT_KINDS = (
     (re.compile(rb"\s*<(!doctype|html|\?xml)", re.I), "a web page (the download was not the file itself)"),
-    (re.compile(rb"(?m)^\s*(net|train_net|base_lr|solver_mode|max_iter)\s*:"), "a solver as text (prototxt)"),
-    (re.compile(rb"(?m)^\s*(layers?\s*:?\s*\{|name\s*:|input\s*:)"), "a net as text (prototxt)"),
+    (re.compile(rb"(?m)^\s*(net|train_net|base_lr|solver_mode|max_iter)\s*:"), SOLVER_TEXT),
+    (re.compile(rb"(?m)^\s*(layers?\s*:?\s*\{|name\s*:|input\s*:)"), NET_TEXT),
 )
 HEAD = 4096
 
@@ -41,7 +42,12 @@ def kind_of(head: bytes) -> str | None:
         return "an LMDB data file"
     if b"\0" in head or not _is_text(head):
         return None
-    return next((kind for pattern, kind in TEXT_KINDS if pattern.search(head)), "a text file")
+    return next((kind for pattern, kind in TEXT_KINDS if pattern.search(head)), OTHER_TEXT)
+
+
+def is_hdf5(data: bytes) -> bool:
+    """Whether a file is HDF5, whatever its name."""
+    return kind_of(data[:HEAD]) == HDF5
 
 
 def _is_text(head: bytes) -> bool:
@@ -67,6 +73,27 @@ def read_bytes(path: str | Path, wanted: str) -> bytes:
 
 def _lmdb_hint(path: Path) -> str:
     return " that holds an LMDB" if (path / "data.mdb").exists() else ""
+
+
+def text_of(path: str | Path, data: bytes, wanted: str) -> str:
+    """The bytes as text; FormatError if they are binary or of a well-known other kind."""
+    kind = kind_of(data[:HEAD])
+    if kind not in (None, NET_TEXT, SOLVER_TEXT, OTHER_TEXT):
+        raise FormatError(f"{path}: expected {wanted}, found {kind}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: expected {wanted}, found {_not_text(data, error)}") from error
+    if "\0" in text:
+        raise FormatError(f"{path}: expected {wanted}, found a binary file (a .caffemodel? give its .prototxt)")
+    return text
+
+
+def _not_text(data: bytes, error: UnicodeDecodeError) -> str:
+    if b"\0" in data:
+        return "a binary file (a .caffemodel? give its .prototxt)"
+    line = data.count(b"\n", 0, error.start) + 1
+    return f"bytes in line {line} that are not UTF-8; save the file as UTF-8"
 
 
 def refuse_other_kinds(path: str | Path, data: bytes, wanted: str) -> None:

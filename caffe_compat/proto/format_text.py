@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_encoding
+from google.protobuf import text_encoding  # type: ignore[attr-defined]
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from caffe_compat.proto.dialect import is_repeated
+from caffe_compat.proto.copy_fields import is_repeated
 
 
 def format_text(message: Message) -> str:

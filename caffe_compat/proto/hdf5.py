@@ -1,38 +1,48 @@
 """Caffe's HDF5 files: /data/<layer>/<i> for weights (Net::ToHDF5), /history/<i> for solver states (SGDSolver)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
 
+_WEIGHTS, _STATE = "weights (/data/<layer>/<i>)", "a solver state (/iter, /history/<i>)"
+# No compression that HDF5 comes with packs more (deflate's limit), so that a small file cannot claim much memory.
+_MOST_PACKED = 1032
+
 
 def read_weights(path: str | Path) -> dict[str, list[Blob]]:
-    """The blobs of every layer in a .caffemodel.h5, by layer name (in HDF5's order, which is alphabetical)."""
+    """The blobs of every layer in a .caffemodel.h5, by layer name, in HDF5's order, which is alphabetical.
+
+    Caffe leaves out a blob that another layer owns; where one after it is there, it is an array of no numbers.
+    """
     with _open(path) as file:
-        layers = file.get("data")
-        if not isinstance(layers, h5py.Group):
-            raise FormatError(f"{path}: expected weights (/data/<layer>/<i>), found {_contents(file)}")
-        if any(not isinstance(layer, h5py.Group) for layer in layers.values()):
-            raise FormatError(
-                f"{path}: expected weights (/data/<layer>/<i>), found a dataset in /data (training data?)"
-            )
-        return {name: _numbered(path, layer) for name, layer in layers.items()}
+        if not isinstance(file.get("data"), h5py.Group):
+            raise FormatError(f"{path}: expected {_WEIGHTS}, found {_contents(file)}")
+        return {name: _numbered(path, group) for name, group in _layers(file["data"], "")}
+
+
+def _layers(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Groups that hold no groups: those are layers, whose names may hold slashes."""
+    for name, member in group.items():
+        if isinstance(member, h5py.Group):
+            inner = list(_layers(member, f"{prefix}{name}/"))
+            yield from inner or [(prefix + name, member)]
 
 
 def read_solver_state(path: str | Path) -> tuple[int, str, int, list[Blob]]:
     """iter, learned_net, current_step and history of a .solverstate.h5."""
     with _open(path) as file:
         if "iter" not in file or not isinstance(file.get("history"), h5py.Group):
-            raise FormatError(f"{path}: expected a solver state (/iter, /history/<i>), found {_contents(file)}")
-        learned_net = file["learned_net"][()] if "learned_net" in file else b""
+            raise FormatError(f"{path}: expected {_STATE}, found {_contents(file)}")
+        learned_net = np.asarray(file["learned_net"]).item().decode() if "learned_net" in file else ""
         step = _integer(file["current_step"]) if "current_step" in file else 0
-        return _integer(file["iter"]), learned_net.decode(), step, _numbered(path, file["history"])
+        return _integer(file["iter"]), learned_net, step, _numbered(path, file["history"])
 
 
 def _open(path: str | Path) -> Any:
@@ -43,11 +53,13 @@ def _open(path: str | Path) -> Any:
 
 
 def _contents(file: Any) -> str:
-    names = ", ".join(f"/{name}" for name in file)
-    if "data" in file and "label" in file:
-        return f"{names} (training data for an HDF5Data layer?)"
-    kind = "a solver state" if "history" in file else "weights" if isinstance(file.get("data"), h5py.Group) else None
-    return f"{kind} ({names})" if kind else names or "an empty file"
+    """What another HDF5 file seems to be."""
+    names = ", ".join(f"/{name}" for name in file) or "nothing"
+    if "history" in file:
+        return f"{_STATE}: {names}"
+    if isinstance(file.get("data"), h5py.Group):
+        return f"{_WEIGHTS}: {names}"
+    return f"{names} (data for an HDF5Data layer?)" if "label" in file else names
 
 
 def _integer(dataset: Any) -> int:
@@ -55,16 +67,32 @@ def _integer(dataset: Any) -> int:
 
 
 def _numbered(path: str | Path, group: Any) -> list[Blob]:
-    """The datasets 0, 1, ... of a group as float32."""
-    names = [str(index) for index in range(len(group))]
-    missing = [name for name in names if name not in group]
-    if missing:
-        raise FormatError(f"{path}: {group.name} has {len(group)} members but no '{missing[0]}'")
-    return [np.asarray(group[name], np.float32) for name in names]
+    """The datasets 0, 1, ... of a group; what is missing between them is an array of no numbers."""
+    strange = [name for name in group if not (name.isdecimal() and isinstance(group[name], h5py.Dataset))]
+    if strange:
+        raise FormatError(f"{path}: expected blobs named 0, 1, ... in {group.name}, found '{strange[0]}'")
+    count = max(map(int, group), default=-1) + 1
+    if count > 100 * max(1, len(group)):
+        raise FormatError(f"{path}: expected blobs named 0, 1, ... in {group.name}, found '{count - 1}'")
+    return [_read(path, group[str(i)]) if str(i) in group else np.zeros(0, np.float32) for i in range(count)]
+
+
+def _read(path: str | Path, dataset: Any) -> Blob:
+    if dataset.nbytes > _MOST_PACKED * dataset.id.get_storage_size():
+        raise FormatError(
+            f"{path}: {dataset.name} declares {dataset.nbytes} bytes, the file holds {dataset.id.get_storage_size()}; "
+            "the file is damaged: copy or download it again"
+        )
+    return np.asarray(dataset, np.float32)
 
 
 def write_weights(path: str | Path, blobs: Mapping[str, Sequence[Blob]]) -> None:
     """Weights by layer name, as Caffe's HDF5 snapshots hold them; a layer without blobs is an empty group."""
+    for name in blobs:
+        if "/" in name:
+            raise DialectError(
+                f"{path}: layer '{name}': Caffe cannot find a name with a slash in an HDF5 file; write a .caffemodel"
+            )
     with replacing(path) as beside, h5py.File(beside, "w") as file:
         layers = file.create_group("data")
         for name, arrays in blobs.items():
@@ -77,9 +105,18 @@ def write_solver_state(
     """A solver state, as Caffe's HDF5 snapshots hold it."""
     with replacing(path) as beside, h5py.File(beside, "w") as file:
         file.create_dataset("iter", data=np.array([iteration], np.int32))
-        file.create_dataset("learned_net", data=np.bytes_(learned_net.encode() + b"\0"))
+        _write_string(file, "learned_net", learned_net)
         file.create_dataset("current_step", data=np.array([current_step], np.int32))
         _write_numbered(file.create_group("history"), history)
+
+
+def _write_string(file: Any, name: str, text: str) -> None:
+    """A string that ends in a zero byte: Caffe reads it as C does, h5py by itself would leave the zero out."""
+    encoded = text.encode() + b"\0"
+    kind = h5py.h5t.C_S1.copy()
+    kind.set_size(len(encoded))
+    dataset = h5py.h5d.create(file.id, name.encode(), kind, h5py.h5s.create(h5py.h5s.SCALAR))
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(encoded, f"S{len(encoded)}"), mtype=kind)
 
 
 def _write_numbered(group: Any, arrays: Sequence[Blob]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.dialect import misfits
+from caffe_compat.proto.detect_dialect import misfits
 
 KINDS = {
     "NetParameter": "a net with weights (.caffemodel)",

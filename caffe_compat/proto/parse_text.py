@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from google.protobuf import text_format
-from google.protobuf.descriptor import Descriptor, EnumDescriptor
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from caffe_compat.errors import FormatError
@@ -66,11 +66,7 @@ def _field_cure(message: Descriptor, name: str) -> str:
 
 
 def _unknown_value(full_name: str, name: str) -> str:
-    enum = _enum(full_name)
+    enum = caffe_pb2.DESCRIPTOR.pool.FindEnumTypeByName(full_name)
     near = get_close_matches(name.upper(), enum.values_by_name, n=1, cutoff=0.5)
     cure = f"did you mean {near[0]}?" if near else f"it has {', '.join(enum.values_by_name)}"
     return f"{enum.full_name.split('.', 1)[1]} has no value {name}; {cure}"
-
-
-def _enum(full_name: str) -> EnumDescriptor:
-    return caffe_pb2.DESCRIPTOR.pool.FindEnumTypeByName(full_name)

@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, take_out
-from caffe_compat.proto.dialect import BVLC, DIALECTS, READ_SCHEMAS, decode, detect, misfits
-from caffe_compat.proto.file_kind import HDF5, kind_of, read_bytes, refuse_other_kinds
+from caffe_compat.proto.detect_dialect import detect, misfits
+from caffe_compat.proto.dialect import BVLC, READ_SCHEMAS, decode_net
+from caffe_compat.proto.file_kind import is_hdf5, read_bytes, refuse_other_kinds, text_of
 from caffe_compat.proto.message_kind import refuse_other_messages
 from caffe_compat.proto.parse_text import parse_text
 from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
@@ -60,22 +61,9 @@ class SolverState:
 
 def read_text(path: str | Path, message_type: type[MessageType]) -> MessageType:
     """A message in protobuf's text format, as it stands in the file: nothing is upgraded."""
-    data = read_bytes(path, f"a {message_type.DESCRIPTOR.name} as text")
-    kind = kind_of(data[:4096])
-    text = _as_text(data)
-    if text is None:
-        found = kind or "a binary file (perhaps a .caffemodel or .solverstate: give its .prototxt)"
-        raise FormatError(f"{path}: expected a {message_type.DESCRIPTOR.name} as text, found {found}")
-    return parse_text(text, message_type, str(path))
-
-
-def _as_text(data: bytes) -> str | None:
-    if b"\0" in data:
-        return None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None
+    wanted = f"a {message_type.DESCRIPTOR.name} as text"
+    data = read_bytes(path, wanted)
+    return parse_text(text_of(path, data, wanted), message_type, str(path))
 
 
 def read_net(path: str | Path) -> caffe_pb2.NetParameter:
@@ -98,25 +86,43 @@ def _log(lines: list[str]) -> None:
 
 
 def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
-    """A .caffemodel (or .caffemodel.h5); `dialect` ('bvlc' or 'srn_fork') is detected where it is not given."""
+    """A .caffemodel (or .caffemodel.h5); `dialect` ('bvlc' or 'srn_fork') is detected where it is not given.
+
+    FormatError says what the file is if it holds no weights, DialectError if it does not speak the dialect given.
+    """
     if dialect not in (None, *READ_SCHEMAS):
-        raise FormatError(f"{path}: no dialect '{dialect}'; choose from {', '.join(DIALECTS)}")
+        raise DialectError(f"{path}: no dialect '{dialect}'; choose from {', '.join(READ_SCHEMAS)}")
     wanted = "weights (.caffemodel)"
     data = read_bytes(path, wanted)
-    if kind_of(data[:4096]) == HDF5:
-        named = hdf5.read_weights(path)
-        layers = [LayerBlobs(name, "", blobs) for name, blobs in named.items()]
+    if is_hdf5(data):
+        layers = [LayerBlobs(name, "", blobs) for name, blobs in hdf5.read_weights(path).items()]
         return Weights(caffe_pb2.NetParameter(), layers, BVLC, str(path))
     structure, blobs = _split(path, data, NET_BLOBS, "NetParameter", wanted)
-    return _weights(path, structure, blobs, dialect or detect(structure))
+    return _weights(path, structure, blobs, _dialect(path, structure, dialect))
+
+
+def _dialect(path: str | Path, structure: bytes, asked: str | None) -> str:
+    """The dialect asked for, or the one that fits."""
+    spoken = detect(structure)
+    if asked is None:
+        _LOG.info("%s: read in the %s dialect", path, spoken)
+    elif _misfits(structure, asked) and not _misfits(structure, spoken):
+        raise DialectError(f"{path}: speaks the {spoken} dialect, not {asked} as asked; leave the dialect out")
+    return asked or spoken
+
+
+def _misfits(structure: bytes, dialect: str) -> list[str]:
+    return misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure)
 
 
 def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str) -> Weights:
-    unknown = misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure)
+    unknown = sorted(set(_misfits(structure, dialect)))
+    if unknown:
+        _LOG.warning("%s: fields of another Caffe are left out: %s", path, ", ".join(unknown))
     try:
-        net = decode("NetParameter", structure, dialect)
+        net = decode_net(structure, dialect)
     except FormatError as error:
-        raise FormatError(f"{path}: {error}; try another dialect") from error
+        raise FormatError(f"{path}: {error}; the file is damaged or of another Caffe") from error
     shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
     _log(upgrade_net(net, path))
     net.input.extend(shapeless_inputs)
@@ -141,7 +147,7 @@ def read_solver_state(path: str | Path) -> SolverState:
     """A .solverstate (or .solverstate.h5), which is the same in both dialects."""
     wanted = "a solver state (.solverstate)"
     data = read_bytes(path, wanted)
-    if kind_of(data[:4096]) == HDF5:
+    if is_hdf5(data):
         return SolverState(*hdf5.read_solver_state(path))
     structure, blobs = _split(path, data, STATE_BLOBS, "SolverState", wanted)
     state = caffe_pb2.SolverState.FromString(structure)

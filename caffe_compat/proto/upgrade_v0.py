@@ -139,15 +139,11 @@ def _refuse_unfoldable(padding: Layer, reader: Layer) -> None:
 
 def _upgrade_layer(source: Layer, log: list[str]) -> Layer:
     """A V1 layer from a V0 one. What stands beside `layer { }` is lost, bottoms and tops excepted, as in Caffe."""
-    layer = Layer(bottom=source.bottom, top=source.top)
-    if not source.HasField("layer"):
-        return layer
     old = source.layer
+    layer = Layer(bottom=source.bottom, top=source.top, type=_v1_type(old) if old.HasField("type") else None)
     for field, value in old.ListFields():
         if field.name == "name":
             layer.name = value
-        elif field.name == "type":
-            layer.type = Layer.LayerType.Value(_v1_type(old))
         elif field.name in COPIED_LISTS:
             getattr(layer, field.name).extend(value)
         elif field.name in TRANSFORM_FIELDS:

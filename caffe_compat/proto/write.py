@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from caffe_compat.errors import DialectError, ShapeError
+from caffe_compat.errors import ShapeError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
-from caffe_compat.proto.dialect import WRITE_SCHEMAS, dialect_of, encode
+from caffe_compat.proto.dialect import dialect_of, encode_net
 from caffe_compat.proto.format_text import format_text as text
 from caffe_compat.proto.read import SolverState
 
@@ -63,11 +63,7 @@ def weights_chunks(
         for array in blobs.get(layer.name, ()):
             layer.blobs.add(num=len(arrays))
             arrays.append(array)
-    if dialect == "auto":
-        dialect = dialect_of(net)
-    if dialect not in WRITE_SCHEMAS:
-        raise DialectError(f"no dialect '{dialect}'; choose from auto, {', '.join(WRITE_SCHEMAS)}")
-    return put_back(encode(structure, dialect), NET_BLOBS, arrays)
+    return put_back(encode_net(structure, dialect_of(net) if dialect == "auto" else dialect), NET_BLOBS, arrays)
 
 
 def _refuse_unknown_layers(path: str | Path, net: caffe_pb2.NetParameter, blobs: Mapping[str, Sequence[Blob]]) -> None:

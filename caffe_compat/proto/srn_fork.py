@@ -1,0 +1,84 @@
+"""What the Caffe that ships with SRN says in another way than BVLC's: inputs, two-sided windows, normalisation."""
+
+from collections.abc import Iterable
+
+from caffe_compat.errors import DialectError
+from caffe_compat.proto import caffe_pb2
+
+Layer = caffe_pb2.LayerParameter
+Loss = caffe_pb2.LossParameter
+
+# Lists of BVLC's ConvolutionParameter and the fields that hold height and width in both Caffes.
+WINDOW_FIELDS = {
+    "pad": ("pad_h", "pad_w"),
+    "kernel_size": ("kernel_h", "kernel_w"),
+    "stride": ("stride_h", "stride_w"),
+}
+# What `normalization` says per layer type in the fork's words (None: what the fork does anyway).
+NORMALIZE: dict[str, dict[int, bool | None]] = {
+    "SoftmaxWithLoss": {Loss.VALID: True, Loss.BATCH_SIZE: False},
+    "SigmoidCrossEntropyLoss": {Loss.BATCH_SIZE: None},
+}
+
+
+def in_words_of_srn_fork(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
+    """A copy of the net with what the fork can say, in its words; the rest stays, and fails on being written."""
+    copy = caffe_pb2.NetParameter()
+    copy.CopyFrom(net)
+    copy.ClearField("layer")
+    inputs = [layer for layer in net.layer if layer.type == "Input"]
+    _name_inputs(copy, inputs)
+    for layer in net.layer:
+        if layer.type != "Input":
+            copy.layer.add().CopyFrom(layer)
+    for layer in copy.layer:
+        if layer.HasField("convolution_param"):
+            _split_windows(layer.convolution_param)
+        if layer.loss_param.HasField("normalization"):
+            _say_normalize(layer)
+    return copy
+
+
+def _name_inputs(net: caffe_pb2.NetParameter, layers: Iterable[Layer]) -> None:
+    """Input layers become `input` and `input_shape` fields."""
+    for layer in layers:
+        if layer.include or layer.exclude:
+            raise DialectError(
+                f"layer '{layer.name}' (Input): the srn_fork dialect names inputs in fields of the net, "
+                "which take no include or exclude rules"
+            )
+        shapes = layer.input_param.shape
+        net.input.extend(layer.top)
+        net.input_shape.extend(list(shapes) * len(layer.top) if len(shapes) == 1 else shapes)
+    if net.input_shape and len(net.input_shape) != len(net.input):
+        raise DialectError(
+            f"net '{net.name}': the srn_fork dialect needs a shape for each of the inputs {list(net.input)} or for "
+            f"none, found {len(net.input_shape)}"
+        )
+
+
+def _split_windows(window: caffe_pb2.ConvolutionParameter) -> None:
+    """Two different values become height and width; a dilation of 1 is what the fork has."""
+    for name, sides in WINDOW_FIELDS.items():
+        values = getattr(window, name)
+        if len(values) == 2 and values[0] != values[1]:
+            for side, value in zip(sides, values, strict=True):
+                setattr(window, side, value)
+            window.ClearField(name)
+    if all(value == 1 for value in window.dilation):
+        window.ClearField("dilation")
+
+
+def _say_normalize(layer: Layer) -> None:
+    """`normalization` becomes `normalize`; what the fork cannot do is an error, as the net would learn otherwise."""
+    normalization = layer.loss_param.normalization
+    known = NORMALIZE.get(layer.type, {})
+    if normalization not in known:
+        raise DialectError(
+            f"layer '{layer.name}' ({layer.type}): the srn_fork dialect cannot normalise by "
+            f"{Loss.NormalizationMode.Name(normalization)}; it knows "
+            f"{', '.join(map(Loss.NormalizationMode.Name, known)) or 'no normalization for this type'}"
+        )
+    layer.loss_param.ClearField("normalization")
+    if known[normalization] is not None:
+        layer.loss_param.normalize = bool(known[normalization])
