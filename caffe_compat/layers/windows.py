@@ -8,25 +8,51 @@ from caffe_compat.layers.params import Params
 from caffe_compat.layers.spec import LayerSpec
 
 
-def spatial_values(spec: LayerSpec, params: Params, name: str, axes: int, default: int | None) -> list[int]:
-    """One number a spatial axis from a repeated field (`kernel_size`) or its _h/_w pair (`kernel_h`, `kernel_w`).
+class SpatialField:
+    """One number a spatial axis: from a field (`kernel_size`) or from its _h/_w pair (`kernel_h`, `kernel_w`).
 
-    Caffe's base_conv_layer.cpp: the pair is for 2 spatial axes and excludes the repeated field; one value serves all.
+    It is read before the number of axes is known. Caffe's base_conv_layer.cpp: the pair is for 2 spatial axes and
+    excludes the field; one value serves all axes. A missing half of a pair takes a default of 0 and no other.
     """
-    stem = name.removesuffix("_size")
-    pair = [f"{stem}_{side}" for side in "hw"]
-    given = [params.has(field) for field in pair]
-    values = list(getattr(params, name))
-    if any(given):
-        if axes != 2 or values or (default is None and not all(given)):
-            raise FieldError(f"{spec}: expected either {name} or both of {pair[0]} and {pair[1]}, for 2 spatial axes")
-        return [getattr(params, field) if has else default or 0 for field, has in zip(pair, given, strict=True)]
-    if not values and default is None:
-        raise FieldError(f"{spec}: expected {name} or {pair[0]} and {pair[1]}, found neither")
-    if len(values) not in (0, 1, axes):
-        raise FieldError(f"{spec}: expected 1 or {axes} values of {name} (one a spatial axis), got {len(values)}")
-    values = values or [default or 0]
-    return values if len(values) == axes else values * axes
+
+    def __init__(
+        self, spec: LayerSpec, params: Params, name: str, default: int | None = None, paired: bool = True
+    ) -> None:
+        self.spec = spec
+        self.name = name
+        self.default = default
+        self.pair_names = [f"{name.removesuffix('_size')}_{side}" for side in "hw"]
+        self.pair = {half: getattr(params, half) for half in self.pair_names if paired and params.has(half)}
+        values = getattr(params, name) if params.has(name) else []
+        self.values: list[int] = values if isinstance(values, list) else [values]
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the prototxt gives the field or its pair."""
+        return bool(self.pair or self.values)
+
+    def along(self, axes: int) -> list[int]:
+        """The numbers for this many spatial axes."""
+        if self.pair:
+            return self._from_pair(axes)
+        if not self.values and self.default is None:
+            raise FieldError(f"{self.spec}: expected {self.name} or {' and '.join(self.pair_names)}, got neither")
+        values = self.values or [self.default or 0]
+        if len(values) not in (1, axes):
+            raise FieldError(
+                f"{self.spec}: expected 1 or {axes} values of {self.name} (one a spatial axis), got {len(values)}"
+            )
+        return values if len(values) == axes else values * axes
+
+    def _from_pair(self, axes: int) -> list[int]:
+        halves_missing = len(self.pair) < 2 and self.default != 0
+        if axes != 2 or self.values or halves_missing:
+            found = ", ".join([*self.pair, *([self.name] if self.values else [])])
+            raise FieldError(
+                f"{self.spec}: expected {self.name}, or both of {' and '.join(self.pair_names)} for 2 spatial axes, "
+                f"got {found} for {axes}"
+            )
+        return [self.pair.get(half, 0) for half in self.pair_names]
 
 
 def convolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
@@ -39,16 +65,19 @@ def deconvolved_size(size: int, kernel: int, stride: int, pad: int, dilation: in
     return stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * pad
 
 
-def pooled_size(size: int, kernel: int, stride: int, pad: int, round_up: bool = True) -> int:
-    """(in + 2 pad - kernel) / stride + 1, rounded up unless told otherwise.
+def pooled_sizes(
+    sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], round_up: bool = True
+) -> list[int]:
+    """(in + 2 pad - kernel) / stride + 1 for every axis, rounded up unless told otherwise.
 
-    With padding, a last window that would start in the padding is dropped; without padding it is not, which torch
-    does (pooling_layer.cpp, Reshape: in 6, kernel 1, stride 4 gives 3 where torch gives 2).
+    With padding on any axis, a last window that would start in the padding is dropped; without padding it is not,
+    which torch does (pooling_layer.cpp, Reshape: in 6, kernel 1, stride 4 gives 3 where torch gives 2).
     """
-    steps = (size + 2 * pad - kernel) / stride
-    pooled = (math.ceil(steps) if round_up else math.floor(steps)) + 1
-    if pad and (pooled - 1) * stride >= size + pad:
-        pooled -= 1
+    rounded = math.ceil if round_up else math.floor
+    pooled = []
+    for size, extent, step, margin in zip(sizes, kernel, stride, pad, strict=True):
+        count = rounded((size + 2 * margin - extent) / step) + 1
+        pooled.append(count - 1 if any(pad) and (count - 1) * step >= size + margin else count)
     return pooled
 
 

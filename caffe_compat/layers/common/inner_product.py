@@ -37,8 +37,7 @@ class InnerProduct(Layer):
         if self.has_bias:
             self.add_blob((self.outputs,), self.bias_filler)
 
-    def forward(self, *bottoms: Tensor) -> Tensor:
-        (bottom,) = bottoms
+    def forward(self, bottom: Tensor) -> Tensor:
         axis = self.canonical_axis(self.axis, bottom.dim())
         outer, inner = bottom.shape[:axis], math.prod(bottom.shape[axis:])
         if inner != self.inputs:

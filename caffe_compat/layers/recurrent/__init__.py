@@ -1,1 +1,7 @@
 """Caffe's recurrent layers."""
+
+from caffe_compat.layers.recurrent.lstm import LSTM
+from caffe_compat.layers.recurrent.lstm_unit import LSTMUnit
+from caffe_compat.layers.recurrent.rnn import RNN
+
+__all__ = ["LSTM", "RNN", "LSTMUnit"]

@@ -1,0 +1,22 @@
+"""Caffe's Dropout."""
+
+from torch import Tensor
+from torch.nn.functional import dropout
+
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Dropout")
+class Dropout(Layer):
+    """At TRAIN, zeroes elements with probability dropout_ratio and divides the others by 1 - dropout_ratio."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.ratio: float = spec.params("dropout_param").dropout_ratio
+        if not 0 <= self.ratio < 1:
+            raise FieldError(f"{spec}: expected dropout_ratio from 0 to below 1, got {self.ratio:g}")
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return dropout(bottom, self.ratio, training=self.phase == "TRAIN")

@@ -1,0 +1,51 @@
+"""The BN layer of the Caffe that SRN was released with."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.normalization.statistics import normalise_by_batch
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.proto import caffe_pb2
+
+
+@register_layer("BN")
+class BN(Layer):
+    """slope * (x - mean) / sqrt(variance + eps) + bias for every channel.
+
+    Blobs (1, C): slope, bias, running mean, running variance. TRAIN normalises by the batch and moves the running ones,
+    running = momentum * running + (1 - momentum) * batch, with the biased variance; TEST and `frozen` use them, and
+    `frozen` fixes slope and bias, too. From yjxiong/caffe (bn_layer.cpp), except for backward at TEST, which there
+    uses the formula for batches.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("bn_param")
+        params.ignore("engine")  # picks a kernel, not a result
+        self.is_frozen: bool = params.frozen
+        self.momentum: float = params.momentum
+        self.eps: float = params.eps
+        self.slope_filler = params.slope_filler
+        self.bias_filler = params.bias_filler
+        self.fixed_blobs = frozenset(range(4)) if self.is_frozen else frozenset({2, 3})
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        self.channels = bottom_shapes[0][1]
+        variance_filler = caffe_pb2.FillerParameter(type="constant", value=float(self.is_frozen))
+        fillers = (self.slope_filler, self.bias_filler, None, variance_filler)
+        for index, filler in enumerate(fillers):
+            self.add_blob((1, self.channels), filler, learnable=index not in self.fixed_blobs)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if bottom.shape[1] != self.channels:
+            raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {bottom.shape[1]}")
+        slope, bias, mean, variance = (blob.view(-1) for blob in self.blobs)
+        if self.is_frozen or self.phase == "TEST":
+            return torch.nn.functional.batch_norm(bottom, mean, variance, slope, bias, eps=self.eps)
+        top, *statistics = normalise_by_batch(bottom, self.eps, slope, bias)
+        with torch.no_grad():
+            for blob, statistic in zip(self.blobs[2:], statistics, strict=True):
+                blob.data.mul_(self.momentum).add_((1 - self.momentum) * statistic)
+        return top

@@ -1,0 +1,37 @@
+"""Caffe's LRN (local response normalisation)."""
+
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, local_response_norm
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("LRN")
+class LRN(Layer):
+    """x / (k + alpha * mean of x^2 over local_size neighbours) ^ beta.
+
+    The neighbours are channels, or, WITHIN_CHANNEL, a square of places, with 1 in place of k; neighbours outside count
+    as zeros.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("lrn_param")
+        params.ignore("engine")  # picks a kernel, not a result
+        self.size: int = params.local_size
+        self.alpha: float = params.alpha
+        self.beta: float = params.beta
+        self.k: float = params.k
+        self.is_across_channels: bool = params.norm_region == "ACROSS_CHANNELS"
+        if self.size % 2 == 0:
+            raise FieldError(f"{spec}: expected an odd local_size, got {self.size}")
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if bottom.dim() != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
+        if self.is_across_channels:
+            return local_response_norm(bottom, self.size, self.alpha, self.beta, self.k)
+        energy = avg_pool2d(bottom.square(), self.size, stride=1, padding=self.size // 2)
+        return bottom * (1 + self.alpha * energy).pow(-self.beta)

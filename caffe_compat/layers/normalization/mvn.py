@@ -1,0 +1,63 @@
+"""Caffe's MVN (mean-variance normalisation)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("MVN")
+class MVN(Layer):
+    """(x - mean) / (standard deviation + eps) of every channel, or of every item with across_channels.
+
+    As in Caffe, the top has 4 axes also where the bottom has fewer.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("mvn_param")
+        self.normalizes_variance: bool = params.normalize_variance
+        self.eps: float = params.eps
+        self.first_axis = 1 if params.across_channels else 2
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if bottom.dim() > 4:
+            raise ShapeError(f"{self.spec}: expected at most 4 axes, got {list(bottom.shape)}")
+        image = bottom.reshape(*bottom.shape, *(4 - bottom.dim()) * [1])
+        rows = image.flatten(self.first_axis)
+        rows = rows - rows.mean(dim=-1, keepdim=True)
+        if self.normalizes_variance:
+            rows = unit_variance(rows, self.eps)
+        return rows.reshape(image.shape)
+
+
+def unit_variance(rows: Tensor, eps: float) -> Tensor:
+    """Rows of zero mean, each divided by its standard deviation + eps."""
+    divided: Tensor = _UnitVariance.apply(rows, eps)  # type: ignore[no-untyped-call]
+    return divided
+
+
+class _UnitVariance(torch.autograd.Function):
+    """y = x / (sqrt(mean of x^2) + eps) for every row of zero mean.
+
+    Caffe's backward takes eps as part of the deviation, so it stays finite where all of a row is equal: there the
+    derivative does not exist.
+    """
+
+    @staticmethod
+    def forward(context: Any, rows: Tensor, eps: float) -> Tensor:
+        deviation = rows.square().mean(dim=-1, keepdim=True).sqrt() + eps
+        top = rows / deviation
+        context.save_for_backward(top, deviation)
+        return top
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        top, deviation = context.saved_tensors
+        return (gradient - top * (gradient * top).mean(dim=-1, keepdim=True)) / deviation, None

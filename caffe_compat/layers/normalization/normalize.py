@@ -1,0 +1,60 @@
+"""Two layers named Normalize: SSD's, and that of the Caffe that SRN was released with."""
+
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.proto import caffe_pb2
+
+
+@register_layer("NormalizeBBox")
+class NormalizeBBox(Layer):
+    """scale * x / sqrt(sum of x^2 + eps), summed over an item, or over the channels of each place.
+
+    Blob: scale, one number (shape ()) with channel_shared, else (C,); 1 without a filler. From weiliu89/caffe
+    (normalize_layer.cpp).
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("norm_param")
+        self.is_across_spatial: bool = params.across_spatial
+        self.is_shared: bool = params.channel_shared
+        self.eps: float = params.eps
+        given = params.has("scale_filler")
+        self.scale_filler = params.scale_filler if given else caffe_pb2.FillerParameter(type="constant", value=1.0)
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        shape = bottom_shapes[0]
+        if len(shape) < 2:
+            raise ShapeError(f"{self.spec}: expected at least 2 axes, got {list(shape)}")
+        self.add_blob(() if self.is_shared else (shape[1],), self.scale_filler)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        axes = tuple(range(1, bottom.dim())) if self.is_across_spatial else (1,)
+        norm = (bottom.square().sum(dim=axes, keepdim=True) + self.eps).sqrt()
+        scale: Tensor = self.blobs[0]
+        return bottom / norm * scale.reshape(-1, *[1] * (bottom.dim() - 2))
+
+
+@register_layer("Normalize")
+class Normalize(NormalizeBBox):
+    """SSD's layer where norm_param is set (`norm_param { }` will do); else every item's x / sqrt(sum of x^2).
+
+    The second has no parameters. From yjxiong/caffe.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.has_scale = spec.parameter.HasField("norm_param")
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        if self.has_scale:
+            super().setup(*bottom_shapes)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if self.has_scale:
+            return super().forward(bottom)
+        rows = bottom.flatten(1)
+        return (rows / rows.square().sum(dim=1, keepdim=True).sqrt()).reshape(bottom.shape)

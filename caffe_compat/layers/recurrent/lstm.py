@@ -1,0 +1,21 @@
+"""Caffe's LSTM."""
+
+from torch import Tensor
+from torch.nn.functional import linear
+
+from caffe_compat.layers.recurrent.lstm_unit import lstm_unit
+from caffe_compat.layers.recurrent.recurrent import Recurrent, States
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("LSTM")
+class LSTM(Recurrent):
+    """Long short-term memory; the states are hidden and cell, the top is the hidden state of every step (T, N, D)."""
+
+    state_count = 2
+    gate_count = 4
+
+    def step(self, sums: Tensor, states: States, continues: Tensor) -> States:
+        hidden, cell = states
+        cell, hidden = lstm_unit(cell, sums + linear(continues * hidden, self.hidden_weight), continues)
+        return hidden, cell

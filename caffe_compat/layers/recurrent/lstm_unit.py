@@ -1,0 +1,33 @@
+"""Caffe's LSTMUnit, one step of an LSTM."""
+
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, Tops, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("LSTMUnit")
+class LSTMUnit(Layer):
+    """Bottoms: cell (1, N, D), gate inputs (1, N, 4 D), cont (1, N); tops: cell and hidden state, (1, N, D)."""
+
+    bottoms = exactly(3)
+    tops = exactly(2)
+    no_gradient_to = frozenset({2})
+    allows_in_place = False
+
+    def forward(self, cell: Tensor, sums: Tensor, continues: Tensor) -> Tops:
+        steps, streams, outputs = cell.shape if cell.dim() == 3 else (0, 0, 0)
+        if steps != 1 or sums.shape != (1, streams, 4 * outputs) or continues.shape != (1, streams):
+            raise ShapeError(
+                f"{self.spec}: expected bottoms (1, N, D), (1, N, 4 D) and (1, N), "
+                f"got {tuple(cell.shape)}, {tuple(sums.shape)} and {tuple(continues.shape)}"
+            )
+        return lstm_unit(cell, sums, continues.detach()[..., None])
+
+
+def lstm_unit(cell: Tensor, sums: Tensor, continues: Tensor) -> tuple[Tensor, Tensor]:
+    """The next cell and hidden state; `sums` holds input, forget and output gate, then the candidate (..., 4 D)."""
+    enters, forgets, leaves, candidate = sums.chunk(4, dim=-1)
+    cell = continues * forgets.sigmoid() * cell + enters.sigmoid() * candidate.tanh()
+    return cell, leaves.sigmoid() * cell.tanh()

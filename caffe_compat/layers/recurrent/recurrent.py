@@ -1,0 +1,121 @@
+"""What LSTM and RNN share: the loop over time of Caffe's unrolled net (recurrent_layer.cpp)."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.windows import require_positive
+
+States = tuple[Tensor, ...]
+
+
+class Recurrent(Layer):
+    """Bottoms: x (T, N, ...), cont (T, N), 0 where a sequence begins; then maybe a static input (N, ...).
+
+    With expose_hidden the first states (1, N, D) follow as bottoms, and the last ones as tops; as in Caffe no gradient
+    flows through them. Without it the states after one batch are those before the next. Blobs: W_x (gates * D, inputs),
+    b (gates * D,), W_static (gates * D, static inputs) where there is a static input, W_h (gates * D, D).
+    """
+
+    bottoms = at_least(2)
+    tops = at_least(1)
+    no_gradient_to = frozenset({1})
+    allows_in_place = False
+    #: How many states go from step to step.
+    state_count: ClassVar[int]
+    #: How many sums a step needs for each output.
+    gate_count: ClassVar[int]
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("recurrent_param")
+        params.ignore("debug_info")
+        self.outputs: int = params.num_output
+        self.weight_filler = params.weight_filler
+        self.bias_filler = params.bias_filler
+        self.exposed: int = self.state_count if params.expose_hidden else 0
+        require_positive(spec, "num_output", [self.outputs])
+        self._require_counts(len(spec.parameter.bottom), spec.top_count)
+        self.has_static = len(spec.parameter.bottom) == 3 + self.exposed
+        self._states: States | None = None
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        sums = self.gate_count * self.outputs
+        self.add_blob((sums, _count(bottom_shapes[0][2:])), self.weight_filler)
+        self.add_blob((sums,), self.bias_filler)
+        if self.has_static:
+            self.add_blob((sums, _count(bottom_shapes[2][1:])), self.weight_filler)
+        self.add_blob((sums, self.outputs), self.weight_filler)
+
+    @abstractmethod
+    def step(self, sums: Tensor, states: States, continues: Tensor) -> States:
+        """The states (hidden first) after one step; sums (N, gates * D), continues (N, 1)."""
+
+    def outputs_of(self, hidden: Tensor) -> Tensor:
+        """The top for all hidden states (T, N, D)."""
+        return hidden
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        sequence, continues = bottoms[:2]
+        self._require_shapes(bottoms)
+        sums = linear(sequence.flatten(2), self.blobs[0], self.blobs[1])
+        if self.has_static:
+            sums = sums + linear(bottoms[2].flatten(1), self.blobs[2])
+        states = self._first_states(bottoms)
+        hidden = []
+        for step_sums, step_continues in zip(sums, continues.detach(), strict=True):
+            states = self.step(step_sums, states, step_continues[:, None])
+            hidden.append(states[0])
+        last = tuple(state.detach() for state in states)
+        if not self.exposed and not sequence.is_meta:
+            self._states = last
+        top = self.outputs_of(torch.stack(hidden))
+        return (top, *(state[None] for state in last)) if self.exposed else top
+
+    @property
+    def hidden_weight(self) -> Tensor:
+        weight: Tensor = self.blobs[3 if self.has_static else 2]
+        return weight
+
+    def _first_states(self, bottoms: tuple[Tensor, ...]) -> States:
+        sequence = bottoms[0]
+        streams = sequence.shape[1]
+        if self.exposed:
+            return tuple(state.detach()[0] for state in bottoms[-self.exposed :])
+        if self._states is None or self._states[0].shape[0] != streams:
+            return tuple(sequence.new_zeros(streams, self.outputs) for _ in range(self.state_count))
+        return tuple(state.to(sequence) for state in self._states)
+
+    def _require_counts(self, bottoms: int, tops: int) -> None:
+        least = 2 + self.exposed
+        if bottoms not in (least, least + 1):
+            raise GraphError(
+                f"{self.spec}: expected {least} bottoms, or {least + 1} with a static input, got {bottoms}"
+            )
+        if tops != 1 + self.exposed:
+            raise GraphError(f"{self.spec}: expected exactly {1 + self.exposed} tops, got {tops}")
+
+    def _require_shapes(self, bottoms: tuple[Tensor, ...]) -> None:
+        time_and_streams = list(bottoms[0].shape[:2])
+        if bottoms[0].dim() < 3 or list(bottoms[1].shape) != time_and_streams:
+            raise ShapeError(
+                f"{self.spec}: expected bottoms (steps, streams, ...) and (steps, streams), "
+                f"got {list(bottoms[0].shape)} and {list(bottoms[1].shape)}"
+            )
+        expected = [1, time_and_streams[1], self.outputs]
+        for state in bottoms[len(bottoms) - self.exposed :]:
+            if list(state.shape) != expected:
+                raise ShapeError(f"{self.spec}: expected first states of {expected}, got {list(state.shape)}")
+        if self.has_static and bottoms[2].shape[0] != time_and_streams[1]:
+            raise ShapeError(
+                f"{self.spec}: expected a static input for {time_and_streams[1]} streams, got {bottoms[2].shape[0]}"
+            )
+
+
+def _count(sizes: Shape) -> int:
+    return torch.Size(sizes).numel()

@@ -1,0 +1,85 @@
+"""What Convolution and Deconvolution share (base_conv_layer.cpp)."""
+
+from abc import abstractmethod
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, GraphError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.vision.windowed import ConvolutionWindowFields
+from caffe_compat.layers.windows import require_positive
+
+
+class BaseConvolution(Layer):
+    """Slides one set of kernels over every bottom; each bottom has a top of its own.
+
+    Channels lie on `axis`, all axes behind it are spatial, all before it are items. Blobs: weight (kernels, channels a
+    group, *kernel); bias (outputs,).
+    """
+
+    bottoms = at_least(1)
+    tops = at_least(1)
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        bottom_count = len(spec.parameter.bottom)
+        if bottom_count != spec.top_count:
+            raise GraphError(f"{spec}: expected as many tops as bottoms ({bottom_count}), got {spec.top_count}")
+        params = spec.params("convolution_param")
+        self.outputs: int = params.num_output
+        self.groups: int = params.group
+        self.axis: int = params.axis
+        self.has_bias: bool = params.bias_term
+        self.weight_filler = params.weight_filler
+        self.bias_filler = params.bias_filler
+        self.window_fields = ConvolutionWindowFields(spec, params)
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        shape = bottom_shapes[0]
+        self.channel_axis = self.canonical_axis(self.axis, len(shape))
+        self.channels = shape[self.channel_axis]
+        self.window = self.window_fields.along(len(shape) - self.channel_axis - 1)
+        self.complete_fields()
+        self._require_groups()
+        self.add_blob((*self.kernels_and_depth(), *self.window.kernel), self.weight_filler)
+        if self.has_bias:
+            self.add_blob((self.outputs,), self.bias_filler)
+
+    def complete_fields(self) -> None:
+        """Derives outputs and groups from the channels, for layers that take them from there."""
+
+    @abstractmethod
+    def kernels_and_depth(self) -> tuple[int, int]:
+        """The weight's first two sizes."""
+
+    @abstractmethod
+    def convolve(self, bottom: Tensor) -> Tensor:
+        """(N, channels, *spatial) to (N, outputs, *spatial)."""
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        tops = tuple(self._top(bottom) for bottom in bottoms)
+        return tops[0] if len(tops) == 1 else tops
+
+    def _top(self, bottom: Tensor) -> Tensor:
+        axis, axes = self.channel_axis, self.channel_axis + 1 + self.window.axes
+        if bottom.dim() != axes or bottom.shape[axis] != self.channels:
+            raise ShapeError(
+                f"{self.spec}: expected {axes} axes with {self.channels} channels on axis {axis}, "
+                f"got a bottom of {tuple(bottom.shape)}"
+            )
+        if axis == 1:
+            return self.convolve(bottom)
+        top = self.convolve(bottom.reshape(-1, *bottom.shape[axis:]))
+        return top.reshape(*bottom.shape[:axis], *top.shape[1:])
+
+    @property
+    def bias(self) -> Tensor | None:
+        return self.blobs[1] if self.has_bias else None
+
+    def _require_groups(self) -> None:
+        require_positive(self.spec, "num_output", [self.outputs])
+        require_positive(self.spec, "group", [self.groups])
+        for what, count in (("channels", self.channels), ("outputs", self.outputs)):
+            if count % self.groups:
+                raise FieldError(f"{self.spec}: expected {what} in multiples of group {self.groups}, got {count}")

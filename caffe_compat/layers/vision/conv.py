@@ -1,0 +1,40 @@
+"""Caffe's Convolution."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv1d, conv2d, conv3d
+
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.layers.vision.windowed import image_columns, require_output
+
+#: Spatial axes that torch has kernels for.
+CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
+
+
+@register_layer("Convolution")
+class Convolution(BaseConvolution):
+    """Correlates every window with the kernels, and adds a bias; output sizes are rounded down."""
+
+    def kernels_and_depth(self) -> tuple[int, int]:
+        return self.outputs, self.channels // self.groups
+
+    def convolve(self, bottom: Tensor) -> Tensor:
+        sizes = bottom.shape[2:]
+        require_output(self.spec, sizes, self.window.convolved(sizes))
+        # A window as large as its input is a matrix product, which is several times as fast (SRN's 14x14 kernels).
+        if self.window.axes not in CONVOLUTIONS or self.window.covers(sizes):
+            return self._convolve_columns(bottom)
+        window = self.window
+        convolution = CONVOLUTIONS[window.axes]
+        return convolution(bottom, self.blobs[0], self.bias, window.stride, window.pad, window.dilation, self.groups)
+
+    def _convolve_columns(self, bottom: Tensor) -> Tensor:
+        window, sizes = self.window, bottom.shape[2:]
+        columns = bottom if window.covers(sizes) else image_columns(bottom, window)
+        weight = self.blobs[0].reshape(self.groups, self.outputs // self.groups, -1)
+        columns = columns.reshape(bottom.shape[0], self.groups, weight.shape[2], -1)
+        top = torch.einsum("ngkw,gok->ngow", columns, weight).reshape(bottom.shape[0], self.outputs, -1)
+        if self.bias is not None:
+            top = top + self.bias[:, None]
+        return top.reshape(*top.shape[:2], *window.convolved(sizes))

@@ -1,0 +1,39 @@
+"""Caffe's Crop."""
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Crop")
+class Crop(Layer):
+    """Cuts bottom 0 to the sizes of bottom 1 from `axis` on, starting at `offset` (one for all, or one an axis)."""
+
+    bottoms = exactly(2)
+    no_gradient_to = frozenset({1})
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("crop_param")
+        self.axis: int = params.axis
+        self.offsets: list[int] = params.offset
+
+    def forward(self, top: Tensor, reference: Tensor) -> Tensor:
+        axis = self.canonical_axis(self.axis, top.dim())
+        for index, offset in enumerate(self._offsets(top.dim() - axis), start=axis):
+            size = reference.shape[index] if index < reference.dim() else 0
+            if not 0 < size <= top.shape[index] - offset:
+                raise ShapeError(
+                    f"{self.spec}: expected room for {size} from offset {offset} on axis {index}, "
+                    f"got {top.shape[index]}"
+                )
+            top = top.narrow(index, offset, size)
+        return top
+
+    def _offsets(self, axes: int) -> list[int]:
+        if len(self.offsets) > 1 and len(self.offsets) != axes:
+            raise FieldError(f"{self.spec}: expected 0, 1 or {axes} offsets (one an axis), got {len(self.offsets)}")
+        return self.offsets if len(self.offsets) == axes else (self.offsets or [0]) * axes

@@ -1,0 +1,36 @@
+"""Caffe's Deconvolution."""
+
+from torch import Tensor
+from torch.nn.functional import conv_transpose1d, conv_transpose2d, conv_transpose3d
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.layers.base import Shape
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.layers.vision.windowed import require_output
+
+DECONVOLUTIONS = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
+
+
+@register_layer("Deconvolution")
+class Deconvolution(BaseConvolution):
+    """A Convolution backwards: every element adds its kernel to a window of the top.
+
+    The weight is (in, out / group, *kernel).
+    """
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        super().setup(*bottom_shapes)
+        if self.window.axes not in DECONVOLUTIONS:
+            raise MissingFeatureError(f"{self.spec}: expected 1 to 3 spatial axes, got {self.window.axes}")
+
+    def kernels_and_depth(self) -> tuple[int, int]:
+        return self.channels, self.outputs // self.groups
+
+    def convolve(self, bottom: Tensor) -> Tensor:
+        window = self.window
+        require_output(self.spec, bottom.shape[2:], window.deconvolved(bottom.shape[2:]))
+        deconvolution = DECONVOLUTIONS[window.axes]
+        return deconvolution(
+            bottom, self.blobs[0], self.bias, window.stride, window.pad, 0, self.groups, window.dilation
+        )

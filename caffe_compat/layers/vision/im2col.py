@@ -1,0 +1,37 @@
+"""Caffe's Im2col."""
+
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, image_columns, require_output
+
+
+@register_layer("Im2col")
+class Im2col(Layer):
+    """The elements that each window of a Convolution reads, in the channels: (N, C * kernel elements, *windows)."""
+
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("convolution_param")
+        # Weights are what Im2col lacks; Caffe takes the message whole.
+        params.ignore("num_output", "bias_term", "group", "weight_filler", "bias_filler")
+        self.axis: int = params.axis
+        self.window_fields = ConvolutionWindowFields(spec, params)
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        shape = bottom_shapes[0]
+        self.channel_axis = self.canonical_axis(self.axis, len(shape))
+        if self.channel_axis == len(shape) - 1:
+            raise ShapeError(f"{self.spec}: expected spatial axes behind axis {self.channel_axis}, got {list(shape)}")
+        self.window = self.window_fields.along(len(shape) - self.channel_axis - 1)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        axis = self.channel_axis
+        sizes = bottom.shape[axis + 1 :]
+        require_output(self.spec, sizes, self.window.convolved(sizes))
+        columns = image_columns(bottom.reshape(-1, *bottom.shape[axis:]), self.window)
+        return columns.reshape(*bottom.shape[:axis], *columns.shape[1:])

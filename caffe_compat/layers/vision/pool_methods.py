@@ -1,0 +1,124 @@
+"""The three ways to pool a window (pooling_layer.cpp), on blobs (N, C, height, width)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import pad as pad_with
+
+from caffe_compat.layers.windows import pooled_sizes
+
+#: What Caffe starts a maximum from.
+LOWEST = torch.finfo(torch.float32).min
+#: What Caffe adds to a sum of activations before it divides by it (FLT_MIN).
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True)
+class PoolingWindow:
+    """Kernel, stride and pad as (height, width), and which way sizes are rounded."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+    round_up: bool = True
+
+    def pooled(self, sizes: Sequence[int]) -> list[int]:
+        """Height and width of the top."""
+        return pooled_sizes(sizes, self.kernel, self.stride, self.pad, self.round_up)
+
+    def has_empty(self, sizes: Sequence[int]) -> bool:
+        """Whether the last window starts behind the image; without padding Caffe keeps it."""
+        return any(
+            (count - 1) * step - margin >= size
+            for count, step, margin, size in zip(self.pooled(sizes), self.stride, self.pad, sizes, strict=True)
+        )
+
+    def suits_torch(self, sizes: Sequence[int]) -> bool:
+        """Whether torch's own padding and rounding give Caffe's windows."""
+        halves = all(2 * margin <= extent for margin, extent in zip(self.pad, self.kernel, strict=True))
+        return halves and self.pooled(sizes) == self._torch_sizes(sizes)
+
+    def margins(self, sizes: Sequence[int]) -> list[int]:
+        """What to pad before (left, right, top, bottom) so that unpadded, truncating windows are Caffe's."""
+        margins = []
+        for size, count, extent, step, margin in zip(
+            sizes, self.pooled(sizes), self.kernel, self.stride, self.pad, strict=True
+        ):
+            margins.append((margin, (count - 1) * step + extent - size - margin))
+        return [value for pair in reversed(margins) for value in pair]
+
+    def divisors(self, sizes: Sequence[int]) -> list[list[int]]:
+        """Every window's extent, clipped to the padded image, for the rows and for the columns."""
+        return [
+            [min(place * step - margin + extent, size + margin) - (place * step - margin) for place in range(count)]
+            for size, count, extent, step, margin in zip(
+                sizes, self.pooled(sizes), self.kernel, self.stride, self.pad, strict=True
+            )
+        ]
+
+    def _torch_sizes(self, sizes: Sequence[int]) -> list[int]:
+        counts = []
+        for size, extent, step, margin in zip(sizes, self.kernel, self.stride, self.pad, strict=True):
+            span = size + 2 * margin - extent
+            count = (span + step - 1 if self.round_up else span) // step + 1
+            counts.append(count - 1 if self.round_up and (count - 1) * step >= size + margin else count)
+        return counts
+
+
+def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    """Every window's largest element; -FLT_MAX for an empty window."""
+    sizes = bottom.shape[2:]
+    if window.suits_torch(sizes):
+        return max_pool2d(bottom, window.kernel, window.stride, window.pad, ceil_mode=window.round_up)
+    return max_pool2d(pad_with(bottom, window.margins(sizes), value=LOWEST), window.kernel, window.stride)
+
+
+def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
+    """The maxima, and the index of each within its channel (row * width + column); -1 for an empty window."""
+    height, width = bottom.shape[2:]
+    left, right, above, below = window.margins((height, width))
+    padded = pad_with(bottom, (left, right, above, below), value=LOWEST)
+    top, places = max_pool2d(padded, window.kernel, window.stride, return_indices=True)
+    rows = places.div(padded.shape[3], rounding_mode="floor") - above
+    columns = places.remainder(padded.shape[3]) - left
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    return top, torch.where(inside, rows * width + columns, -1).to(bottom.dtype)
+
+
+def average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    """Every window's mean, zeros of the padding included; what lies behind the padding is not counted."""
+    sizes = bottom.shape[2:]
+    if window.suits_torch(sizes):
+        return avg_pool2d(bottom, window.kernel, window.stride, window.pad, ceil_mode=window.round_up)
+    padded = pad_with(bottom, window.margins(sizes))
+    sums = avg_pool2d(padded, window.kernel, window.stride, divisor_override=1)
+    rows, columns = (sums.new_tensor(extents) for extents in window.divisors(sizes))
+    return sums / (rows[:, None] * columns)
+
+
+def stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    """One element of every window, drawn with a probability in proportion to its (non-negative) value.
+
+    pooling_layer.cu, StoPoolForwardTrain: the first element at which the running sum reaches a random share of the
+    whole sum.
+    """
+    elements = _window_elements(bottom, window)
+    running = elements.cumsum(dim=-1)
+    share = torch.rand_like(running[..., :1]) * running[..., -1:]
+    drawn = (running < share).sum(dim=-1, keepdim=True)
+    return elements.gather(-1, drawn.clamp(max=elements.shape[-1] - 1)).squeeze(-1)
+
+
+def expected_stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    """What stochastic pooling gives on average: sum of squares over sum (StoPoolForwardTest)."""
+    elements = _window_elements(bottom, window)
+    return elements.square().sum(dim=-1) / (elements.sum(dim=-1) + SMALLEST)
+
+
+def _window_elements(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    padded = pad_with(bottom, window.margins(bottom.shape[2:]))
+    (rows, columns), (down, across) = window.kernel, window.stride
+    return padded.unfold(2, rows, down).unfold(3, columns, across).flatten(4)

@@ -1,0 +1,76 @@
+"""ROIPooling of Fast R-CNN."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.vision.pool_methods import LOWEST
+from caffe_compat.layers.windows import require_positive
+
+
+@register_layer("ROIPooling")
+class ROIPooling(Layer):
+    """The maximum of each of pooled_h x pooled_w bins of every region: (regions, C, pooled_h, pooled_w).
+
+    Bottom 1 holds regions (image index, x1, y1, x2, y2), corners included, in pixels of the input; `spatial_scale`
+    takes them to bottom 0. An empty bin gives 0. From yjxiong/caffe (roi_pooling_layer.cpp).
+    """
+
+    bottoms = exactly(2)
+    no_gradient_to = frozenset({1})
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("roi_pooling_param")
+        self.bins: tuple[int, int] = (params.pooled_h, params.pooled_w)
+        self.scale: float = params.spatial_scale
+        require_positive(spec, "pooled_h and pooled_w", self.bins)
+
+    def forward(self, features: Tensor, regions: Tensor) -> Tensor:
+        regions = regions.detach().flatten(1)
+        if regions.shape[1] != 5:
+            raise ShapeError(
+                f"{self.spec}: expected 5 numbers a region (index, x1, y1, x2, y2), got {regions.shape[1]}"
+            )
+        images = regions[:, 0].long()
+        self._require_images(images, features.shape[0])
+        corners = _rounded(regions[:, 1:] * self.scale)
+        rows = _bin_members(corners[:, 1], corners[:, 3], self.bins[0], features.shape[2])
+        columns = _bin_members(corners[:, 0], corners[:, 2], self.bins[1], features.shape[3])
+        pooled = _maxima(_maxima(features[images], columns).transpose(2, 3), rows).transpose(2, 3)
+        filled = rows.any(dim=2)[:, :, None] & columns.any(dim=2)[:, None, :]
+        return torch.where(filled[:, None], pooled, 0.0)
+
+    def _require_images(self, images: Tensor, count: int) -> None:
+        if not images.is_meta and bool(((images < 0) | (images >= count)).any()):
+            raise ShapeError(f"{self.spec}: expected image indices from 0 to {count - 1}, got {images.tolist()}")
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """C's round: halves go away from zero, where torch.round takes the even neighbour."""
+    return values.sign() * (values.abs() + 0.5).floor()
+
+
+def _bin_members(first: Tensor, last: Tensor, bins: int, size: int) -> Tensor:
+    """(regions, bins, size): which of `size` places along an axis each bin of each region pools."""
+    extent = (last - first + 1).clamp(min=1)[:, None]
+    index = torch.arange(bins, device=first.device, dtype=first.dtype)
+    step = extent / bins
+    start = (index * step).floor() + first[:, None]
+    end = ((index + 1) * step).ceil() + first[:, None]
+    place = torch.arange(size, device=first.device, dtype=first.dtype)
+    return (place >= start[..., None]) & (place < end[..., None])
+
+
+def _maxima(values: Tensor, members: Tensor) -> Tensor:
+    """(regions, C, lines, size) to (regions, C, lines, bins): the first maximum's value, to which the gradient goes."""
+    return torch.stack(
+        [
+            values.masked_fill(~members[:, index, None, None, :], LOWEST).max(dim=3).values
+            for index in range(members.shape[1])
+        ],
+        dim=3,
+    )

@@ -1,0 +1,46 @@
+"""Caffe's SPP (spatial pyramid pooling)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.vision.pool_methods import PoolingWindow
+from caffe_compat.layers.vision.pooling import POOL_METHODS
+from caffe_compat.layers.windows import require_positive
+
+
+@register_layer("SPP")
+class SPP(Layer):
+    """Pools into 1, 2x2, 4x4 ... bins, `pyramid_height` levels, and joins them to (N, values).
+
+    One level alone keeps its shape, (N, C, 1, 1).
+    """
+
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("spp_param")
+        params.ignore("engine")  # picks a kernel, not a result
+        self.levels: int = params.pyramid_height
+        self.pool = POOL_METHODS[params.pool, spec.phase]
+        self.is_stochastic: bool = params.pool == "STOCHASTIC"
+        require_positive(spec, "pyramid_height", [self.levels])
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if bottom.dim() != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
+        pooled = [self.pool(bottom, self._window(2**level, *bottom.shape[2:])) for level in range(self.levels)]
+        return pooled[0] if self.levels == 1 else torch.cat([bins.flatten(1) for bins in pooled], dim=1)
+
+    def _window(self, bins: int, height: int, width: int) -> PoolingWindow:
+        """Kernels that cover the image with `bins` x `bins` windows; half of what is too much is padding."""
+        kernel = (math.ceil(height / bins), math.ceil(width / bins))
+        pad = ((kernel[0] * bins - height + 1) // 2, (kernel[1] * bins - width + 1) // 2)
+        if pad[0] >= kernel[0] or pad[1] >= kernel[1] or (self.is_stochastic and any(pad)):
+            raise ShapeError(f"{self.spec}: expected an image that {bins}x{bins} bins cover, got {height}x{width}")
+        return PoolingWindow(kernel, kernel, pad)

@@ -1,0 +1,60 @@
+"""Upsample of SegNet."""
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.params import Params
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.windows import SpatialField
+
+
+@register_layer("Upsample")
+class Upsample(Layer):
+    """Puts every element of bottom 0 where the mask (bottom 1, a Pooling's second top) says; the rest is 0.
+
+    The size is upsample_h x upsample_w, or the bottom's times scale, less 1 where pad_out_h or pad_out_w is set. From
+    alexgkendall/caffe-segnet (upsample_layer.cpp).
+    """
+
+    bottoms = exactly(2)
+    no_gradient_to = frozenset({1})
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("upsample_param")
+        self.size: tuple[int, int] | None = self._size(params)
+        self.scale: list[int] = SpatialField(spec, params, "scale", default=2).along(2)
+        self.less: tuple[bool, bool] = (params.pad_out_h, params.pad_out_w)
+        if min(self.size or self.scale) < 2:
+            raise FieldError(f"{spec}: expected upsampled sizes and scales above 1, got {self.size or self.scale}")
+        if self.size is None and any(odd and scale != 2 for odd, scale in zip(self.less, self.scale, strict=True)):
+            raise FieldError(f"{spec}: expected scale 2 where pad_out_h or pad_out_w is set, got {self.scale}")
+
+    def forward(self, bottom: Tensor, mask: Tensor) -> Tensor:
+        if bottom.dim() != 4 or mask.shape != bottom.shape:
+            raise ShapeError(
+                f"{self.spec}: expected 4 axes and a mask of the bottom's shape {list(bottom.shape)}, "
+                f"got a mask of {list(mask.shape)}"
+            )
+        height, width = self.size or self._scaled(bottom)
+        places = mask.detach().long().flatten(2)
+        if not places.is_meta and bool(((places < 0) | (places >= height * width)).any()):
+            raise ShapeError(
+                f"{self.spec}: expected mask indices below {height}x{width}, got {int(places.max())}; "
+                "scale or size must match the pooling that made the mask"
+            )
+        top = bottom.new_zeros(*bottom.shape[:2], height * width)
+        return top.scatter(2, places, bottom.flatten(2)).reshape(*top.shape[:2], height, width)
+
+    def _size(self, params: Params) -> tuple[int, int] | None:
+        if params.has("upsample_h") != params.has("upsample_w"):
+            raise FieldError(f"{self.spec}: expected both upsample_h and upsample_w, or neither, got one")
+        return (params.upsample_h, params.upsample_w) if params.has("upsample_h") else None
+
+    def _scaled(self, bottom: Tensor) -> tuple[int, int]:
+        height, width = (
+            size * scale - int(odd) for size, scale, odd in zip(bottom.shape[2:], self.scale, self.less, strict=True)
+        )
+        return height, width

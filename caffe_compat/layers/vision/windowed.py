@@ -1,0 +1,84 @@
+"""The windows of convolutions over any number of spatial axes, and the columns they read."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import pad as pad_with_zeros
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.params import Params
+from caffe_compat.layers.windows import SpatialField, convolved_size, deconvolved_size, require_positive
+
+
+@dataclass(frozen=True)
+class ConvolutionWindow:
+    """Kernel, stride, pad and dilation: one number a spatial axis each."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def axes(self) -> int:
+        return len(self.kernel)
+
+    def covers(self, sizes: Sequence[int]) -> bool:
+        """Whether one window reads the whole input, each element once."""
+        return tuple(sizes) == self.kernel and not any(self.pad) and all(step == 1 for step in self.dilation)
+
+    def convolved(self, sizes: Sequence[int]) -> list[int]:
+        """The sizes after a convolution; below 1 where the window does not fit."""
+        return [convolved_size(*values) for values in self._per_axis(sizes)]
+
+    def deconvolved(self, sizes: Sequence[int]) -> list[int]:
+        """The sizes after a deconvolution; below 1 where the padding takes all."""
+        return [deconvolved_size(*values) for values in self._per_axis(sizes)]
+
+    def _per_axis(self, sizes: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
+        return list(zip(sizes, self.kernel, self.stride, self.pad, self.dilation, strict=True))
+
+
+class ConvolutionWindowFields:
+    """The window's fields of a convolution_param, read before the number of spatial axes is known."""
+
+    def __init__(self, spec: LayerSpec, params: Params) -> None:
+        params.ignore("engine", "force_nd_im2col")  # pick a kernel, not a result
+        self.spec = spec
+        self.kernel = SpatialField(spec, params, "kernel_size")
+        self.stride = SpatialField(spec, params, "stride", default=1)
+        self.pad = SpatialField(spec, params, "pad", default=0)
+        self.dilation = SpatialField(spec, params, "dilation", default=1, paired=False)
+
+    def along(self, axes: int) -> ConvolutionWindow:
+        """The window over this many spatial axes; without any (a bottom that ends at the channels) there is none."""
+        if axes == 0:
+            return ConvolutionWindow((), (), (), ())
+        fields = {"kernel_size": self.kernel, "stride": self.stride, "pad": self.pad, "dilation": self.dilation}
+        values = {name: field.along(axes) for name, field in fields.items()}
+        for name in ("kernel_size", "stride", "dilation"):
+            require_positive(self.spec, name, values[name])
+        return ConvolutionWindow(*(tuple(numbers) for numbers in values.values()))
+
+
+def require_output(spec: LayerSpec, bottom_sizes: Sequence[int], top_sizes: Sequence[int]) -> None:
+    """Refuses inputs that are too small for one window."""
+    if any(size < 1 for size in top_sizes):
+        raise ShapeError(
+            f"{spec}: expected an input of at least one window, got {list(bottom_sizes)}, which gives {list(top_sizes)}"
+        )
+
+
+def image_columns(bottom: Tensor, window: ConvolutionWindow) -> Tensor:
+    """(N, C, *spatial) to (N, C * kernel elements, *windows): what each window reads, as Caffe's im2col orders it."""
+    axes = window.axes
+    columns = pad_with_zeros(bottom, [margin for margin in reversed(window.pad) for _ in range(2)])
+    for axis, (extent, step, gap) in enumerate(zip(window.kernel, window.stride, window.dilation, strict=True)):
+        columns = columns.unfold(2 + axis, gap * (extent - 1) + 1, step)[..., ::gap]
+    places, offsets = range(2, 2 + axes), range(2 + axes, 2 + 2 * axes)
+    columns = columns.permute(0, 1, *offsets, *places)
+    batch, channels = bottom.shape[:2]
+    return columns.reshape(batch, channels * math.prod(window.kernel), *columns.shape[2 + axes :])
