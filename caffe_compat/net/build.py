@@ -40,7 +40,7 @@ def load_net(
     path: str, phase: str, surroundings: Surroundings = Surroundings(), level: int = 0, stages: tuple[str, ...] = ()
 ) -> Net:
     """Builds the net of a prototxt file for a phase, level and stages; errors name the file."""
-    state = caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase), level=level, stage=list(stages))
+    state = caffe_pb2.NetState(phase=phase, level=level, stage=list(stages))
     parameter = read_net(path)
     try:
         return build_net(parameter, state, surroundings)

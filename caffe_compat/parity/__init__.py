@@ -1,0 +1,1 @@
+"""Layer-by-layer comparison of this runtime with others."""
