@@ -1,0 +1,135 @@
+"""The lines of a Caffe training log that carry numbers, as rows (solver.cpp and sgd_solver.cpp write them)."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from caffe_compat.errors import FormatError
+from caffe_compat.log_parsing.clock import LogClock
+
+# At a line's start or right after glog's prefix: "MultiStep Status: Iteration N, step = s" counts nothing.
+_ITERATION = r"(?:^|\] )Iteration (?P<iteration>\d+)"
+_NUMBER = r"(?P<value>[-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|\.\d+|nan|inf))"
+_SOLVING = re.compile(r"(?:^|\] )Solving ")
+_TESTING = re.compile(_ITERATION + r", Testing net \(#(?P<net>\d+)\)")
+_LOSS = re.compile(_ITERATION + r"(?: \([^)]*\))?, loss = " + _NUMBER)
+_RATE = re.compile(_ITERATION + r", lr = " + _NUMBER)
+_OUTPUT = re.compile(r"(?P<phase>Train|Test) net output #\d+: (?P<name>\S+) = " + _NUMBER)
+
+
+@dataclass
+class Row:
+    """What a log says of one net at one iteration."""
+
+    iteration: int
+    seconds: float  # since training started
+    learning_rate: float  # of this iteration, or the last one named before; NaN where none is named
+    outputs: dict[str, float] = field(default_factory=dict)  # in the log's order
+
+
+@dataclass
+class TrainingLog:
+    """All rows in the log's order; after a resume, iterations may come a second time."""
+
+    train: list[Row] = field(default_factory=list)
+    losses: list[Row] = field(default_factory=list)  # one output, "loss": the mean over average_loss iterations
+    tests: dict[int, list[Row]] = field(default_factory=dict)  # by number of the test net
+
+    def series(self) -> list[list[Row]]:
+        """The rows of each net, and the losses."""
+        return [self.train, self.losses, *self.tests.values()]
+
+
+def read_log(path: Path) -> TrainingLog:
+    """Read a log of this project, of BVLC Caffe or of the SRN fork; FormatError if nothing in it is one."""
+    reader = _Reader(LogClock(_year(path)))
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            reader.read(line)
+    if not any(reader.log.series()):
+        raise FormatError(
+            f"{path}: expected a training log with lines 'Iteration N, loss = L' or 'Test net output #i: name = v', "
+            "found none; give the log of a run that got as far as its first display or test"
+        )
+    return reader.log
+
+
+def latest_rows(rows: list[Row]) -> list[Row]:
+    """Without those that a resumed run went over again from an earlier snapshot."""
+    kept: list[Row] = []
+    for row in rows:
+        while kept and kept[-1].iteration >= row.iteration:
+            kept.pop()
+        kept.append(row)
+    return kept
+
+
+def _year(path: Path) -> int:
+    return datetime.fromtimestamp(path.stat().st_mtime).year
+
+
+class _Reader:
+    """Goes through the lines once; each kind of line has a method."""
+
+    def __init__(self, clock: LogClock) -> None:
+        self.clock = clock
+        self.log = TrainingLog()
+        self.rate = math.nan
+        self.started = False
+        self.rows_of_phase: dict[str, list[Row]] = {"Train": self.log.train, "Test": []}
+        self.open_row: dict[str, Row] = {}
+
+    def read(self, line: str) -> None:
+        self.clock.read(line)
+        for pattern, method in self.METHODS:
+            if match := pattern.search(line):
+                method(self, match)
+                return
+
+    def solving(self, match: re.Match[str]) -> None:
+        if not self.started:  # a resumed run in the same file goes on counting
+            self.clock.restart()
+        self.started = True
+
+    def testing(self, match: re.Match[str]) -> None:
+        self.rows_of_phase["Test"] = self.log.tests.setdefault(int(match["net"]), [])
+        self.open_row["Test"] = self.new_row(match)
+
+    def loss(self, match: re.Match[str]) -> None:
+        self.open_row["Train"] = self.new_row(match)
+        row = self.new_row(match)
+        row.outputs["loss"] = float(match["value"])
+        self.log.losses.append(row)
+
+    def learning_rate(self, match: re.Match[str]) -> None:
+        """Caffe names an iteration's rate after its test and display; rows before the first rate get that one."""
+        first, self.rate = math.isnan(self.rate), float(match["value"])
+        for rows in self.log.series():
+            for row in rows if first else rows[-1:]:
+                if first or row.iteration == int(match["iteration"]):
+                    row.learning_rate = self.rate
+
+    def output(self, match: re.Match[str]) -> None:
+        """A row counts from its first output on; a blob of several numbers gives name, name[1], name[2] ..."""
+        row = self.open_row.get(match["phase"])
+        if row is None:
+            return  # the log starts in the middle of a row
+        if not row.outputs:
+            row.seconds = self.clock.seconds()  # as in Caffe's parser
+            self.rows_of_phase[match["phase"]].append(row)
+        name = match["name"]
+        repeats = sum(known == name or known.startswith(f"{name}[") for known in row.outputs)
+        row.outputs[f"{name}[{repeats}]" if repeats else name] = float(match["value"])
+
+    def new_row(self, match: re.Match[str]) -> Row:
+        return Row(int(match["iteration"]), self.clock.seconds(), self.rate)
+
+    METHODS = (
+        (_OUTPUT, output),
+        (_LOSS, loss),
+        (_RATE, learning_rate),
+        (_TESTING, testing),
+        (_SOLVING, solving),
+    )
