@@ -1,6 +1,6 @@
 """What a layer is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -28,7 +28,7 @@ class Layer(nn.Module):
     bottoms: ClassVar[Arity] = exactly(1)
     tops: ClassVar[Arity] = exactly(1)
     #: Bottoms that a gradient may never reach (labels, indices); True for all of them.
-    no_gradient_to: ClassVar[frozenset[int] | bool] = frozenset()
+    no_gradient_to: frozenset[int] | bool = frozenset()
     #: Whether top and bottom may be one blob.
     allows_in_place: ClassVar[bool] = True
     #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.
@@ -37,6 +37,9 @@ class Layer(nn.Module):
     is_input: ClassVar[bool] = False
     #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
     fixed_blobs: frozenset[int] = frozenset()
+
+    #: The tops for these bottoms.
+    forward: Callable[..., Tops]
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__()
@@ -47,10 +50,6 @@ class Layer(nn.Module):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         """Makes the weights for these bottoms; most layers have none."""
-
-    def forward(self, *bottoms: Tensor) -> Tops:
-        """The tops for these bottoms."""
-        raise NotImplementedError
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """The shapes that `forward` gives, from a run on tensors without data.

@@ -49,7 +49,8 @@ def create_layer(spec: LayerSpec) -> Layer:
         ("bottoms", kind.bottoms, spec.parameter.bottom),
         ("tops", kind.tops, spec.parameter.top),
     ):
-        if not arity.allows(len(names)):
+        automatic = what == "tops" and kind.is_loss and not names
+        if not automatic and not arity.allows(len(names)):
             raise GraphError(f"{spec}: expected {arity} {what}, got {len(names)}")
     if not kind.allows_in_place and set(spec.parameter.bottom) & set(spec.parameter.top):
         raise GraphError(f"{spec}: {spec.type} cannot run in place; give its top a name of its own")

@@ -13,9 +13,9 @@ class Power(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("power_param")
-        self.power = params.power
-        self.scale = params.scale
-        self.shift = params.shift
+        self.power: float = params.power
+        self.scale: float = params.scale
+        self.shift: float = params.shift
 
     def forward(self, bottom: Tensor) -> Tensor:
         if self.power * self.scale == 0:

@@ -14,7 +14,7 @@ class Threshold(Layer):
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        self.threshold = spec.params("threshold_param").threshold
+        self.threshold: float = spec.params("threshold_param").threshold
 
     def forward(self, bottom: Tensor) -> Tensor:
         return (bottom > self.threshold).to(bottom.dtype)

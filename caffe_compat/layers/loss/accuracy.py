@@ -1,0 +1,53 @@
+"""Accuracy (accuracy_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer, LayerSpec, Tops, between, exactly
+from caffe_compat.layers.loss.labels import Labels, class_labels
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Accuracy")
+class Accuracy(Layer):
+    """The share of labels whose score is among the `top_k` (); the second top has it for every class (C).
+
+    A tie counts against the label: its rank is the number of other scores that are at least as high.
+    """
+
+    bottoms = exactly(2)
+    tops = between(1, 2)
+    no_gradient_to = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("accuracy_param")
+        self.top_k: int = params.top_k
+        self.axis = params.axis
+        self.ignore_label = params.ignore_label if params.has("ignore_label") else None
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tops:
+        axis = self.canonical_axis(self.axis, scores.dim())
+        if self.top_k > scores.shape[axis]:
+            raise FieldError(
+                f"{self.spec}: expected top_k of at most {scores.shape[axis]} (the classes), got {self.top_k}"
+            )
+        target = class_labels(self.spec, scores, labels, axis, self.ignore_label)
+        hits = target.zero_ignored(self._hits(scores, target.index, axis))
+        accuracy = hits.sum() / torch.as_tensor(target.count()).clamp(min=1)
+        return (accuracy, per_class(hits, target, scores.shape[axis])) if self.spec.top_count > 1 else accuracy
+
+    def _hits(self, scores: Tensor, index: Tensor, axis: int) -> Tensor:
+        own = scores.gather(axis, index.unsqueeze(axis))
+        rivals = (scores >= own).sum(axis) - 1
+        return (rivals < self.top_k).to(scores.dtype)
+
+
+def per_class(hits: Tensor, target: Labels, classes: int) -> Tensor:
+    """Hits over labels of every class (C), 0 for classes without labels."""
+    index = target.index.flatten()
+    labels = target.zero_ignored(torch.ones_like(hits))
+    zeros = hits.new_zeros(classes)
+    right = zeros.scatter_add(0, index, hits.flatten())
+    return right / zeros.scatter_add(0, index, labels.flatten()).clamp(min=1)

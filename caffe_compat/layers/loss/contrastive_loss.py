@@ -1,0 +1,47 @@
+"""ContrastiveLoss (contrastive_loss_layer.cpp)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import LayerSpec, LossLayer, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("ContrastiveLoss")
+class ContrastiveLoss(LossLayer):
+    """1 / 2N sum of d^2 for similar pairs (label not 0) and max(margin - d, 0)^2 for others, d = |a - b|.
+
+    Bottoms: a (N, C), b (N, C), labels (N). `legacy_version` has max(margin - d^2, 0) for others.
+    """
+
+    bottoms = exactly(3)
+    no_gradient_to = frozenset({2})
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("contrastive_loss_param")
+        self.margin = params.margin
+        self.legacy_version = params.legacy_version
+
+    def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
+        _require_pairs(self.spec, a, b, similar)
+        squared = (a - b).flatten(1).square().sum(1)
+        losses = torch.where(similar.flatten().long() != 0, squared, self._apart(squared))
+        return losses.sum() / a.shape[0] / 2
+
+    def _apart(self, squared: Tensor) -> Tensor:
+        if self.legacy_version:
+            return functional.relu(self.margin - squared)
+        # Backward divides by d + 1e-4, so that equal pairs have a gradient: the slope of `steady`, the value of d.
+        distance = squared.detach().sqrt()
+        steady = squared / (2 * (distance + 1e-4))
+        return functional.relu(self.margin - (distance + steady - steady.detach())).square()
+
+
+def _require_pairs(spec: LayerSpec, a: Tensor, b: Tensor, similar: Tensor) -> None:
+    if a.shape != b.shape or a.dim() < 2 or a.shape[2:].numel() != 1:
+        raise ShapeError(f"{spec}: expected two bottoms (N, C) of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+    if similar.numel() != a.shape[0]:
+        raise ShapeError(f"{spec}: expected {a.shape[0]} labels (one a pair), got {similar.numel()}")

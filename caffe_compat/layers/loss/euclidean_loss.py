@@ -1,0 +1,18 @@
+"""EuclideanLoss (euclidean_loss_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import LossLayer
+from caffe_compat.layers.loss.labels import label_like
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("EuclideanLoss")
+class EuclideanLoss(LossLayer):
+    """1 / 2N sum of (a - b)^2; gradients reach both bottoms."""
+
+    no_gradient_to = frozenset()
+
+    def forward(self, prediction: Tensor, label: Tensor) -> Tensor:
+        difference = prediction - label_like(self.spec, prediction, label)
+        return difference.square().sum() / prediction.shape[0] / 2

@@ -1,0 +1,28 @@
+"""HingeLoss (hinge_loss_layer.cpp)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from caffe_compat.layers.base import LayerSpec, LossLayer
+from caffe_compat.layers.loss.labels import class_labels
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("HingeLoss")
+class HingeLoss(LossLayer):
+    """1 / N sum of max(0, 1 + x), with -x for the label's class; `norm: L2` squares the terms.
+
+    Bottoms: scores, taken as (N, C), and labels (N). The gradient at the kink is 0.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.squared = spec.params("hinge_loss_param").norm == "L2"
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        scores = scores.flatten(1)
+        index = class_labels(self.spec, scores, labels, 1).index.unsqueeze(1)
+        sign = torch.ones_like(scores).scatter(1, index, -1.0)
+        terms = functional.relu(1 + sign * scores)
+        return (terms.square() if self.squared else terms).sum() / scores.shape[0]

@@ -1,0 +1,21 @@
+"""MultinomialLogisticLoss (multinomial_logistic_loss_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import LossLayer
+from caffe_compat.layers.loss.clamp_below import clamp_below
+from caffe_compat.layers.loss.labels import class_labels
+from caffe_compat.layers.registry import register_layer
+
+LEAST_PROBABILITY = 1e-20  # kLOG_THRESHOLD
+
+
+@register_layer("MultinomialLogisticLoss")
+class MultinomialLogisticLoss(LossLayer):
+    """The mean of -log p[label] over the batch, for probabilities p, taken as (N, C), and labels (N)."""
+
+    def forward(self, probabilities: Tensor, labels: Tensor) -> Tensor:
+        probabilities = probabilities.flatten(1)
+        index = class_labels(self.spec, probabilities, labels, 1).index.unsqueeze(1)
+        own = clamp_below(probabilities.gather(1, index), LEAST_PROBABILITY)
+        return -own.log().sum() / probabilities.shape[0]

@@ -1,0 +1,45 @@
+"""SmoothL1Loss (smooth_L1_loss_layer.cu).
+
+From rbgirshick/caffe-fast-rcnn.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import LayerSpec, LossLayer, between
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("SmoothL1Loss")
+class SmoothL1Loss(LossLayer):
+    """1 / N sum of w_out f(w_in (a - b)); f is (sigma d)^2 / 2 for |d| < 1 / sigma^2, else |d| - 1 / (2 sigma^2).
+
+    Bottoms of one shape: a, b, and as the file has them w_in (Fast R-CNN, SSD) and w_out (Faster R-CNN).
+    """
+
+    bottoms = between(2, 4)
+    no_gradient_to = frozenset({2, 3})
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        sigma = spec.params("smooth_l1_loss_param").sigma
+        if sigma <= 0:
+            raise FieldError(f"{spec}: expected sigma above 0, got {sigma}")
+        self.turn = 1 / sigma**2
+
+    def forward(self, prediction: Tensor, label: Tensor, *weights: Tensor) -> Tensor:
+        for index, bottom in enumerate((label, *weights), start=1):
+            if bottom.shape != prediction.shape:
+                raise ShapeError(
+                    f"{self.spec}: expected bottoms of one shape, got {tuple(prediction.shape)} for bottom 0 "
+                    f"and {tuple(bottom.shape)} for bottom {index}"
+                )
+        difference = prediction - label
+        if weights:
+            difference = difference * weights[0]
+        errors = functional.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none", beta=self.turn)
+        if len(weights) > 1:
+            errors = errors * weights[1]
+        return errors.sum() / prediction.shape[0]

@@ -1,0 +1,45 @@
+"""SoftmaxWithLoss (softmax_loss_layer.cpp)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import LayerSpec, LossLayer, Tops, between
+from caffe_compat.layers.loss.clamp_below import clamp_below
+from caffe_compat.layers.loss.labels import class_labels, require_same_batch
+from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
+from caffe_compat.layers.registry import register_layer
+
+LOG_OF_LEAST_PROBABILITY = math.log(torch.finfo(torch.float32).tiny)  # FLT_MIN
+
+
+@register_layer("SoftmaxWithLoss")
+class SoftmaxWithLoss(LossLayer):
+    """The mean of -log softmax(x)[label] over the labels that are not ignored.
+
+    Scores have their classes on `axis`; labels are one a prediction. The second top is the softmax; no gradient goes
+    through it.
+    """
+
+    tops = between(1, 2)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        softmax = spec.params("softmax_param")
+        softmax.ignore("engine")  # picks a kernel, not a result
+        self.axis = softmax.axis
+        loss = spec.params("loss_param")
+        self.ignore_label = loss.ignore_label if loss.has("ignore_label") else None
+        self.normalization = normalization_mode(loss, "VALID")
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tops:
+        require_same_batch(self.spec, scores, labels)
+        axis = self.canonical_axis(self.axis, scores.dim())
+        target = class_labels(self.spec, scores, labels, axis, self.ignore_label)
+        log_probability = scores.log_softmax(axis)
+        own = log_probability.gather(axis, target.index.unsqueeze(axis)).squeeze(axis)
+        terms = target.zero_ignored(-clamp_below(own, LOG_OF_LEAST_PROBABILITY))
+        batch = scores.shape[:axis].numel()
+        loss = terms.sum() / normalizer(self.normalization, terms.numel(), target.count(), batch)
+        return (loss, log_probability.detach().exp()) if self.spec.top_count > 1 else loss
