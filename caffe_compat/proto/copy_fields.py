@@ -30,6 +30,11 @@ def is_repeated(field: FieldDescriptor) -> bool:
     return not field.has_presence
 
 
+def missing_fields(message: Any) -> list[str]:
+    """The paths of required fields that no value is set for."""
+    return list(message.FindInitializationErrors())
+
+
 class _Copier:
     """Copies one message and those inside it, and knows the layer that it is in for errors."""
 

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.copy_fields import copy_fields
+from caffe_compat.proto.copy_fields import copy_fields, missing_fields
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.srn_fork import in_words_of_srn_fork
 
@@ -57,6 +57,9 @@ def in_dialect(net: caffe_pb2.NetParameter, dialect: str) -> Message:
                 f"write dialect '{SRN_FORK if dialect == BVLC else BVLC}', or exchange the layer"
             )
     theirs: Message = copy_fields(net, WRITE_SCHEMAS[dialect].NetParameter, dialect)
+    missing = missing_fields(theirs)
+    if missing:
+        raise DialectError(f"net '{net.name}': Caffe requires {', '.join(missing)}, which no value is set for")
     return theirs
 
 

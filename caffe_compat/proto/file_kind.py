@@ -1,6 +1,7 @@
 """What a file seems to be, by its first bytes: for errors that tell the user what was given instead."""
 
 import re
+from codecs import getincrementaldecoder
 from pathlib import Path
 
 from caffe_compat.errors import FormatError
@@ -52,7 +53,7 @@ def is_hdf5(data: bytes) -> bool:
 
 def _is_text(head: bytes) -> bool:
     try:
-        text = head[: len(head) - 4].decode() if len(head) == HEAD else head.decode()
+        text = getincrementaldecoder("utf-8")().decode(head)  # which may end within a character
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character.isspace() for character in text)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import NET_BLOBS
 from caffe_compat.proto.detect_dialect import misfits
+from caffe_compat.proto.wire import fields
 
 KINDS = {
     "NetParameter": "a net with weights (.caffemodel)",
@@ -27,8 +29,13 @@ def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str)
     other = next((kind for kind in KINDS if kind != name and _is(kind, data)), None)
     if other is not None:
         raise FormatError(f"{path}: expected {wanted}, found {KINDS[other]}")
-    if name != "NetParameter":
+    if name != "NetParameter" or not _has_layers(data):
         raise FormatError(f"{path}: expected {wanted}, but {', '.join(unfit[:3])} do not fit; give another file")
+
+
+def _has_layers(data: bytes) -> bool:
+    """Whether a net, perhaps one with fields of an unknown Caffe, has layers."""
+    return any(field.number in NET_BLOBS for field in fields(data, 0, len(data)))
 
 
 def _is(name: str, data: bytes) -> bool:

@@ -5,16 +5,20 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from google.protobuf import text_format
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.copy_fields import missing_fields
+from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 
 MessageType = TypeVar("MessageType", bound=Message)
 
 _UNKNOWN_FIELD = re.compile(r'Message type "([\w.]+)" has no field named "(\w+)"')
 _UNKNOWN_VALUE = re.compile(r'Enum type "([\w.]+)" has no value named "?(\w+)')
+# What each of the two kinds of text file holds.
+_FILES = {"NetParameter": "a net, not a solver", "SolverParameter": "a solver, not a net"}
 _CAUSE = re.compile(r"^\d+:\d+ : (?:'.*': )?", re.DOTALL)
 
 
@@ -26,47 +30,75 @@ def parse_text(text: str, message_type: type[MessageType], path: str = "<text>")
     except text_format.ParseError as error:
         line, column = error.GetLine() or 0, error.GetColumn() or 0
         cause = _CAUSE.sub("", str(error)).rstrip(".")
-        shown = _line(text, line)
-        raise FormatError(f"{path}:{line}:{column}: {_explain(cause)}{shown}") from error
+        raise FormatError(f"{path}:{line}:{column}: {_explain(cause)}{_shown(text, line)}") from error
+    missing = missing_fields(message)
+    if missing:
+        raise FormatError(f"{path}: {', '.join(missing)} must be set, as Caffe requires it")
     return message
 
 
-def _line(text: str, number: int) -> str:
+def _shown(text: str, number: int) -> str:
+    """The line that an error is about."""
     lines = text.splitlines()
     return f"; the line is '{lines[number - 1].strip()}'" if 0 < number <= len(lines) else ""
 
 
 def _explain(cause: str) -> str:
     """The parser's words, with the cure where the cause is a known one."""
-    unknown_field = _UNKNOWN_FIELD.search(cause)
-    if unknown_field:
-        return _unknown_field(*unknown_field.groups())
-    unknown_value = _UNKNOWN_VALUE.search(cause)
-    if unknown_value:
-        return _unknown_value(*unknown_value.groups())
-    return cause
+    for pattern, explain in ((_UNKNOWN_FIELD, _unknown_field), (_UNKNOWN_VALUE, _unknown_value)):
+        found = pattern.search(cause)
+        if found:
+            return explain(*found.groups())
+    return cause.replace("caffe_compat.", "")
 
 
 def _unknown_field(full_name: str, name: str) -> str:
     message = caffe_pb2.DESCRIPTOR.message_types_by_name[full_name.split(".")[1]]
-    return f"{message.name} has no field '{name}'{_field_cure(message, name)}"
+    return f"{message.name} has no field '{name}'; {_field_cure(message, name)}"
 
 
 def _field_cure(message: Descriptor, name: str) -> str:
-    inside = [f.name for f in message.fields if f.message_type and name in f.message_type.fields_by_name]
     near = get_close_matches(name, message.fields_by_name, n=1)
-    owners = [m.name for m in caffe_pb2.DESCRIPTOR.message_types_by_name.values() if name in m.fields_by_name]
     if near:
-        return f"; did you mean '{near[0]}'?"
+        return f"did you mean '{near[0]}'?"
+    other_file = next((kind for owner, kind in _FILES.items() if owner != message.name and _has(owner, name)), None)
+    if message.name in _FILES and other_file:
+        return f"this seems to be {other_file}"
+    inside = _holders(message, name) or _holders(caffe_pb2.DESCRIPTOR.message_types_by_name["LayerParameter"], name)
     if inside:
-        return f"; it belongs into {' or '.join(inside)}"
-    if owners:
-        return f"; {', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it (is a brace misplaced?)"
-    return "; neither BVLC Caffe nor the SRN fork has it: remove it, or convert the layer that it belongs to"
+        return f"it belongs into {' or '.join(inside)}"
+    return (
+        "neither BVLC Caffe nor the SRN fork has it: take it out if it changes no result, "
+        "else exchange the layer for one that they have"
+    )
+
+
+def _has(message: str, name: str) -> bool:
+    return name in caffe_pb2.DESCRIPTOR.message_types_by_name[message].fields_by_name
+
+
+def _holders(message: Descriptor, name: str) -> list[str]:
+    """The fields of a message that hold a field of this name one level down, and who alone knows them."""
+    return [
+        f"{field.name}{_only_in(message, field)}"
+        for field in message.fields
+        if field.message_type is not None and name in field.message_type.fields_by_name
+    ]
+
+
+def _only_in(message: Descriptor, field: FieldDescriptor) -> str:
+    knowing = [
+        dialect
+        for dialect, schema in (("BVLC Caffe", bvlc_pb2), ("the SRN fork", srn_fork_pb2))
+        if field.name in schema.DESCRIPTOR.message_types_by_name[message.name].fields_by_name
+    ]
+    return f" ({knowing[0]} only)" if len(knowing) == 1 else ""
 
 
 def _unknown_value(full_name: str, name: str) -> str:
     enum = caffe_pb2.DESCRIPTOR.pool.FindEnumTypeByName(full_name)
+    if name in enum.values_by_name:
+        return f"{name} is a name, not a string: write it without quotes"
     near = get_close_matches(name.upper(), enum.values_by_name, n=1, cutoff=0.5)
     cure = f"did you mean {near[0]}?" if near else f"it has {', '.join(enum.values_by_name)}"
     return f"{enum.full_name.split('.', 1)[1]} has no value {name}; {cure}"

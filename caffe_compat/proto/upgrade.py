@@ -55,8 +55,10 @@ def _shapes_of_dims(net: Net) -> list[caffe_pb2.BlobShape]:
     """Four `input_dim` fields an input."""
     dims = net.input_dim
     if dims and len(dims) < 4 * len(net.input):
-        raise FormatError(f"net '{net.name}': {len(net.input)} inputs need {4 * len(net.input)} input_dim fields (num, "
-                          f"channels, height, width each), found {len(dims)}; or give input_shape fields")  # fmt: skip
+        raise FormatError(
+            f"net '{net.name}': {len(net.input)} inputs need {4 * len(net.input)} input_dim fields (num, channels, "
+            f"height, width each), found {len(dims)}; or give input_shape fields"
+        )
     return [caffe_pb2.BlobShape(dim=dims[at : at + 4]) for at in range(0, len(dims) - 3, 4)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from caffe_compat.errors import ShapeError
+from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
@@ -18,6 +18,9 @@ from caffe_compat.proto.format_text import format_text as text
 from caffe_compat.proto.read import SolverState
 
 __all__ = ["text", "write_blob", "write_bytes", "write_solver_state", "write_text", "write_weights"]
+
+
+CAFFE_LIMIT = 2**31 - 1
 
 
 def write_text(path: str | Path, message: Message, header: str | None = None) -> None:
@@ -63,6 +66,12 @@ def weights_chunks(
         for array in blobs.get(layer.name, ()):
             layer.blobs.add(num=len(arrays))
             arrays.append(array)
+    size = sum(4 * array.size for array in arrays)
+    if size >= CAFFE_LIMIT:
+        raise DialectError(
+            f"net '{net.name}': {size} bytes of weights, but Caffe reads no binary file above {CAFFE_LIMIT} (2 GB); "
+            "write HDF5, to a name that ends in .caffemodel.h5"
+        )
     return put_back(encode_net(structure, dialect_of(net) if dialect == "auto" else dialect), NET_BLOBS, arrays)
 
 
