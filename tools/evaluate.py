@@ -23,6 +23,13 @@ def write_json(report: Report, path: Path) -> None:
 WRITERS = {"json": write_json, "csv": write_csv, "latex": write_latex, "png": write_png}
 
 
+def count_of_rounds(text: str) -> int:
+    """None or some."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of rounds from 0 on, found '{text}'")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(description=__doc__)
@@ -35,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--names", nargs="+", default=(), help="what to call the files of predictions")
     result.add_argument("--class-names", type=Path, help="one name a line")
     result.add_argument("--accessible", type=Path, help="images to evaluate: nus_test_accessible.mat, or text")
-    result.add_argument("--bootstrap", type=int, default=0, metavar="ROUNDS", help="for 95 %% confidence intervals")
+    result.add_argument(
+        "--bootstrap", type=count_of_rounds, default=0, metavar="ROUNDS", help="for 95 %% confidence intervals"
+    )
     result.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     result.add_argument("--json", type=Path, help="all figures, in 0..1")
     result.add_argument("--csv", type=Path, help="a table with one line a class")

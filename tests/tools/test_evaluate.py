@@ -54,3 +54,8 @@ def test_an_error_is_one_line(run, capsys) -> None:
 def test_an_output_that_cannot_be_written(run, capsys) -> None:
     assert run("--predictions", "base.txt", "--csv", "absent/o.csv") == 1
     assert capsys.readouterr().err == "evaluate.py: [Errno 2] No such file or directory: 'absent/o.csv'\n"
+
+
+def test_rounds_that_are_no_count(run, capsys) -> None:
+    assert run("--predictions", "base.txt", "--bootstrap", "-3") == 2
+    assert "argument --bootstrap: expected a number of rounds from 0 on, found '-3'" in capsys.readouterr().err
