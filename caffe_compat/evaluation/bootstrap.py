@@ -33,7 +33,7 @@ def resampled_figures(
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The central 95 % of the rounds. AP of a class with few positives tends to lie higher in the rounds than without."""
+    """The central 95 % of the rounds. In these, AP of a class with few positives tends to lie a little higher."""
     low, high = np.nanpercentile(values, PERCENTILES)
     return float(low), float(high)
 
