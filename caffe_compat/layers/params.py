@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class Params:
-    """Reads a layer's parameter message; fields that no one read are refused later (F4 of every other importer).
+    """Reads a layer's parameter message; fields that no one read are refused later.
 
     Attribute access gives the field's value, or its default where it is not set. Enums come as their names, repeated
     fields as lists, messages as messages.
@@ -18,6 +18,8 @@ class Params:
         self._message = message
         self._fields = message.DESCRIPTOR.fields_by_name
         self._read: set[str] = set()
+        self._ignored: set[str] = set()
+        self._nested: dict[str, Params] = {}
 
     def __getattr__(self, field: str) -> Any:
         if field.startswith("_") or field not in self._fields:
@@ -38,11 +40,27 @@ class Params:
 
     def ignore(self, *fields: str) -> None:
         """Says that these fields cannot change the result."""
-        self._read.update(fields)
+        self._ignored.update(fields)
+
+    def nested(self, field: str) -> "Params":
+        """The reader of a message within this one, whose unread fields count as this one's."""
+        self._read.add(field)
+        return self._nested.setdefault(field, Params(f"{self._name}.{field}", getattr(self._message, field)))
+
+    def honoured(self) -> set[str]:
+        """The fields read so far, as `pooling_param.kernel_h`."""
+        own = {f"{self._name}.{field}" for field in self._read}
+        return own.union(*(reader.honoured() for reader in self._nested.values()))
+
+    def ignored(self) -> set[str]:
+        """The fields said to change nothing, as `pooling_param.engine`."""
+        return {f"{self._name}.{field}" for field in self._ignored}
 
     def unread(self) -> list[str]:
         """The set fields that no one read, as `pooling_param.kernel_h`."""
-        return [f"{self._name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in self._read]
+        known = self._read | self._ignored
+        own = [f"{self._name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in known]
+        return own + [name for reader in self._nested.values() for name in reader.unread()]
 
 
 def _is_repeated(descriptor: Any) -> bool:

@@ -1,0 +1,45 @@
+"""ArgMax (argmax_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("ArgMax")
+class ArgMax(Layer):
+    """The indices of the `top_k` largest values; among equals the last comes first. No gradient.
+
+    With `axis`: that axis has size k and holds indices, or values with `out_max_val`. Without: the items of the batch
+    are flattened, the top is (N, 1, k, 1 ...), or (N, 2, k, 1 ...) with indices and values.
+    """
+
+    no_gradient_to = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("argmax_param")
+        self.axis: int | None = params.axis if params.has("axis") else None
+        self.top_k: int = params.top_k
+        self.out_max_val: bool = params.out_max_val
+        if self.top_k < 1:
+            raise FieldError(f"{spec}: expected top_k of at least 1, got {self.top_k}")
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if self.axis is None:
+            values, indices = self._largest(bottom.flatten(1), 1)
+            rows = torch.stack([indices, values], 1) if self.out_max_val else indices.unsqueeze(1)
+            return rows.reshape(*rows.shape, *[1] * (bottom.dim() - 3))
+        values, indices = self._largest(bottom, self.canonical_axis(self.axis, bottom.dim()))
+        return values if self.out_max_val else indices
+
+    def _largest(self, bottom: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        size = bottom.shape[axis]
+        if self.top_k > size:
+            raise FieldError(f"{self.spec}: expected top_k of at most {size} (the values), got {self.top_k}")
+        # Caffe sorts (value, index) pairs; a stable sort from the far end does the same.
+        values, places = torch.sort(bottom.flip(axis), dim=axis, descending=True, stable=True)
+        indices = size - 1 - places.narrow(axis, 0, self.top_k)
+        return values.narrow(axis, 0, self.top_k), indices.to(bottom.dtype)

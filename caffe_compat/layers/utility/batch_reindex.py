@@ -1,0 +1,33 @@
+"""BatchReindex (batch_reindex_layer.cpp)."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.layers.base import Layer, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("BatchReindex")
+class BatchReindex(Layer):
+    """Picks items of the batch: bottoms x (N, ...) and indices (M), top (M, ...)."""
+
+    bottoms = exactly(2)
+    no_gradient_to = frozenset({1})
+
+    def forward(self, bottom: Tensor, indices: Tensor) -> Tensor:
+        if indices.dim() != 1 or bottom.dim() == 0:
+            raise ShapeError(
+                f"{self.spec}: expected bottoms (N, ...) and (M), got {tuple(bottom.shape)} and {tuple(indices.shape)}"
+            )
+        index = indices.long()
+        self._require_range(index, bottom.shape[0])
+        return bottom.index_select(0, index)
+
+    def _require_range(self, index: Tensor, items: int) -> None:
+        # On a GPU the look-up itself stops at a wrong index; a check here would wait for the device.
+        if index.device.type != "cpu" or index.numel() == 0 or torch.compiler.is_compiling():
+            return
+        wrong = index[(index < 0) | (index >= items)]
+        if len(wrong):
+            raise DataError(f"{self.spec}: expected indices from 0 to {items - 1}, got {int(wrong[0])}")

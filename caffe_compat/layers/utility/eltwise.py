@@ -1,0 +1,62 @@
+"""Eltwise (eltwise_layer.cpp)."""
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add, mul
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, at_least
+from caffe_compat.layers.registry import register_layer
+
+
+def larger(one: Tensor, other: Tensor) -> Tensor:
+    """The maximum; a tie is the second's, and so is its gradient."""
+    return torch.where(one > other, one, other)
+
+
+def largest(bottoms: tuple[Tensor, ...]) -> Tensor:
+    """The maximum over bottoms: a tie of the first two goes to the second, later ones win only if larger."""
+    top = larger(bottoms[0], bottoms[1])
+    for bottom in bottoms[2:]:
+        top = larger(bottom, top)
+    return top
+
+
+@register_layer("Eltwise")
+class Eltwise(Layer):
+    """The product, the sum (weighted by `coeff`) or the maximum of bottoms of one shape."""
+
+    bottoms = at_least(2)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("eltwise_param")
+        params.ignore("stable_prod_grad")  # ours is stable always: the product of the other bottoms
+        operations: dict[str, Callable[[tuple[Tensor, ...]], Tensor]] = {
+            "PROD": lambda bottoms: reduce(mul, bottoms),
+            "SUM": self._sum,
+            "MAX": largest,
+        }
+        self.combine: Callable[[tuple[Tensor, ...]], Tensor] = operations[params.operation]
+        self.coefficients: list[float] = params.coeff if params.operation == "SUM" else []
+        if len(self.coefficients) not in (0, len(spec.parameter.bottom)):
+            raise FieldError(
+                f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(self.coefficients)}"
+            )
+
+    def forward(self, *bottoms: Tensor) -> Tensor:
+        for index, bottom in enumerate(bottoms):
+            if bottom.shape != bottoms[0].shape:
+                raise ShapeError(
+                    f"{self.spec}: expected bottoms of one shape, got {tuple(bottoms[0].shape)} for bottom 0 "
+                    f"and {tuple(bottom.shape)} for bottom {index}"
+                )
+        return self.combine(bottoms)
+
+    def _sum(self, bottoms: tuple[Tensor, ...]) -> Tensor:
+        if not self.coefficients:
+            return reduce(add, bottoms)
+        return reduce(add, [weight * bottom for weight, bottom in zip(self.coefficients, bottoms, strict=True)])

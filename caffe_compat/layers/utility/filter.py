@@ -1,0 +1,39 @@
+"""Filter (filter_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Filter")
+class Filter(Layer):
+    """Keeps the items of the batch whose selector is not 0: the last bottom, (N) or (N, 1 ...); a top a data bottom."""
+
+    bottoms = at_least(2)
+    tops = at_least(1)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        data = len(spec.parameter.bottom) - 1
+        self.no_gradient_to = frozenset({data})
+        if spec.top_count != data:
+            raise GraphError(f"{spec}: expected {data} tops (one a bottom but the selector), got {spec.top_count}")
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """The whole batch, as in Caffe before the first forward: the real size depends on the selector's values."""
+        return list(bottom_shapes[:-1])
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        *data, selector = bottoms
+        items = selector.shape[0]
+        if selector.numel() != items:
+            raise ShapeError(f"{self.spec}: expected a selector (N) or (N, 1 ...), got {tuple(selector.shape)}")
+        for index, bottom in enumerate(data):
+            if bottom.shape[0] != items:
+                raise ShapeError(
+                    f"{self.spec}: expected {items} items (the selector's) in bottom {index}, got {bottom.shape[0]}"
+                )
+        kept = selector.flatten().nonzero().flatten()
+        return tuple(bottom.index_select(0, kept) for bottom in data)

@@ -1,0 +1,28 @@
+"""Flatten (flatten_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Flatten")
+class Flatten(Layer):
+    """Makes one axis of the axes from `axis` to `end_axis`, both included."""
+
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("flatten_param")
+        self.axis: int = params.axis
+        self.end_axis: int = params.end_axis
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        first = self.canonical_axis(self.axis, bottom.dim())
+        last = self.canonical_axis(self.end_axis, bottom.dim(), "end_axis")
+        if last < first - 1:
+            raise FieldError(f"{self.spec}: expected end_axis of at least {first} (axis), got {last}")
+        flat = bottom.shape[first : last + 1].numel()
+        return bottom.reshape(*bottom.shape[:first], flat, *bottom.shape[last + 1 :])

@@ -1,0 +1,33 @@
+"""Gather (gather_layer.cpp).
+
+From yjxiong/caffe.
+"""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.utility.process_group import gather, require_equal_counts
+
+
+@register_layer("Gather")
+class Gather(Layer):
+    """Joins the batches of all processes on axis 0, in the order of ranks; with one process the bottoms themselves.
+
+    All processes are taken to compute the same loss of the joined batch: backward keeps the own part of the gradient,
+    times the number of processes, because gradients of weights are averaged over processes later.
+    """
+
+    bottoms = at_least(1)
+    tops = at_least(1)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        require_equal_counts(spec)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """Stated, because the other processes take no part in a set-up."""
+        return [(shape[0] * self.spec.world_size, *shape[1:]) for shape in bottom_shapes]
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        return tuple(gather(bottom, self.spec.rank, self.spec.world_size) for bottom in bottoms)

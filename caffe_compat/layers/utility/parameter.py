@@ -1,0 +1,24 @@
+"""Parameter (parameter_layer.hpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Parameter")
+class Parameter(Layer):
+    """A learnable blob of the shape given, as a top; it starts at zero."""
+
+    bottoms = exactly(0)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.shape: Shape = tuple(spec.params("parameter_param").shape.dim)
+
+    def setup(self, *_: Shape) -> None:
+        self.add_blob(self.shape)
+
+    def forward(self) -> Tensor:
+        blob: Tensor = self.blobs[0]
+        return blob.view_as(blob)

@@ -1,0 +1,128 @@
+"""Python: layers that users write (python_layer.hpp, layer_factory.cpp)."""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, MissingFeatureError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
+from caffe_compat.layers.utility.python_interface import PythonLayer
+from caffe_compat.proto import caffe_pb2
+
+
+@register_layer("Python")
+class Python(Layer):
+    """Runs `layer` of `module`, a class that derives from caffe.Layer, on float32 arrays on the host.
+
+    Runs code of the user's, so it needs --allow-python-layers. Errors of that code come out as they are.
+    """
+
+    bottoms = at_least(0)
+    tops = at_least(0)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("python_param")
+        params.ignore("share_in_parallel")  # every process has a layer of its own, as in pycaffe's train.py
+        if not spec.allow_python_layers:
+            raise MissingFeatureError(
+                f"{spec}: runs the code of '{params.module}'; if you trust it, allow it with --allow-python-layers"
+            )
+        self.instance = load_class(spec, params.module, params.layer)(spec.parameter)
+        self.instance.param_str = self.instance.param_str_ = params.param_str  # type: ignore[attr-defined]
+        self.instance.phase = caffe_pb2.Phase.Value(spec.phase)
+        self.instance.blobs = PythonParameters(self.blobs)
+        names = dict.fromkeys([*spec.parameter.bottom, *spec.parameter.top])
+        blobs = {name: PythonBlob() for name in names}  # a layer in place sees one blob twice
+        self.bottom = [blobs[name] for name in spec.parameter.bottom]
+        self.top = [blobs[name] for name in spec.parameter.top]
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        self._shape_bottoms(bottom_shapes)
+        self.instance.setup(self.bottom, self.top)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """What the user's `reshape` says."""
+        self._shape_bottoms(bottom_shapes)
+        self.instance.reshape(self.bottom, self.top)
+        return [blob.shape for blob in self.top]
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        tops: tuple[Tensor, ...] = _UserCode.apply(self, len(bottoms), *bottoms, *self.blobs)  # type: ignore[no-untyped-call]
+        return tops
+
+    def _shape_bottoms(self, shapes: Sequence[Shape]) -> None:
+        for blob, shape in zip(self.bottom, shapes, strict=True):
+            blob.reshape(*shape)
+
+    def run_forward(self, bottoms: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The user's reshape and forward."""
+        for blob, values in zip(self.bottom, bottoms, strict=True):
+            blob.load(values)
+        self.instance.reshape(self.bottom, self.top)
+        self.instance.forward(self.bottom, self.top)
+        self._write_back()
+        like = bottoms[0] if bottoms else torch.empty(0, device=self._device())
+        return tuple(torch.tensor(blob.data, dtype=like.dtype, device=like.device) for blob in self.top)
+
+    def run_backward(
+        self, top_gradients: Sequence[Tensor], propagate_down: Sequence[bool]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """The user's backward: gradients of the bottoms, and what it added to the gradients of the weights."""
+        before = [weight.gradient().clone() for weight in self.instance.blobs]
+        for blob in self.bottom:
+            blob.diff[...] = 0
+        for blob, gradient in zip(self.top, top_gradients, strict=True):
+            blob.diff[...] = gradient.cpu().numpy()
+        self.instance.backward(self.top, list(propagate_down), self.bottom)
+        self._write_back()
+        added = []
+        for weight, old in zip(self.instance.blobs, before, strict=True):
+            added.append(weight.gradient() - old)
+            weight.gradient().copy_(old)
+        return [torch.tensor(blob.diff) for blob in self.bottom], added
+
+    def _write_back(self) -> None:
+        for weight in self.instance.blobs:
+            weight.write_back()
+
+    def _device(self) -> torch.device:
+        return self.blobs[0].device if len(self.blobs) else torch.device("cpu")
+
+
+class _UserCode(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, layer: Python, bottoms: int, *inputs: Tensor) -> tuple[Tensor, ...]:
+        context.layer, context.bottoms, context.inputs = layer, bottoms, [(i.dtype, i.device) for i in inputs]
+        return layer.run_forward(inputs[:bottoms])
+
+    @staticmethod
+    def backward(context: Any, *top_gradients: Tensor) -> tuple[Tensor | None, ...]:
+        wanted = context.needs_input_grad[2:]
+        bottoms, weights = context.layer.run_backward(top_gradients, wanted[: context.bottoms])
+        return (
+            None,
+            None,
+            *(
+                gradient.to(device, dtype) if wants else None
+                for gradient, (dtype, device), wants in zip([*bottoms, *weights], context.inputs, wanted, strict=True)
+            ),
+        )
+
+
+def load_class(spec: LayerSpec, module: str, name: str) -> type[PythonLayer]:
+    """The user's class; its folder must be on PYTHONPATH."""
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise MissingFeatureError(f"{spec}: no module '{module}'; put its folder on PYTHONPATH") from error
+    if not (isinstance(found, type) and issubclass(found, PythonLayer)):
+        raise FieldError(f"{spec}: expected a class '{name}' in module '{module}' that derives from caffe.Layer")
+    return found

@@ -1,0 +1,140 @@
+"""The blobs that Python layers see: NumPy arrays on the host, with pycaffe's attributes."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+HostArray = np.ndarray[Any, np.dtype[Any]]
+
+
+class _Shaped:
+    """Shape, count and the legacy names of the first four axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def count(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape)
+
+    num = property(lambda self: self._legacy(0), doc="Axis 0, or 1.")
+    channels = property(lambda self: self._legacy(1), doc="Axis 1, or 1.")
+    height = property(lambda self: self._legacy(2), doc="Axis 2, or 1.")
+    width = property(lambda self: self._legacy(3), doc="Axis 3, or 1.")
+
+    def _legacy(self, axis: int) -> int:
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+
+class PythonBlob(_Shaped):
+    """A bottom or top: `data` and `diff`, float32, to be written in place."""
+
+    def __init__(self, shape: Sequence[int] = ()) -> None:
+        self.data: HostArray = np.zeros(tuple(shape), np.float32)
+        self.diff: HostArray = np.zeros(tuple(shape), np.float32)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.data.shape)
+
+    def reshape(self, *shape: int) -> None:
+        """Another shape, `top[0].reshape(2, 3)`; values stay where their number does, else they are zero."""
+        sizes = tuple(int(size) for size in shape)
+        if sizes == self.shape:
+            return
+        if math.prod(sizes) == self.count:
+            self.data, self.diff = self.data.reshape(sizes), self.diff.reshape(sizes)
+        else:
+            self.data, self.diff = np.zeros(sizes, np.float32), np.zeros(sizes, np.float32)
+
+    def load(self, values: Tensor) -> None:
+        """Takes shape and data of a tensor."""
+        self.reshape(*values.shape)
+        self.data[...] = values.detach().cpu().numpy()
+
+
+class PythonParameter(_Shaped):
+    """A weight of a Python layer: live arrays of an entry of the layer's `blobs`.
+
+    On a GPU they are copies that `write_back` returns to the device.
+    """
+
+    def __init__(self, blobs: nn.ParameterList, index: int) -> None:
+        self._blobs = blobs
+        self._index = index
+        self._copies: list[tuple[Tensor, HostArray]] = []
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.parameter.shape)
+
+    @property
+    def parameter(self) -> nn.Parameter:
+        found: nn.Parameter = self._blobs[self._index]
+        return found
+
+    @property
+    def data(self) -> HostArray:
+        """The weights."""
+        return self._host(self.parameter.data)
+
+    @property
+    def diff(self) -> HostArray:
+        """The gradient that has been added up so far."""
+        return self._host(self.gradient())
+
+    def gradient(self) -> Tensor:
+        """The parameter's gradient, zeros where there is none yet."""
+        if self.parameter.grad is None:
+            self.parameter.grad = torch.zeros_like(self.parameter)
+        return self.parameter.grad
+
+    def reshape(self, *shape: int) -> None:
+        """Another shape; values stay where their number does, else they are zero."""
+        old = self.parameter.data
+        self.parameter.grad = None
+        self.parameter.data = old.view(shape) if math.prod(shape) == old.numel() else old.new_zeros(shape)
+
+    def write_back(self) -> None:
+        """Brings what was written to copies to the device."""
+        for tensor, array in self._copies:
+            tensor.copy_(torch.from_numpy(array))
+        self._copies.clear()
+
+    def _host(self, tensor: Tensor) -> HostArray:
+        if tensor.device.type == "cpu":
+            return tensor.numpy()
+        for known, array in self._copies:
+            if known.data_ptr() == tensor.data_ptr():
+                return array
+        array = tensor.cpu().numpy()
+        self._copies.append((tensor, array))
+        return array
+
+
+class PythonParameters(Sequence[PythonParameter]):
+    """`self.blobs` of a Python layer; `add_blob(2, 3)` makes a weight of zeros."""
+
+    def __init__(self, blobs: nn.ParameterList) -> None:
+        self._blobs = blobs
+        self._entries: list[PythonParameter] = []
+
+    def add_blob(self, *shape: int) -> None:
+        """Appends a learnable blob of this shape."""
+        self._blobs.append(nn.Parameter(torch.zeros(shape)))
+        self._entries.append(PythonParameter(self._blobs, len(self._entries)))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._entries[index]
+
+    def __iter__(self) -> Iterator[PythonParameter]:
+        return iter(self._entries)

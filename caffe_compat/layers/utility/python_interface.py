@@ -1,0 +1,49 @@
+"""What a user's layer in Python derives from: pycaffe's `caffe.Layer`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
+from caffe_compat.proto import caffe_pb2
+
+Blobs = Sequence[PythonBlob]
+
+
+class PythonLayer:
+    """Base of layers written in Python.
+
+    `setup` runs once, `reshape` before every forward; both see `bottom` and `top`, lists of blobs. `param_str` is the
+    prototxt's text, `phase` is 0 for TRAIN and 1 for TEST, `blobs` the weights (`self.blobs.add_blob(3, 4)` in setup).
+    """
+
+    blobs: PythonParameters
+    param_str: str
+    phase: int
+
+    def __init__(self, layer_param: caffe_pb2.LayerParameter, *_: Any) -> None:
+        self.layer_param = layer_param
+
+    @property
+    def type(self) -> str:
+        return str(self.layer_param.type)
+
+    def setup(self, bottom: Blobs, top: Blobs) -> None:
+        """Reads `param_str` and makes weights."""
+
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
+        """Gives the tops their shapes."""
+        self._miss("reshape(self, bottom, top)")
+
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
+        """Writes `top[i].data`."""
+        self._miss("forward(self, bottom, top)")
+
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
+        """Writes `bottom[i].diff` where `propagate_down[i]`, and adds to `self.blobs[i].diff`."""
+        self._miss("backward(self, top, propagate_down, bottom)")
+
+    def _miss(self, method: str) -> None:
+        raise MissingFeatureError(
+            f"layer '{self.layer_param.name}' ({self.type}): expected {type(self).__name__} to define {method}"
+        )

@@ -1,0 +1,38 @@
+"""Reduction (reduction_layer.cpp)."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.utility.top_k_mean import top_k_mean
+
+Reduce = Callable[[Tensor], Tensor]
+
+
+@register_layer("Reduction")
+class Reduction(Layer):
+    """coeff times the sum, the sum of |x| or of x^2, or the mean over the axes from `axis` on, which go away.
+
+    TOPK, the mean of the `k` largest, is an operation of yjxiong/caffe.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("reduction_param")
+        operations: dict[str, Reduce] = {
+            "SUM": lambda rows: rows.sum(-1),
+            "ASUM": lambda rows: rows.abs().sum(-1),
+            "SUMSQ": lambda rows: rows.square().sum(-1),
+            "MEAN": lambda rows: rows.mean(-1),
+            "TOPK": lambda rows: top_k_mean(spec, rows, rows.dim() - 1, self.k),
+        }
+        self.reduce = operations[params.operation]
+        self.k: int = params.k if params.operation == "TOPK" else 0
+        self.axis: int = params.axis
+        self.coefficient: float = params.coeff
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        axis = self.canonical_axis(self.axis, bottom.dim())
+        return self.reduce(bottom.flatten(axis)) * self.coefficient

@@ -1,0 +1,60 @@
+"""Reshape (reshape_layer.cpp)."""
+
+import math
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Reshape")
+class Reshape(Layer):
+    """Another shape for the same values: 0 copies the bottom's size, -1 (once) is what is left.
+
+    `axis` and `num_axes` (-1: all) choose the axes that are replaced; axis -1 is behind the last.
+    """
+
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("reshape_param")
+        self.sizes: Shape = tuple(params.shape.dim)
+        self.axis: int = params.axis
+        self.num_axes: int = params.num_axes
+        if self.sizes.count(-1) > 1:
+            raise FieldError(f"{spec}: expected at most one dim of -1, got {list(self.sizes)}")
+        if any(size < -1 for size in self.sizes):
+            raise FieldError(f"{spec}: expected dims of at least -1, got {list(self.sizes)}")
+        if self.num_axes < -1:
+            raise FieldError(f"{spec}: expected num_axes of at least -1 (all), got {self.num_axes}")
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        first, last = self._replaced(bottom.dim())
+        sizes = [self._copied(bottom, first + index) if size == 0 else size for index, size in enumerate(self.sizes)]
+        shape = [*bottom.shape[:first], *sizes, *bottom.shape[last:]]
+        known = math.prod(size for size in shape if size != -1)
+        if -1 in shape and known:
+            shape[shape.index(-1)] = bottom.numel() // known
+        if -1 in shape or math.prod(shape) != bottom.numel():
+            raise ShapeError(
+                f"{self.spec}: expected a shape for {bottom.numel()} values (bottom {tuple(bottom.shape)}), "
+                f"got dims {list(self.sizes)} for axes {first} to {last - 1}"
+            )
+        return bottom.reshape(shape)
+
+    def _replaced(self, axes: int) -> tuple[int, int]:
+        first = self.axis if self.axis >= 0 else axes + 1 + self.axis
+        last = axes if self.num_axes == -1 else first + self.num_axes
+        if not 0 <= first <= last <= axes:
+            raise ShapeError(
+                f"{self.spec}: expected axis and num_axes within {axes} axes, got {self.axis} and {self.num_axes}"
+            )
+        return first, last
+
+    def _copied(self, bottom: Tensor, axis: int) -> int:
+        if axis >= bottom.dim():
+            raise ShapeError(f"{self.spec}: expected dims of 0 for axes of the bottom {tuple(bottom.shape)} only")
+        return bottom.shape[axis]

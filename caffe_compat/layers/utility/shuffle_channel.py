@@ -1,0 +1,30 @@
+"""ShuffleChannel (shuffle_channel_layer.cpp).
+
+From the ShuffleNet forks.
+"""
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("ShuffleChannel")
+class ShuffleChannel(Layer):
+    """Deals channels out: channel i of group g goes to place i * group + g."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.group: int = spec.params("shuffle_channel_param").group
+        if self.group < 1:
+            raise FieldError(f"{spec}: expected group of at least 1, got {self.group}")
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if bottom.dim() < 2 or bottom.shape[1] % self.group:
+            raise ShapeError(
+                f"{self.spec}: expected channels (axis 1) in {self.group} equal groups, got {tuple(bottom.shape)}"
+            )
+        batch, channels, *rest = bottom.shape
+        grouped = bottom.reshape(batch, self.group, channels // self.group, *rest)
+        return grouped.transpose(1, 2).reshape(bottom.shape)

@@ -1,0 +1,17 @@
+"""Silence (silence_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Tops, at_least, exactly
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Silence")
+class Silence(Layer):
+    """Reads bottoms, so that they are no outputs of the net; gives nothing."""
+
+    bottoms = at_least(1)
+    tops = exactly(0)
+
+    def forward(self, *_: Tensor) -> Tops:
+        return ()

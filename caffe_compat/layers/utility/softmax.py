@@ -1,0 +1,20 @@
+"""Softmax (softmax_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Softmax")
+class Softmax(Layer):
+    """y = exp(x) / sum of exp(x) along `axis`."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("softmax_param")
+        params.ignore("engine")  # picks a kernel, not a result
+        self.axis: int = params.axis
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return bottom.softmax(self.canonical_axis(self.axis, bottom.dim()))

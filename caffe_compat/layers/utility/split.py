@@ -1,0 +1,16 @@
+"""Split (split_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Tops, at_least
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Split")
+class Split(Layer):
+    """The bottom as every top; backward sums their gradients."""
+
+    tops = at_least(1)
+
+    def forward(self, bottom: Tensor) -> Tops:
+        return tuple(bottom.view_as(bottom) for _ in range(self.spec.top_count))

@@ -1,0 +1,25 @@
+"""Tile (tile_layer.cpp)."""
+
+from torch import Tensor
+
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.registry import register_layer
+
+
+@register_layer("Tile")
+class Tile(Layer):
+    """Repeats the bottom `tiles` times along `axis`."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("tile_param")
+        self.axis: int = params.axis
+        self.tiles: int = params.tiles
+        if self.tiles < 1:
+            raise FieldError(f"{spec}: expected tiles of at least 1, got {self.tiles or 'none'}")
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        repeats = [1] * bottom.dim()
+        repeats[self.canonical_axis(self.axis, bottom.dim())] = self.tiles
+        return bottom.repeat(repeats)
