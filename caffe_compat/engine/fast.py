@@ -1,23 +1,82 @@
-"""The fast engine (being built: for now the same as exact)."""
+"""The fast engine: the net as one graph, rewritten by passes; only requested blobs are kept."""
+
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.passes.drop_splits import drop_splits
+from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
+from caffe_compat.engine.passes.fold_normalization import fold_normalization
+from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
+from caffe_compat.engine.passes.relu_in_place import relu_in_place
+from caffe_compat.engine.plan import Operation, Plan, Values, plan_net
+from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.net import Net
+
+#: In this order: later passes see what earlier ones left.
+PASSES: tuple[Callable[[Plan], Plan], ...] = (
+    drop_splits,
+    drop_unneeded,
+    fold_normalization,
+    fuse_normalization,
+    relu_in_place,
+)
 
 
 class FastEngine:
-    """Runs the net as Caffe does."""
+    """Runs a plan of the net. After a run the requested blobs (by default the net's outputs) hold their values."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, requested: Iterable[str] | None = None) -> None:
         self.net = net
+        plan = plan_net(net, net.outputs if requested is None else requested)
+        for rewrite in PASSES:
+            plan = rewrite(plan)
+        self.plan = plan
+        self._last_use = _last_uses(plan)
 
     def forward(self) -> Tensor:
-        """One pass over all layers."""
-        return torch.tensor(self.net.forward_range(0, len(self.net.steps) - 1))
+        """One pass without a gradient graph."""
+        with torch.no_grad():
+            return self._run().detach()
 
     def forward_backward(self) -> Tensor:
-        """One pass and its backward."""
-        loss = self.forward()
-        self.net.backward_range(len(self.net.steps) - 1, 0)
-        return loss
+        """One pass; gradients are added to those of the weights that learn."""
+        loss = self._run()
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _run(self) -> Tensor:
+        self.net.flush()
+        values: Values = {value: self.net.blobs[blob].value.snapshot() for value, blob in self.plan.feeds.items()}
+        learning = torch.is_grad_enabled()
+        for index, operation in enumerate(self.plan.operations):
+            with torch.set_grad_enabled(learning and operation.learns):
+                _execute(operation, values)
+            for value in self._last_use.get(index, ()):
+                del values[value]
+        for blob, value in self.plan.results.items():
+            self.net.blobs[blob].assign(values[value])
+        return self._loss(values)
+
+    def _loss(self, values: Values) -> Tensor:
+        terms = [weight * values[value].sum() for value, weight in self.plan.losses]
+        return torch.stack(terms).sum() if terms else torch.zeros((), device=self.net.device)
+
+
+def _execute(operation: Operation, values: Values) -> None:
+    results = as_tuple(operation.run(*(values[value] for value in operation.inputs)))
+    values.update(zip(operation.outputs, results, strict=True))
+
+
+def _last_uses(plan: Plan) -> dict[int, list[str]]:
+    """Which values no later operation reads, by the operation after which they can go."""
+    last: dict[str, int] = {}
+    for index, operation in enumerate(plan.operations):
+        last |= dict.fromkeys((*operation.inputs, *operation.outputs), index)
+    gone: dict[int, list[str]] = {}
+    for value, index in last.items():
+        if value not in plan.kept:
+            gone.setdefault(index, []).append(value)
+    return gone

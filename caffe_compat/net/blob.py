@@ -92,6 +92,7 @@ class ParameterBlob(_LegacyShape):
     @property
     def data(self) -> HostArray:
         """The weights, writable in place."""
+        torch.autograd.graph.increment_version(self.parameter)  # who keeps something made of them must make it again
         return self._host("data", self.parameter.data)
 
     @property
@@ -112,9 +113,10 @@ class ParameterBlob(_LegacyShape):
 
     def flush(self) -> None:
         """Brings host arrays that were handed out since the last time to the device."""
-        targets = {"data": lambda: self.parameter.data, "diff": lambda: gradient_of(self.parameter)}
-        for which in self._written:
-            targets[which]().copy_(torch.from_numpy(self._hosts[which]))
+        with torch.no_grad():
+            for which in self._written:
+                target = self.parameter if which == "data" else gradient_of(self.parameter)
+                target.copy_(torch.from_numpy(self._hosts[which]))
         self._written.clear()
 
     def reshape(self, *shape: int) -> None:

@@ -31,16 +31,18 @@ def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
                 "To learn this layer's parameters from scratch rather than copying from a saved net, rename the layer."
             )
     for source, target in zip(sources, layer.blobs, strict=True):
-        _fill(target.data, source)
+        _fill(target, source)
 
 
-def _fill(target: torch.Tensor, source: Array) -> None:
+def _fill(target: torch.nn.Parameter, source: Array) -> None:
     """One copy from the file's bytes, which may be read-only, into the weight."""
     values = source.reshape(tuple(target.shape))
     if target.device.type == "cpu":
-        np.copyto(target.numpy(), values)
+        np.copyto(target.detach().numpy(), values)
+        torch.autograd.graph.increment_version(target)
     else:
-        target.copy_(torch.from_numpy(np.array(values, dtype=np.float32)))
+        with torch.no_grad():
+            target.copy_(torch.from_numpy(np.array(values, dtype=np.float32)))
 
 
 def _same_shape(source: tuple[int, ...], target: tuple[int, ...]) -> bool:

@@ -35,21 +35,27 @@ class BatchNorm(Layer):
 
     def forward(self, bottom: Tensor) -> Tensor:
         values = bottom[:, None] if bottom.dim() == 1 else bottom
+        return self.normalise(values).reshape(bottom.shape)
+
+    def normalise(self, values: Tensor, slope: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        """(N, C, ...) normalised; a Scale behind the layer may give its slope and bias (C,) and be done in one pass."""
         if values.shape[1] != self.channels:
             raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {values.shape[1]}")
-        normalise = self._by_stored if self.uses_global_statistics else self._by_batch
-        return normalise(values).reshape(bottom.shape)
+        if self.uses_global_statistics:
+            return torch.nn.functional.batch_norm(values, *self.stored_statistics(), slope, bias, eps=self.eps)
+        return self._by_batch(values, slope, bias)
 
-    def _by_stored(self, values: Tensor) -> Tensor:
+    def stored_statistics(self) -> tuple[Tensor, Tensor]:
+        """Running means and variances (C,): the sums over the factor, which counts as infinite where it is 0."""
         means, variances, factor = self.blobs
         scale = torch.where(factor == 0, 0, 1 / factor)
-        return torch.nn.functional.batch_norm(values, means * scale, variances * scale, eps=self.eps)
+        return means * scale, variances * scale
 
-    def _by_batch(self, values: Tensor) -> Tensor:
-        top, mean, variance = normalise_by_batch(values, self.eps)
+    def _by_batch(self, values: Tensor, slope: Tensor | None, bias: Tensor | None) -> Tensor:
+        top, mean, variance = normalise_by_batch(values, self.eps, slope, bias)
         count = values.numel() // self.channels
         with torch.no_grad():
             unbiased = variance * (count / max(count - 1, 1))
             for blob, statistic in zip(self.blobs, (mean, unbiased, 1.0), strict=True):
-                blob.data.mul_(self.fraction).add_(statistic)
+                blob.mul_(self.fraction).add_(statistic)
         return top

@@ -47,5 +47,5 @@ class BN(Layer):
         top, *statistics = normalise_by_batch(bottom, self.eps, slope, bias)
         with torch.no_grad():
             for blob, statistic in zip(self.blobs[2:], statistics, strict=True):
-                blob.data.mul_(self.momentum).add_((1 - self.momentum) * statistic)
+                blob.mul_(self.momentum).add_((1 - self.momentum) * statistic)
         return top

@@ -20,21 +20,25 @@ class Convolution(BaseConvolution):
         return self.outputs, self.channels // self.groups
 
     def convolve(self, bottom: Tensor) -> Tensor:
+        return self.convolve_with(bottom, self.blobs[0], self.bias)
+
+    def convolve_with(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The same convolution with other values for the weight and bias."""
         sizes = bottom.shape[2:]
         require_output(self.spec, sizes, self.window.convolved(sizes))
         # A window as large as its input is a matrix product, which is several times as fast (SRN's 14x14 kernels).
         if self.window.axes not in CONVOLUTIONS or self.window.covers(sizes):
-            return self._convolve_columns(bottom)
+            return self._convolve_columns(bottom, weight, bias)
         window = self.window
         convolution = CONVOLUTIONS[window.axes]
-        return convolution(bottom, self.blobs[0], self.bias, window.stride, window.pad, window.dilation, self.groups)
+        return convolution(bottom, weight, bias, window.stride, window.pad, window.dilation, self.groups)
 
-    def _convolve_columns(self, bottom: Tensor) -> Tensor:
+    def _convolve_columns(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         window, sizes = self.window, bottom.shape[2:]
         columns = bottom if window.covers(sizes) else image_columns(bottom, window)
-        weight = self.blobs[0].reshape(self.groups, self.outputs // self.groups, -1)
+        weight = weight.reshape(self.groups, self.outputs // self.groups, -1)
         columns = columns.reshape(bottom.shape[0], self.groups, weight.shape[2], -1)
         top = torch.einsum("ngkw,gok->ngow", columns, weight).reshape(bottom.shape[0], self.outputs, -1)
-        if self.bias is not None:
-            top = top + self.bias[:, None]
+        if bias is not None:
+            top = top + bias[:, None]
         return top.reshape(*top.shape[:2], *window.convolved(sizes))

@@ -1,0 +1,41 @@
+"""Chains of operations: who alone reads whose only value."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from caffe_compat.engine.plan import Operation, Plan
+
+
+class Chains:
+    """Looks along a plan for operations that can become one."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._readers = plan.readers()
+        self._kept = plan.kept
+
+    def next_after(self, operation: Operation, *types: str) -> Operation | None:
+        """The one reader of the operation's one value, if it is a layer of these types and nobody else looks."""
+        if len(operation.outputs) != 1 or operation.outputs[0] in self._kept:
+            return None
+        readers = self._readers.get(operation.outputs[0], [])
+        alone = len(readers) == 1 and readers[0].is_a(*types) and len(readers[0].inputs) == 1
+        return readers[0] if alone else None
+
+
+def replace_chains(plan: Plan, fused: Iterable[tuple[list[Operation], Operation]]) -> Plan:
+    """Puts each fused operation where its chain ended; the values within the chain vanish."""
+    ends = {id(chain[-1]): operation for chain, operation in fused}
+    gone = {id(operation) for chain, _ in fused for operation in chain[:-1]}
+    kept = (ends.get(id(operation), operation) for operation in plan.operations if id(operation) not in gone)
+    return replace(plan, operations=tuple(kept))
+
+
+def fuse(chain: list[Operation], run: object) -> Operation:
+    """One operation for a chain: the first one's inputs, the last one's outputs."""
+    return Operation(
+        tuple(layer for operation in chain for layer in operation.layers),
+        run,  # type: ignore[arg-type]
+        chain[0].inputs,
+        chain[-1].outputs,
+        any(operation.learns for operation in chain),
+    )

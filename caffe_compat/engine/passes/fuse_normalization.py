@@ -1,0 +1,39 @@
+"""BatchNorm and the Scale behind it as one normalisation with slope and bias."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
+from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.layers.activation.scale import Scale
+from caffe_compat.layers.normalization.batch_norm import BatchNorm
+
+
+def fuse_normalization(plan: Plan) -> Plan:
+    """BatchNorm, Scale over the channels: one pass over the data in place of two."""
+    chains = Chains(plan)
+    fused = []
+    for norm in plan.operations:
+        scale = chains.next_after(norm, "Scale") if norm.is_a("BatchNorm") else None
+        if scale is not None and is_channel_scale(scale):
+            fused.append(([norm, scale], fuse([norm, scale], _normalisation(norm, scale))))
+    return replace_chains(plan, fused)
+
+
+def is_channel_scale(operation: Operation) -> bool:
+    """Whether a Scale has one learnt slope (and perhaps one bias) a channel."""
+    layer = operation.layer
+    return isinstance(layer, Scale) and layer.axis in (1, -3) and layer.blobs[0].dim() == 1
+
+
+def _normalisation(norm: Operation, scale: Operation) -> Callable[[Tensor], Tensor]:
+    batch_norm, affine = norm.layer, scale.layer
+
+    def normalise(values: Tensor) -> Tensor:
+        if not isinstance(batch_norm, BatchNorm) or values.dim() < 2:
+            return affine(batch_norm(values))  # type: ignore[no-any-return]
+        bias = affine.blobs[1] if len(affine.blobs) > 1 else None
+        return batch_norm.normalise(values, affine.blobs[0], bias)
+
+    return normalise

@@ -1,0 +1,93 @@
+"""A net as a list of operations over values that are written once, for passes to rewrite."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Tops
+from caffe_compat.net.net import Net
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call: values in, values out. `layers` are the Caffe layers it stands for; `learns` if it needs a graph."""
+
+    layers: tuple[Layer, ...]
+    run: Callable[..., Tops]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    learns: bool
+
+    @property
+    def layer(self) -> Layer:
+        """The last of its layers."""
+        return self.layers[-1]
+
+    def is_a(self, *types: str) -> bool:
+        """Whether it stands for exactly one layer, of one of these types."""
+        return len(self.layers) == 1 and self.layer.spec.type in types
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Operations in order; the value behind each requested blob; the weighted losses; what is fed from outside."""
+
+    operations: tuple[Operation, ...]
+    results: dict[str, str]
+    losses: tuple[tuple[str, float], ...]
+    feeds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> set[str]:
+        """Values that must exist after a run."""
+        return {*self.results.values(), *(value for value, _ in self.losses)}
+
+    def readers(self) -> dict[str, list[Operation]]:
+        """The operations that read each value."""
+        readers: dict[str, list[Operation]] = {}
+        for operation in self.operations:
+            for value in operation.inputs:
+                readers.setdefault(value, []).append(operation)
+        return readers
+
+    def rename(self, names: dict[str, str]) -> "Plan":
+        """The same plan with values read under other names."""
+
+        def resolve(value: str) -> str:
+            while value in names:
+                value = names[value]
+            return value
+
+        return replace(
+            self,
+            operations=tuple(replace(op, inputs=tuple(map(resolve, op.inputs))) for op in self.operations),
+            results={blob: resolve(value) for blob, value in self.results.items()},
+            losses=tuple((resolve(value), weight) for value, weight in self.losses),
+        )
+
+
+def plan_net(net: Net, requested: Iterable[str]) -> Plan:
+    """The net as it is, one operation a layer; an in-place layer writes a new value."""
+    version: dict[str, int] = {}
+    operations: list[Operation] = []
+    losses: list[tuple[str, float]] = []
+    feeds: dict[str, str] = {}
+
+    def current(blob: str) -> str:
+        return f"{blob}#{version[blob]}"
+
+    for step in net.steps:
+        inputs = tuple(current(bottom) for bottom in step.bottoms)
+        for top in step.tops:
+            version[top] = version.get(top, 0) + 1
+        outputs = tuple(current(top) for top in step.tops)
+        losses += [(value, weight) for value, weight in zip(outputs, step.loss_weights, strict=True) if weight]
+        if step.layer.is_input:
+            feeds |= dict(zip(outputs, step.tops, strict=True))
+        else:
+            operations.append(Operation((step.layer,), step.layer, inputs, outputs, step.needs_backward))
+    return Plan(tuple(operations), {blob: current(blob) for blob in requested}, tuple(losses), feeds)
+
+
+Values = dict[str, Tensor]
