@@ -10,6 +10,7 @@ from prototxt_gen.recipes import Step
 #: From these parts of the run on the rate is a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
 RATE_DROPS = (0.5, 0.8)
 SNAPSHOT_EPOCHS = 5
+PATIENCE_EPOCHS = 3  # of the plateau policy
 
 
 def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) -> caffe_pb2.SolverParameter:
@@ -24,7 +25,7 @@ def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) ->
         test_initialization=False,
         base_lr=options.base_lr,
         max_iter=max_iter,
-        **_policy(options, max_iter),
+        **_policy(options, max_iter, epoch),
         momentum=0.9,
         weight_decay=5e-4,
         iter_size=options.iter_size,
@@ -37,12 +38,12 @@ def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) ->
     )
 
 
-def _policy(options: Options, max_iter: int) -> dict[str, Any]:
+def _policy(options: Options, max_iter: int, epoch: int) -> dict[str, Any]:
     fields: dict[str, Any] = {"lr_policy": options.lr_policy, "gamma": 0.1}
-    if options.lr_policy == "multistep":
-        drops = (int(part * max_iter) for part in RATE_DROPS)
-        fields["stepvalue"] = [iteration for iteration in drops if iteration]
-    return fields
+    if options.lr_policy == "plateau":
+        return fields | {"stepsize": PATIENCE_EPOCHS * epoch}
+    drops = (int(part * max_iter) for part in RATE_DROPS)
+    return fields | {"stepvalue": [iteration for iteration in drops if iteration]}
 
 
 def _machine(options: Options) -> dict[str, Any]:

@@ -54,5 +54,5 @@ def test_the_forks_solver_names_its_gpus():
 
 
 def test_plateau_is_our_extension():
-    made = solver(dataset="coco", lr_policy="plateau")
-    assert (made.lr_policy, list(made.stepvalue)) == ("plateau", [])
+    made = solver(labels=5, lr_policy="plateau", train_images=1000)
+    assert (made.lr_policy, made.stepsize, list(made.stepvalue)) == ("plateau", 3 * made.test_interval, [])
