@@ -22,14 +22,15 @@ def time_of(line, year=2016):
 def outputs_by_iteration(lines):
     """For each phase {iteration: {name: value}}, and the rates in order; the log must hold a line with 'Solving'."""
     lines = iter(lines)
-    start = next(time_of(line) for line in lines if "Solving" in line)
+    start = last = next(time_of(line) for line in lines if "Solving" in line)
     found, rates, iteration = {"train": {}, "test": {}}, [], None
     for line in lines:
         if match := ITERATION.search(line):
             iteration = int(match[1])
         if iteration is None:
             continue
-        assert time_of(line) >= start
+        last = time_of(line, last.year + (time_of(line).month < last.month))
+        assert last >= start
         rates += [float(match[1]) for match in [RATE.search(line)] if match]
         for phase, pattern in OUTPUT.items():
             if match := pattern.search(line):
