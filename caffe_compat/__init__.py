@@ -7,15 +7,22 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "AdaDeltaSolver": "caffe_compat.pycaffe.solver",
+    "AdaGradSolver": "caffe_compat.pycaffe.solver",
+    "AdamSolver": "caffe_compat.pycaffe.solver",
+    "NesterovSolver": "caffe_compat.pycaffe.solver",
     "Net": "caffe_compat.pycaffe.net",
+    "RMSPropSolver": "caffe_compat.pycaffe.solver",
+    "SGDSolver": "caffe_compat.pycaffe.solver",
     "TEST": "caffe_compat.proto.caffe_pb2",
     "TRAIN": "caffe_compat.proto.caffe_pb2",
+    "get_solver": "caffe_compat.pycaffe.solver",
     "set_device": "caffe_compat.net.device",
     "set_mode_cpu": "caffe_compat.net.device",
     "set_mode_gpu": "caffe_compat.net.device",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""Caffe's solvers: the training loop, learning rates, update rules, snapshots."""

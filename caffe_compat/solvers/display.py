@@ -1,0 +1,69 @@
+"""The solver's figures as Caffe prints them, for the programs that read its logs."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from caffe_compat.net.net import Net
+
+logger = logging.getLogger("caffe_compat")
+
+
+class SmoothedLoss:
+    """The mean of the last average_loss losses of one call of `step` (Solver::UpdateSmoothedLoss).
+
+    Losses stay on their device until the mean is asked for, so that training does not wait for them.
+    """
+
+    def __init__(self, average_loss: int) -> None:
+        self._losses: deque[Tensor] = deque(maxlen=average_loss)
+
+    def add(self, loss: Tensor) -> None:
+        """Takes one iteration's loss."""
+        self._losses.append(loss.detach())
+
+    def value(self) -> float:
+        """The mean, 0 before the first loss."""
+        return float(torch.stack(tuple(self._losses)).mean()) if self._losses else 0.0
+
+
+class Speed:
+    """Iterations a second since the last display."""
+
+    def __init__(self, iteration: int) -> None:
+        self.restart(iteration)
+
+    def restart(self, iteration: int) -> None:
+        """Counts from here."""
+        self._started = time.perf_counter()
+        self._iteration = iteration
+
+    def report(self, iteration: int, display: int) -> str:
+        """As `(12.5 iter/s, 8s/100 iters)`."""
+        seconds = time.perf_counter() - self._started
+        rate = (iteration - self._iteration) / seconds if seconds else 0.0
+        return f"({rate:g} iter/s, {seconds:g}s/{display} iters)"
+
+
+def output_values(net: Net) -> Tensor:
+    """The elements of all output blobs, one after the other, shape (n,)."""
+    values = [net.blobs[name].value.tensor().detach().float().flatten() for name in net.outputs]
+    return torch.cat(values) if values else torch.zeros(0, device=net.device)
+
+
+def log_outputs(net: Net, phase: str, values: Sequence[float]) -> None:
+    """One line an element: `    Train net output #0: loss = 0.7 (* 1 = 0.7 loss)`."""
+    names = [name for name in net.outputs for _ in range(net.blobs[name].count)]
+    for index, (name, value) in enumerate(zip(names, values, strict=True)):
+        logger.info("    %s net output #%d: %s", phase, index, describe_output(net, name, value))
+
+
+def describe_output(net: Net, name: str, value: float) -> str:
+    """An output with the share of the objective that it makes: `loss = 0.7 (* 1 = 0.7 loss)`."""
+    weight = net.blob_loss_weights[name]
+    share = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+    return f"{name} = {value:g}{share}"

@@ -1,0 +1,77 @@
+"""Snapshots: a .caffemodel and a .solverstate, in both formats and both ways (Solver::Snapshot, Solver::Restore)."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from caffe_compat.errors import SolverError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import SolverState, read_solver_state
+
+logger = logging.getLogger("caffe_compat")
+
+
+@dataclass(frozen=True)
+class SnapshotFormat:
+    """The names of a format's files and its name in the log."""
+
+    suffix: str
+    name: str
+
+
+FORMATS = {
+    caffe_pb2.SolverParameter.BINARYPROTO: SnapshotFormat("", "binary proto"),
+    caffe_pb2.SolverParameter.HDF5: SnapshotFormat(".h5", "HDF5"),
+}
+
+
+@dataclass(frozen=True)
+class SnapshotFiles:
+    """The two files of one snapshot."""
+
+    weights: str
+    state: str
+    format: str
+
+    @classmethod
+    def of(cls, solver: caffe_pb2.SolverParameter, iteration: int) -> "SnapshotFiles":
+        """PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate, with .h5 for HDF5."""
+        stem = f"{solver.snapshot_prefix}_iter_{iteration}"
+        kind = FORMATS[solver.snapshot_format]
+        return cls(f"{stem}.caffemodel{kind.suffix}", f"{stem}.solverstate{kind.suffix}", kind.name)
+
+
+def check_snapshot_prefix(solver: caffe_pb2.SolverParameter) -> None:
+    """Refuses, before training starts, a solver whose snapshots could not be written."""
+    if not solver.snapshot:
+        return
+    if not solver.HasField("snapshot_prefix"):
+        raise SolverError("In solver params, snapshot is specified but snapshot_prefix is not")
+    probe = Path(f"{solver.snapshot_prefix}_iter_0.tempfile")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SolverError(
+            f"Cannot write to snapshot prefix '{solver.snapshot_prefix}'.  "
+            f"Make sure that the directory exists and is writable. ({error})"
+        ) from error
+
+
+def read_state(file: str, histories: int) -> SolverState:
+    """A .solverstate of any Caffe; a .caffemodel in its place is refused in Caffe's words and with the cure."""
+    if file.endswith((".caffemodel", ".caffemodel.h5")):
+        raise SolverError(
+            f"{file}: Incorrect length of history blobs. (0 vs. {histories}): expected a .solverstate, found weights; "
+            "give the .solverstate beside it to resume, or give this file as --weights to start from its weights"
+        )
+    return read_solver_state(file)
+
+
+def find_learned_net(state: SolverState, file: str) -> str:
+    """The weights that a state names; where they have moved, the ones beside the state."""
+    beside = Path(file).with_name(Path(state.learned_net).name)
+    if Path(state.learned_net).exists() or not beside.exists():
+        return state.learned_net
+    logger.info("%s: learned_net %s is not there; taking %s", file, state.learned_net, beside)
+    return str(beside)

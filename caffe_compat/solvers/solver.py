@@ -1,0 +1,215 @@
+"""The training loop (solver.cpp)."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from caffe_compat.engine.create import create_engine
+from caffe_compat.errors import SolverError
+from caffe_compat.net.build import Surroundings
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.format_text import format_text
+from caffe_compat.proto.read import SolverState, read_weights
+from caffe_compat.proto.write import write_solver_state
+from caffe_compat.solvers.actions import Action, RequestedAction, no_action
+from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_values
+from caffe_compat.solvers.gradients import check_regularization
+from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, observe_test_loss
+from caffe_compat.solvers.snapshot import SnapshotFiles, check_snapshot_prefix, find_learned_net, read_state
+from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
+from caffe_compat.solvers.testing import run_test
+from caffe_compat.solvers.update_rules.create import create_update_rule
+from caffe_compat.solvers.updater import Updater
+
+logger = logging.getLogger("caffe_compat")
+
+ALONE = Surroundings()
+
+
+@dataclass(frozen=True)
+class Callback:
+    """What to run before an iteration and between its gradients and its update."""
+
+    on_start: Callable[[], None]
+    on_gradients_ready: Callable[[], None]
+
+
+class Solver:
+    """Trains one net and tests others that share its weights, as a SolverParameter says."""
+
+    def __init__(
+        self,
+        parameter: caffe_pb2.SolverParameter,
+        engine: str = "exact",
+        surroundings: Surroundings = ALONE,
+    ) -> None:
+        logger.info("Initializing solver from parameters: \n%s", format_text(parameter).rstrip())
+        _check(parameter)
+        self.parameter = parameter
+        if parameter.random_seed >= 0:
+            torch.manual_seed(parameter.random_seed + surroundings.rank)
+            surroundings = replace(surroundings, random_seed=parameter.random_seed)
+        self.net = build_train_net(parameter, surroundings)
+        self.test_nets = build_test_nets(parameter, surroundings)
+        for test_net in self.test_nets:
+            test_net.share_weights(self.net)
+        self.engine = create_engine(engine, self.net)
+        self.test_engines = [create_engine(engine, test_net) for test_net in self.test_nets]
+        logger.info("Solver scaffolding done.")
+        self.schedule = Schedule()
+        self.updater = Updater(self.net, parameter)
+        self.callbacks: list[Callback] = []
+        self.requested_action: RequestedAction = no_action
+        self.is_stopped = False
+        self._smoothed_loss = SmoothedLoss(parameter.average_loss)
+        self._speed = Speed(0)
+
+    @property
+    def iteration(self) -> int:
+        """How often the weights have been updated."""
+        return self.schedule.iteration
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the coming update."""
+        return learning_rate(self.parameter, replace(self.schedule))
+
+    # -- training
+
+    def solve(self, resume_file: str | None = None) -> None:
+        """Trains up to max_iter, snapshots, and ends with a last display and test."""
+        logger.info("Solving %s", self.net.name)
+        logger.info("Learning Rate Policy: %s", self.parameter.lr_policy)
+        self.is_stopped = False
+        if resume_file is not None:
+            logger.info("Restoring previous solver status from %s", resume_file)
+            self.restore(resume_file)
+        self.step(self.parameter.max_iter - self.iteration)
+        if self.parameter.snapshot_after_train and not self._is_due(self.parameter.snapshot):
+            self.snapshot()
+        if self.is_stopped:
+            logger.info("Optimization stopped early.")
+            return
+        if self._is_due(self.parameter.display):
+            with torch.no_grad():
+                self._smoothed_loss.add(self.engine.forward())
+            logger.info("Iteration %d, loss = %g", self.iteration, self._smoothed_loss.value())
+        if self._is_due(self.parameter.test_interval):
+            self.test_all()
+        logger.info("Optimization Done.")
+
+    def step(self, iterations: int) -> None:
+        """Runs this many iterations, with the tests, displays and snapshots that fall due."""
+        self._smoothed_loss = SmoothedLoss(self.parameter.average_loss)
+        self._speed.restart(self.iteration)
+        end = self.iteration + iterations
+        while self.iteration < end and not self.is_stopped:
+            self._iterate()
+
+    def _iterate(self) -> None:
+        self.net.clear_parameter_gradients()
+        if self._is_due(self.parameter.test_interval) and (self.iteration or self.parameter.test_initialization):
+            self.test_all()
+            if self.is_stopped:
+                return
+        for callback in self.callbacks:
+            callback.on_start()
+        losses = [self.engine.forward_backward() for _ in range(self.parameter.iter_size)]
+        self._smoothed_loss.add(torch.stack(losses).mean())
+        if self._is_due(self.parameter.display):
+            self._display()
+        for callback in self.callbacks:
+            callback.on_gradients_ready()
+        self.apply_update()
+        self._snapshot_if_asked(self.requested_action())
+
+    def apply_update(self) -> None:
+        """Moves the weights by their gradients and counts the iteration."""
+        rate = learning_rate(self.parameter, self.schedule)
+        if self._is_due(self.parameter.display):
+            logger.info("Iteration %d, lr = %g", self.iteration, rate)
+        self.net.flush()
+        self.updater.apply(rate, self.iteration)
+        self.schedule.iteration += 1
+
+    def _is_due(self, interval: int) -> bool:
+        return interval > 0 and self.iteration % interval == 0
+
+    def _display(self) -> None:
+        loss = self._smoothed_loss.value()
+        speed = self._speed.report(self.iteration, self.parameter.display)
+        logger.info("Iteration %d %s, loss = %g", self.iteration, speed, loss)
+        self._speed.restart(self.iteration)
+        log_outputs(self.net, "Train", output_values(self.net).tolist())
+
+    def _snapshot_if_asked(self, action: Action) -> None:
+        if self._is_due(self.parameter.snapshot) or action == Action.SNAPSHOT:
+            self.snapshot()
+        self.is_stopped = self.is_stopped or action == Action.STOP
+
+    # -- testing
+
+    def test_all(self) -> None:
+        """Tests every test net; `plateau` follows the loss of the first."""
+        for index in range(len(self.test_nets)):
+            if not self.is_stopped:
+                self.test(index)
+
+    def test(self, index: int) -> None:
+        """Runs one test net and logs the means of its outputs."""
+        logger.info("Iteration %d, Testing net (#%d)", self.iteration, index)
+        scores = run_test(self.test_engines[index], self.parameter.test_iter[index], self._is_test_interrupted)
+        if scores is None:
+            return
+        if self.parameter.test_compute_loss:
+            logger.info("Test loss: %g", scores.loss)
+        log_outputs(self.test_nets[index], "Test", scores.outputs)
+        if index == 0:
+            observe_test_loss(self.parameter, self.schedule, scores.loss)
+
+    def _is_test_interrupted(self) -> bool:
+        while (action := self.requested_action()) != Action.NONE:
+            if action == Action.SNAPSHOT:
+                self.snapshot()
+            self.is_stopped = self.is_stopped or action == Action.STOP
+        return self.is_stopped
+
+    # -- snapshots
+
+    def snapshot(self) -> None:
+        """Writes the weights, then the state that names them."""
+        files = SnapshotFiles.of(self.parameter, self.iteration)
+        logger.info("Snapshotting to %s file %s", files.format, files.weights)
+        self.net.save(files.weights)
+        logger.info("Snapshotting solver state to %s file %s", files.format, files.state)
+        state = SolverState(self.iteration, files.weights, self.schedule.current_step, self.updater.histories)
+        write_solver_state(files.state, state)
+
+    def restore(self, file: str) -> None:
+        """Continues where a .solverstate (of this program or of a real Caffe, either format) was written."""
+        state = read_state(file, len(self.updater.histories))
+        if state.learned_net:
+            weights = find_learned_net(state, file)
+            self.net.copy_layers(read_weights(weights).layers, weights)
+        logger.info("SGDSolver: restoring history")
+        self.updater.restore(state.history, file)
+        self.schedule = Schedule(state.iter, state.current_step, lowest_at=state.iter)
+
+    def close(self) -> None:
+        """Ends reading ahead."""
+        for net in (self.net, *self.test_nets):
+            net.close()
+
+
+def _check(parameter: caffe_pb2.SolverParameter) -> None:
+    """Refuses what would fail only after hours."""
+    if parameter.average_loss < 1:
+        raise SolverError(f"average_loss should be at least 1, got {parameter.average_loss}")
+    if parameter.iter_size < 1:
+        raise SolverError(f"iter_size should be at least 1, got {parameter.iter_size}")
+    check_policy(parameter)
+    check_regularization(parameter.regularization_type)
+    create_update_rule(parameter)
+    check_snapshot_prefix(parameter)

@@ -1,0 +1,31 @@
+"""AdaDelta (adadelta_solver.cpp)."""
+
+import torch
+
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.solvers.update_rules.update import Update
+
+
+class AdaDelta:
+    """Running means of squared gradients (history) and squared steps (second history), both decayed by momentum.
+
+    step = gradient * sqrt((steps + delta) / (gradients + delta)); w -= rate * step.
+    """
+
+    histories = 2
+
+    def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
+        self.momentum = solver.momentum
+        self.delta = solver.delta
+
+    def __call__(self, update: Update) -> None:
+        gradients, steps = update.gradients, update.second_history
+        torch._foreach_mul_(update.history, self.momentum)
+        torch._foreach_addcmul_(update.history, gradients, gradients, 1.0 - self.momentum)
+        scale = torch._foreach_add(steps, self.delta)
+        torch._foreach_div_(scale, torch._foreach_add(update.history, self.delta))
+        torch._foreach_sqrt_(scale)
+        torch._foreach_mul_(gradients, scale)
+        torch._foreach_mul_(steps, self.momentum)
+        torch._foreach_addcmul_(steps, gradients, gradients, 1.0 - self.momentum)
+        torch._foreach_mul_(gradients, update.rates)

@@ -1,0 +1,79 @@
+"""Turns gradients into new weights: clip, normalise, regularise, update rule, subtract (SGDSolver::ApplyUpdate)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import SolverError
+from caffe_compat.net.blob import gradient_of
+from caffe_compat.net.net import Net
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import Blob
+from caffe_compat.solvers.gradients import clip, normalise, regularise
+from caffe_compat.solvers.update_rules.create import create_update_rule
+from caffe_compat.solvers.update_rules.update import Update
+
+
+class Updater:
+    """The histories of a net's learnable weights and the rule that moves both."""
+
+    def __init__(self, net: Net, solver: caffe_pb2.SolverParameter) -> None:
+        self._net = net
+        self._solver = solver
+        self._rule = create_update_rule(solver)
+        # Statistics are among the learnable weights, as in Caffe: a .solverstate has a history for each of them.
+        self._histories = [
+            [torch.zeros_like(learnable.parameter.data) for learnable in net.learnable]
+            for _ in range(self._rule.histories)
+        ]
+        self._moving = self._find_moving()
+
+    def apply(self, rate: float, iteration: int) -> None:
+        """One update. Afterwards the gradients hold what was subtracted, as in Caffe."""
+        moving = [self._net.learnable[index] for index in self._moving]
+        gradients = [gradient_of(learnable.parameter) for learnable in moving]
+        weights = [learnable.parameter.data for learnable in moving]
+        clip([gradient_of(learnable.parameter) for learnable in self._net.learnable], self._solver.clip_gradients)
+        if not moving:
+            return
+        normalise(gradients, self._solver.iter_size)
+        decays = [self._solver.weight_decay * learnable.decay_mult for learnable in moving]
+        regularise(gradients, weights, decays, self._solver.regularization_type)
+        self._rule(self._update(gradients, [rate * learnable.lr_mult for learnable in moving], iteration))
+        torch._foreach_sub_(weights, gradients)
+
+    def _update(self, gradients: list[Tensor], rates: list[float], iteration: int) -> Update:
+        histories = [[history[index] for index in self._moving] for history in self._histories]
+        return Update(gradients, histories[0], histories[1] if len(histories) > 1 else [], rates, iteration)
+
+    def _find_moving(self) -> list[int]:
+        """Which weights the rule is run on: all but those that it cannot move, which most of a frozen net is."""
+        return [
+            index
+            for index, learnable in enumerate(self._net.learnable)
+            if learnable.lr_mult or learnable.decay_mult or any(bool(h[index].any()) for h in self._histories)
+        ]
+
+    @property
+    def histories(self) -> list[Blob]:
+        """As a .solverstate holds them: one a weight, then for AdaDelta and Adam the second ones."""
+        return [blob.detach().cpu().numpy() for history in self._histories for blob in history]
+
+    def restore(self, blobs: Sequence[Blob], file: str) -> None:
+        """Takes the histories of a .solverstate."""
+        targets = [blob for history in self._histories for blob in history]
+        if len(blobs) != len(targets):
+            raise SolverError(
+                f"{file}: Incorrect length of history blobs. ({len(blobs)} vs. {len(targets)}): "
+                f"the state is of another net or of another solver type than {self._solver.type}"
+            )
+        for index, (blob, target) in enumerate(zip(blobs, targets, strict=True)):
+            if blob.size != target.numel():
+                learnable = self._net.learnable[index % len(self._net.learnable)]
+                raise SolverError(
+                    f"{file}: history blob {index} ({learnable.label}): expected shape {tuple(target.shape)}, "
+                    f"got {blob.shape}; the state is of another net"
+                )
+            target.copy_(torch.tensor(blob).view(target.shape))
+        self._moving = self._find_moving()
