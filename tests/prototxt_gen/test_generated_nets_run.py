@@ -40,6 +40,7 @@ def give_statistics(net):
             blobs[1].data[...] = blobs[2].data[...] = 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
 def test_the_net_that_predicts_builds_and_counts(model, variant):
