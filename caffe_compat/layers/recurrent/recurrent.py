@@ -1,5 +1,6 @@
 """What LSTM and RNN share: the loop over time of Caffe's unrolled net (recurrent_layer.cpp)."""
 
+import math
 from abc import abstractmethod
 from typing import ClassVar
 
@@ -46,10 +47,10 @@ class Recurrent(Layer):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         sums = self.gate_count * self.outputs
-        self.add_blob((sums, _count(bottom_shapes[0][2:])), self.weight_filler)
+        self.add_blob((sums, math.prod(bottom_shapes[0][2:])), self.weight_filler)
         self.add_blob((sums,), self.bias_filler)
         if self.has_static:
-            self.add_blob((sums, _count(bottom_shapes[2][1:])), self.weight_filler)
+            self.add_blob((sums, math.prod(bottom_shapes[2][1:])), self.weight_filler)
         self.add_blob((sums, self.outputs), self.weight_filler)
 
     @abstractmethod
@@ -115,7 +116,3 @@ class Recurrent(Layer):
             raise ShapeError(
                 f"{self.spec}: expected a static input for {time_and_streams[1]} streams, got {bottoms[2].shape[0]}"
             )
-
-
-def _count(sizes: Shape) -> int:
-    return torch.Size(sizes).numel()

@@ -12,8 +12,8 @@ from caffe_compat.layers.registry import register_layer
 class Interp(Layer):
     """Resizes (N, C, height, width) bilinearly, corner to corner, after cropping -pad_beg and -pad_end pixels.
 
-    The size is `height` x `width`, or follows from shrink_factor, zoom_factor or both, in this order. From
-    hszhao/PSPNet (interp_layer.cpp).
+    The size follows from one of shrink_factor and zoom_factor, else is `height` x `width`, else follows from both
+    factors. From hszhao/PSPNet (interp_layer.cpp).
     """
 
     allows_in_place = False
@@ -35,7 +35,7 @@ class Interp(Layer):
         bottom = bottom.narrow(2, before, height).narrow(3, before, width)
         size = self._resized(height), self._resized(width)
         if (self.shrink is None) == (self.zoom is None) and self.size is not None:
-            size = self.size  # one factor alone goes before a size, both go behind it
+            size = self.size
         return interpolate(bottom, size, mode="bilinear", align_corners=True)
 
     def _resized(self, size: int) -> int:

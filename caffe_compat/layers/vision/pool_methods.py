@@ -1,71 +1,16 @@
 """The three ways to pool a window (pooling_layer.cpp), on blobs (N, C, height, width)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.nn.functional import pad as pad_with
 
-from caffe_compat.layers.windows import pooled_sizes
+from caffe_compat.layers.vision.pooling_window import PoolingWindow
 
 #: What Caffe starts a maximum from.
 LOWEST = torch.finfo(torch.float32).min
 #: What Caffe adds to a sum of activations before it divides by it (FLT_MIN).
 SMALLEST = torch.finfo(torch.float32).tiny
-
-
-@dataclass(frozen=True)
-class PoolingWindow:
-    """Kernel, stride and pad as (height, width), and which way sizes are rounded."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    pad: tuple[int, int] = (0, 0)
-    round_up: bool = True
-
-    def pooled(self, sizes: Sequence[int]) -> list[int]:
-        """Height and width of the top."""
-        return pooled_sizes(sizes, self.kernel, self.stride, self.pad, self.round_up)
-
-    def has_empty(self, sizes: Sequence[int]) -> bool:
-        """Whether the last window starts behind the image; without padding Caffe keeps it."""
-        return any(
-            (count - 1) * step - margin >= size
-            for count, step, margin, size in zip(self.pooled(sizes), self.stride, self.pad, sizes, strict=True)
-        )
-
-    def suits_torch(self, sizes: Sequence[int]) -> bool:
-        """Whether torch's own padding and rounding give Caffe's windows."""
-        halves = all(2 * margin <= extent for margin, extent in zip(self.pad, self.kernel, strict=True))
-        return halves and self.pooled(sizes) == self._torch_sizes(sizes)
-
-    def margins(self, sizes: Sequence[int]) -> list[int]:
-        """What to pad before (left, right, top, bottom) so that unpadded, truncating windows are Caffe's."""
-        margins = []
-        for size, count, extent, step, margin in zip(
-            sizes, self.pooled(sizes), self.kernel, self.stride, self.pad, strict=True
-        ):
-            margins.append((margin, (count - 1) * step + extent - size - margin))
-        return [value for pair in reversed(margins) for value in pair]
-
-    def divisors(self, sizes: Sequence[int]) -> list[list[int]]:
-        """Every window's extent, clipped to the padded image, for the rows and for the columns."""
-        return [
-            [min(place * step - margin + extent, size + margin) - (place * step - margin) for place in range(count)]
-            for size, count, extent, step, margin in zip(
-                sizes, self.pooled(sizes), self.kernel, self.stride, self.pad, strict=True
-            )
-        ]
-
-    def _torch_sizes(self, sizes: Sequence[int]) -> list[int]:
-        counts = []
-        for size, extent, step, margin in zip(sizes, self.kernel, self.stride, self.pad, strict=True):
-            span = size + 2 * margin - extent
-            count = (span + step - 1 if self.round_up else span) // step + 1
-            counts.append(count - 1 if self.round_up and (count - 1) * step >= size + margin else count)
-        return counts
 
 
 def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:

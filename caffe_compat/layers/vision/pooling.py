@@ -8,13 +8,13 @@ from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pool_methods import (
-    PoolingWindow,
     average_pool,
     expected_stochastic_pool,
     max_pool,
     max_pool_with_mask,
     stochastic_pool,
 )
+from caffe_compat.layers.vision.pooling_window import PoolingWindow
 from caffe_compat.layers.windows import SpatialField, require_positive
 
 POOL_METHODS: dict[tuple[str, str], Callable[[Tensor, PoolingWindow], Tensor]] = {

@@ -8,8 +8,8 @@ from torch import Tensor
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.pool_methods import PoolingWindow
 from caffe_compat.layers.vision.pooling import POOL_METHODS
+from caffe_compat.layers.vision.pooling_window import PoolingWindow
 from caffe_compat.layers.windows import require_positive
 
 

@@ -1,0 +1,23 @@
+"""DepthwiseConvolution, under both its names, against Convolution."""
+
+import pytest
+
+from caffe_compat.errors import FieldError
+from tests.layers.harness import assert_close, build, check_layer, random_bottom, run
+
+FIELDS = "kernel_size: 3 weight_filler { type: 'gaussian' std: 0.5 } bias_filler { type: 'constant' value: 2 }"
+
+
+@pytest.mark.parametrize("kind", ["DepthwiseConvolution", "ConvolutionDepthwise"])
+@pytest.mark.parametrize("outputs", ["", "num_output: 4", "num_output: 8"])
+def test_is_a_convolution_with_a_group_a_channel(kind: str, outputs: str) -> None:
+    bottom = random_bottom(2, 4, 5, 6)
+    layer = check_layer(f"type: '{kind}' convolution_param {{ {outputs} {FIELDS} }}", [bottom])
+    same = f"type: 'Convolution' convolution_param {{ {outputs or 'num_output: 4'} group: 4 {FIELDS} }}"
+    plain = build(same, bottom, blobs=[blob.detach() for blob in layer.blobs])
+    assert_close(run(layer, bottom)[0], run(plain, bottom)[0])
+
+
+def test_refuses_another_group() -> None:
+    with pytest.raises(FieldError, match=r"^layer 'dw' .* expected group 4 \(one a channel\) or none, got 2"):
+        build(f"name: 'dw' type: 'DepthwiseConvolution' convolution_param {{ group: 2 {FIELDS} }}", (1, 4, 5, 6))

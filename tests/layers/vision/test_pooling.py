@@ -1,0 +1,189 @@
+"""Pooling against plain loops in Caffe's order, its rounding and its empty windows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from caffe_compat.errors import FieldError, GraphError, ShapeError
+from tests.layers.harness import (
+    Array,
+    assert_every_field_matters,
+    build,
+    check_gradients,
+    check_layer,
+    random_bottom,
+    run,
+)
+
+LOWEST = float(np.finfo(np.float32).min)
+
+#: Fields, and (kernel, stride, pad, top sizes) for a 6x7 image.
+WINDOWS = {
+    "kernel_size: 3 stride: 2": ((3, 3), (2, 2), (0, 0), (3, 3)),
+    "kernel_size: 3 stride: 2 round_mode: FLOOR": ((3, 3), (2, 2), (0, 0), (2, 3)),
+    "kernel_size: 3 stride: 2 pad: 1": ((3, 3), (2, 2), (1, 1), (4, 4)),
+    "kernel_h: 2 kernel_w: 4 stride_h: 3 stride_w: 1 pad_h: 1 pad_w: 3": ((2, 4), (3, 1), (1, 3), (3, 10)),
+    "kernel_size: 5 stride: 4 pad: 4": ((5, 5), (4, 4), (4, 4), (3, 3)),
+    "kernel_size: 2 stride: 5 pad_h: 1": ((2, 2), (5, 5), (1, 0), (2, 2)),
+    "kernel_size: 4 stride: 3": ((4, 4), (3, 3), (0, 0), (2, 2)),
+    "global_pooling: true": ((6, 7), (1, 1), (0, 0), (1, 1)),
+}
+
+
+def pooling(fields: str) -> str:
+    return f"name: 'pool1' type: 'Pooling' pooling_param {{ {fields} }}"
+
+
+def spans(size: int, kernel: int, stride: int, pad: int, count: int) -> Iterator[tuple[int, int, int]]:
+    """Caffe's (start, end, extent within the padded image) of every window along an axis."""
+    for place in range(count):
+        start = place * stride - pad
+        extent = min(start + kernel, size + pad) - start
+        yield max(start, 0), min(start + kernel, size), extent
+
+
+def loop(bottom: Array, window: tuple[tuple[int, int], ...], method: str) -> tuple[Array, Array]:
+    """Tops and masks by pooling_layer.cpp's loops."""
+    kernel, stride, pad, counts = window
+    top = np.full((*bottom.shape[:2], *counts), LOWEST if method == "MAX" else 0.0)
+    mask = np.full(top.shape, -1.0)
+    axes = [list(spans(bottom.shape[2 + a], kernel[a], stride[a], pad[a], counts[a])) for a in (0, 1)]
+    for n, c, y, x in np.ndindex(top.shape):
+        (top_row, end_row, rows), (left, end_column, columns) = axes[0][y], axes[1][x]
+        for row in range(top_row, end_row):
+            for column in range(left, end_column):
+                value = bottom[n, c, row, column]
+                if method == "AVE":
+                    top[n, c, y, x] += value
+                elif value > top[n, c, y, x]:
+                    top[n, c, y, x], mask[n, c, y, x] = value, row * bottom.shape[3] + column
+        if method == "AVE":
+            with np.errstate(invalid="ignore"):
+                top[n, c, y, x] /= np.float64(rows * columns)
+    return top, mask
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("fields", WINDOWS)
+def test_windows(fields: str, method: str) -> None:
+    def oracle(_: list[Array], bottom: Array) -> Array:
+        return loop(bottom, WINDOWS[fields], method)[0]
+
+    check_layer(pooling(f"pool: {method} {fields}"), [random_bottom(2, 3, 6, 7)], oracle)
+
+
+@pytest.mark.parametrize("fields", WINDOWS)
+def test_second_top_is_the_mask(fields: str) -> None:
+    def oracle(_: list[Array], bottom: Array) -> tuple[Array, Array]:
+        return loop(bottom, WINDOWS[fields], "MAX")
+
+    check_layer(pooling(fields), [random_bottom(2, 3, 6, 7)], oracle, tops=2)
+
+
+def test_first_of_equal_maxima_wins() -> None:
+    bottom = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    _, mask = run(build(pooling("kernel_size: 3 stride: 2 pad: 1"), bottom, tops=2), bottom)
+    assert mask.flatten().tolist() == [0, 1, 3, 4, 5, 7, 12, 13, 15]
+
+
+@pytest.mark.parametrize(("method", "tops"), [("MAX", 1), ("MAX", 2), ("AVE", 1)])
+def test_empty_windows_run_but_do_not_train(method: str, tops: int) -> None:
+    """In 6, kernel 1, stride 4 gives 3 windows, the last one behind the image."""
+    bottom = random_bottom(2, 3, 6, 5)
+    window = ((1, 1), (4, 4), (0, 0), (3, 2))
+    layer = check_layer(
+        pooling(f"pool: {method} kernel_size: 1 stride: 4"),
+        [bottom],
+        lambda _, values: loop(values, window, method)[:tops],
+        tops=tops,
+        gradients=False,
+    )
+    with pytest.raises(ShapeError, match=r"^layer 'pool1' \(Pooling\): expected windows that start within the image"):
+        run(layer, bottom.clone().requires_grad_())[0].sum().backward()
+
+
+def test_average_of_an_empty_window_is_not_a_number() -> None:
+    bottom = random_bottom(1, 1, 4, 4)
+    (top,) = run(build(pooling("pool: AVE kernel_size: 1 stride: 2"), (1, 1, 4, 4)), bottom)
+    assert top.shape == (1, 1, 3, 3)
+    assert top[0, 0].isnan().tolist() == [[False, False, True], [False, False, True], [True, True, True]]
+
+
+def test_stochastic_pooling_draws_in_proportion() -> None:
+    bottom = torch.tensor([1.0, 0.0, 2.0, 5.0], dtype=torch.float64).reshape(1, 1, 2, 2).expand(4000, 1, 2, 2)
+    layer = build(pooling("pool: STOCHASTIC kernel_size: 2"), bottom)
+    drawn = run(layer, bottom)[0].flatten()
+    shares = [float((drawn == value).double().mean()) for value in (1.0, 0.0, 2.0, 5.0)]
+    np.testing.assert_allclose(shares, [0.125, 0.0, 0.25, 0.625], atol=0.03)  # four deviations of 4000 draws
+
+
+def test_stochastic_pooling_sends_the_gradient_to_what_it_drew() -> None:
+    bottom = random_bottom(2, 3, 5, 4).abs()
+    check_layer(pooling("pool: STOCHASTIC kernel_size: 3 stride: 2"), [bottom], single_tolerance=10.0)
+
+
+def test_stochastic_pooling_tests_with_the_expected_value() -> None:
+    def oracle(_: list[Array], bottom: Array) -> Array:
+        top = np.zeros((2, 3, 2, 2))
+        for n, c, y, x in np.ndindex(top.shape):
+            window = bottom[n, c, 2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
+            top[n, c, y, x] = (window**2).sum() / window.sum()
+        return top
+
+    text = pooling("pool: STOCHASTIC kernel_size: 3 stride: 2")
+    check_layer(text, [random_bottom(2, 3, 5, 4).abs()], oracle, phase="TEST")
+
+
+def test_every_field_matters() -> None:
+    for fields in (
+        "pool: AVE kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR engine: CAFFE",
+        "pool: AVE kernel_h: 3 kernel_w: 4 stride_h: 2 stride_w: 3 pad_h: 1 pad_w: 2",
+        "pool: STOCHASTIC global_pooling: true",
+    ):
+        assert_every_field_matters(pooling(fields), random_bottom(2, 3, 6, 8).abs(), without_effect=["engine"])
+
+
+def test_gradient_through_torch_kernels_and_own_padding() -> None:
+    for fields in ("kernel_size: 3 stride: 2", "kernel_size: 3 pad: 2"):
+        bottom = random_bottom(1, 2, 5, 6)
+        check_gradients(build(pooling(fields), bottom), bottom)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("", "expected kernel_size or kernel_h and kernel_w, got neither"),
+        (
+            "kernel_h: 3",
+            "expected kernel_size, or both of kernel_h and kernel_w for 2 spatial axes, got kernel_h for 2",
+        ),
+        ("kernel_size: 0", r"expected kernel_size above 0, got \[0, 0\]"),
+        ("kernel_size: 2 stride: 0", r"expected stride above 0, got \[0, 0\]"),
+        ("kernel_size: 2 pad: 2", r"expected pad below kernel_size \(2, 2\), got \(2, 2\)"),
+        ("kernel_size: 3 pad: 1 pool: STOCHASTIC", r"expected no pad with STOCHASTIC pooling, got \(1, 1\)"),
+        ("kernel_size: 3 global_pooling: true", "expected no kernel, pad or stride with global_pooling"),
+        ("stride: 2 global_pooling: true", "expected no kernel, pad or stride with global_pooling"),
+    ],
+)
+def test_refuses_windows(fields: str, message: str) -> None:
+    with pytest.raises(FieldError, match=rf"^layer 'pool1' \(Pooling\): {message}"):
+        build(pooling(fields), (1, 2, 6, 7))
+
+
+def test_refuses_a_mask_of_averages() -> None:
+    with pytest.raises(GraphError, match=r"^layer 'pool1' \(Pooling\): expected 1 top .* got 2 with AVE"):
+        build(pooling("pool: AVE kernel_size: 2"), (1, 2, 6, 7), tops=2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 3, 4), "expected 4 axes"),
+        ((1, 1, 2, 6), r"expected an input of at least one window \(4, 4\), got \(2, 6\)"),
+    ],
+)
+def test_refuses_bottoms(shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ShapeError, match=rf"^layer 'pool1' \(Pooling\): {message}"):
+        build(pooling("kernel_size: 4"), shape).top_shapes(shape)
