@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.passes.channels_last import channels_last, innermost_channels
 from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
 from caffe_compat.engine.passes.fold_normalization import fold_normalization
@@ -21,6 +22,7 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
     fold_normalization,
     fuse_normalization,
     relu_in_place,
+    channels_last,
 )
 
 
@@ -49,7 +51,9 @@ class FastEngine:
 
     def _run(self) -> Tensor:
         self.net.flush()
-        values: Values = {value: self.net.blobs[blob].value.snapshot() for value, blob in self.plan.feeds.items()}
+        values: Values = {
+            value: innermost_channels(self.net.blobs[blob].value.snapshot()) for value, blob in self.plan.feeds.items()
+        }
         learning = torch.is_grad_enabled()
         for index, operation in enumerate(self.plan.operations):
             with torch.set_grad_enabled(learning and operation.learns):
