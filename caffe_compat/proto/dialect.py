@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.copy_fields import copy_fields, missing_fields
+from caffe_compat.proto.copy_fields import copy_fields, mend_strings, missing_fields
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.srn_fork import in_words_of_srn_fork
 
@@ -36,6 +36,7 @@ def decode_net(structure: bytes, dialect: str) -> caffe_pb2.NetParameter:
         message = READ_SCHEMAS[dialect].NetParameter.FromString(structure)
     except DecodeError as error:
         raise FormatError(f"not a net of the {dialect} dialect ({error})") from error
+    mend_strings(message)
     return copy_fields(message, caffe_pb2.NetParameter, OWN)
 
 

@@ -6,6 +6,7 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import NET_BLOBS
 from caffe_compat.proto.detect_dialect import misfits
+from caffe_compat.proto.dialects import srn_fork_pb2
 from caffe_compat.proto.wire import fields
 
 KINDS = {
@@ -39,4 +40,5 @@ def _has_layers(data: bytes) -> bool:
 
 
 def _is(name: str, data: bytes) -> bool:
-    return not misfits(getattr(caffe_pb2, name).DESCRIPTOR, data)
+    """Whether the bytes are such a message in any dialect."""
+    return any(not misfits(getattr(schema, name).DESCRIPTOR, data) for schema in (caffe_pb2, srn_fork_pb2))

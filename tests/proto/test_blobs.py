@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import NET_BLOBS, blob_shape, decode_blob, encode_blob, put_back, take_out
+
+
+def encoded(**fields) -> bytes:
+    shape = fields.pop("shape", None)
+    message = caffe_pb2.BlobProto(**fields)
+    if shape is not None:
+        message.shape.dim.extend(shape)
+    return message.SerializeToString()
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return decode_blob(data, (0, len(data)))
+
+
+NUMBERS = np.random.default_rng(3).normal(size=(2, 3, 5)).astype(np.float32)
+
+
+def test_packed_floats_are_a_view_on_the_file() -> None:
+    data = encoded(data=NUMBERS.ravel(), shape=NUMBERS.shape)
+    blob = decoded(data)
+    np.testing.assert_array_equal(blob, NUMBERS)
+    assert not blob.flags.writeable
+    assert np.shares_memory(blob, np.frombuffer(data, np.uint8))
+
+
+def test_written_as_protobuf_writes_it() -> None:
+    assert b"".join(encode_blob(NUMBERS)) == encoded(data=NUMBERS.ravel(), shape=NUMBERS.shape)
+
+
+def test_numbers_of_another_type_and_layout_are_written_as_float32() -> None:
+    backwards = NUMBERS.astype(np.float64).transpose(2, 0, 1)
+    np.testing.assert_array_equal(decoded(b"".join(encode_blob(backwards))), backwards)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (4, 0, 2), (1,)])
+def test_unusual_shapes_there_and_back(shape) -> None:
+    array = np.full(shape, 2.5, np.float32)
+    blob = decoded(b"".join(encode_blob(array)))
+    assert blob.shape == shape
+    np.testing.assert_array_equal(blob, array)
+
+
+def unpacked(numbers) -> bytes:
+    return b"".join(b"\x2d" + np.float32(number).tobytes() for number in numbers)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(unpacked(NUMBERS.ravel()), id="unpacked"),
+        pytest.param(encoded(double_data=NUMBERS.ravel().astype(np.float64)), id="doubles"),
+        pytest.param(encoded(data=NUMBERS.ravel()[:7]) + encoded(data=NUMBERS.ravel()[7:]), id="two packed runs"),
+        pytest.param(encoded(data=NUMBERS.ravel()[:7]) + unpacked(NUMBERS.ravel()[7:]), id="packed, then unpacked"),
+        pytest.param(unpacked(NUMBERS.ravel()[:7]) + encoded(data=NUMBERS.ravel()[7:]), id="unpacked, then packed"),
+        pytest.param(encoded(data=NUMBERS.ravel(), diff=NUMBERS.ravel(), double_diff=[1.0]), id="with gradients"),
+    ],
+)
+def test_every_form_of_numbers(data) -> None:
+    np.testing.assert_array_equal(decoded(data + encoded(shape=NUMBERS.shape)), NUMBERS)
+
+
+def test_old_shape_has_four_axes_and_wins() -> None:
+    data = encoded(data=NUMBERS.ravel(), num=2, channels=3, height=5, width=1)
+    assert decoded(data).shape == (2, 3, 5, 1)
+    message = caffe_pb2.BlobProto(num=6)
+    message.shape.dim.extend([2, 3])
+    assert blob_shape(message) == (6, 0, 0, 0)
+
+
+def test_structure_and_blobs_make_the_same_bytes_again() -> None:
+    net = caffe_pb2.NetParameter(name="n")
+    for name in "ab":
+        layer = net.layer.add(name=name, type="X", phase=1)
+        layer.blobs.add(data=[1, 2, 3]).shape.dim.append(3)
+    net.layers.add(name="v1").blobs.add(data=[4]).shape.dim.append(1)
+    net.layers.add().layer.blobs.add(data=[5, 6]).shape.dim.append(2)
+    data = net.SerializeToString(deterministic=True)
+    structure, places = take_out(data, NET_BLOBS)
+    blobs = [decode_blob(data, place) for place in places]
+    assert [blob.tolist() for blob in blobs] == [[4], [5, 6], [1, 2, 3], [1, 2, 3]]
+    assert [blob.num for layer in caffe_pb2.NetParameter.FromString(structure).layer for blob in layer.blobs] == [2, 3]
+    assert b"".join(put_back(structure, NET_BLOBS, blobs)) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (encoded(data=[1, 2, 3], shape=(2, 2)), r"^byte 0: a blob of shape \(2, 2\) holds 3 numbers, not 4"),
+        (encoded(shape=(2**40, 2**40)), r"^byte 0: a blob of shape .* holds 0 numbers, not 1208925819614629174706176"),
+        (encoded(data=[1, 2]), r"^byte 0: a blob of shape \(\) holds 2 numbers, not 1"),
+        (b"\x2a\x03abc", "^byte 0: 3 bytes of float32 are not a multiple of 4"),
+        (b"\x42\x03abc", r"^byte 0: not a BlobProto \("),
+    ],
+)
+def test_refuses_blobs_that_do_not_add_up(data, message) -> None:
+    with pytest.raises(FormatError, match=message):
+        decoded(data)

@@ -1,0 +1,89 @@
+import gzip
+import io
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto.file_kind import is_hdf5, kind_of, read_bytes, refuse_other_kinds, text_of
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", "b")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
+        (b"\xff\xd8\xff\xe0", "a JPEG image"),
+        (zipped(), "a zip archive"),
+        (gzip.compress(b"x"), "a gzip archive"),
+        (b"\x80\x04\x95", "a Python pickle"),
+        (b"\0" * 16 + b"\xde\xc0\xef\xbe" + b"\0" * 20, "an LMDB data file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b'name: "x"\nlayer {', "a net as text"),
+        (b"# a comment\nlayers { bottom: 'x' }", "a net as text"),
+        (b'net: "train.prototxt"\nbase_lr: 0.1\n', "a solver as text"),
+        ("Grüße".encode(), "a text file"),
+        (("ä" * 4096).encode()[:4095], "a text file"),
+    ],
+)
+def test_knows_what_users_give_by_mistake(head, kind) -> None:
+    assert str(kind_of(head)).startswith(kind)
+
+
+@pytest.mark.parametrize("head", [b"\n\x07ResNet5\xa2\x06\x03", b"\x08\x0a\x12\x01a", b"\xfa\x01"])
+def test_says_nothing_of_protobuf(head) -> None:
+    assert kind_of(head) is None
+
+
+def test_knows_hdf5_by_its_content(tmp_path) -> None:
+    with h5py.File(tmp_path / "weights.caffemodel", "w") as file:
+        file["a"] = np.zeros(3)
+    assert is_hdf5((tmp_path / "weights.caffemodel").read_bytes())
+    assert not is_hdf5(b"HDF")
+
+
+def test_text_may_start_with_a_byte_order_mark() -> None:
+    assert text_of("a.prototxt", b"\xef\xbb\xbfname: 'x'", "a net") == "name: 'x'"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "^a.prototxt: expected a net, found a PNG image"),
+        (b"<html></html>", "^a.prototxt: expected a net, found a web page"),
+        (b"\n\x04LeNe\xa2\x06\0", r"^a.prototxt: expected a net, found a binary file \(a .caffemodel\? give its"),
+        (b"name: 'a\0'", "^a.prototxt: expected a net, found a binary file"),
+        (b"name: 'a'\n# gr\xfc\xdfe", "^a.prototxt: expected a net, found bytes in line 2 that are not UTF-8; save"),
+    ],
+)
+def test_refuses_what_is_no_text(data, message) -> None:
+    with pytest.raises(FormatError, match=message):
+        text_of("a.prototxt", data, "a net")
+
+
+def test_refuses_missing_empty_and_folders(tmp_path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "lmdb").mkdir()
+    (tmp_path / "lmdb" / "data.mdb").touch()
+    for name, message in {
+        "none": "none: no such file; expected weights",
+        "empty": "empty: expected weights, found an empty file; copy or download it again",
+        "lmdb": "lmdb: expected weights, found a folder that holds an LMDB",
+    }.items():
+        with pytest.raises(FormatError, match=message):
+            read_bytes(tmp_path / name, "weights")
+
+
+def test_refuses_other_kinds() -> None:
+    refuse_other_kinds("a", b"\n\x01a\x12\x02\x22\x00", "weights")
+    with pytest.raises(FormatError, match=r"^a: expected weights, found a solver as text \(prototxt\)"):
+        refuse_other_kinds("a", b"base_lr: 0.1", "weights")

@@ -1,0 +1,79 @@
+import pytest
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.parse_text import parse_text
+
+NET, SOLVER = caffe_pb2.NetParameter, caffe_pb2.SolverParameter
+
+
+def test_accepts_what_caffes_users_write() -> None:
+    net = parse_text(
+        """
+        # a comment
+        name: 'n'  # and another
+        layer: { name: "conv" type: "Convolution"
+          convolution_param { kernel_size: [3, 5] weight_filler: { type: "msra" } pad: 1, }
+          param { lr_mult: .1 } param { lr_mult: 2. decay_mult: 0 } phase: 1 }
+        state: < stage: "a" >
+        """,
+        NET,
+    )
+    layer = net.layer[0]
+    assert list(layer.convolution_param.kernel_size) == [3, 5]
+    assert layer.convolution_param.weight_filler.type == "msra"
+    assert [param.lr_mult for param in layer.param] == [pytest.approx(0.1), 2]
+    assert layer.phase == caffe_pb2.TEST
+    assert list(net.state.stage) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message_type", "message"),
+    [
+        (
+            'layer {\n  typ: "ReLU"\n}',
+            NET,
+            "^f:2:3: LayerParameter has no field 'typ'; did you mean 'type'.; the line is 'typ: \"ReLU\"'",
+        ),
+        (
+            "layer { num_output: 4 }",
+            NET,
+            r"LayerParameter has no field 'num_output'; it belongs into convolution_param or",
+        ),
+        (
+            "layer { batch_norm_param { slope_filler { } } }",
+            NET,
+            r"BatchNormParameter has no field 'slope_filler'; it belongs into bn_param \(the SRN fork only\)",
+        ),
+        (
+            "layer { bn_param { scale_filler { } } }",
+            NET,
+            "BNParameter has no field 'scale_filler'; did you mean 'slope_f",
+        ),
+        (
+            "layer { wibble_wobble { } }",
+            NET,
+            "has no field 'wibble_wobble'; neither BVLC Caffe nor the SRN fork has it",
+        ),
+        ("base_lr: 0.1", NET, "^f:1:1: NetParameter has no field 'base_lr'; this seems to be a solver, not a net"),
+        ("layer { }", SOLVER, "^f:1:1: SolverParameter has no field 'layer'; this seems to be a net, not a solver"),
+        (
+            "layer { pooling_param { pool: AVG } }",
+            NET,
+            "PoolingParameter.PoolMethod has no value AVG; did you mean AVE",
+        ),
+        ("solver_mode: QUANTUM", SOLVER, "SolverParameter.SolverMode has no value QUANTUM; it has CPU, GPU"),
+        ('layer { phase: "TEST" }', NET, "^f:1:16: TEST is a name, not a string: write it without quotes"),
+        (
+            'name: "a" name: "b"',
+            NET,
+            '^f:1:17: Message type "NetParameter" should not have multiple "name" fields; the',
+        ),
+        ('layer { name: "a"', NET, '^f:1:15: Expected "}"; the line is \'layer { name: "a"\''),
+        ("base_lr: fast", SOLVER, "^f:1:10: Couldn't parse float: fast"),
+        ("layer { clip_param { min: 0 } }", NET, r"^f: layer\[0\].clip_param.max must be set, as Caffe requires it"),
+    ],
+)
+def test_an_error_names_the_cure(text, message_type, message) -> None:
+    with pytest.raises(FormatError, match=message):
+        parse_text(text, message_type, "f")

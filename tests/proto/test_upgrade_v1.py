@@ -1,0 +1,60 @@
+import pytest
+
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.upgrade_v1 import COPIED_LISTS, PARAM_LISTS, TYPES, needs_v1_upgrade, upgrade_v1
+
+V1 = caffe_pb2.V1LayerParameter.DESCRIPTOR
+
+
+def net(text: str) -> caffe_pb2.NetParameter:
+    return parse_text(text, caffe_pb2.NetParameter)
+
+
+@pytest.mark.parametrize(("old", "new"), TYPES.items())
+def test_every_type(old, new) -> None:
+    result = net(f"layers {{ type: {old} }}")
+    assert needs_v1_upgrade(result)
+    assert upgrade_v1(result) == []
+    assert result == net(f'layer {{ type: "{new}" }}')
+
+
+def test_all_types_are_covered() -> None:
+    assert set(TYPES) == set(caffe_pb2.V1LayerParameter.LayerType.keys())
+
+
+def test_lists_per_blob_become_one_param_each() -> None:
+    old = net(
+        'layers { name: "a" blobs_lr: [1, 2, 3] weight_decay: [4, 5] param: "w" blob_share_mode: [PERMISSIVE, STRICT] '
+        'bottom: "x" top: "y" top: "z" loss_weight: [0.5, 0] include { phase: TRAIN } exclude { min_level: 2 } '
+        "blobs { data: 1 } }"
+    )
+    upgrade_v1(old)
+    assert old == net(
+        'layer { name: "a" bottom: "x" top: "y" top: "z" loss_weight: [0.5, 0] include { phase: TRAIN } '
+        "exclude { min_level: 2 } blobs { data: 1 } "
+        'param { name: "w" share_mode: PERMISSIVE lr_mult: 1 decay_mult: 4 } '
+        "param { share_mode: STRICT lr_mult: 2 decay_mult: 5 } param { lr_mult: 3 } }"
+    )
+
+
+@pytest.mark.parametrize("field", [field.name for field in V1.fields if field.name.endswith("_param")])
+def test_parameter_messages_keep_their_names(field) -> None:
+    old = caffe_pb2.NetParameter()
+    getattr(old.layers.add(), field).SetInParent()
+    upgrade_v1(old)
+    assert [known.name for known, _ in old.layer[0].ListFields()] == [field]
+
+
+def test_every_field_of_v1_is_dealt_with() -> None:
+    special = {*COPIED_LISTS, *PARAM_LISTS, "name", "type", "layer"}
+    assert {f.name for f in V1.fields if not f.name.endswith("_param")} == special
+
+
+def test_the_rest_of_the_net_stays_and_losses_are_logged() -> None:
+    old = net('name: "n" state { level: 2 } layer { name: "new" } layers { name: "a" layer { type: "relu" } }')
+    assert upgrade_v1(old) == [
+        "Input NetParameter to be upgraded already specifies 'layer' fields; these will be ignored.",
+        "Input layer 0 has a V0 'layer' field, which is ignored.",
+    ]
+    assert old == net('name: "n" state { level: 2 } layer { name: "a" }')
