@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from caffe_compat.layers.zero_sums import centre_gradient
+
 
 def normalise_by_batch(
     values: Tensor, eps: float, slope: Tensor | None = None, bias: Tensor | None = None
@@ -13,6 +15,7 @@ def normalise_by_batch(
     variance = torch.zeros_like(mean)
     # With momentum 1 torch leaves the batch's mean and unbiased variance in its running statistics.
     cudnn = torch.backends.cudnn.enabled
+    values = centre_gradient(values) if values.requires_grad else values
     top = torch.batch_norm(values, slope, bias, mean, variance, True, 1.0, eps, cudnn)
     count = values.numel() // values.shape[1]
     biased = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)
