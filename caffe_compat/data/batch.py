@@ -15,11 +15,15 @@ _NOT_YET = Cut(Box(0, 0, 0, 0), mirrored=False)
 
 
 class Batch:
-    """`size` items: pixels of one size, labels, and where each was cut from its image."""
+    """`size` items: pixels of one size, labels, and where each was cut from its image.
 
-    def __init__(self, size: int, owner: str) -> None:
+    `memory` of an earlier batch is used again where it fits: fresh pages cost a tenth of the decoding.
+    """
+
+    def __init__(self, size: int, owner: str, memory: Pixels | None = None) -> None:
         self.size = size
         self._owner = owner
+        self._used_before = memory
         self._memory: Pixels | None = None
         self._channels_first = False
         self._allocation = Lock()
@@ -45,8 +49,15 @@ class Batch:
     def _allocate(self, shape: tuple[int, int, int], like: Pixels) -> None:
         height, width, channels = shape
         self._channels_first = like.strides[2] > like.strides[1]
-        memory = (channels, height, width) if self._channels_first else shape
-        self._memory = np.empty((self.size, *memory), like.dtype)
+        wanted = (self.size, *((channels, height, width) if self._channels_first else shape))
+        used = self._used_before
+        fits = used is not None and used.shape == wanted and used.dtype == like.dtype
+        self._memory = used if fits else np.empty(wanted, like.dtype)
+
+    @property
+    def memory(self) -> Pixels | None:
+        """What the next batch may use again."""
+        return self._memory
 
     @property
     def pixels(self) -> Pixels:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from numpy.typing import NDArray
+
 from caffe_compat.data.batch import Batch
 from caffe_compat.data.draws import Draws, DrawsByPlace
 from caffe_compat.data.order import Order
@@ -43,6 +45,7 @@ class Prefetcher:
         self._ahead = ahead
         self._workers = workers or available_cores()
         self._next = 0
+        self._used: deque[NDArray[Any]] = deque(maxlen=2)
         self._pending: deque[Future[tuple[Batch, list[Future[None]]]]] = deque()
         self._finder: ThreadPoolExecutor | None = None
         self._decoders: ThreadPoolExecutor | None = None
@@ -57,6 +60,11 @@ class Prefetcher:
         for part in parts:
             part.result()
         return batch
+
+    def give_back(self, batch: Batch) -> None:
+        """Says that nothing reads a batch's pixels any more, so that their memory can serve again."""
+        if batch.memory is not None:
+            self._used.append(batch.memory)
 
     def state(self) -> dict[str, int]:
         """The place of the next item that `take` gives, and the seeds: all that the following batches depend on."""
@@ -88,17 +96,19 @@ class Prefetcher:
             self._pending.append(self._finder.submit(self._find, first))
 
     def _forget(self) -> None:
-        """Waits for what is under way and drops it."""
+        """Drops what was read ahead: cancels what has not begun, waits for what has."""
         while self._pending:
             future = self._pending.popleft()
-            if not future.cancel() and future.exception() is None:
-                for part in future.result()[1]:
+            if future.cancel() or future.exception() is not None:
+                continue
+            for part in future.result()[1]:
+                if not part.cancel():
                     part.exception()
 
     def _find(self, first: int) -> tuple[Batch, list[Future[None]]]:
         records = self._source.fetch(self._order.ordinals(first, self._batch_size))
         draws = self._draws.batch(self._order.place(first), self._batch_size)
-        batch = Batch(self._batch_size, self._transform.owner)
+        batch = Batch(self._batch_size, self._transform.owner, self._used.popleft() if self._used else None)
         share = -(-self._batch_size // self._workers)
         parts = [range(start, min(start + share, self._batch_size)) for start in range(0, self._batch_size, share)]
         pool = self._decoders

@@ -7,7 +7,6 @@ numbers drawn beforehand; `Arithmetic` (arithmetic.py) takes mean and scale, on 
 from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data.crops import (
@@ -24,8 +23,7 @@ from caffe_compat.data.draws import Draws
 from caffe_compat.errors import DataError, FieldError
 
 Pixels = NDArray[Any]
-# cv2 resizes these numbers of channels together; others go plane by plane.
-_CHANNELS_TOGETHER = (1, 3, 4)
+_PICTURE_CHANNELS = (1, 3, 4)
 
 
 class Cut(NamedTuple):
@@ -71,12 +69,31 @@ class Transform:
         """Writes the cut of an image (height, width, channels) into `item`, of `item_size`."""
         top, left, height, width = cut.box
         part = image[top : top + height, left : left + width]
-        if part.shape != item.shape:
-            part = _resize(part, item.shape[:2], cv2.INTER_CUBIC if self.original_image else cv2.INTER_LINEAR)
-        item[...] = part[:, ::-1] if cut.mirrored else part
+        interpolation = cv2.INTER_CUBIC if self.original_image else cv2.INTER_LINEAR
+        if _channels_together(part) and _channels_together(item):
+            _place(part, item, cut.mirrored, interpolation)
+        else:
+            for channel in range(item.shape[2]):
+                _place(part[..., channel], item[..., channel], cut.mirrored, interpolation)
         if self.is_flow and cut.mirrored:
             # Horizontal flow lies in the even channels and turns round with the image.
             item[..., ::2] = 255 - item[..., ::2]
+
+
+def _channels_together(image: Pixels) -> bool:
+    """Whether cv2 takes the channels at once: next to each other in memory, and as many as pictures have."""
+    return image.strides[2] == image.itemsize and image.shape[2] in _PICTURE_CHANNELS
+
+
+def _place(part: Pixels, item: Pixels, mirrored: bool, interpolation: int) -> None:
+    """Writes a part of an image or of one of its planes into an item's memory, by cv2, outside Python's lock."""
+    resized = part.shape != item.shape
+    if resized:
+        cv2.resize(part, item.shape[1::-1], dst=item, interpolation=interpolation)
+    if mirrored:
+        cv2.flip(item if resized else part, 1, dst=item)
+    elif not resized:
+        item[...] = part
 
 
 def decode_flag(force_color: bool, force_gray: bool, owner: str) -> int:
@@ -109,13 +126,3 @@ def _refuse_without_crop_size(parameter: Any, owner: str) -> None:
     for field in ("multi_scale", "fix_crop", "more_fix_crop", "original_image"):
         if getattr(parameter, field):
             raise FieldError(f"{owner}: transform_param.{field} needs crop_size, which is not set")
-
-
-def _resize(part: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
-    height, width = size
-    if part.shape[2] in _CHANNELS_TOGETHER and part.strides[2] == part.itemsize:
-        return cv2.resize(part, (width, height), interpolation=interpolation).reshape(height, width, -1)
-    planes = [
-        cv2.resize(part[..., channel], (width, height), interpolation=interpolation) for channel in range(part.shape[2])
-    ]
-    return np.stack(planes).transpose(1, 2, 0)

@@ -74,8 +74,7 @@ class PrefetchingData(DataLayer):
         seed = fresh_seed() if spec.random_seed is None else spec.random_seed
         draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
         self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
-        self._prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead)
-        self.source = source
+        self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead)
         self.batch_size = batch_size
         self._shapes = self._shapes_of(source, transform)
 
@@ -93,20 +92,20 @@ class PrefetchingData(DataLayer):
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
         """Data (num, channels, height, width), and labels (num,) or (num, labels) where a second top asks for them."""
-        batch = self._prefetcher.take()
-        pixels = torch.from_numpy(batch.pixels).to(self.device)
-        data = self._arithmetic(pixels, batch.cuts)
+        batch = self.prefetcher.take()
+        data = self._arithmetic(torch.from_numpy(batch.pixels).to(self.device), batch.cuts)
+        self.prefetcher.give_back(batch)
         labels = torch.from_numpy(batch.label_array).to(self.device)
         return (data, labels)[: self.spec.top_count]
 
     def state(self) -> dict[str, Any]:
         """The place of the next batch and the seeds."""
-        return dict(self._prefetcher.state())
+        return dict(self.prefetcher.state())
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from a state."""
-        self._prefetcher.restore(state)
+        self.prefetcher.restore(state)
 
     def close(self) -> None:
         """Ends the reading ahead and closes the source."""
-        self._prefetcher.close()
+        self.prefetcher.close()

@@ -21,5 +21,5 @@ class Data(PrefetchingData):
         super().__init__(spec)
         params = spec.params("data_param")
         transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
-        source = Datums(params.source, params.backend, transform.decode_flag, str(spec))
-        self.start(source, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)
+        self.datums = Datums(params.source, params.backend, transform.decode_flag, str(spec))
+        self.start(self.datums, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)

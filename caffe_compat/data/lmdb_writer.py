@@ -1,0 +1,65 @@
+"""Writes LMDB folders as Caffe's tools do (db_lmdb.cpp, convert_imageset.cpp)."""
+
+import os
+from types import TracebackType
+from typing import Any, Self
+
+import lmdb
+
+from caffe_compat.errors import DataError
+from caffe_compat.proto import caffe_pb2
+
+#: The space an LMDB may grow to, in bytes; only what is used is on the disk.
+_MAP_SIZE = 2**40
+COMMIT_EVERY = 1000
+
+
+class LmdbWriter:
+    """Puts Datum messages into a new LMDB, or with `append` into one that may exist; commits every thousand.
+
+    A context manager: leaving it commits the rest, unless an error passes through.
+    """
+
+    def __init__(self, path: str, append: bool = False) -> None:
+        self.path = path
+        if os.path.exists(os.path.join(path, "data.mdb")) and not append:
+            raise DataError(f"LMDB '{path}' exists already; remove it or name another folder")
+        try:
+            os.makedirs(path, exist_ok=True)
+            self._environment = lmdb.open(path, map_size=_MAP_SIZE)
+        except (OSError, lmdb.Error) as error:
+            raise DataError(f"cannot write LMDB '{path}': {error}") from error
+        self._transaction = self._environment.begin(write=True)
+        self._uncommitted = 0
+
+    def put(self, key: bytes, datum: caffe_pb2.Datum) -> None:
+        """Adds a record; an existing key gets the new value."""
+        try:
+            self._transaction.put(key, datum.SerializeToString())
+        except lmdb.Error as error:
+            raise DataError(f"cannot write record '{key.decode()}' to LMDB '{self.path}': {error}") from error
+        self._uncommitted += 1
+        if self._uncommitted >= COMMIT_EVERY:
+            self.commit()
+
+    def commit(self) -> None:
+        """Brings all records so far to the disk."""
+        self._transaction.commit()
+        self._transaction = self._environment.begin(write=True)
+        self._uncommitted = 0
+
+    def keys(self) -> list[bytes]:
+        """The keys that are there, in order."""
+        return [bytes(key) for key in self._transaction.cursor().iternext(values=False)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Any:
+        if error is None:
+            self._transaction.commit()
+        else:
+            self._transaction.abort()
+        self._environment.close()
