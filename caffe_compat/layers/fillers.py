@@ -49,8 +49,6 @@ def positive_unitball(blob: Tensor, filler: Filler) -> None:
 
 def bilinear(blob: Tensor, filler: Filler) -> None:
     """The weights of bilinear upsampling, for Deconvolution; kernels (.., .., k, k)."""
-    if blob.dim() != 4 or blob.shape[2] != blob.shape[3]:
-        raise ShapeError(f"the bilinear filler needs square kernels of 4 axes, got {tuple(blob.shape)}")
     size = blob.shape[3]
     factor = math.ceil(size / 2.0)
     centre = (size - 1) / (2.0 * factor)
@@ -78,10 +76,18 @@ FILLERS: dict[str, Callable[[Tensor, Filler], None]] = {
 
 
 def fill(blob: Tensor, filler: Filler, owner: str) -> None:
-    """Fills a blob in place; `owner` starts the message where the type is unknown."""
+    """Fills a blob in place; `owner` starts the message where that cannot be."""
+    _require_fit(blob, filler, owner)
+    with torch.no_grad():
+        FILLERS[filler.type](blob, filler)
+
+
+def _require_fit(blob: Tensor, filler: Filler, owner: str) -> None:
     if filler.type not in FILLERS:
         raise FieldError(f"{owner}: no filler of type '{filler.type}'; known: {', '.join(FILLERS)}")
     if filler.sparse != -1 and filler.type != "gaussian":
         raise FieldError(f"{owner}: sparse is only for gaussian fillers, not for '{filler.type}'")
-    with torch.no_grad():
-        FILLERS[filler.type](blob, filler)
+    if blob.dim() and filler.sparse > blob.shape[0]:
+        raise FieldError(f"{owner}: expected sparse of at most {blob.shape[0]} (the outputs), got {filler.sparse}")
+    if filler.type == "bilinear" and (blob.dim() != 4 or blob.shape[2] != blob.shape[3]):
+        raise ShapeError(f"{owner}: expected square kernels of 4 axes for the bilinear filler, got {tuple(blob.shape)}")

@@ -1,0 +1,93 @@
+"""Layer: blobs, axes and shapes that are foretold; Arity; LayerSpec."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.arity import Arity, at_least, between, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, LossLayer, Tops, as_tuple
+from caffe_compat.proto import caffe_pb2
+from tests.layers.harness import layer_parameter
+
+
+class Doubled(Layer):
+    """Two tops from one weight; counts what it does as statistics do."""
+
+    def setup(self, *bottom_shapes: tuple[int, ...]) -> None:
+        self.add_blob((bottom_shapes[0][1], 4), caffe_pb2.FillerParameter(type="constant", value=2))
+        self.add_blob((1,), learnable=False)
+
+    def forward(self, bottom: Tensor) -> Tops:
+        self.blobs[1].data.add_(1)
+        return bottom @ self.blobs[0], bottom.sum(0)
+
+
+def doubled(dtype: torch.dtype = torch.float32) -> Doubled:
+    layer = Doubled(LayerSpec(layer_parameter("name: 'd' type: 'Doubled'"), "TEST"))
+    layer.setup((2, 3))
+    return layer.to(dtype)
+
+
+def test_blobs_are_filled_and_only_some_learn() -> None:
+    layer = doubled()
+    assert [blob.requires_grad for blob in layer.blobs] == [True, False]
+    assert [float(blob.detach().mean()) for blob in layer.blobs] == [2, 0]
+    assert (layer.name, layer.phase) == ("d", "TEST")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_shapes_are_foretold_and_nothing_else_happens(dtype: torch.dtype) -> None:
+    layer = doubled(dtype)
+    assert layer.top_shapes((5, 3)) == [(5, 4), (3,)]
+    assert float(layer.blobs[1]) == 0
+
+
+@pytest.mark.parametrize(("axis", "expected"), [(0, 0), (3, 3), (-1, 3), (-4, 0)])
+def test_axes_count_from_either_end(axis: int, expected: int) -> None:
+    assert doubled().canonical_axis(axis, 4) == expected
+
+
+@pytest.mark.parametrize("axis", [4, -5])
+def test_refuses_axes_outside(axis: int) -> None:
+    with pytest.raises(ShapeError, match=rf"^layer 'd' \(Doubled\): expected slice_dim within \[-4, 4\), got {axis}"):
+        doubled().canonical_axis(axis, 4, "slice_dim")
+
+
+def test_tops_as_a_tuple() -> None:
+    top = torch.zeros(2)
+    assert as_tuple(top) == (top,)
+    assert as_tuple((top, top)) == (top, top)
+
+
+def test_losses_keep_gradients_from_labels() -> None:
+    assert LossLayer.is_loss
+    assert LossLayer.no_gradient_to == {1}
+    assert str(LossLayer.bottoms) == "exactly 2"
+
+
+@pytest.mark.parametrize(
+    ("arity", "allowed", "text"),
+    [
+        (exactly(2), [2], "exactly 2"),
+        (at_least(3), [3, 4, 5], "at least 3"),
+        (between(1, 3), [1, 2, 3], "1 to 3"),
+        (Arity(2, None, step=2), [2, 4], "at least 2"),
+    ],
+)
+def test_arity(arity: Arity, allowed: list[int], text: str) -> None:
+    assert [count for count in range(6) if arity.allows(count)] == allowed
+    assert str(arity) == text
+
+
+def test_spec_names_what_no_one_read() -> None:
+    spec = LayerSpec(
+        layer_parameter("name: 'p' type: 'Pooling' pooling_param { kernel_size: 2 pad: 1 } lrn_param { k: 2 }")
+    )
+    assert str(spec) == "layer 'p' (Pooling)"
+    assert spec.params("pooling_param").kernel_size == 2
+    assert spec.unread_messages() == ["lrn_param"]
+    with pytest.raises(
+        FieldError, match=r"^layer 'p' \(Pooling\): pooling_param.pad is set but Pooling does not honour"
+    ):
+        spec.reject_unread_fields()

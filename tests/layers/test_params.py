@@ -1,0 +1,52 @@
+"""Params: what reading gives, and what it remembers."""
+
+import pytest
+
+from caffe_compat.layers.params import Params
+from tests.layers.harness import layer_parameter
+
+
+def params(fields: str) -> Params:
+    return Params("convolution_param", layer_parameter(f"convolution_param {{ {fields} }}").convolution_param)
+
+
+def test_values_and_defaults() -> None:
+    reader = params("num_output: 3 kernel_size: 5 kernel_size: 7 engine: CUDNN weight_filler { type: 'xavier' }")
+    assert reader.num_output == 3
+    assert reader.kernel_size == [5, 7]
+    assert reader.group == 1
+    assert reader.stride == []
+    assert reader.engine == "CUDNN"
+    assert reader.weight_filler.type == "xavier"
+
+
+def test_presence_is_not_the_value() -> None:
+    reader = params("num_output: 0 pad: 0")
+    assert reader.has("num_output")
+    assert reader.has("pad")
+    assert not reader.has("group")
+    assert not reader.has("stride")
+
+
+def test_unread_fields() -> None:
+    reader = params("num_output: 3 group: 2 engine: CAFFE axis: 1")
+    assert reader.num_output == 3
+    reader.has("axis")
+    reader.ignore("engine")
+    assert reader.unread() == ["convolution_param.group"]
+    assert reader.honoured() == {"convolution_param.num_output", "convolution_param.axis"}
+    assert reader.ignored() == {"convolution_param.engine"}
+
+
+def test_nested_messages_remember_too() -> None:
+    reader = params("weight_filler { type: 'gaussian' std: 2 }")
+    filler = reader.nested("weight_filler")
+    assert filler.type == "gaussian"
+    assert reader.nested("weight_filler") is filler
+    assert reader.unread() == ["convolution_param.weight_filler.std"]
+    assert "convolution_param.weight_filler.type" in reader.honoured()
+
+
+def test_a_field_that_no_schema_has() -> None:
+    with pytest.raises(AttributeError, match=r"^convolution_param has no field 'kernel'"):
+        _ = params("").kernel
