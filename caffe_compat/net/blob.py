@@ -92,7 +92,7 @@ class ParameterBlob(_LegacyShape):
     @property
     def data(self) -> HostArray:
         """The weights, writable in place."""
-        torch.autograd.graph.increment_version(self.parameter)  # who keeps something made of them must make it again
+        note_host_write(self.parameter)
         return self._host("data", self.parameter.data)
 
     @property
@@ -125,6 +125,16 @@ class ParameterBlob(_LegacyShape):
         same = math.prod(shape) == data.numel()
         self.parameter.data = data.view(shape) if same else data.new_zeros(shape)
         self.parameter.grad = None
+
+
+def note_host_write(parameter: nn.Parameter) -> None:
+    """Says that the values may be written on the host, where torch's version counter does not see it."""
+    parameter.host_writes = host_writes(parameter) + 1  # type: ignore[attr-defined]
+
+
+def host_writes(parameter: nn.Parameter) -> int:
+    """How often the values may have been written on the host: what is made of them must be made again."""
+    return getattr(parameter, "host_writes", 0)
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:

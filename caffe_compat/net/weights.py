@@ -9,6 +9,7 @@ import torch
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer
+from caffe_compat.net.blob import note_host_write
 
 logger = logging.getLogger("caffe_compat")
 
@@ -39,7 +40,7 @@ def _fill(target: torch.nn.Parameter, source: Array) -> None:
     values = source.reshape(tuple(target.shape))
     if target.device.type == "cpu":
         np.copyto(target.detach().numpy(), values)
-        torch.autograd.graph.increment_version(target)
+        note_host_write(target)
     else:
         with torch.no_grad():
             target.copy_(torch.from_numpy(np.array(values, dtype=np.float32)))

@@ -15,6 +15,7 @@ from caffe_compat.layers.base import Layer
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.layers.normalization.bn import BN
 from caffe_compat.layers.vision.conv import Convolution
+from caffe_compat.net.blob import host_writes
 
 
 def fold_normalization(plan: Plan) -> Plan:
@@ -56,7 +57,7 @@ class FoldedConvolution:
     """A convolution with a normalisation in its weights, folded again when any of them has changed."""
 
     layers: list[Layer]
-    _versions: tuple[tuple[int, int], ...] = ()
+    _versions: tuple[tuple[int, int, int], ...] = ()
     _weights: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     def __call__(self, bottom: Tensor) -> Tensor:
@@ -65,7 +66,9 @@ class FoldedConvolution:
         return convolution.convolve_with(bottom, weight, bias)  # type: ignore[operator, no-any-return]
 
     def _folded(self) -> tuple[Tensor, Tensor]:
-        versions = tuple((blob.data_ptr(), blob._version) for layer in self.layers for blob in layer.blobs)
+        versions = tuple(
+            (blob.data_ptr(), blob._version, host_writes(blob)) for layer in self.layers for blob in layer.blobs
+        )
         if self._weights is None or versions != self._versions:
             self._versions = versions
             with torch.no_grad():
