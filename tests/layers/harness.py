@@ -25,7 +25,7 @@ Oracle = Callable[..., Array | tuple[Array, ...]]
 
 def random_bottom(*shape: int, seed: int = 0) -> Tensor:
     """A float64 blob of N(0, 1)."""
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
 def layer_parameter(text: str, bottoms: int = 1, tops: int = 1) -> caffe_pb2.LayerParameter:
