@@ -1,0 +1,62 @@
+"""Where the files of a dataset lie, as the released SRN code and the generated nets name them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from caffe_compat.errors import DataError
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The files of one split; images lie under `images`, which all splits share."""
+
+    folder: Path
+    split: str
+
+    images = property(lambda self: self.folder / "images", doc="The root that image lists count from.")
+    image_list = property(lambda self: self.folder / f"{self.split}_imglist.txt", doc="A line is `name tags`.")
+    labels = property(lambda self: self.folder / f"{self.split}_labels.txt", doc="A line is 0 or 1 for each label.")
+    boxes = property(lambda self: self.folder / f"{self.split}_boxes.json", doc="Where each object truly is.")
+    image_database = property(lambda self: self.folder / f"{self.split}_image_lmdb", doc="Encoded images.")
+    label_database = property(lambda self: self.folder / f"{self.split}_label_lmdb", doc="Labels, C x 1 x 1.")
+
+
+def class_names_file(folder: Path) -> Path:
+    """One label name a line, for all splits."""
+    return folder / "classes.txt"
+
+
+class ListedImage(NamedTuple):
+    """A line of an image list: the file's name under the root, and its number of tags where the list says it."""
+
+    name: str
+    tags: int | None
+
+
+def read_image_list(path: Path) -> list[ListedImage]:
+    """The lines `name` or `name tags`; a name may hold spaces, for the tags stand after the last one.
+
+    Raises DataError if the list cannot be read or is empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot read the image list: {error}; expected text, one image a line") from error
+    images = [_parse(line.strip()) for line in lines if line.strip()]
+    if not images:
+        raise DataError(f"{path}: the image list is empty; expected lines 'name' or 'name tags'")
+    return images
+
+
+def _parse(line: str) -> ListedImage:
+    name, space, tags = line.rpartition(" ")
+    return ListedImage(name.strip(), int(tags)) if space and tags.isdigit() else ListedImage(line, None)
+
+
+def image_path(root: str, name: str) -> str:
+    """ROOT and name put together as the released program does, with the slash that people forget."""
+    needs_slash = root and not root.endswith("/") and Path(root).is_dir()
+    return f"{root}/{name}" if needs_slash else f"{root}{name}"

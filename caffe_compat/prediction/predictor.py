@@ -1,0 +1,110 @@
+"""Nets on one or several devices that score batches of images."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from caffe_compat.engine.fast import FastEngine
+from caffe_compat.errors import GraphError, MissingFeatureError
+from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.prediction.released_input import net_input
+from caffe_compat.proto.read import read_weights
+
+Scores = NDArray[np.float32]
+#: Threads that read and resize images ahead of each net.
+READERS_PER_NET = 4
+
+
+class Progress(Protocol):
+    """Is told how many batches are done, and of how many."""
+
+    def __call__(self, done: int, batches: int, /) -> object: ...
+
+
+class Predictor:
+    """One copy of a net on each device; `predict` shares batches out among them."""
+
+    def __init__(
+        self, prototxt: str, weights: str, batch_size: int, blob: str | None = None, gpus: Sequence[int] = ()
+    ) -> None:
+        """`blob` is what to return, net.outputs[0] if None; without GPUs the CPU runs the net."""
+        devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
+        self._workers = [_Worker(prototxt, weights, batch_size, blob, device) for device in devices]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self.batch_size = batch_size
+
+    @property
+    def blob(self) -> str:
+        """The blob that is returned."""
+        return self._workers[0].blob
+
+    def predict(self, paths: Sequence[str], progress: Progress = lambda done, batches: None) -> Scores:
+        """Scores (images, numbers of the blob), in the order of the image files."""
+        batches = [paths[first : first + self.batch_size] for first in range(0, len(paths), self.batch_size)]
+        scores = []
+        with ThreadPoolExecutor(READERS_PER_NET * len(self._workers)) as readers, self._threads() as nets:
+            for done, batch in enumerate(nets.map(lambda batch: self._score(batch, readers), batches), start=1):
+                scores.append(batch)
+                progress(done, len(batches))
+        return np.concatenate(scores)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        # One thread more than nets: it reads the images of the next batch while the nets are busy.
+        return ThreadPoolExecutor(len(self._workers) + 1)
+
+    def _score(self, paths: Sequence[str], readers: ThreadPoolExecutor) -> Scores:
+        height, width = self._workers[0].input_size
+        images = np.stack(list(readers.map(lambda path: net_input(path, height, width), paths)))
+        worker = self._idle.get()
+        try:
+            return worker.score(images)
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """A net on one device."""
+
+    def __init__(self, prototxt: str, weights: str, batch_size: int, blob: str | None, device: torch.device) -> None:
+        self._net = load_net(prototxt, "TEST", Surroundings(device=device))
+        if len(self._net.inputs) != 1:
+            raise GraphError(
+                f"{prototxt}: expected a net with one input for images, found inputs: "
+                f"{', '.join(self._net.inputs) or 'none'}; give the deploy (test) net, not the one for training"
+            )
+        self.blob = blob or self._net.outputs[0]
+        if self.blob not in self._net.blobs:
+            raise GraphError(
+                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self._net.outputs)}"
+            )
+        self._net.copy_layers(read_weights(weights).layers, weights)
+        self._input = self._net.blobs[self._net.inputs[0]]
+        _, channels, *self.input_size = self._input.shape
+        self._input.reshape(batch_size, channels, *self.input_size)
+        self._net.reshape()
+        self._engine = FastEngine(self._net, [self.blob])
+
+    def score(self, images: NDArray[Any]) -> Scores:
+        """(images, numbers of the blob) for at most batch_size images."""
+        data = self._input.data
+        data[: len(images)] = images
+        data[len(images) :] = 0
+        self._engine.forward()
+        scores = self._net.blobs[self.blob].data
+        return np.array(scores.reshape(len(data), -1)[: len(images)], np.float32)
+
+
+def _cuda(index: int) -> torch.device:
+    if index >= torch.cuda.device_count():
+        raise MissingFeatureError(
+            f"--gpus {index}: torch finds {torch.cuda.device_count()} CUDA devices here; "
+            "leave --gpus out to predict on the CPU"
+        )
+    return torch.device("cuda", index)

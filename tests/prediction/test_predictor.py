@@ -1,0 +1,69 @@
+import cv2
+import numpy as np
+import pytest
+
+from caffe_compat.errors import GraphError, MissingFeatureError
+from caffe_compat.net.build import load_net
+from caffe_compat.prediction.predictor import Predictor
+from caffe_compat.prediction.released_input import net_input
+from caffe_compat.proto.read import read_weights
+
+NET = """
+input: "data" input_shape { dim: 1 dim: 3 dim: 6 dim: 8 }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "zzz"
+        inner_product_param { num_output: 5 weight_filler { type: "gaussian" std: 0.01 } } }
+layer { name: "first" type: "Power" bottom: "zzz" top: "prob" power_param { scale: 2 shift: 1 } }
+layer { name: "second" type: "Power" bottom: "zzz" top: "spare" power_param { scale: 3 } }
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A net, its weights and seven images."""
+    folder = tmp_path_factory.mktemp("predict")
+    (folder / "net.prototxt").write_text(NET)
+    net = load_net(str(folder / "net.prototxt"), "TEST")
+    net.save(str(folder / "w.caffemodel"))
+    random = np.random.default_rng(0)
+    for number in range(7):
+        cv2.imwrite(str(folder / f"{number}.png"), random.integers(0, 256, (9, 7 + number, 3), dtype=np.uint8))
+    return folder
+
+
+def predictor(files, batch_size=3, **options):
+    return Predictor(str(files / "net.prototxt"), str(files / "w.caffemodel"), batch_size, **options)
+
+
+def paths(files):
+    return [str(files / f"{number}.png") for number in range(7)]
+
+
+def test_scores_are_the_first_output_in_the_order_of_the_images(files):
+    layer = next(layer for layer in read_weights(str(files / "w.caffemodel")).layers if layer.name == "fc")
+    weights, bias = (np.array(blob, np.float64) for blob in layer.blobs)
+    expected = [1 + 2 * (weights @ net_input(path, 6, 8).ravel() + bias) for path in paths(files)]
+
+    batches = []
+    scores = predictor(files).predict(paths(files), lambda done, of: batches.append((done, of)))
+
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
+    assert batches == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_any_blob_can_be_asked_for(files):
+    first, hidden = predictor(files), predictor(files, blob="zzz", batch_size=7)
+
+    assert (first.blob, hidden.blob) == ("prob", "zzz")
+    np.testing.assert_allclose(first.predict(paths(files)), 1 + 2 * hidden.predict(paths(files)), rtol=1e-4, atol=1e-4)
+
+
+def test_blobs_inputs_and_devices_that_are_not_there_are_errors(files, tmp_path):
+    with pytest.raises(GraphError, match=r"^.*net.prototxt: no blob 'y'; the net's outputs are: prob, spare"):
+        predictor(files, blob="y")
+    with pytest.raises(MissingFeatureError, match=r"^--gpus 99: torch finds \d+ CUDA devices here; leave --gpus out"):
+        predictor(files, gpus=[99])
+    (tmp_path / "train.prototxt").write_text(
+        'layer { name: "data" type: "DummyData" top: "data" dummy_data_param { shape { dim: 2 dim: 3 } } }'
+    )
+    with pytest.raises(GraphError, match=r"^.*train.prototxt: expected a net with one input .* found inputs: none"):
+        Predictor(str(tmp_path / "train.prototxt"), str(files / "w.caffemodel"), 2)

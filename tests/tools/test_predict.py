@@ -1,0 +1,40 @@
+"""The released pipeline, whole: recorded images and scores."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+GOLDENS = ROOT / "tests" / "goldens" / "srn_fork"
+LIKE = GOLDENS / "released_like"
+
+
+def predict(*arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "tools" / "predict.py", *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+def test_recorded_scores_in_batches_that_do_not_divide(tmp_path):
+    done = predict(
+        f"{GOLDENS}/predict/images/", GOLDENS / "predict" / "list.txt",
+        LIKE / "net.prototxt", LIKE / "weights.caffemodel", tmp_path / "scores.txt", "--blob", "prob", "--batch_size", 2,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "batch: 3 / 3, time: " in done.stdout
+    assert done.stdout.endswith(f"wrote 5 lines of 14 scores (prob) to {tmp_path / 'scores.txt'}\n")
+    expected = np.loadtxt(GOLDENS / "predict" / "predictions.txt")
+    # Sums in another order through 101 layers: 1e-4 of the largest score.
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "scores.txt"), expected, rtol=0, atol=1e-4 * abs(expected).max())
+
+
+def test_errors_are_one_line(tmp_path):
+    done = predict("x/", tmp_path / "none.txt", LIKE / "net.prototxt", LIKE / "weights.caffemodel", tmp_path / "out")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"predict.py: {tmp_path / 'none.txt'}: cannot read the image list: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
