@@ -2,13 +2,33 @@
 
 Behind a normalisation by the batch a convolution's bias cannot matter: the gradients it sums cancel. Float32 leaves a
 rest of rounding errors, which would move the bias by its last bits; Caffe's own rest mostly is too small for that. So
-what cancels is summed in float64, where it costs least.
+what cancels is summed in float64 while the exact engine runs; the fast one saves itself the passes over the data.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
+
+_CAREFUL: ContextVar[bool] = ContextVar("careful sums", default=False)
+
+
+@contextmanager
+def careful_sums() -> Iterator[None]:
+    """Layers that run within make graphs whose cancelling sums are exact."""
+    token = _CAREFUL.set(True)
+    try:
+        yield
+    finally:
+        _CAREFUL.reset(token)
+
+
+def sums_are_careful() -> bool:
+    """Whether cancelling sums are to be exact now."""
+    return _CAREFUL.get()
 
 
 class _AddBias(torch.autograd.Function):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import Layer, as_tuple
+from caffe_compat.layers.zero_sums import careful_sums
 from caffe_compat.net.blob import Blob, ParameterBlob, gradient_of
 from caffe_compat.net.gradients_needed import Needs
 from caffe_compat.net.shared_params import LearnableParameter
@@ -114,7 +115,7 @@ class Net(nn.Module):
             self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
             for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
         ]
-        with torch.set_grad_enabled(step.needs_backward):
+        with torch.set_grad_enabled(step.needs_backward), careful_sums():
             step.outputs = list(as_tuple(step.layer(*step.inputs)))
         losses = []
         for top, output, weight in zip(step.tops, step.outputs, step.loss_weights, strict=True):

@@ -2,7 +2,7 @@
 
 import torch
 
-from caffe_compat.layers.zero_sums import add_bias, centre_gradient
+from caffe_compat.layers.zero_sums import add_bias, careful_sums, centre_gradient, sums_are_careful
 
 
 def test_add_bias_is_an_addition_whose_gradient_is_the_sum() -> None:
@@ -32,3 +32,10 @@ def test_centre_gradient_leaves_values_and_removes_the_mean_of_their_gradient() 
     assert torch.equal(centred, values)
     (gradient,) = torch.autograd.grad((centred * weights).sum(), values)
     torch.testing.assert_close(gradient, weights - weights.mean((0, 2), keepdim=True))
+
+
+def test_layers_sum_carefully_only_where_asked() -> None:
+    assert not sums_are_careful()
+    with careful_sums():
+        assert sums_are_careful()
+    assert not sums_are_careful()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.zero_sums import centre_gradient
+from caffe_compat.layers.zero_sums import centre_gradient, sums_are_careful
 
 
 def normalise_by_batch(
@@ -15,7 +15,7 @@ def normalise_by_batch(
     variance = torch.zeros_like(mean)
     # With momentum 1 torch leaves the batch's mean and unbiased variance in its running statistics.
     cudnn = torch.backends.cudnn.enabled
-    values = centre_gradient(values) if values.requires_grad else values
+    values = centre_gradient(values) if values.requires_grad and sums_are_careful() else values
     top = torch.batch_norm(values, slope, bias, mean, variance, True, 1.0, eps, cudnn)
     count = values.numel() // values.shape[1]
     biased = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)

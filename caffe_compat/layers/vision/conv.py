@@ -7,7 +7,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
 from caffe_compat.layers.vision.windowed import image_columns, require_output
-from caffe_compat.layers.zero_sums import add_bias
+from caffe_compat.layers.zero_sums import add_bias, sums_are_careful
 
 #: Spatial axes that torch has kernels for.
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
@@ -25,7 +25,7 @@ class Convolution(BaseConvolution):
 
     def convolve_with(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The same convolution with other values for the weight and bias."""
-        if bias is not None and bias.requires_grad and torch.is_grad_enabled():
+        if bias is not None and bias.requires_grad and sums_are_careful():
             return add_bias(self.convolve_with(bottom, weight, None), bias)
         sizes = bottom.shape[2:]
         require_output(self.spec, sizes, self.window.convolved(sizes))
