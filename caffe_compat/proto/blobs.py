@@ -9,11 +9,11 @@ from math import prod
 from typing import TypeAlias
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.decode import decode
 from caffe_compat.proto.wire import LENGTH_DELIMITED, Field, delimited_key, fields, varint, varint_field
 
 Blob: TypeAlias = NDArray[np.float32]
@@ -66,7 +66,7 @@ def _fill(buffer: bytes, start: int, end: int, tree: Tree, blobs: Sequence[Blob]
             yield buffer[field.start : field.end]
             continue
         if branch is BLOB:
-            placeholder = caffe_pb2.BlobProto.FromString(buffer[field.body : field.end])
+            placeholder = decode(buffer[field.body : field.end], caffe_pb2.BlobProto)
             chunks = list(encode_blob(blobs[placeholder.num]))
         else:
             chunks = list(_fill(buffer, field.body, field.end, branch, blobs))
@@ -97,10 +97,7 @@ def decode_blob(buffer: bytes, place: Place) -> Blob:
             packed = np.frombuffer(buffer, "<f4", _floats(field), field.body)
         elif field.number not in GRADIENTS:
             rest.append(buffer[field.start : field.end])
-    try:
-        message = caffe_pb2.BlobProto.FromString(b"".join(rest))
-    except DecodeError as error:
-        raise FormatError(f"byte {place[0]}: not a BlobProto ({error})") from error
+    message = decode(b"".join(rest), caffe_pb2.BlobProto)
     numbers = _numbers(packed, message)
     shape = blob_shape(message)
     if prod(shape) != numbers.size:

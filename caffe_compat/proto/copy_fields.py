@@ -35,25 +35,6 @@ def missing_fields(message: Any) -> list[str]:
     return list(message.FindInitializationErrors())
 
 
-def mend_strings(message: Any) -> None:
-    """Makes text of strings that are not UTF-8, in place: paths of Windows machines, which protobuf hands out as bytes.
-
-    What cannot be read becomes the replacement character.
-    """
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for inner in value if is_repeated(field) else [value]:
-                mend_strings(inner)
-        elif field.type == FieldDescriptor.TYPE_STRING and is_repeated(field):
-            value[:] = [_text(item) for item in value]
-        elif isinstance(value, bytes) and field.type == FieldDescriptor.TYPE_STRING:
-            setattr(message, field.name, _text(value))
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
 class _Copier:
     """Copies one message and those inside it, and knows the layer that it is in for errors."""
 

@@ -7,11 +7,12 @@ with it as they are; the SRN fork's files are decoded with that fork's schema an
 
 from types import ModuleType
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
-from caffe_compat.errors import DialectError, FormatError
+from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.copy_fields import copy_fields, mend_strings, missing_fields
+from caffe_compat.proto.copy_fields import copy_fields, missing_fields
+from caffe_compat.proto.decode import decode
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.srn_fork import in_words_of_srn_fork
 
@@ -32,11 +33,7 @@ FOREIGN_LAYER_TYPES = {BVLC: LAYER_TYPES[SRN_FORK], SRN_FORK: LAYER_TYPES[BVLC],
 
 def decode_net(structure: bytes, dialect: str) -> caffe_pb2.NetParameter:
     """A net in our schema, from bytes of a dialect; FormatError if they are none of it."""
-    try:
-        message = READ_SCHEMAS[dialect].NetParameter.FromString(structure)
-    except DecodeError as error:
-        raise FormatError(f"not a net of the {dialect} dialect ({error})") from error
-    mend_strings(message)
+    message = decode(structure, READ_SCHEMAS[dialect].NetParameter)
     return copy_fields(message, caffe_pb2.NetParameter, OWN)
 
 

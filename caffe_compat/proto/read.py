@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, take_out
+from caffe_compat.proto.decode import decode
 from caffe_compat.proto.detect_dialect import detect, misfits
 from caffe_compat.proto.dialect import BVLC, READ_SCHEMAS, decode_net
 from caffe_compat.proto.file_kind import is_hdf5, read_bytes, refuse_other_kinds, text_of
@@ -150,7 +151,7 @@ def read_solver_state(path: str | Path) -> SolverState:
     if is_hdf5(data):
         return SolverState(*hdf5.read_solver_state(path))
     structure, blobs = _split(path, data, STATE_BLOBS, "SolverState", wanted)
-    state = caffe_pb2.SolverState.FromString(structure)
+    state = _decode(path, structure, caffe_pb2.SolverState, wanted)
     return SolverState(state.iter, state.learned_net, state.current_step, [blobs[blob.num] for blob in state.history])
 
 
@@ -172,5 +173,11 @@ def read_datum(path: str | Path) -> caffe_pb2.Datum:
     data = read_bytes(path, wanted)
     refuse_other_kinds(path, data, wanted)
     refuse_other_messages(path, data, "Datum", wanted)
-    datum: caffe_pb2.Datum = caffe_pb2.Datum.FromString(data)
-    return datum
+    return _decode(path, data, caffe_pb2.Datum, wanted)
+
+
+def _decode(path: str | Path, data: bytes, message_type: type[MessageType], wanted: str) -> MessageType:
+    try:
+        return decode(data, message_type)
+    except FormatError as error:
+        raise FormatError(f"{path}: expected {wanted}, found bytes that are {error}; copy the file again") from error

@@ -76,5 +76,5 @@ def test_refuses_to_write_without_required_fields() -> None:
 
 def test_refuses_bytes_of_something_else() -> None:
     structure = b"\xa2\x06\x03\x0a\x05a"  # a layer whose name should have five letters
-    with pytest.raises(FormatError, match=r"^not a net of the srn_fork dialect \("):
+    with pytest.raises(FormatError, match=r"^not a NetParameter \("):
         decode_net(structure, "srn_fork")

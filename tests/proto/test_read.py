@@ -76,13 +76,6 @@ def test_names_of_inputs_without_shapes_stay(tmp_path) -> None:
     assert list(read_weights(write(tmp_path / "n.caffemodel", net)).net.input) == ["data"]
 
 
-def test_strings_that_are_not_utf8(tmp_path) -> None:
-    path = tmp_path / "w.caffemodel"
-    path.write_bytes(b"\x0a\x03a\xb1b\xa2\x06\x05\x1a\x03c\xb1d\xa2\x06\x04\x0a\x02\xb1e")
-    net = read_weights(path).net
-    assert (net.name, list(net.layer[0].bottom), net.layer[1].name) == ("a\ufffdb", ["c\ufffdd"], "\ufffde")
-
-
 def test_fields_of_other_forks_decode_or_are_named(tmp_path, caplog) -> None:
     net = caffe_pb2.NetParameter(name="ssd")
     layer = net.layer.add(name="p", type="Permute")
@@ -194,10 +187,20 @@ def test_refuses_a_dialect_that_the_file_does_not_speak() -> None:
 def test_refuses_a_net_that_protobuf_cannot_decode(tmp_path) -> None:
     path = tmp_path / "clip.caffemodel"
     path.write_bytes(b"\xa2\x06\x05\x2a\x03abc")  # a layer with loss weights of three bytes
-    with pytest.raises(
-        FormatError, match=r"clip.caffemodel: not a net of the bvlc dialect .* is damaged or of another"
-    ):
+    with pytest.raises(FormatError, match=r"clip.caffemodel: not a NetParameter .* is damaged or of another"):
         read_weights(path)
+
+
+def test_refuses_a_state_that_protobuf_cannot_decode(tmp_path) -> None:
+    path = tmp_path / "a.solverstate"
+    path.write_bytes(b"\x0a\x01x")  # iter as text
+    with pytest.raises(FormatError, match=r"a.solverstate: expected a solver state \(.solverstate\), found a net with"):
+        read_solver_state(path)
+    (tmp_path / "datum").write_bytes(b"\x32\x03abc")  # float_data of three bytes
+    with pytest.raises(
+        FormatError, match=r"datum: expected a Datum, found bytes that are not a Datum \(.*; copy the file"
+    ):
+        read_datum(tmp_path / "datum")
 
 
 @pytest.mark.parametrize("given", [BVLC, FORK, BVLC.with_suffix(".solverstate")], ids=["bvlc", "srn_fork", "state"])

@@ -1,0 +1,40 @@
+"""Bytes to messages, whatever Python's protobuf makes of them."""
+
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from caffe_compat.errors import FormatError
+from caffe_compat.proto.copy_fields import is_repeated
+
+MessageType = TypeVar("MessageType", bound=Message)
+
+
+def decode(data: bytes, message_type: type[MessageType]) -> MessageType:
+    """A binary message; FormatError if the bytes are none of this type."""
+    try:
+        message: MessageType = message_type.FromString(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"not a {message_type.DESCRIPTOR.name} ({error})") from error
+    _mend_strings(message)
+    return message
+
+
+def _mend_strings(message: Any) -> None:
+    """Makes text of strings that are not UTF-8, in place: paths of Windows machines, which protobuf hands out as bytes.
+
+    What cannot be read becomes the replacement character.
+    """
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in value if is_repeated(field) else [value]:
+                _mend_strings(inner)
+        elif field.type == FieldDescriptor.TYPE_STRING and is_repeated(field):
+            value[:] = [_text(item) for item in value]
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            setattr(message, field.name, _text(value))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
