@@ -1,0 +1,143 @@
+"""Python layers: what users of pycaffe write runs, learns, and fails in its own words."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from google.protobuf import text_format
+
+from caffe_compat.errors import FieldError, MissingFeatureError
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.registry import create_layer
+from caffe_compat.layers.utility.python import Python
+from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.proto import caffe_pb2
+from tests.layers.harness import assert_close, layer_parameter, random_bottom, run
+
+MODULE = "tests.layers.utility.user_layers"
+
+
+def python_layer(kind: str, *shapes: tuple[int, ...], fields: str = "", phase: str = "TRAIN") -> Python:
+    text = f"name: 'p' type: 'Python' python_param {{ module: '{MODULE}' layer: '{kind}' {fields} }}"
+    layer = create_layer(LayerSpec(layer_parameter(text, len(shapes)), phase, allow_python_layers=True))
+    assert isinstance(layer, Python)
+    layer.setup(*shapes)
+    return layer
+
+
+def test_runs_forward_and_backward() -> None:
+    layer = python_layer("Times", (2, 3), fields="param_str: '10' share_in_parallel: true")
+    bottom = random_bottom(2, 3).requires_grad_()
+    assert layer.top_shapes((2, 3)) == [(2, 3)]
+    (top,) = run(layer, bottom)
+    top.backward(torch.full((2, 3), 7.0, dtype=torch.float64))
+    assert_close(top, 10 * bottom, 1e-6)
+    assert bottom.grad.tolist() == [[70.0] * 3] * 2
+
+
+def test_reshapes_before_every_forward_and_keeps_earlier_tops() -> None:
+    layer = python_layer("Times", (2, 3), fields="param_str: '2'")
+    (first,) = run(layer, torch.ones(2, 3))
+    (second,) = run(layer, 5 * torch.ones(2, 3))
+    (third,) = run(layer, torch.ones(4, 1, 2))
+    assert [first[0, 0], second[0, 0]] == [2, 10]
+    assert third.shape == (4, 1, 2)
+
+
+def test_param_str_has_its_old_name_too() -> None:
+    assert python_layer("Times", (1,), fields="param_str: '3'").instance.param_str_ == "3"
+
+
+def test_a_loss_is_told_where_gradients_go() -> None:
+    layer = python_layer("SquaredDistance", (2, 3), (2, 3))
+    a, b = random_bottom(2, 3).float().requires_grad_(), random_bottom(2, 3, seed=1).float()
+    (loss,) = run(layer, a, b)
+    (2 * loss).sum().backward()
+    assert_close(a.grad, a - b, 1e-6)
+    assert layer.instance.asked == [True, False]
+
+
+def test_weights_learn_and_gradients_add_up() -> None:
+    layer = python_layer("Weighted", (2, 3))
+    bottom = random_bottom(2, 3).float().requires_grad_()
+    assert [tuple(blob.shape) for blob in layer.blobs] == [(3,)]
+    for times in (1, 2):
+        (top,) = run(layer, bottom)
+        top.sum().backward()
+        assert_close(layer.blobs[0].grad, times * bottom.sum(0), 1e-6)
+    assert_close(top, 2 * bottom, 1e-6)
+    assert layer.instance.blobs[0].diff.tolist() == layer.blobs[0].grad.tolist()
+
+
+def test_shares_weights_that_the_net_ties() -> None:
+    layer = python_layer("Weighted", (2, 3))
+    layer.blobs[0] = torch.nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+    (top,) = run(layer, torch.ones(2, 3))
+    assert top[0].tolist() == [1, 2, 3]
+    assert layer.instance.blobs[0].data.tolist() == [1, 2, 3]
+
+
+def test_data_layers_keep_their_place() -> None:
+    layer = python_layer("Counter")
+    assert layer.top_shapes() == [(3,)]
+    assert [run(layer)[0].tolist() for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(("phase", "value"), [("TRAIN", 0), ("TEST", 1)])
+def test_knows_its_phase(phase: str, value: int) -> None:
+    assert run(python_layer("PhaseOf", phase=phase))[0].item() == value
+
+
+def test_in_place_top_and_bottom_are_one_blob() -> None:
+    text = f"type: 'Python' bottom: 'x' top: 'x' python_param {{ module: '{MODULE}' layer: 'Times' param_str: '3' }}"
+    layer = create_layer(LayerSpec(layer_parameter(text), allow_python_layers=True))
+    layer.setup((2,))
+    bottom = torch.ones(2, requires_grad=True)
+    run(layer, bottom)[0].sum().backward()
+    assert bottom.tolist() == [1, 1]
+    assert bottom.grad.tolist() == [3, 3]
+
+
+def test_runs_in_a_net() -> None:
+    def layer(name: str, bottom: str, factor: int) -> str:
+        return (
+            f"layer {{ name: '{name}' type: 'Python' bottom: '{bottom}' top: '{name}' "
+            f"python_param {{ module: '{MODULE}' layer: 'Times' param_str: '{factor}' }} }}"
+        )
+
+    text = "layer { name: 'i' type: 'Input' top: 'data' input_param { shape { dim: 4 dim: 2 } } } force_backward: true"
+    parameter = text_format.Parse(f"{text} {layer('a', 'data', 10)} {layer('b', 'a', 2)}", caffe_pb2.NetParameter())
+    net = build_net(parameter, caffe_pb2.NetState(), Surroundings(allow_python_layers=True))
+    net.blobs["data"].data[...] = 8
+    net.forward_range(0, 2)
+    net.blobs["b"].diff[...] = 7
+    net.backward_range(2, 0)
+    assert (net.blobs["b"].data == 160).all()
+    assert (net.blobs["data"].diff == 140).all()
+
+
+def test_errors_of_the_user_come_out_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match=r"^the user's own error$"):
+        python_layer("Broken", (1,))
+
+
+def test_needs_permission() -> None:
+    parameter = layer_parameter(f"name: 'p' type: 'Python' python_param {{ module: '{MODULE}' layer: 'Times' }}")
+    with pytest.raises(MissingFeatureError, match=r"^layer 'p' \(Python\): runs the code of .*--allow-python-layers"):
+        create_layer(LayerSpec(parameter))
+
+
+def test_names_a_missing_module_and_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(module: str, kind: str) -> None:
+        text = f"name: 'p' type: 'Python' python_param {{ module: '{module}' layer: '{kind}' }}"
+        create_layer(LayerSpec(layer_parameter(text), allow_python_layers=True))
+
+    with pytest.raises(MissingFeatureError, match=r"^layer 'p' \(Python\): no module 'nowhere'; put its folder on"):
+        create("nowhere", "Times")
+    for kind in ("NotALayer", "Nothing"):
+        with pytest.raises(FieldError, match=rf"^layer 'p' \(Python\): expected a class '{kind}' in module '{MODULE}'"):
+            create(MODULE, kind)
+    (tmp_path / "needs_more.py").write_text("import nowhere_at_all\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="nowhere_at_all"):
+        create("needs_more", "Times")
