@@ -48,6 +48,7 @@ class Weights:
     dialect: str
     path: str
     unknown_fields: list[str] = field(default_factory=list)
+    upgrades: list[str] = field(default_factory=list)  # the log lines of what was upgraded
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,13 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str
     except FormatError as error:
         raise FormatError(f"{path}: {error}; the file is damaged or of another Caffe") from error
     shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
-    _log(upgrade_net(net, path))
+    upgrades = upgrade_net(net, path)
+    _log(upgrades)
     net.input.extend(shapeless_inputs)
     layers = [LayerBlobs(layer.name, layer.type, [blobs[blob.num] for blob in layer.blobs]) for layer in net.layer]
     for layer in net.layer:
         layer.ClearField("blobs")
-    return Weights(net, layers, dialect, str(path), unknown)
+    return Weights(net, layers, dialect, str(path), unknown, upgrades)
 
 
 def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) -> tuple[bytes, list[Blob]]:

@@ -55,10 +55,14 @@ def output_values(net: Net) -> Tensor:
     return torch.cat(values) if values else torch.zeros(0, device=net.device)
 
 
+def output_names(net: Net) -> list[str]:
+    """The blob of every element of `output_values`."""
+    return [name for name in net.outputs for _ in range(net.blobs[name].count)]
+
+
 def log_outputs(net: Net, phase: str, values: Sequence[float]) -> None:
     """One line an element: `    Train net output #0: loss = 0.7 (* 1 = 0.7 loss)`."""
-    names = [name for name in net.outputs for _ in range(net.blobs[name].count)]
-    for index, (name, value) in enumerate(zip(names, values, strict=True)):
+    for index, (name, value) in enumerate(zip(output_names(net), values, strict=True)):
         logger.info("    %s net output #%d: %s", phase, index, describe_output(net, name, value))
 
 

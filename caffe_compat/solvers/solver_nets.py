@@ -76,11 +76,11 @@ def _build(
     except CaffeError as error:
         raise prefix_file(error, source.file or source.field) from error
     for weights in solver.weights:
-        load_weights(net, weights)
+        copy_weights(net, weights)
     return net
 
 
-def load_weights(net: Net, files: str) -> None:
+def copy_weights(net: Net, files: str) -> None:
     """Copies weights by layer name from one file or several, separated by commas; the last one wins."""
     for file in files.split(","):
         logger.info("Finetuning from %s", file.strip())

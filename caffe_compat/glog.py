@@ -1,0 +1,52 @@
+"""Log lines as Caffe's glog writes them: `I0520 23:00:23.213491  9848 solver.cpp:280] Iteration 0, lr = 0.01`.
+
+Programs call `log_to_stderr`; as a library the package only hands its records to the logger "caffe_compat".
+"""
+
+import logging
+import sys
+import threading
+import time
+
+from tqdm import tqdm
+
+_SEVERITIES = {logging.DEBUG: "I", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E", logging.CRITICAL: "F"}
+#: Programs that read Caffe's logs look for its file names: ours, where they are not Caffe's own.
+_CAFFE_FILES = {
+    **dict.fromkeys(("display", "testing", "solver_nets", "snapshot", "sidecar"), "solver"),
+    **dict.fromkeys(("learning_rate", "gradients", "updater"), "sgd_solver"),
+    **dict.fromkeys(("train", "test", "time", "device_query", "commands", "devices"), "caffe"),
+    **dict.fromkeys(("build", "weights"), "net"),
+    **dict.fromkeys(("read", "upgrade_file"), "upgrade_proto"),
+}
+
+
+class GlogFormatter(logging.Formatter):
+    """Severity, month and day, time, thread and place in front of the first line of a message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
+        microseconds = int(record.created % 1 * 1e6)
+        severity = _SEVERITIES.get(record.levelno, "I")
+        file = _CAFFE_FILES.get(record.module, record.module)
+        thread = threading.get_native_id()
+        return f"{severity}{moment}.{microseconds:06d} {thread:5d} {file}.cpp:{record.lineno}] {record.getMessage()}"
+
+
+class _StderrHandler(logging.Handler):
+    """Writes above a progress bar, where one is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+        sys.stderr.flush()
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Sends the package's records to stderr in glog's form; the second call only sets the level."""
+    logger = logging.getLogger("caffe_compat")
+    logger.setLevel(level)
+    logger.propagate = False
+    if not any(isinstance(handler, _StderrHandler) for handler in logger.handlers):
+        handler = _StderrHandler()
+        handler.setFormatter(GlogFormatter())
+        logger.addHandler(handler)
