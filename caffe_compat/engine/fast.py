@@ -1,6 +1,7 @@
 """The fast engine: the net as one graph, rewritten by passes; only requested blobs are kept."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -27,11 +28,15 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
 
 
 class FastEngine:
-    """Runs a plan of the net. After a run the requested blobs (by default the net's outputs) hold their values."""
+    """Runs a plan of the net. After a run the requested blobs hold their values.
+
+    Without a request these are the net's outputs, and the losses count; with one only what leads to it runs, and the
+    loss is 0.
+    """
 
     def __init__(self, net: Net, requested: Iterable[str] | None = None) -> None:
         self.net = net
-        plan = plan_net(net, net.outputs if requested is None else requested)
+        plan = plan_net(net, net.outputs) if requested is None else replace(plan_net(net, requested), losses=())
         for rewrite in PASSES:
             plan = rewrite(plan)
         self.plan = plan

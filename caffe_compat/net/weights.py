@@ -18,6 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
     """Copies one layer's blobs from a file; another number or shape is an error, in Caffe's words."""
+    sources = _with_shared(layer, sources)
     if len(sources) != len(layer.blobs):
         raise ShapeError(
             f"{file}: incompatible number of blobs for {layer.spec}: expected {len(layer.blobs)}, got {len(sources)}; "
@@ -33,6 +34,20 @@ def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
             )
     for source, target in zip(sources, layer.blobs, strict=True):
         _fill(target, source)
+
+
+def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:
+    """An HDF5 file leaves out blobs that another layer owns (empty, or missing at the end): they keep their values."""
+    owned_elsewhere = [bool(spec.name) for spec in layer.spec.parameter.param]
+    if not any(owned_elsewhere) or len(sources) > len(layer.blobs):
+        return sources
+    given = [*sources, *[np.zeros(0, np.float32)] * (len(layer.blobs) - len(sources))]
+    return [
+        target.detach().cpu().numpy() if not source.size and shared else source
+        for source, target, shared in zip(
+            given, layer.blobs, owned_elsewhere + [False] * (len(given) - len(owned_elsewhere)), strict=True
+        )
+    ]
 
 
 def _fill(target: torch.nn.Parameter, source: Array) -> None:

@@ -21,7 +21,7 @@ def case_name(folder: Path) -> str:
 
 
 def relative_error(got: Array, want: Array) -> float:
-    """The largest error over the largest value (at least 1e-2); infinite where sizes differ or a value is not finite."""
+    """The largest error over the largest value (at least 1e-2); infinite for other sizes or values not finite."""
     mine, theirs = (np.asarray(array, np.float64).ravel() for array in (got, want))
     if mine.size != theirs.size:
         return float("inf")

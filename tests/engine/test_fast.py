@@ -1,0 +1,143 @@
+"""The fast engine equals the exact one: losses, outputs, gradients and running statistics."""
+
+import pytest
+import torch
+from google.protobuf.message import Message
+
+from caffe_compat.engine.create import create_engine
+from caffe_compat.engine.fast import FastEngine
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.net.blob import gradient_of
+from caffe_compat.net.build import build_net
+from caffe_compat.net.net import Net
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.upgrade import upgrade_net
+from prototxt_gen import generate
+from tests.engine.nets import build, double, seeded
+
+#: In float64 both engines do the same mathematics; what is left is the order of sums.
+RELATIVE = 1e-9
+
+MIXED = """
+layer { name: "in" type: "Input" top: "data" top: "label"
+  input_param { shape { dim: 5 dim: 3 dim: 8 dim: 9 } shape { dim: 5 dim: 4 } } }
+layer { name: "c1" type: "Convolution" bottom: "data" top: "c1"
+  convolution_param { num_output: 6 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
+layer { name: "n1" type: "BatchNorm" bottom: "c1" top: "c1" batch_norm_param { eps: 0.01 } }
+layer { name: "s1" type: "Scale" bottom: "c1" top: "c1" scale_param { bias_term: true filler { value: 0.7 } } }
+layer { name: "r1" type: "ReLU" bottom: "c1" top: "c1" }
+layer { name: "c2" type: "Convolution" bottom: "c1" top: "c2"
+  convolution_param { num_output: 6 kernel_size: 1 bias_term: false weight_filler { type: "xavier" } } }
+layer { name: "n2" type: "BN" bottom: "c2" top: "n2" bn_param { slope_filler { value: 0.8 } } }
+layer { name: "sum" type: "Eltwise" bottom: "c1" bottom: "n2" top: "sum" }
+layer { name: "r2" type: "ReLU" bottom: "sum" top: "sum" }
+layer { name: "pool" type: "Pooling" bottom: "sum" top: "pool" pooling_param { pool: AVE global_pooling: true } }
+layer { name: "fc" type: "InnerProduct" bottom: "pool" top: "fc"
+  inner_product_param { num_output: 4 weight_filler { type: "xavier" } } }
+layer { name: "prob" type: "Sigmoid" bottom: "fc" top: "prob" }
+layer { name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "fc" bottom: "label" top: "loss" loss_weight: 0.5 }
+"""
+
+
+def relative(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one - other).abs().max() / other.abs().max().clamp(min=1e-6))
+
+
+def assert_engines_agree(exact_net: Net, fast_net: Net, backward: bool) -> None:
+    results = []
+    for name, net in (("exact", exact_net), ("fast", fast_net)):
+        engine = create_engine(name, net)
+        net.clear_parameter_gradients()
+        results.append(engine.forward_backward() if backward else engine.forward())
+    assert results[1].item() == pytest.approx(results[0].item(), rel=1e-6)
+    for output in exact_net.outputs:
+        mine, theirs = (net.blobs[output].value.tensor() for net in (fast_net, exact_net))
+        assert relative(mine, theirs) <= RELATIVE, output
+    for weight, other in zip(fast_net.parameters(), exact_net.parameters(), strict=True):
+        assert relative(weight.detach(), other.detach()) <= RELATIVE  # running statistics
+    if backward:
+        # Some gradients vanish but for rounding (a bias under a normalisation): errors count against the largest one.
+        largest = max(float(gradient_of(learnable.parameter).abs().max()) for learnable in exact_net.learnable)
+        for fast, exact in zip(fast_net.learnable, exact_net.learnable, strict=True):
+            error = (gradient_of(fast.parameter) - gradient_of(exact.parameter)).abs().max()
+            assert float(error) <= RELATIVE * largest, fast.label
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_mixed_net(phase: str) -> None:
+    assert_engines_agree(double(build(MIXED, phase)), double(build(MIXED, phase)), backward=phase == "TRAIN")
+
+
+def test_backward_at_test_phase() -> None:
+    assert_engines_agree(double(build(MIXED, "TEST")), double(build(MIXED, "TEST")), backward=True)
+
+
+def test_float32_stays_close() -> None:
+    exact, fast = build(MIXED, "TEST"), build(MIXED, "TEST")
+    create_engine("exact", exact).forward()
+    create_engine("fast", fast).forward()
+    # Folding rounds weights once more; channels-last sums in another order.
+    assert relative(fast.blobs["prob"].value.tensor(), exact.blobs["prob"].value.tensor()) < 1e-5
+
+
+def test_folded_weights_follow_the_weights() -> None:
+    net, fresh = build(MIXED, "TEST"), build(MIXED, "TEST")
+    engine = create_engine("fast", net)
+    engine.forward()
+    for other in (net, fresh):
+        other.params["c1"][0].data[...] *= 2
+        with torch.no_grad():
+            other.step_of("s1").layer.blobs[0].mul_(3)
+    engine.forward()
+    create_engine("exact", fresh).forward()
+    assert relative(net.blobs["prob"].value.tensor(), fresh.blobs["prob"].value.tensor()) < 1e-5
+
+
+def test_only_requested_blobs_run() -> None:
+    net = build(MIXED, "TEST")
+    engine = FastEngine(net, ["c2"])
+    assert {layer.name for operation in engine.plan.operations for layer in operation.layers} >= {"c1", "c2"}
+    ran = {layer.name for operation in engine.plan.operations for layer in operation.layers}
+    assert "pool" not in ran
+    assert "n2" not in ran
+
+
+def test_unknown_engine() -> None:
+    with pytest.raises(MissingFeatureError, match=r"^no engine 'quick'; expected one of: exact, fast"):
+        create_engine("quick", build(MIXED))
+
+
+def generated(message: Message, phase: str) -> Net:
+    """A generated net with its data layers replaced by inputs, in float64."""
+    parameter = caffe_pb2.NetParameter()
+    parameter.CopyFrom(message)
+    upgrade_net(parameter)  # the fork's files say `input:`
+    sources = [layer for layer in parameter.layer if layer.type == "Data"]
+    for layer in sources:
+        parameter.layer.remove(layer)
+    if sources:
+        inputs = caffe_pb2.LayerParameter(name="in", type="Input", top=["data", "label"])
+        inputs.input_param.shape.add(dim=[3, 3, 64, 64])
+        inputs.input_param.shape.add(dim=[3, 5, 1, 1])
+        rest = list(parameter.layer)
+        del parameter.layer[:]
+        parameter.layer.append(inputs)
+        parameter.layer.extend(rest)
+    torch.manual_seed(3)
+    return double(seeded(build_net(parameter, caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase)))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["batchnorm", "bn"])
+@pytest.mark.parametrize("layout", ["paper", "released"])
+@pytest.mark.parametrize(
+    "model", ["resnet101", "resnet107", "resnet101_semantic", "resnet101_srn_att", "resnet101_srn"]
+)
+def test_generated_models(model: str, layout: str, norm: str) -> None:
+    files = generate(model=model, layout=layout, norm=norm, labels=5, depth=26, width=8, input_size=64)
+    nets = {name: message for name, message in files.items() if isinstance(message, caffe_pb2.NetParameter)}
+    assert nets
+    for name, message in nets.items():
+        train = "trainval" in name
+        phase = "TRAIN" if train else "TEST"
+        assert_engines_agree(generated(message, phase), generated(message, phase), backward=train)
