@@ -47,7 +47,8 @@ class Arithmetic:
         """
         data = self._float(pixels)
         if self._image is not None:
-            data.sub_(self._means(cuts, data))
+            self._image = self._image.to(data.device)
+            data.sub_(torch.stack([self._mean(self._image, cut, *data.shape[2:]) for cut in cuts]))
         elif len(self._values):
             self._values = self._values.to(data.device)
             data.sub_(self._values.view(-1, 1, 1))
@@ -60,12 +61,6 @@ class Arithmetic:
         if self._buffer.shape != pixels.shape:
             self._buffer = torch.empty(pixels.shape)
         return self._buffer.copy_(pixels)
-
-    def _means(self, cuts: Sequence[Cut], data: Tensor) -> Tensor:
-        if self._image is None:
-            raise FieldError(f"{self._owner}: mean_file is not set")
-        self._image = self._image.to(data.device)
-        return torch.stack([self._mean(self._image, cut, *data.shape[2:]) for cut in cuts])
 
     def _mean(self, image: Tensor, cut: Cut, height: int, width: int) -> Tensor:
         top, left = (0, 0) if self._fixed_corner else cut.box[:2]

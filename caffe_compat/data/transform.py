@@ -23,7 +23,6 @@ from caffe_compat.data.draws import Draws
 from caffe_compat.errors import DataError, FieldError
 
 Pixels = NDArray[Any]
-_PICTURE_CHANNELS = (1, 3, 4)
 
 
 class Cut(NamedTuple):
@@ -81,8 +80,8 @@ class Transform:
 
 
 def _channels_together(image: Pixels) -> bool:
-    """Whether cv2 takes the channels at once: next to each other in memory, and as many as pictures have."""
-    return image.strides[2] == image.itemsize and image.shape[2] in _PICTURE_CHANNELS
+    """Whether the channels of a pixel are next to each other in memory, as cv2 takes them at once."""
+    return bool(image.strides[2] == image.itemsize)
 
 
 def _place(part: Pixels, item: Pixels, mirrored: bool, interpolation: int) -> None:

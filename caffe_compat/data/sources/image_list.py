@@ -51,7 +51,7 @@ def read_labels(path: str, owner: str) -> NDArray[np.float32]:
         raise DataError(f"{owner}: label file '{path}': {error}") from error
 
 
-class ImageList(Source[ListedImage]):
+class ImageList(Source[int]):
     """The images of a list; with `labels` (images, labels), those instead of the list's own."""
 
     def __init__(
@@ -78,18 +78,16 @@ class ImageList(Source[ListedImage]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def fetch(self, ordinals: Sequence[int]) -> list[ListedImage]:
-        """The lines."""
-        return [self._images[ordinal] for ordinal in ordinals]
+    def fetch(self, ordinals: Sequence[int]) -> list[int]:
+        """The numbers themselves: the list is in memory."""
+        return list(ordinals)
 
-    def load(self, record: ListedImage, draws: Draws) -> Item:
+    def load(self, record: int, draws: Draws) -> Item:
         """The image, resized, and its label or labels."""
-        owner = f"{self._owner}: '{self._path}' line {record.line}"
-        pixels = read_image(self._root + record.name, self._flag, owner, *self._size)
-        return Item(pixels, self._label(record))
-
-    def _label(self, record: ListedImage) -> float | NDArray[np.float32]:
-        return float(record.label) if self._labels is None else self._labels[record.line - 1]
+        image = self._images[record]
+        owner = f"{self._owner}: '{self._path}' line {image.line}"
+        pixels = read_image(self._root + image.name, self._flag, owner, *self._size)
+        return Item(pixels, float(image.label) if self._labels is None else self._labels[record])
 
     def key(self, ordinal: int) -> bytes:
         """The name of an image."""

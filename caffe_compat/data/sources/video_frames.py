@@ -14,7 +14,7 @@ from caffe_compat.errors import DataError
 
 #: Frame files, where the prototxt gives no name_pattern; frames count from 1.
 NAME_PATTERNS = {"RGB": "image_%04d.jpg", "FLOW": "flow_%c_%04d.jpg"}
-Planes = NDArray[Any]
+Pixels = NDArray[Any]
 
 
 class Video(NamedTuple):
@@ -62,7 +62,7 @@ class VideoFrames(Source[Video]):
         self._pattern = name_pattern or NAME_PATTERNS[modality]
         self._size = size
         self._train = train
-        self._read: Callable[[Video, int], list[Planes]] = {"RGB": self._read_rgb, "FLOW": self._read_flow}[modality]
+        self._read: Callable[[Video, int], list[Pixels]] = {"RGB": self._read_rgb, "FLOW": self._read_flow}[modality]
         self.draws_per_item = snippets.segments if train else 0
         self._videos = read_video_list(path, owner)
 
@@ -74,21 +74,21 @@ class VideoFrames(Source[Video]):
         return [self._videos[ordinal] for ordinal in ordinals]
 
     def load(self, record: Video, draws: Draws) -> Item:
-        """All frames of the item, planes first in memory."""
+        """All frames of the item."""
         offsets = self._snippets.offsets(record.length, draws if self._train else None)
         frames = [offset + number for offset in offsets for number in range(1, self._snippets.length + 1)]
-        planes = np.concatenate([plane for frame in frames for plane in self._read(record, frame)])
-        return Item(planes.transpose(1, 2, 0), float(record.label))
+        pixels = np.concatenate([image for frame in frames for image in self._read(record, frame)], axis=2)
+        return Item(pixels, float(record.label))
 
-    def _read_rgb(self, video: Video, frame: int) -> list[Planes]:
+    def _read_rgb(self, video: Video, frame: int) -> list[Pixels]:
         return [self._read_frame(video, self._pattern % frame, cv2.IMREAD_COLOR)]
 
-    def _read_flow(self, video: Video, frame: int) -> list[Planes]:
+    def _read_flow(self, video: Video, frame: int) -> list[Pixels]:
         return [self._read_frame(video, self._pattern % (axis, frame), cv2.IMREAD_GRAYSCALE) for axis in "xy"]
 
-    def _read_frame(self, video: Video, name: str, flag: int) -> Planes:
+    def _read_frame(self, video: Video, name: str, flag: int) -> Pixels:
         owner = f"{self._owner}: '{self._path}' line {video.line}"
-        return read_image(f"{video.folder}/{name}", flag, owner, *self._size).transpose(2, 0, 1)
+        return read_image(f"{video.folder}/{name}", flag, owner, *self._size)
 
 
 def read_video_list(path: str, owner: str) -> list[Video]:

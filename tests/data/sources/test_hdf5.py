@@ -1,0 +1,73 @@
+"""Lists of HDF5 files."""
+
+import itertools
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from caffe_compat.data.sources.hdf5 import Hdf5Rows
+from caffe_compat.errors import DataError
+
+LENGTHS = (3, 5, 2)
+
+
+def write(folder: Path, **changed: object) -> str:
+    """Three files whose rows count on; returns the list."""
+    start = 0
+    for number, length in enumerate(LENGTHS):
+        rows = np.arange(start, start + length)
+        with h5py.File(folder / f"{number}.h5", "w") as file:
+            file["data"] = np.broadcast_to(rows[:, None, None], (length, 2, 3)).astype(np.float64)
+            file["label"] = rows
+            for name, value in changed.items():
+                file[name] = value
+        start += length
+    (folder / "list.txt").write_text("\n".join(f"{folder}/{number}.h5" for number in range(len(LENGTHS))))
+    return f"{folder}/list.txt"
+
+
+def labels(rows: Hdf5Rows, places: range) -> list[float]:
+    data, found = rows.rows(places)
+    assert data.dtype == found.dtype == np.float32
+    assert np.array_equal(data, np.broadcast_to(found[:, None, None], data.shape))
+    return found.tolist()
+
+
+def test_reads_in_order_and_goes_round(tmp_path: Path) -> None:
+    rows = Hdf5Rows(write(tmp_path), ["data", "label"], False, 0, "layer")
+    assert (len(rows), rows.row_shapes()) == (10, [(2, 3), ()])
+    assert labels(rows, range(1, 23)) == [*range(1, 10), *range(10), 0, 1, 2]
+
+
+def test_shuffles_files_and_rows_every_epoch(tmp_path: Path) -> None:
+    rows = Hdf5Rows(write(tmp_path), ["data", "label"], True, 6, "layer")
+    epochs = [labels(rows, range(10 * epoch, 10 * epoch + 10)) for epoch in range(4)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+    file_of = [0] * 3 + [1] * 5 + [2] * 2
+    for epoch in epochs:
+        files = [file_of[int(label)] for label in epoch]
+        assert len([1 for one, other in itertools.pairwise(files) if one != other]) == 2
+
+
+def test_refuses_bad_lists(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^layer: failed to open source file '.*/none' \(a text file that lists .h5"):
+        Hdf5Rows(f"{tmp_path}/none", ["data"], False, 0, "layer")
+    (tmp_path / "list.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"^layer: must have at least 1 HDF5 filename listed in '.*/list.txt'"):
+        Hdf5Rows(f"{tmp_path}/list.txt", ["data"], False, 0, "layer")
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/none.h5")
+    with pytest.raises(DataError, match=r"^layer: failed opening HDF5 file '.*/none.h5': "):
+        Hdf5Rows(f"{tmp_path}/list.txt", ["data"], False, 0, "layer")
+
+
+def test_refuses_bad_files(tmp_path: Path) -> None:
+    path = write(tmp_path, short=np.zeros((1, 2)), text=np.bytes_("x"))
+    with pytest.raises(DataError, match=r"^layer: failed to find HDF5 dataset 'top' in '.*0.h5', which has \['data', "):
+        Hdf5Rows(path, ["top"], False, 0, "layer")
+    with pytest.raises(DataError, match=r"^layer: the datasets of '.*0.h5' have different numbers of rows: {'data': 3"):
+        Hdf5Rows(path, ["data", "short"], False, 0, "layer")
+    with pytest.raises(DataError, match=r"^layer: dataset 'text' in '.*0.h5' has type \|S1 and shape \(\); expected"):
+        Hdf5Rows(path, ["text"], False, 0, "layer")

@@ -1,0 +1,53 @@
+"""LMDB folders that we write."""
+
+from pathlib import Path
+
+import pytest
+
+from caffe_compat.data.datum import encoded_datum, image_to_datum
+from caffe_compat.data.lmdb_writer import COMMIT_EVERY, LmdbWriter
+from caffe_compat.data.sources.lmdb import Lmdb
+from caffe_compat.errors import DataError
+from tests.data.made_files import picture
+
+
+def test_writes_and_appends(tmp_path: Path) -> None:
+    path = str(tmp_path / "new" / "lmdb")
+    for start in (0, 3):
+        with LmdbWriter(path, append=bool(start)) as writer:
+            for number in range(start, start + 3):
+                writer.put(b"%08d" % number, image_to_datum(picture(2, 3, seed=number)))
+            assert writer.keys() == [b"%08d" % number for number in range(start + 3)]
+    assert len(Lmdb(path, "layer")) == 6
+
+
+def write_and_fail(path: str) -> None:
+    with LmdbWriter(path) as writer:
+        for number in range(COMMIT_EVERY + 5):
+            writer.put(b"%08d" % number, encoded_datum(b"x"))
+        raise ZeroDivisionError
+
+
+def test_commits_every_thousand(tmp_path: Path) -> None:
+    path = str(tmp_path / "lmdb")
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail(path)
+    assert len(Lmdb(path, "layer")) == COMMIT_EVERY
+
+
+def test_refuses_an_existing_one(tmp_path: Path) -> None:
+    with LmdbWriter(str(tmp_path)) as writer:
+        writer.put(b"key", encoded_datum(b"x"))
+    with pytest.raises(DataError, match=rf"^LMDB '{tmp_path}' exists already; remove it or name another folder"):
+        LmdbWriter(str(tmp_path))
+
+
+def test_refuses_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=rf"^cannot write LMDB '{tmp_path}/file': "):
+        LmdbWriter(str(tmp_path / "file"))
+
+
+def test_refuses_long_keys(tmp_path: Path) -> None:
+    with LmdbWriter(str(tmp_path)) as writer, pytest.raises(DataError, match=r"^cannot write record 'kkk.* to LMDB "):
+        writer.put(b"k" * 600, encoded_datum(b"x"))

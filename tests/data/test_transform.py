@@ -1,0 +1,112 @@
+"""The geometry of transforms: every memory order and number of channels, against plain indexing and cv2."""
+
+import cv2
+import numpy as np
+import pytest
+from google.protobuf import text_format
+
+from caffe_compat.data.crops import Box
+from caffe_compat.data.draws import Draws
+from caffe_compat.data.transform import Cut, Transform
+from caffe_compat.errors import DataError, FieldError
+from caffe_compat.proto import caffe_pb2
+from tests.data.made_files import picture
+
+Pixels = np.ndarray
+
+
+def transform(text: str, phase: str = "TRAIN") -> Transform:
+    return Transform(text_format.Parse(text, caffe_pb2.TransformationParameter()), phase, "layer")
+
+
+def planes_first(image: Pixels) -> Pixels:
+    """The same image, its planes one after the other in memory."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1)).transpose(1, 2, 0)
+
+
+def apply(made: Transform, image: Pixels, cut: Cut, shape: tuple[int, int]) -> Pixels:
+    channels = image.shape[2]
+    first = image.strides[2] > image.strides[1]
+    memory = np.zeros((channels, *shape) if first else (*shape, channels), image.dtype)
+    item = memory.transpose(1, 2, 0) if first else memory
+    made.apply(image, cut, item)
+    return item
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("order", [planes_first, np.ascontiguousarray])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_cuts_resizes_and_mirrors(channels: int, order: type, kind: type, mirrored: bool) -> None:
+    image = order(picture(9, 11, channels).astype(kind))
+    made = transform("crop_size: 5 mirror: true")
+    plain = apply(made, image, Cut(Box(2, 3, 5, 5), mirrored), (5, 5))
+    expected = image[2:7, 3:8]
+    assert np.array_equal(plain, expected[:, ::-1] if mirrored else expected)
+    resized = apply(made, image, Cut(Box(1, 2, 7, 6), mirrored), (5, 5))
+    planes = [cv2.resize(np.ascontiguousarray(image[1:8, 2:8, c]), (5, 5)) for c in range(channels)]
+    expected = np.stack(planes, axis=2)
+    assert np.abs(resized.astype(float) - (expected[:, ::-1] if mirrored else expected)).max() <= 1
+
+
+def test_original_image_resizes_cubically() -> None:
+    image = picture(20, 30)
+    made = transform("crop_size: 8 original_image: true", "TEST")
+    cut = made.cut(20, 30, Draws())
+    assert cut == Cut(Box(1, 2, 14, 21), False)
+    expected = cv2.resize(image[1:15, 2:23], (8, 8), interpolation=cv2.INTER_CUBIC)
+    assert np.array_equal(apply(made, image, cut, (8, 8)), expected)
+
+
+def test_flow_turns_round_with_its_image() -> None:
+    image = picture(6, 7, 4)
+    item = apply(transform("mirror: true is_flow: true"), image, Cut(Box(0, 0, 6, 7), True), (6, 7))
+    expected = image[:, ::-1].copy()
+    expected[..., ::2] = 255 - expected[..., ::2]
+    assert np.array_equal(item, expected)
+    kept = apply(transform("mirror: true is_flow: true"), image, Cut(Box(0, 0, 6, 7), False), (6, 7))
+    assert np.array_equal(kept, image)
+
+
+def test_mirror_is_drawn_in_both_phases() -> None:
+    for phase in ("TRAIN", "TEST"):
+        made = transform("mirror: true", phase)
+        assert made.draws_per_item == 1
+        assert [made.cut(3, 4, Draws([draw])).mirrored for draw in (4, 5)] == [False, True]
+    assert transform("crop_size: 3", "TEST").draws_per_item == 0
+
+
+def test_sizes() -> None:
+    assert transform("").item_size(5, 6) == (5, 6)
+    assert transform("crop_size: 4").item_size(5, 6) == (4, 4)
+    assert transform("crop_size: 9 original_image: true").item_size(5, 6) == (9, 9)
+
+
+def test_phase_picks_the_crop() -> None:
+    text = "crop_size: 4 fix_crop: true"
+    assert transform(text, "TEST").cut(10, 10, Draws()).box == Box(3, 3, 4, 4)
+    assert transform(text, "TRAIN").cut(12, 12, Draws([3])).box == Box(8, 8, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [("", cv2.IMREAD_UNCHANGED), ("force_color: true", cv2.IMREAD_COLOR), ("force_gray: true", cv2.IMREAD_GRAYSCALE)],
+)
+def test_decode_flags(text: str, flag: int) -> None:
+    assert transform(text).decode_flag == flag
+
+
+def test_refuses_small_images() -> None:
+    with pytest.raises(DataError, match=r"^layer: crop_size 8 is larger than the image \(9 x 7\); resize the images"):
+        transform("crop_size: 8").item_size(9, 7)
+
+
+def test_refuses_both_colour_flags() -> None:
+    with pytest.raises(FieldError, match=r"^layer: cannot set both force_color and force_gray"):
+        transform("force_color: true force_gray: true")
+
+
+@pytest.mark.parametrize("field", ["multi_scale", "fix_crop", "more_fix_crop", "original_image"])
+def test_refuses_crops_without_a_size(field: str) -> None:
+    with pytest.raises(FieldError, match=rf"^layer: transform_param.{field} needs crop_size, which is not set"):
+        transform(f"{field}: true")
