@@ -1,0 +1,38 @@
+"""Writes LevelDB folders as Caffe's tools do (db_leveldb.cpp); needs the extra `leveldb` (plyvel)."""
+
+import os
+from types import TracebackType
+from typing import Self
+
+from caffe_compat.errors import DataError, MissingFeatureError
+from caffe_compat.proto import caffe_pb2
+
+
+class LevelDbWriter:
+    """Puts Datum messages into a new LevelDB; a context manager that closes it."""
+
+    def __init__(self, path: str) -> None:
+        if os.path.exists(path):
+            raise DataError(f"LevelDB '{path}' exists already; remove it or name another folder")
+        try:
+            import plyvel
+        except ImportError as error:
+            raise MissingFeatureError(
+                f"writing LevelDB '{path}' needs the package plyvel; install caffe-compat[leveldb], or write an LMDB"
+            ) from error
+        try:
+            self._database = plyvel.DB(path, create_if_missing=True, error_if_exists=True, block_size=65536)
+        except (OSError, plyvel.Error) as error:
+            raise DataError(f"cannot write LevelDB '{path}': {error}") from error
+
+    def put(self, key: bytes, datum: caffe_pb2.Datum) -> None:
+        """Adds a record; an existing key gets the new value."""
+        self._database.put(key, datum.SerializeToString())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
