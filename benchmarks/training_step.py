@@ -1,0 +1,101 @@
+"""How long does a training step of the small SRN take: exact engine, fast engine, hand-written eager PyTorch?
+
+    python benchmarks/training_step.py [--depth 26] [--width 16] [--size 96] [--batch 32] [--rounds 5] [--json FILE]
+
+One step is forward, backward and the SGD update of step 4 (two losses), on the same random batch. The eager nets use
+torch's own SGD (whose momentum is not Caffe's), once as they are and once channels-last.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.eager_srn import Srn
+from benchmarks.measure import report, take_turns
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.write import write_text
+from caffe_compat.solvers.solver import Solver
+from prototxt_gen import generate
+
+LABELS = 10
+
+
+def solver_for(engine: str, arguments: argparse.Namespace) -> Solver:
+    """The generated step 4 with its data layers replaced by a fixed random batch."""
+    files = generate(
+        model="resnet101_srn", labels=LABELS, depth=arguments.depth, width=arguments.width, input_size=arguments.size
+    )
+    net = files["step_4_resnet101_srn_finetune_trainval.prototxt"]
+    solver = files["step_4_resnet101_srn_finetune_solver.prototxt"]
+    shapes = [(arguments.batch, 3, arguments.size, arguments.size), (arguments.batch, LABELS, 1, 1)]
+    data = caffe_pb2.LayerParameter(name="data", type="Input", top=["data", "label"])
+    for shape in shapes:
+        data.input_param.shape.add(dim=shape)
+    layers = [data, *(layer for layer in net.layer if layer.type != "Data")]
+    del net.layer[:]
+    net.layer.extend(layers)
+    with tempfile.TemporaryDirectory() as folder:
+        write_text(Path(folder) / "net.prototxt", net)
+        solver.net = str(Path(folder) / "net.prototxt")
+        solver.ClearField("test_iter")
+        solver.ClearField("test_interval")
+        solver.ClearField("test_initialization")
+        solver.iter_size, solver.display, solver.snapshot, solver.max_iter = 1, 0, 0, 10**6
+        os.chdir(folder)
+        made = Solver(solver, engine)
+    torch.manual_seed(0)
+    made.net.blobs["data"].assign(torch.randn(shapes[0]).to(made.net.device) * 50)
+    made.net.blobs["label"].assign((torch.rand(shapes[1]) > 0.7).float().to(made.net.device))
+    return made
+
+
+def eager_step(arguments: argparse.Namespace, channels_last: bool) -> Callable[[], None]:
+    """The same step written by hand."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net = Srn(arguments.depth, arguments.width, LABELS, arguments.size).to(device, memory_format=layout)
+    images = (
+        torch.randn(arguments.batch, 3, arguments.size, arguments.size, device=device).to(memory_format=layout) * 50
+    )
+    labels = (torch.rand(arguments.batch, LABELS, device=device) > 0.7).float()
+    optimizer = torch.optim.SGD(net.parameters(), 1e-3, momentum=0.9, weight_decay=5e-4)
+
+    def step() -> None:
+        y_cls, y_att, y_sr = net(images)
+        scores = 0.5 * y_cls + 0.5 * y_sr
+        loss = sum(binary_cross_entropy_with_logits(y, labels, reduction="sum") for y in (scores, y_att))
+        (loss / arguments.batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("depth", 26), ("width", 16), ("size", 96), ("batch", 32), ("rounds", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    file = arguments.json.resolve() if arguments.json else None
+    solvers = {engine: solver_for(engine, arguments) for engine in ("exact", "fast")}
+    contenders: dict[str, Callable[[], object]] = {
+        "eager PyTorch": eager_step(arguments, channels_last=False),
+        "eager, channels-last": eager_step(arguments, channels_last=True),
+        **{f"{engine} engine": lambda solver=solver: solver.step(1) for engine, solver in solvers.items()},
+    }
+    settings = {name: value for name, value in vars(arguments).items() if name != "json"}
+    seconds = take_turns(contenders, arguments.rounds)
+    report("one training step of the small SRN (step 4)", seconds, "eager PyTorch", file, **settings)
+
+
+if __name__ == "__main__":
+    main()
