@@ -44,8 +44,12 @@ class Params:
 
     def nested(self, field: str) -> "Params":
         """The reader of a message within this one, whose unread fields count as this one's."""
-        self._read.add(field)
         return self._nested.setdefault(field, Params(f"{self._name}.{field}", getattr(self._message, field)))
+
+    def every_field(self) -> list[str]:
+        """All fields that the message has, as `pooling_param.kernel_h`; with those of nested readers."""
+        own = [f"{self._name}.{field}" for field in self._fields if field not in self._nested]
+        return own + [name for reader in self._nested.values() for name in reader.every_field()]
 
     def honoured(self) -> set[str]:
         """The fields read so far, as `pooling_param.kernel_h`."""
@@ -58,7 +62,7 @@ class Params:
 
     def unread(self) -> list[str]:
         """The set fields that no one read, as `pooling_param.kernel_h`."""
-        known = self._read | self._ignored
+        known = self._read | self._ignored | self._nested.keys()
         own = [f"{self._name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in known]
         return own + [name for reader in self._nested.values() for name in reader.unread()]
 

@@ -41,6 +41,11 @@ class LayerSpec:
             self._readers[message] = Params(message, getattr(self.parameter, message))
         return self._readers[message]
 
+    @property
+    def readers(self) -> list[Params]:
+        """The messages that the layer has looked at so far."""
+        return list(self._readers.values())
+
     def reject_unread_fields(self) -> None:
         """Refuses what is set in the messages the layer reads but not honoured by it."""
         for reader in self._readers.values():

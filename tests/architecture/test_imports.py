@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pycaffe": {*FOUNDATION, "proto", "layers", "net", "engine", "solvers", "data"},
 }
 #: Programs on top: nothing below may import them.
-ON_TOP = {"cli", "pycaffe", "parity", "convert", "datasets", "evaluation", "training", "demo", "log_parsing"}
+ON_TOP = {"catalogue", "cli", "pycaffe", "parity", "convert", "datasets", "evaluation", "training", "demo", "log_parsing"}
 
 
 def imports_of(file: Path) -> Iterator[str]:

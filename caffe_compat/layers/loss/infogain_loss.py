@@ -9,7 +9,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, Tops, between
 from caffe_compat.layers.loss.clamp_below import clamp_below
 from caffe_compat.layers.loss.labels import class_labels, require_same_batch
-from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
+from caffe_compat.layers.loss.normalizer import normalizer
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto.read import read_blob
 
@@ -31,12 +31,10 @@ class InfogainLoss(LossLayer):
         super().__init__(spec)
         params = spec.params("infogain_loss_param")
         loss = spec.params("loss_param")
-        if loss.has("normalize"):
-            raise FieldError(f"{spec}: normalize is not for InfogainLoss; use normalization")
         self.axis = params.axis
         self.source = params.source
         self.ignore_label = loss.ignore_label if loss.has("ignore_label") else None
-        self.normalization = normalization_mode(loss, "VALID")
+        self.normalization: str = loss.normalization
         self.register_buffer("infogain", None, persistent=False)
         if len(spec.parameter.bottom) == 2 and not params.has("source"):
             raise FieldError(f"{spec}: expected the infogain matrix as source or as bottom 2, found neither")

@@ -77,5 +77,5 @@ def test_wants_a_matrix_of_the_classes() -> None:
 
 def test_refuses_normalize() -> None:
     text = "name: 'i' type: 'InfogainLoss' loss_param { normalize: true }"
-    with pytest.raises(FieldError, match=r"^layer 'i' \(InfogainLoss\): normalize is not for InfogainLoss"):
+    with pytest.raises(FieldError, match=r"^layer 'i' \(InfogainLoss\): loss_param.normalize is set but Infogain"):
         build(text, SCORES, LABELS, GAIN)
