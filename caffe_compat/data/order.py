@@ -23,15 +23,15 @@ class Order:
         self._shuffle = shuffle
         self._rank = rank
         self._world_size = world_size
-        self._skip = skip
+        self.skip = skip
 
     def place(self, item: int) -> int:
         """Where this process's item lies in the endless sequence that all processes share, round-robin."""
-        return self._skip + item * self._world_size + self._rank
+        return self.skip + item * self._world_size + self._rank
 
     def ordinals(self, first: int, count: int) -> list[int]:
         """The records of this process's items first, first + 1, ..."""
-        places = self._skip + np.arange(first, first + count, dtype=np.int64) * self._world_size + self._rank
+        places = self.skip + np.arange(first, first + count, dtype=np.int64) * self._world_size + self._rank
         epochs, within = np.divmod(places, self._length)
         if not self._shuffle:
             return list(within.tolist())

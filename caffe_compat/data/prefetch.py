@@ -67,15 +67,20 @@ class Prefetcher:
             self._used.append(batch.memory)
 
     def state(self) -> dict[str, int]:
-        """The place of the next item that `take` gives, and the seeds: all that the following batches depend on."""
-        return {"next": self._next, "seed": self._draws.seed, "order_seed": self._order.seed}
+        """The place of the next item that `take` gives, and what else the following batches depend on."""
+        return {
+            "next": self._next,
+            "seed": self._draws.seed,
+            "order_seed": self._order.seed,
+            "skip": self._order.skip,
+        }
 
     def restore(self, state: dict[str, int]) -> None:
         """Goes on from a state."""
         self._forget()
         self._next = state["next"]
         self._draws.seed = state["seed"]
-        self._order.seed = state["order_seed"]
+        self._order.seed, self._order.skip = state["order_seed"], state["skip"]
 
     def close(self) -> None:
         """Ends the threads and closes the source."""

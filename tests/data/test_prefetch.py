@@ -71,7 +71,7 @@ def test_goes_on_from_a_state() -> None:
     take(made, 2)
     state = made.state()
     expected = take(made, 3)
-    assert state == {"next": 8, "seed": 3, "order_seed": 3}
+    assert state == {"next": 8, "seed": 3, "order_seed": 3, "skip": 0}
     made.restore(state)
     assert_equal(take(made, 3), expected)
     again = prefetcher(seed=9)

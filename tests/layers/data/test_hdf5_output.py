@@ -1,0 +1,45 @@
+"""HDF5Output."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from google.protobuf import text_format
+
+from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.layers.registry import create_layer
+from caffe_compat.layers.spec import LayerSpec
+from caffe_compat.proto import caffe_pb2
+
+
+def output(path: Path):
+    text = f"name: 'out' type: 'HDF5Output' bottom: 'a' bottom: 'b' hdf5_output_param {{ file_name: '{path}' }}"
+    return create_layer(LayerSpec(text_format.Parse(text, caffe_pb2.LayerParameter()), "TEST"))
+
+
+def test_writes_and_adds_rows(tmp_path: Path) -> None:
+    layer = output(tmp_path / "out.h5")
+    assert layer.top_shapes((2, 3, 4), (2,)) == []
+    data, labels = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0)), torch.arange(5.0)
+    assert layer(data[:2], labels[:2]) == ()
+    layer(data[2:].requires_grad_(), labels[2:])
+    layer.close()
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert np.array_equal(file["data"], data.numpy())
+        assert np.array_equal(file["label"], labels.numpy())
+        assert file["data"].dtype == np.float32
+
+
+def test_refuses_unequal_rows_and_bad_paths(tmp_path: Path) -> None:
+    layer = output(tmp_path / "out.h5")
+    with pytest.raises(
+        ShapeError, match=r"^layer 'out' \(HDF5Output\): data and label need equal numbers of rows, got 2"
+    ):
+        layer(torch.zeros(2, 3), torch.zeros(3))
+    layer.close()
+    with pytest.raises(
+        DataError, match=r"^layer 'out' \(HDF5Output\): failed to open HDF5 file '.*none/out.h5' for writ"
+    ):
+        output(tmp_path / "none" / "out.h5")
