@@ -17,6 +17,7 @@ _HOMES = {
     "TEST": "caffe_compat.proto.caffe_pb2",
     "TRAIN": "caffe_compat.proto.caffe_pb2",
     "get_solver": "caffe_compat.pycaffe.solver",
+    "load": "caffe_compat.convert.module",
     "set_device": "caffe_compat.net.device",
     "set_mode_cpu": "caffe_compat.net.device",
     "set_mode_gpu": "caffe_compat.net.device",

@@ -1,0 +1,36 @@
+"""Caffe's own weights: .caffemodel of either dialect and .caffemodel.h5."""
+
+from collections import Counter
+
+from caffe_compat.convert.model import Model
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import Weights, read_weights
+from caffe_compat.proto.write import write_weights
+
+
+def read_caffemodel(path: str, dialect: str | None = None) -> Model:
+    """Binary of any age and dialect, or HDF5 (which holds no net, only weights by layer name)."""
+    weights = read_weights(path, dialect)
+    _require_unique_names(weights)
+    net = weights.net
+    net.DiscardUnknownFields()  # named in a warning when the file was read
+    if not net.layer:
+        net = caffe_pb2.NetParameter(layer=[caffe_pb2.LayerParameter(name=layer.name) for layer in weights.layers])
+    blobs = {layer.name: layer.blobs for layer in weights.layers if layer.blobs}
+    return Model(net, blobs, weights.dialect, path)
+
+
+def _require_unique_names(weights: Weights) -> None:
+    counts = Counter(layer.name for layer in weights.layers if layer.blobs)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise FormatError(
+            f"{weights.path}: expected one layer of each name, found several with weights named '{twice[0]}'; "
+            "Caffe copies weights by name, so rename one"
+        )
+
+
+def write_caffemodel(path: str, model: Model, dialect: str = "auto") -> None:
+    """A .caffemodel, or HDF5 where the name ends in .h5."""
+    write_weights(path, model.net, model.blobs, dialect)

@@ -1,0 +1,77 @@
+"""The net as JSON beside tensors, so that a file of tensors is a whole model."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf import json_format
+from numpy.typing import NDArray
+
+from caffe_compat.convert.formats.blob_names import blob_keys
+from caffe_compat.convert.model import Model
+from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import Blob
+
+VERSION = 1
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+def tensors_of(model: Model) -> Tensors:
+    """The model's blobs under the keys that its description names."""
+    types = {layer.name: layer.type for layer in model.net.layer}
+    tensors: Tensors = {}
+    for name, arrays in model.blobs.items():
+        for key, array in zip(blob_keys(name, types[name], len(arrays)), arrays, strict=True):
+            if key in tensors:
+                raise FormatError(f"{model.path}: layer '{name}': two blobs would be named '{key}'; rename the layer")
+            tensors[key] = array
+    return tensors
+
+
+def describe(model: Model) -> str:
+    """JSON: the net in the field names of caffe.proto, and the keys of each layer's tensors in Caffe's order."""
+    keys = {layer.name: blob_keys(layer.name, layer.type, len(model.shapes(layer.name))) for layer in model.net.layer}
+    content = {
+        "format": "caffe_compat",
+        "version": VERSION,
+        "dialect": model.dialect,
+        "is_filtered": model.is_filtered,
+        "net": json_format.MessageToDict(model.net, preserving_proto_field_name=True),
+        "blobs": {name: names for name, names in keys.items() if names},
+    }
+    return json.dumps(content, indent=1)
+
+
+def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:
+    """The model that a description and its tensors make; FormatError where they do not belong together."""
+    content = _parsed(path, description)
+    missing = sorted({key for keys in content["blobs"].values() for key in keys} - set(tensors))
+    if missing:
+        raise FormatError(
+            f"{path}: expected the tensors that its description names, missing {', '.join(missing[:3])}; "
+            "take description and tensors from one conversion"
+        )
+    net = json_format.ParseDict(content["net"], caffe_pb2.NetParameter())
+    blobs = {name: _chosen(tensors, keys) for name, keys in content["blobs"].items()}
+    return Model(net, blobs, content["dialect"], path, content["is_filtered"])
+
+
+def _chosen(tensors: Mapping[str, Blob], keys: Sequence[str]) -> list[Blob]:
+    return [tensors[key] for key in keys]
+
+
+def _parsed(path: str, description: str) -> dict[str, Any]:
+    try:
+        content: Any = json.loads(description)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}: the description of the net is not JSON ({error}); convert again") from error
+    if not isinstance(content, dict) or content.get("format") != "caffe_compat":
+        raise FormatError(f"{path}: expected a description that this converter wrote, found other JSON; convert again")
+    if content["version"] > VERSION:
+        raise FormatError(
+            f"{path}: its description is of version {content['version']}, this program knows {VERSION}; update it"
+        )
+    return content

@@ -1,0 +1,56 @@
+"""safetensors, with the description of the net in the file's metadata."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from caffe_compat.convert.formats.description import describe, model_of, tensors_of
+from caffe_compat.convert.model import Model
+from caffe_compat.errors import FormatError
+from caffe_compat.proto.atomic_file import replacing
+
+KEY = "caffe_compat"
+
+
+def write_safetensors(path: str, model: Model) -> None:
+    """Tensors `<layer>.<blob>`; the metadata say "pt", so that other programs take them for PyTorch's."""
+    tensors = {key: np.ascontiguousarray(array).reshape(array.shape) for key, array in tensors_of(model).items()}
+    with replacing(path) as beside:
+        save_file(tensors, beside, {"format": "pt", KEY: describe(model)})
+
+
+def read_safetensors(path: str) -> Model:
+    """The model; FormatError for files that another program wrote."""
+    try:
+        with safe_open(path, "np") as file:
+            description = (file.metadata() or {}).get(KEY)
+            if description is None:
+                raise FormatError(
+                    f"{path}: expected a description of the net in the metadata, found none; "
+                    "only files that this converter wrote can be read"
+                )
+            return model_of(path, description, {key: file.get_tensor(key) for key in file.keys()})
+    except SafetensorError as error:
+        raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
+
+
+def is_safetensors(path: str) -> bool:
+    """Whether a file starts with the length of a JSON header and one (https://github.com/huggingface/safetensors)."""
+    with Path(path).open("rb") as file:
+        head = file.read(9)
+        size = int.from_bytes(head[:8], "little")
+        if head[8:] != b"{" or size + 8 > Path(path).stat().st_size:
+            return False
+        file.seek(8)
+        return _is_json(file.read(size))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

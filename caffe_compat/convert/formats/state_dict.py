@@ -1,0 +1,39 @@
+"""A PyTorch state dict of plain tensors, with the description of the net in a JSON file beside it."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from caffe_compat.convert.formats.description import describe, model_of, tensors_of
+from caffe_compat.convert.model import Model
+from caffe_compat.errors import FormatError
+from caffe_compat.proto.atomic_file import replacing
+
+
+def description_path(path: str) -> Path:
+    """`net.pt` is described by `net.pt.json`."""
+    return Path(f"{path}.json")
+
+
+def write_state_dict(path: str, model: Model) -> None:
+    """`torch.load(path, weights_only=True)` gives `{"<layer>.<blob>": tensor}`."""
+    tensors = {key: torch.from_numpy(np.array(array, np.float32)) for key, array in tensors_of(model).items()}
+    with replacing(path) as beside:
+        torch.save(tensors, beside)
+    with replacing(description_path(path)) as beside:
+        beside.write_text(describe(model) + "\n")
+
+
+def read_state_dict(path: str) -> Model:
+    """The model; nothing in the file is run (weights_only)."""
+    beside = description_path(path)
+    if not beside.is_file():
+        raise FormatError(f"{path}: expected {beside.name} beside it, found no such file; move both files together")
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(f"{path}: not a whole file of plain tensors ({reason}); convert it again") from error
+    return model_of(path, beside.read_text(), {key: tensor.numpy() for key, tensor in tensors.items()})

@@ -1,0 +1,132 @@
+"""The net of a weights file as a deploy prototxt: inputs in place of data layers, no losses, nothing about learning."""
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from caffe_compat.convert.forms.input_shapes import find_input_shapes
+from caffe_compat.convert.forms.live_layers import is_data, live_layers
+from caffe_compat.convert.forms.train_form import train_form
+from caffe_compat.convert.model import Layer, Model, Shape
+from caffe_compat.convert.report import Report
+from caffe_compat.errors import GraphError
+from caffe_compat.net.phase_rules import filter_net
+from caffe_compat.proto import caffe_pb2
+
+#: What a layer says about learning and about when it is in the net.
+TRAINING_FIELDS = ("include", "exclude", "propagate_down", "loss_weight")
+
+
+def deploy_form(
+    model: Model,
+    input_shapes: Mapping[str, Shape] | None = None,
+    report: Report | None = None,
+) -> Model:
+    """The net for prediction: its inputs, then the layers that lead to its results.
+
+    Shapes of inputs that the file does not hold are taken from `input_shapes`, else found from the weights
+    (input_shapes.py). GraphError where the net has nothing to feed or nothing to predict.
+    """
+    report = report or Report(model)
+    trained = train_form(_at_test(model), report)
+    kept = live_layers(trained.net.layer, set(model.blobs))
+    if not any(layer.type != "Input" for layer in kept):
+        raise GraphError(
+            f"{model.path}: expected layers that predict, found only data, losses and measures; "
+            "give the net to deploy with --prototxt"
+        )
+    _report_dropped(trained, kept, report)
+    body = [_tidy(layer, _was_training(model)) for layer in kept if layer.type != "Input"]
+    inputs = _inputs(trained, body)
+    if not inputs:
+        raise GraphError(f"{model.path}: expected a net with inputs, found none; give the deploy net with --prototxt")
+    blobs = {layer.name: model.blobs[layer.name] for layer in body if layer.name in model.blobs}
+    deployed = trained.with_layers(body, blobs)
+    for field in ("input", "input_shape", "input_dim", "force_backward", "debug_info"):
+        deployed.net.ClearField(field)
+    shapes = find_input_shapes(deployed, trained, inputs, input_shapes or {}, report)
+    return deployed.with_layers([*_input_layers(inputs, shapes, kept), *body], blobs)
+
+
+def _at_test(model: Model) -> Model:
+    """A prototxt's layers of the TEST phase; a saved net has those of one phase only."""
+    if model.is_filtered:
+        return model
+    return model.with_layers(filter_net(model.net, caffe_pb2.NetState(phase="TEST")).layer, model.blobs)
+
+
+def _was_training(model: Model) -> bool:
+    return model.is_filtered and any(layer.phase == caffe_pb2.TRAIN for layer in model.net.layer)
+
+
+def _inputs(trained: Model, body: Sequence[Layer]) -> list[str]:
+    """Blobs that the layers read and that come from outside, in the order of the net."""
+    read = {bottom for layer in body for bottom in layer.bottom}
+    tops = [top for layer in trained.net.layer if layer.type == "Input" or is_data(layer) for top in layer.top]
+    return [name for name in dict.fromkeys([*trained.net.input, *tops]) if name in read]
+
+
+def _input_layers(inputs: Sequence[str], shapes: Mapping[str, Shape], kept: Sequence[Layer]) -> list[Layer]:
+    """One Input layer a blob, named after it, or the next free name."""
+    taken = {layer.name for layer in kept if layer.type != "Input"}
+    layers = []
+    for name in inputs:
+        layer = Layer(name=name if name not in taken else f"{name}_input", type="Input", top=[name])
+        layer.input_param.shape.add(dim=shapes[name])
+        layers.append(layer)
+    return layers
+
+
+def _report_dropped(trained: Model, kept: Sequence[Layer], report: Report) -> None:
+    names = {layer.name for layer in kept}
+    for layer in trained.net.layer:
+        if is_data(layer):
+            report.dropped(layer.name, "the net is fed through inputs")
+        elif layer.name not in names:
+            report.dropped(layer.name, "nothing that it gives is predicted")
+        elif layer.type == "Input":
+            report.replaced([layer.name], layer.top, "one Input layer a blob")
+
+
+def _tidy(layer: Layer, was_training: bool) -> Layer:
+    """A copy without rates, rules, fillers; statistics in use where training did without."""
+    tidy = Layer()
+    tidy.CopyFrom(layer)
+    for field in TRAINING_FIELDS:
+        tidy.ClearField(field)
+    _clear_rates(tidy)
+    _clear_fillers(tidy)
+    statistics = tidy.batch_norm_param
+    if was_training and statistics.HasField("use_global_stats") and not statistics.use_global_stats:
+        statistics.ClearField("use_global_stats")
+        _drop_if_empty(tidy, "batch_norm_param")
+    return tidy
+
+
+def _clear_rates(layer: Layer) -> None:
+    """Of a `param` only the name stays, through which layers share a weight."""
+    for param in layer.param:
+        param.ClearField("lr_mult")
+        param.ClearField("decay_mult")
+    if not any(param.name for param in layer.param):
+        layer.ClearField("param")
+
+
+def _clear_fillers(layer: Layer) -> None:
+    for descriptor, value in layer.ListFields():
+        if descriptor.name.endswith("_param") and descriptor.name != "dummy_data_param":
+            _clear_fillers_in(value)
+            if descriptor.name != "norm_param":  # whose presence tells SSD's Normalize from the fork's
+                _drop_if_empty(layer, descriptor.name)
+
+
+def _clear_fillers_in(message: Message) -> None:
+    for descriptor, _ in message.ListFields():
+        if descriptor.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE and descriptor.name.endswith("filler"):
+            message.ClearField(descriptor.name)
+
+
+def _drop_if_empty(layer: Layer, field: str) -> None:
+    if not getattr(layer, field).ListFields():
+        layer.ClearField(field)

@@ -1,0 +1,146 @@
+"""The shapes of a net's inputs: as the file says, or as its weights allow.
+
+Caffe saves no shapes for what data layers bring, nor, in the SRN fork, for `input:` fields. The first layer's weights
+tell the channels; the size is the first of the usual ones for which every later weight and Reshape fits.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
+
+import torch
+
+from caffe_compat.convert.model import Layer, Model, Shape
+from caffe_compat.convert.report import Report
+from caffe_compat.errors import CaffeError, GraphError, ShapeError
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.registry import create_layer
+from caffe_compat.proto.blobs import Blob
+
+#: Sides of square images that public nets are trained on; small nets may have any.
+USUAL_SIZES = (224, 227, 256, 299, 320, 384, 448, 512, 513, 640, 300, 321, 112, 96)
+SMALL_SIZES = range(1, 131)
+#: Data layers that say their tops' shapes in the prototxt.
+SELF_DESCRIBING = ("DummyData", "MemoryData")
+#: An axis of an image that the weights leave open.
+SIZE = None
+
+
+def find_input_shapes(
+    deployed: Model, trained: Model, inputs: Sequence[str], given: Mapping[str, Shape], report: Report
+) -> dict[str, Shape]:
+    """A shape for every input of the deployed layers.
+
+    GraphError for shapes given for other blobs, ShapeError where nothing fits or the weights say too little.
+    """
+    unknown = sorted(set(given) - set(inputs))
+    if unknown:
+        raise GraphError(
+            f"{deployed.path}: no input '{unknown[0]}' to give a shape to; the net's inputs: {', '.join(inputs)}"
+        )
+    shapes = _stated_shapes(trained.net.layer) | dict(given)
+    missing = [name for name in inputs if name not in shapes]
+    if missing:
+        shapes |= _fitting_shapes(deployed, trained, {name: shapes[name] for name in inputs if name in shapes}, missing)
+        report.notes += [
+            f"input '{name}': {'x'.join(map(str, shapes[name]))}, the first usual size that fits all weights "
+            "(the file gives none; --input-shape sets another)"
+            for name in missing
+        ]
+    return shapes
+
+
+def _stated_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    for layer in layers:
+        if layer.type in SELF_DESCRIBING or (layer.type == "Input" and layer.input_param.shape):
+            shapes |= dict(zip(layer.top, create_layer(LayerSpec(layer)).top_shapes(), strict=True))
+    return shapes
+
+
+def _fitting_shapes(
+    deployed: Model, trained: Model, known: Mapping[str, Shape], missing: Sequence[str]
+) -> dict[str, Shape]:
+    items = {name: first_item(deployed, name) for name in missing}
+    failure: Exception | None = None
+    for size in _sizes(trained.net.layer):
+        shapes = {name: (1, *(size if axis is SIZE else axis for axis in item)) for name, item in items.items()}
+        try:
+            shapes_through(deployed.net.layer, {**known, **shapes}, deployed.blobs)
+        except (CaffeError, RuntimeError) as error:
+            failure = failure or error
+        else:
+            return shapes
+    raise ShapeError(
+        f"{deployed.path}: no usual square size of {', '.join(missing)} fits all weights (first problem: {failure}); "
+        f"give it, as in --input-shape {missing[0]}=1,3,224,224"
+    )
+
+
+def _sizes(layers: Sequence[Layer]) -> Iterator[int]:
+    """The crop that the data layers make, then the usual sizes, then small ones."""
+    crops = [layer.transform_param.crop_size for layer in layers if layer.transform_param.crop_size]
+    yield from dict.fromkeys([*crops, *USUAL_SIZES, *SMALL_SIZES])
+
+
+def shapes_through(
+    layers: Sequence[Layer], inputs: Mapping[str, Shape], blobs: Mapping[str, Sequence[Blob]]
+) -> dict[str, Shape]:
+    """The shape of every blob after these inputs; an error where a layer does not take them or its weights differ."""
+    shapes = dict(inputs)
+    for parameter in layers:
+        layer = create_layer(LayerSpec(parameter, "TEST"))
+        if layer.is_input:
+            continue
+        bottoms = [shapes[bottom] for bottom in parameter.bottom]
+        with torch.device("meta"):
+            layer.setup(*bottoms)
+        found = [tuple(blob.shape) for blob in blobs.get(parameter.name, ())]
+        expected = [tuple(blob.shape) for blob in layer.blobs]
+        if found and [*map(prod, found)] != [*map(prod, expected)]:
+            raise ShapeError(f"{layer.spec}: expected weights {expected}, the file holds {found}")
+        shapes.update(zip(parameter.top, layer.top_shapes(*bottoms), strict=True))
+    return shapes
+
+
+def first_item(model: Model, blob: str) -> tuple[int | None, ...]:
+    """An item's axes as the first weights behind an input read it: (channels, SIZE, SIZE), or (values,)."""
+    followed = {blob}
+    for layer in model.net.layer:
+        if not followed.intersection(layer.bottom):
+            continue
+        if layer.name in model.blobs:
+            if layer.type not in READERS:
+                break
+            return READERS[layer.type](layer, model.blobs[layer.name][0].shape)
+        followed.update(layer.top)
+    raise ShapeError(
+        f"{model.path}: expected weights behind input '{blob}' that tell its channels, found none; "
+        f"give its shape, as in --input-shape {blob}=1,3,224,224"
+    )
+
+
+def _of_convolution(layer: Layer, weight: Shape) -> tuple[int | None, ...]:
+    return (weight[1] * layer.convolution_param.group, *[SIZE] * (len(weight) - 2))
+
+
+def _of_deconvolution(_: Layer, weight: Shape) -> tuple[int | None, ...]:
+    return (weight[0], *[SIZE] * (len(weight) - 2))
+
+
+def _of_inner_product(layer: Layer, weight: Shape) -> tuple[int | None, ...]:
+    return (weight[0] if layer.inner_product_param.transpose else weight[1],)
+
+
+def _of_channels(_: Layer, blob: Shape) -> tuple[int | None, ...]:
+    return (blob[-1], SIZE, SIZE)
+
+
+READERS: dict[str, Callable[[Layer, Shape], tuple[int | None, ...]]] = {
+    "Convolution": _of_convolution,
+    "Deconvolution": _of_deconvolution,
+    "InnerProduct": _of_inner_product,
+    "BN": _of_channels,
+    "BatchNorm": _of_channels,
+    "Scale": _of_channels,
+    "PReLU": _of_channels,
+}

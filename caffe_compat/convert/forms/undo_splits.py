@@ -1,0 +1,44 @@
+"""Takes out the Split layers that Caffe put into a net before it was saved (insert_splits.cpp)."""
+
+import re
+from collections.abc import Iterable
+
+from caffe_compat.convert.model import Layer
+
+
+def undo_splits(layers: Iterable[Layer]) -> list[Layer]:
+    """Copies of the layers without Splits of Caffe's own making; their readers read the blob itself.
+
+    A Split that a user wrote has another name and stays.
+    """
+    whole: dict[str, str] = {}
+    kept: list[Layer] = []
+    for layer in layers:
+        if is_automatic(layer):
+            whole |= dict.fromkeys(layer.top, whole.get(layer.bottom[0], layer.bottom[0]))
+            _return_loss_weight(kept, layer)
+            continue
+        copy = Layer()
+        copy.CopyFrom(layer)
+        copy.bottom[:] = [whole.get(bottom, bottom) for bottom in layer.bottom]
+        kept.append(copy)
+    return kept
+
+
+def is_automatic(layer: Layer) -> bool:
+    """Whether its names are Caffe's: `<blob>_<layer>_<top>_split`, and its tops' `..._split_<number>`."""
+    if layer.type != "Split" or len(layer.bottom) != 1:
+        return False
+    name = re.escape(layer.bottom[0]) + r"_.*_\d+_split"
+    return bool(re.fullmatch(name, layer.name)) and list(layer.top) == [
+        f"{layer.name}_{index}" for index in range(len(layer.top))
+    ]
+
+
+def _return_loss_weight(kept: list[Layer], split: Layer) -> None:
+    """A loss weight that went to the Split returns to the layer that made the blob."""
+    if not split.loss_weight:
+        return
+    maker = next(layer for layer in reversed(kept) if split.bottom[0] in layer.top)
+    maker.ClearField("loss_weight")
+    maker.loss_weight.extend(split.loss_weight[0] if top == split.bottom[0] else 0.0 for top in maker.top)

@@ -1,0 +1,111 @@
+"""What became of every layer: source, target, shapes, and what was done."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from caffe_compat.convert.model import Model, Shape
+
+KEPT = "kept"
+HEADINGS = ("source", "type", "shapes", "target", "type", "shapes", "done")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report: a layer of the source beside a layer of the target; one of them may be missing."""
+
+    source: str
+    source_type: str
+    source_shapes: list[Shape]
+    target: str
+    target_type: str
+    target_shapes: list[Shape]
+    done: str
+
+
+@dataclass
+class _Trail:
+    """A source layer, under which names it goes on, and what happened on the way."""
+
+    source: str
+    type: str
+    shapes: list[Shape]
+    names: list[str]
+    done: list[str] = field(default_factory=list)
+
+
+class Report:
+    """Follows the layers of a model through the steps of a conversion; `notes` are about the file as a whole."""
+
+    def __init__(self, model: Model) -> None:
+        self.source = model.path
+        self.notes: list[str] = [f"dialect {model.dialect}"]
+        self._trails = [
+            _Trail(layer.name, layer.type, model.shapes(layer.name), [layer.name]) for layer in model.net.layer
+        ]
+
+    def replaced(self, olds: Sequence[str], news: Sequence[str], what: str) -> None:
+        """Layers became other layers: renamed, split in two, joined, folded away."""
+        gone = set(olds)
+        for trail in self._trails:
+            if gone.intersection(trail.names):
+                kept = [name for name in trail.names if name not in gone]
+                trail.names = [*kept, *(name for name in news if name not in kept)]
+                trail.done.append(what)
+
+    def dropped(self, name: str, why: str) -> None:
+        """A layer has no place in the target."""
+        self.replaced([name], [], f"dropped: {why}")
+
+    def noted(self, name: str, what: str) -> None:
+        """A layer stayed but changed, or deserves a word."""
+        self.replaced([name], [name], what)
+
+    def added(self, name: str, what: str) -> None:
+        """A layer that the source lacks."""
+        self._trails.append(_Trail("", "", [], [name], [what]))
+
+    def rows(self, target: Model) -> list[Row]:
+        """A row for every pair of source and target layers."""
+        types = {layer.name: layer.type for layer in target.net.layer}
+        rows = []
+        for trail in self._trails:
+            done = "; ".join(trail.done) or KEPT
+            for name in trail.names or [""]:
+                shapes = target.shapes(name) if name else []
+                rows.append(Row(trail.source, trail.type, trail.shapes, name, types.get(name, ""), shapes, done))
+        return rows
+
+
+def as_text(report: Report, rows: Sequence[Row]) -> str:
+    """A table with a line a layer, below the notes."""
+    table = [HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    return "\n".join([report.source, *report.notes, "", *lines, ""])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.source or "-",
+        row.source_type,
+        _shapes_text(row.source_shapes),
+        row.target or "-",
+        row.target_type,
+        _shapes_text(row.target_shapes),
+        row.done,
+    )
+
+
+def _shapes_text(shapes: Sequence[Shape]) -> str:
+    return " ".join("x".join(map(str, shape)) or "scalar" for shape in shapes)
+
+
+def write_report(path: str | Path, report: Report, rows: Sequence[Row]) -> None:
+    """JSON where the name ends in .json, else the table."""
+    if str(path).endswith(".json"):
+        content = {"source": report.source, "notes": report.notes, "layers": [asdict(row) for row in rows]}
+        Path(path).write_text(json.dumps(content, indent=1) + "\n")
+    else:
+        Path(path).write_text(as_text(report, rows))
