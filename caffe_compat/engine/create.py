@@ -1,6 +1,9 @@
 """Engines by name."""
 
 from collections.abc import Callable
+from functools import partial
+
+import torch
 
 from caffe_compat.engine.base import Engine
 from caffe_compat.engine.exact import ExactEngine
@@ -8,7 +11,12 @@ from caffe_compat.engine.fast import FastEngine
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.net import Net
 
-ENGINES: dict[str, Callable[[Net], Engine]] = {"exact": ExactEngine, "fast": FastEngine}
+#: fast-bf16 computes products in bfloat16 (autocast); weights, statistics and losses stay float32.
+ENGINES: dict[str, Callable[[Net], Engine]] = {
+    "exact": ExactEngine,
+    "fast": FastEngine,
+    "fast-bf16": partial(FastEngine, precision=torch.bfloat16),
+}
 
 
 def create_engine(name: str, net: Net) -> Engine:

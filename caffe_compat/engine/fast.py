@@ -27,6 +27,9 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
 )
 
 
+HALF = (torch.bfloat16, torch.float16)
+
+
 class FastEngine:
     """Runs a plan of the net. After a run the requested blobs hold their values.
 
@@ -34,8 +37,11 @@ class FastEngine:
     loss is 0.
     """
 
-    def __init__(self, net: Net, requested: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, net: Net, requested: Iterable[str] | None = None, precision: torch.dtype = torch.float32
+    ) -> None:
         self.net = net
+        self.precision = precision
         plan = plan_net(net, net.outputs) if requested is None else replace(plan_net(net, requested), losses=())
         for rewrite in PASSES:
             plan = rewrite(plan)
@@ -61,13 +67,19 @@ class FastEngine:
         }
         learning = torch.is_grad_enabled()
         for index, operation in enumerate(self.plan.operations):
-            with torch.set_grad_enabled(learning and operation.learns):
+            with torch.set_grad_enabled(learning and operation.learns), self._autocast(operation):
                 _execute(operation, values)
             for value in self._last_use.get(index, ()):
                 del values[value]
         for blob, value in self.plan.results.items():
-            self.net.blobs[blob].assign(values[value])
+            result = values[value]
+            self.net.blobs[blob].assign(result.float() if result.dtype in HALF else result)
         return self._loss(values)
+
+    def _autocast(self, operation: Operation) -> torch.autocast:
+        """Lower precision for what bears it (matrix products, convolutions); losses always see float32."""
+        lower = self.precision != torch.float32 and not operation.layer.is_loss
+        return torch.autocast(self.net.device.type, self.precision, enabled=lower)
 
     def _loss(self, values: Values) -> Tensor:
         terms = [weight * values[value].sum() for value, weight in self.plan.losses]
@@ -75,7 +87,10 @@ class FastEngine:
 
 
 def _execute(operation: Operation, values: Values) -> None:
-    results = as_tuple(operation.run(*(values[value] for value in operation.inputs)))
+    bottoms = [values[value] for value in operation.inputs]
+    if operation.layer.is_loss:
+        bottoms = [bottom.float() if bottom.dtype in HALF else bottom for bottom in bottoms]
+    results = as_tuple(operation.run(*bottoms))
     values.update(zip(operation.outputs, results, strict=True))
 
 

@@ -80,6 +80,20 @@ def test_float32_stays_close() -> None:
     assert relative(fast.blobs["prob"].value.tensor(), exact.blobs["prob"].value.tensor()) < 1e-5
 
 
+def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32() -> None:
+    exact, lower = build(MIXED), build(MIXED)
+    loss = create_engine("exact", exact).forward_backward()
+    half = create_engine("fast-bf16", lower).forward_backward()
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(loss.item(), rel=0.03)  # 8 bits of mantissa
+    assert half.item() != loss.item()
+    for mine, theirs in zip(lower.learnable, exact.learnable, strict=True):
+        assert gradient_of(mine.parameter).dtype == torch.float32
+        largest = float(gradient_of(theirs.parameter).abs().max())
+        assert float((gradient_of(mine.parameter) - gradient_of(theirs.parameter)).abs().max()) <= 0.1 * largest + 1e-2
+    assert lower.blobs["prob"].data.dtype == exact.blobs["prob"].data.dtype
+
+
 def test_folded_weights_follow_the_weights() -> None:
     net, fresh = build(MIXED, "TEST"), build(MIXED, "TEST")
     engine = create_engine("fast", net)
@@ -103,7 +117,7 @@ def test_only_requested_blobs_run() -> None:
 
 
 def test_unknown_engine() -> None:
-    with pytest.raises(MissingFeatureError, match=r"^no engine 'quick'; expected one of: exact, fast"):
+    with pytest.raises(MissingFeatureError, match=r"^no engine 'quick'; expected one of: exact, fast, fast-bf16"):
         create_engine("quick", build(MIXED))
 
 
