@@ -54,12 +54,17 @@ def _strip(buffer: bytes, start: int, end: int, tree: Tree, places: list[Place])
     return b"".join(parts)
 
 
-def put_back(structure: bytes, tree: Tree, blobs: Sequence[Blob]) -> Iterator[Chunk]:
+def put_back(
+    structure: bytes, tree: Tree, blobs: Sequence[Blob], gradients: Sequence[Blob | None] = ()
+) -> Iterator[Chunk]:
     """The bytes of the whole message, in pieces; the placeholders in `structure` are indices into `blobs`."""
-    return _fill(structure, 0, len(structure), tree, blobs)
+    pairs = list(zip(blobs, gradients or [None] * len(blobs), strict=True))
+    return _fill(structure, 0, len(structure), tree, pairs)
 
 
-def _fill(buffer: bytes, start: int, end: int, tree: Tree, blobs: Sequence[Blob]) -> Iterator[Chunk]:
+def _fill(
+    buffer: bytes, start: int, end: int, tree: Tree, blobs: Sequence[tuple[Blob, Blob | None]]
+) -> Iterator[Chunk]:
     for field in fields(buffer, start, end):
         branch = tree.get(field.number)
         if branch is None:
@@ -67,21 +72,21 @@ def _fill(buffer: bytes, start: int, end: int, tree: Tree, blobs: Sequence[Blob]
             continue
         if branch is BLOB:
             placeholder = decode(buffer[field.body : field.end], caffe_pb2.BlobProto)
-            chunks = list(encode_blob(blobs[placeholder.num]))
+            chunks = list(encode_blob(*blobs[placeholder.num]))
         else:
             chunks = list(_fill(buffer, field.body, field.end, branch, blobs))
         yield delimited_key(field.number, sum(map(len, chunks)))
         yield from chunks
 
 
-def encode_blob(array: Blob) -> Iterator[Chunk]:
-    """A BlobProto as Caffe writes it: packed data, then the shape."""
-    flat = np.ascontiguousarray(array, "<f4").reshape(-1)
+def encode_blob(array: Blob, gradient: Blob | None = None) -> Iterator[Chunk]:
+    """A BlobProto as Caffe writes it: packed data, the gradient where snapshot_diff asks for it, then the shape."""
     dims = b"".join(map(varint, array.shape))
     packed = delimited_key(1, len(dims)) + dims if dims else b""
-    if flat.size:
-        yield delimited_key(DATA, flat.nbytes)
-        yield flat.data.cast("B")
+    for number, values in ((DATA, array), (GRADIENTS[0], gradient)):
+        if values is not None and values.size:
+            yield delimited_key(number, 4 * values.size)
+            yield np.ascontiguousarray(values, "<f4").reshape(-1).data.cast("B")
     yield delimited_key(SHAPE, len(packed)) + packed
 
 

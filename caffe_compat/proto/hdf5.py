@@ -86,17 +86,27 @@ def _read(path: str | Path, dataset: Any) -> Blob:
     return np.asarray(dataset, np.float32)
 
 
-def write_weights(path: str | Path, blobs: Mapping[str, Sequence[Blob]]) -> None:
-    """Weights by layer name, as Caffe's HDF5 snapshots hold them; a layer without blobs is an empty group."""
+def write_weights(
+    path: str | Path, blobs: Mapping[str, Sequence[Blob]], gradients: Mapping[str, Sequence[Blob]] | None = None
+) -> None:
+    """Weights by layer name, as Caffe's HDF5 snapshots hold them; a layer without blobs is an empty group.
+
+    `gradients`, which snapshot_diff asks for, go to /diff.
+    """
     for name in blobs:
         if "/" in name:
             raise DialectError(
                 f"{path}: layer '{name}': Caffe cannot find a name with a slash in an HDF5 file; write a .caffemodel"
             )
     with replacing(path) as beside, h5py.File(beside, "w") as file:
-        layers = file.create_group("data")
-        for name, arrays in blobs.items():
-            _write_numbered(layers.create_group(name), arrays)
+        _write_layers(file.create_group("data"), blobs)
+        if gradients is not None:
+            _write_layers(file.create_group("diff"), gradients)
+
+
+def _write_layers(group: Any, blobs: Mapping[str, Sequence[Blob]]) -> None:
+    for name, arrays in blobs.items():
+        _write_numbered(group.create_group(name), arrays)
 
 
 def write_solver_state(

@@ -41,38 +41,47 @@ def write_weights(
     net: caffe_pb2.NetParameter,
     blobs: Mapping[str, Sequence[Blob]],
     dialect: str = "auto",
+    gradients: Mapping[str, Sequence[Blob]] | None = None,
 ) -> None:
     """A .caffemodel (HDF5 where the name ends in .h5): the net's layers, each with the blobs under its name.
 
     `dialect` is 'bvlc', 'srn_fork', 'own' (every field, for this program only) or 'auto': the SRN fork's where only it
-    can say the net, else BVLC's. DialectError names the layer and field that the dialect lacks.
+    can say the net, else BVLC's. DialectError names the layer and field that the dialect lacks. `gradients` are what
+    snapshot_diff adds, one a blob.
     """
     _refuse_unknown_layers(path, net, blobs)
     if str(path).endswith(".h5"):
-        hdf5.write_weights(path, {layer.name: blobs.get(layer.name, ()) for layer in net.layer})
+        named = {layer.name: blobs.get(layer.name, ()) for layer in net.layer}
+        hdf5.write_weights(path, named, gradients)
         return
-    write_bytes(path, weights_chunks(net, blobs, dialect))
+    write_bytes(path, weights_chunks(net, blobs, dialect, gradients))
 
 
 def weights_chunks(
-    net: caffe_pb2.NetParameter, blobs: Mapping[str, Sequence[Blob]], dialect: str = "auto"
+    net: caffe_pb2.NetParameter,
+    blobs: Mapping[str, Sequence[Blob]],
+    dialect: str = "auto",
+    gradients: Mapping[str, Sequence[Blob]] | None = None,
 ) -> Iterable[Chunk]:
     """The bytes of a .caffemodel, in pieces."""
     structure = caffe_pb2.NetParameter()
     structure.CopyFrom(net)
     arrays: list[Blob] = []
+    differences: list[Blob | None] = []
     for layer in structure.layer:
         layer.ClearField("blobs")
         for array in blobs.get(layer.name, ()):
             layer.blobs.add(num=len(arrays))
             arrays.append(array)
+        differences.extend((gradients or {}).get(layer.name, ()))
     size = sum(4 * array.size for array in arrays)
     if size >= CAFFE_LIMIT:
         raise DialectError(
             f"net '{net.name}': {size} bytes of weights, but Caffe reads no binary file above {CAFFE_LIMIT} (2 GB); "
             "write HDF5, to a name that ends in .caffemodel.h5"
         )
-    return put_back(encode_net(structure, dialect_of(net) if dialect == "auto" else dialect), NET_BLOBS, arrays)
+    encoded = encode_net(structure, dialect_of(net) if dialect == "auto" else dialect)
+    return put_back(encoded, NET_BLOBS, arrays, differences)
 
 
 def _refuse_unknown_layers(path: str | Path, net: caffe_pb2.NetParameter, blobs: Mapping[str, Sequence[Blob]]) -> None:

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caffe_compat.errors import SolverError
+from caffe_compat.net.blob import gradient_of
+from caffe_compat.net.net import Net
+from caffe_compat.net.weights import blobs_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import SolverState, read_solver_state
+from caffe_compat.proto.write import write_weights
 
 logger = logging.getLogger("caffe_compat")
 
@@ -56,6 +60,19 @@ def check_snapshot_prefix(solver: caffe_pb2.SolverParameter) -> None:
             f"Cannot write to snapshot prefix '{solver.snapshot_prefix}'.  "
             f"Make sure that the directory exists and is writable. ({error})"
         ) from error
+
+
+def write_net(net: Net, path: str, with_gradients: bool) -> None:
+    """Writes a net's weights, and for snapshot_diff what the last update subtracted from them."""
+    layers = [step.layer for step in net.steps]
+    gradients = None
+    if with_gradients:
+        gradients = {
+            layer.name: [gradient_of(blob).detach().cpu().numpy() for blob in layer.blobs]
+            for layer in layers
+            if layer.blobs
+        }
+    write_weights(path, net.parameter, blobs_of(layers), gradients=gradients)
 
 
 def read_state(file: str, histories: int) -> SolverState:

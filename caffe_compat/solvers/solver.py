@@ -17,7 +17,7 @@ from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_values
 from caffe_compat.solvers.gradients import check_regularization
 from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, observe_test_loss
-from caffe_compat.solvers.snapshot import SnapshotFiles, check_snapshot_prefix, find_learned_net, read_state
+from caffe_compat.solvers.snapshot import SnapshotFiles, check_snapshot_prefix, find_learned_net, read_state, write_net
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
 from caffe_compat.solvers.testing import run_test
 from caffe_compat.solvers.update_rules.create import create_update_rule
@@ -182,7 +182,7 @@ class Solver:
         """Writes the weights, then the state that names them."""
         files = SnapshotFiles.of(self.parameter, self.iteration)
         logger.info("Snapshotting to %s file %s", files.format, files.weights)
-        self.net.save(files.weights)
+        write_net(self.net, files.weights, self.parameter.snapshot_diff)
         logger.info("Snapshotting solver state to %s file %s", files.format, files.state)
         state = SolverState(self.iteration, files.weights, self.schedule.current_step, self.updater.histories)
         write_solver_state(files.state, state)
