@@ -1,19 +1,19 @@
 """A NetParameter becomes a Net; the only caller of create_layer."""
 
-import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 import caffe_compat.layers  # registers every type
 from caffe_compat.errors import CaffeError, GraphError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.net.blob import Blob
 from caffe_compat.net.device import current_device
 from caffe_compat.net.gradients_needed import find_needs
 from caffe_compat.net.insert_splits import insert_splits
+from caffe_compat.net.log_build import MemoryLog, log_connections, log_parameters, log_result
 from caffe_compat.net.net import Net, Step, prefix_file
 from caffe_compat.net.phase_rules import filter_net
 from caffe_compat.net.shared_params import collect_parameters
@@ -21,8 +21,6 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 
 __all__ = ["Surroundings", "build_net", "caffe_compat", "load_net"]
-
-logger = logging.getLogger("caffe_compat")
 
 
 @dataclass(frozen=True)
@@ -52,38 +50,49 @@ def build_net(
     parameter: caffe_pb2.NetParameter, state: caffe_pb2.NetState, surroundings: Surroundings = Surroundings()
 ) -> Net:
     """Filters by state, inserts Splits, creates and connects the layers, finds where gradients go."""
-    filtered = insert_splits(filter_net(parameter, state))
-    device = surroundings.device or current_device()
-    blobs: OrderedDict[str, Blob] = OrderedDict()
-    steps = [_build_step(layer, filtered, surroundings, blobs, device) for layer in filtered.layer]
+    filtered = filter_net(parameter, state)
+    log_parameters(filtered)
+    filtered = insert_splits(filtered)
+    builder = _Builder(filtered, surroundings, surroundings.device or current_device())
+    steps = [builder.step(layer) for layer in filtered.layer]
     layers = [step.layer for step in steps]
-    learnable = collect_parameters(layers)
-    net = Net(filtered, steps, blobs, learnable, device)
+    net = Net(filtered, steps, builder.blobs, collect_parameters(layers), builder.device)
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
+    log_result(net)
     return net
 
 
-def _build_step(
-    parameter: caffe_pb2.LayerParameter,
-    net: caffe_pb2.NetParameter,
-    surroundings: Surroundings,
-    blobs: "OrderedDict[str, Blob]",
-    device: torch.device,
-) -> Step:
-    spec = _spec(parameter, net, surroundings)
-    layer = create_layer(spec)
-    tops = _tops(layer, blobs)
-    bottom_shapes = [blobs[bottom].shape for bottom in parameter.bottom]
-    layer.setup(*bottom_shapes)
-    _take_blobs_of_the_prototxt(layer)
-    layer.to(device)
-    step = Step(layer, list(parameter.bottom), tops, _loss_weights(layer, len(tops)))
-    for top, shape, weight in zip(tops, layer.top_shapes(*bottom_shapes), step.loss_weights, strict=True):
-        blobs[top] = blobs[top] if top in blobs else Blob(shape, device)
-        blobs[top].reshape(*shape)
-        if weight:
-            blobs[top].gradient.assign(torch.full(shape, weight, device=device))
-    return step
+@dataclass
+class _Builder:
+    """Adds layer after layer to the blobs made so far."""
+
+    net: caffe_pb2.NetParameter
+    surroundings: Surroundings
+    device: torch.device
+    blobs: "OrderedDict[str, Blob]" = field(default_factory=OrderedDict)
+    memory: MemoryLog = field(default_factory=MemoryLog)
+
+    def step(self, parameter: caffe_pb2.LayerParameter) -> Step:
+        """One layer with its weights and tops."""
+        layer = create_layer(_spec(parameter, self.net, self.surroundings))
+        tops = _tops(layer, self.blobs)
+        log_connections(layer, tops)
+        bottom_shapes = [self.blobs[bottom].shape for bottom in parameter.bottom]
+        layer.setup(*bottom_shapes)
+        _take_blobs_of_the_prototxt(layer)
+        layer.to(self.device)
+        step = Step(layer, list(parameter.bottom), tops, _loss_weights(layer, len(tops)))
+        shapes = layer.top_shapes(*bottom_shapes)
+        for top, shape, weight in zip(tops, shapes, step.loss_weights, strict=True):
+            self._make_blob(top, shape, weight)
+        self.memory.log_tops(layer, shapes, step.loss_weights)
+        return step
+
+    def _make_blob(self, name: str, shape: Shape, loss_weight: float) -> None:
+        blob = self.blobs.setdefault(name, Blob(shape, self.device))
+        blob.reshape(*shape)
+        if loss_weight:
+            blob.gradient.assign(torch.full(shape, loss_weight, device=self.device))
 
 
 def _spec(parameter: caffe_pb2.LayerParameter, net: caffe_pb2.NetParameter, surroundings: Surroundings) -> LayerSpec:
