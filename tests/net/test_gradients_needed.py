@@ -13,8 +13,8 @@ INNER_PRODUCT = "inner_product_param { num_output: 3 weight_filler { type: 'xavi
 
 def build(text: str) -> Net:
     net = text_format.Parse(
-        "layer { name: 'in' type: 'Input' top: 'x' top: 't' input_param { shape { dim: 2 dim: 5 } shape { dim: 2 dim: 3 } } }"
-        + text,
+        "layer { name: 'in' type: 'Input' top: 'x' top: 't' "
+        "input_param { shape { dim: 2 dim: 5 } shape { dim: 2 dim: 3 } } }" + text,
         caffe_pb2.NetParameter(),
     )
     return build_net(net, caffe_pb2.NetState(phase=caffe_pb2.TRAIN))
@@ -65,7 +65,8 @@ def test_no_loss_no_backward() -> None:
 def test_force_backward_reaches_the_data_but_not_the_label_of_a_loss() -> None:
     net = text_format.Parse(
         f"""force_backward: true
-        layer {{ name: 'in' type: 'Input' top: 'x' top: 't' input_param {{ shape {{ dim: 2 dim: 3 }} shape {{ dim: 2 }} }} }}
+        layer {{ name: 'in' type: 'Input' top: 'x' top: 't'
+          input_param {{ shape {{ dim: 2 dim: 3 }} shape {{ dim: 2 }} }} }}
         layer {{ name: 'a' type: 'InnerProduct' bottom: 'x' top: 'a' {INNER_PRODUCT} }}
         layer {{ name: 'loss' type: 'SoftmaxWithLoss' bottom: 'a' bottom: 't' top: 'loss' }}""",
         caffe_pb2.NetParameter(),
