@@ -36,12 +36,12 @@ def test_loss_weights_count_tops() -> None:
 
 
 def test_fields_that_are_not_honoured() -> None:
+    spec = LayerSpec(
+        caffe_pb2.LayerParameter(name="a", type="Flatten", flatten_param=caffe_pb2.FlattenParameter(axis=2))
+    )
+    spec.params("flatten_param")
     with pytest.raises(FieldError, match=r"^layer 'a' \(Flatten\): flatten_param.axis is set but Flatten does not"):
-        reject = LayerSpec(
-            caffe_pb2.LayerParameter(name="a", type="Flatten", flatten_param=caffe_pb2.FlattenParameter(axis=2))
-        )
-        reject.params("flatten_param")
-        reject.reject_unread_fields()
+        spec.reject_unread_fields()
 
 
 def test_a_loss_without_a_top_counts_but_is_no_output() -> None:
