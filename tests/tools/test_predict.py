@@ -18,10 +18,9 @@ def predict(*arguments):
 
 
 def test_recorded_scores_in_batches_that_do_not_divide(tmp_path):
-    done = predict(
-        f"{GOLDENS}/predict/images/", GOLDENS / "predict" / "list.txt",
-        LIKE / "net.prototxt", LIKE / "weights.caffemodel", tmp_path / "scores.txt", "--blob", "prob", "--batch_size", 2,
-    )  # fmt: skip
+    images, net, weights = GOLDENS / "predict", LIKE / "net.prototxt", LIKE / "weights.caffemodel"
+    files = (f"{images}/images/", images / "list.txt", net, weights, tmp_path / "scores.txt")
+    done = predict(*files, "--blob", "prob", "--batch_size", 2)
 
     assert done.returncode == 0, done.stderr
     assert "batch: 3 / 3, time: " in done.stdout

@@ -1,0 +1,4 @@
+"""Training in the paper's steps (section 3.4): which solver runs next, and from which weights.
+
+stages   the solver files of a folder as steps, and where each step starts
+"""

@@ -1,0 +1,95 @@
+"""The paper's training steps: the solver files of a folder, each of which starts from the last one's weights."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from caffe_compat.errors import SolverError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import read_solver
+from caffe_compat.solvers.snapshot import SnapshotFiles
+
+#: As the generator and the released code name them.
+SOLVER_NAME = re.compile(r"step_(?P<number>\d+)_(?P<name>.+)_solver\.prototxt")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step: its number from 1, the name of its model, its solver."""
+
+    number: int
+    name: str
+    solver_file: Path
+    solver: caffe_pb2.SolverParameter
+
+    def __str__(self) -> str:
+        return f"step {self.number} ({self.name})"
+
+    @property
+    def final_weights(self) -> str:
+        """The .caffemodel that the step's solver writes when it is done."""
+        return SnapshotFiles.of(self.solver, self.solver.max_iter).weights
+
+    @property
+    def is_done(self) -> bool:
+        """Whether that file is there."""
+        return Path(self.final_weights).exists()
+
+    def latest_state(self) -> str | None:
+        """The state of the step's latest snapshot, if it was interrupted."""
+        first = Path(SnapshotFiles.of(self.solver, 0).state)
+        prefix, suffix = first.name.rsplit("0", 1)
+        pattern = re.compile(rf"{re.escape(prefix)}(\d+){re.escape(suffix)}")
+        found = [(int(match[1]), path) for path in first.parent.glob("*") if (match := pattern.fullmatch(path.name))]
+        return str(max(found)[1]) if found else None
+
+
+def find_stages(models: Path) -> list[Stage]:
+    """The steps of a folder of generated files, in order; SolverError if there are none or two of one number."""
+    stages = [
+        Stage(int(match["number"]), match["name"], path, read_solver(str(path)))
+        for path in sorted(models.glob("*_solver.prototxt"))
+        if (match := SOLVER_NAME.fullmatch(path.name))
+    ]
+    stages.sort(key=lambda stage: stage.number)
+    numbers = [stage.number for stage in stages]
+    if not stages or numbers != list(range(1, len(stages) + 1)):
+        raise SolverError(
+            f"{models}: expected solvers step_1_*_solver.prototxt, step_2_* and so on, one a step, found steps: "
+            f"{', '.join(map(str, numbers)) or 'none'}; generate the files with python -m prototxt_gen --out {models}"
+        )
+    return stages
+
+
+def choose_stages(stages: Sequence[Stage], which: str) -> Sequence[Stage]:
+    """`all`, one number, or from one to another as `2-4`."""
+    if which == "all":
+        return stages
+    first, _, last = which.partition("-")
+    wanted = [first, last or first]
+    if not all(number.isdigit() and 1 <= int(number) <= len(stages) for number in wanted):
+        raise SolverError(
+            f"--step {which}: expected all, a number from 1 to {len(stages)}, or two of them as 1-{len(stages)}"
+        )
+    return stages[int(first) - 1 : int(wanted[1])]
+
+
+def starting_point(stage: Stage, stages: Sequence[Stage], first_weights: str | None) -> dict[str, str]:
+    """What `train` is given besides the solver: {"snapshot": state} or {"weights": file}, or nothing.
+
+    An interrupted step goes on from its latest snapshot, step 1 starts from `first_weights` (the public ImageNet
+    model), a later one from the weights of the step before.
+    """
+    state = stage.latest_state()
+    if state:
+        return {"snapshot": state}
+    if stage.number == 1:
+        return {"weights": first_weights} if first_weights else {}
+    previous = stages[stage.number - 2]
+    if not previous.is_done:
+        raise SolverError(
+            f"{stage}: expected the weights of {previous} in '{previous.final_weights}', found no such file; "
+            f"train --step {previous.number} first, from the folder in which the files were generated"
+        )
+    return {"weights": previous.final_weights}
