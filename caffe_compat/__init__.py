@@ -6,31 +6,68 @@ Names are looked up when first used, so that the schema alone can be imported wi
 import importlib
 from typing import Any
 
+#: The Caffe whose interface this is.
+__version__ = "1.0.0"
+
 _HOMES = {
     "AdaDeltaSolver": "caffe_compat.pycaffe.solver",
     "AdaGradSolver": "caffe_compat.pycaffe.solver",
     "AdamSolver": "caffe_compat.pycaffe.solver",
+    "Blob": "caffe_compat.net.blob",
+    "Classifier": "caffe_compat.pycaffe.classifier",
+    "Detector": "caffe_compat.pycaffe.detector",
+    "Layer": "caffe_compat.pycaffe",
+    "NCCL": "caffe_compat.pycaffe.nccl",
     "NesterovSolver": "caffe_compat.pycaffe.solver",
     "Net": "caffe_compat.pycaffe.net",
+    "NetSpec": "caffe_compat.proto.net_spec",
     "RMSPropSolver": "caffe_compat.pycaffe.solver",
     "SGDSolver": "caffe_compat.pycaffe.solver",
     "TEST": "caffe_compat.proto.caffe_pb2",
     "TRAIN": "caffe_compat.proto.caffe_pb2",
+    "Timer": "caffe_compat.pycaffe.timer",
+    "allow_python_layers": "caffe_compat.pycaffe.process",
     "get_solver": "caffe_compat.pycaffe.solver",
+    "has_nccl": "caffe_compat.pycaffe.nccl",
+    "init_log": "caffe_compat.pycaffe.process",
+    "install_as_caffe": "caffe_compat.pycaffe.install",
+    "layer_type_list": "caffe_compat.pycaffe.process",
     "load": "caffe_compat.convert.module",
+    "log": "caffe_compat.pycaffe.process",
+    "params": "caffe_compat.proto.net_spec",
     "set_device": "caffe_compat.net.device",
     "set_mode_cpu": "caffe_compat.net.device",
     "set_mode_gpu": "caffe_compat.net.device",
+    "set_multiprocess": "caffe_compat.pycaffe.process",
+    "set_random_seed": "caffe_compat.pycaffe.process",
+    "set_solver_count": "caffe_compat.pycaffe.process",
+    "set_solver_rank": "caffe_compat.pycaffe.process",
+    "solver_count": "caffe_compat.pycaffe.process",
+    "solver_rank": "caffe_compat.pycaffe.process",
+    "to_proto": "caffe_compat.proto.net_spec",
+}
+_MODULES = {
+    "classifier": "caffe_compat.pycaffe.classifier",
+    "coord_map": "caffe_compat.pycaffe.coord_map",
+    "detector": "caffe_compat.pycaffe.detector",
+    "draw": "caffe_compat.pycaffe.draw",
+    "io": "caffe_compat.pycaffe.io",
+    "layers": "caffe_compat.layers",
+    "net_spec": "caffe_compat.proto.net_spec",
+    "proto": "caffe_compat.proto",
+    "pycaffe": "caffe_compat.pycaffe",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = sorted({*_HOMES, *_MODULES})
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'caffe_compat' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})

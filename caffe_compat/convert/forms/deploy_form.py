@@ -37,7 +37,8 @@ def deploy_form(
             "give the net to deploy with --prototxt"
         )
     _report_dropped(trained, kept, report)
-    body = [_tidy(layer, _was_training(model)) for layer in kept if layer.type != "Input"]
+    was_training = _was_training(model)
+    body = [_tidy(layer, was_training) for layer in kept if layer.type != "Input"]
     inputs = _inputs(trained, body)
     if not inputs:
         raise GraphError(f"{model.path}: expected a net with inputs, found none; give the deploy net with --prototxt")

@@ -7,14 +7,12 @@ tell the channels; the size is the first of the usual ones for which every later
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 
-import torch
-
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import Report
+from caffe_compat.convert.shape_walk import ShapeWalk
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import create_layer
-from caffe_compat.proto.blobs import Blob
 
 #: Sides of square images that public nets are trained on; small nets may have any.
 USUAL_SIZES = (224, 227, 256, 299, 320, 384, 448, 512, 513, 640, 300, 321, 112, 96)
@@ -65,7 +63,7 @@ def _fitting_shapes(
     for size in _sizes(trained.net.layer):
         shapes = {name: (1, *(size if axis is SIZE else axis for axis in item)) for name, item in items.items()}
         try:
-            shapes_through(deployed.net.layer, {**known, **shapes}, deployed.blobs)
+            require_fit(deployed, {**known, **shapes})
         except (CaffeError, RuntimeError) as error:
             failure = failure or error
         else:
@@ -82,24 +80,15 @@ def _sizes(layers: Sequence[Layer]) -> Iterator[int]:
     yield from dict.fromkeys([*crops, *USUAL_SIZES, *SMALL_SIZES])
 
 
-def shapes_through(
-    layers: Sequence[Layer], inputs: Mapping[str, Shape], blobs: Mapping[str, Sequence[Blob]]
-) -> dict[str, Shape]:
-    """The shape of every blob after these inputs; an error where a layer does not take them or its weights differ."""
-    shapes = dict(inputs)
-    for parameter in layers:
-        layer = create_layer(LayerSpec(parameter, "TEST"))
-        if layer.is_input:
-            continue
-        bottoms = [shapes[bottom] for bottom in parameter.bottom]
-        with torch.device("meta"):
-            layer.setup(*bottoms)
-        found = [tuple(blob.shape) for blob in blobs.get(parameter.name, ())]
+def require_fit(model: Model, inputs: Mapping[str, Shape]) -> None:
+    """Carries shapes through the net; an error where a layer does not take them or its weights have other sizes."""
+    walk = ShapeWalk(dict(inputs))
+    for parameter in model.net.layer:
+        layer = walk.enter(parameter)
+        found = model.shapes(parameter.name)
         expected = [tuple(blob.shape) for blob in layer.blobs]
         if found and [*map(prod, found)] != [*map(prod, expected)]:
             raise ShapeError(f"{layer.spec}: expected weights {expected}, the file holds {found}")
-        shapes.update(zip(parameter.top, layer.top_shapes(*bottoms), strict=True))
-    return shapes
 
 
 def first_item(model: Model, blob: str) -> tuple[int | None, ...]:
