@@ -15,7 +15,7 @@ Pixels = NDArray[Any]
 
 def record_key(ordinal: int, name: str) -> bytes:
     """The key of convert_imageset and of the released label databases."""
-    return f"{ordinal:08d}_{name}".encode()
+    return f"{ordinal:08d}_{name}".encode(errors="surrogateescape")
 
 
 def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:

@@ -1,6 +1,9 @@
 """Databases of Datum messages as a source: the Data layer's (data_layer.cpp)."""
 
+import logging
 from collections.abc import Sequence
+
+import cv2
 
 from caffe_compat.data.datum import datum_pixels, parse_datum
 from caffe_compat.data.draws import Draws
@@ -9,6 +12,8 @@ from caffe_compat.data.sources.leveldb import LevelDb
 from caffe_compat.data.sources.lmdb import Lmdb
 from caffe_compat.data.sources.shards import open_shards
 from caffe_compat.data.sources.source import Item, Source
+
+logger = logging.getLogger("caffe_compat")
 
 BACKENDS = {"LMDB": Lmdb, "LEVELDB": LevelDb}
 
@@ -33,6 +38,15 @@ class Datums(Source[KeyValue]):
         owner = f"{self._owner}: record '{record.key.decode(errors='replace')}' of '{self._database.path}'"
         datum = parse_datum(record.value, owner)
         return Item(datum_pixels(datum, self._flag, owner), float(datum.label))
+
+    def first(self) -> Item:
+        """The first record; says where a flag for encoded images meets raw ones."""
+        record = self.fetch([0])[0]
+        if self._flag != cv2.IMREAD_UNCHANGED and not parse_datum(record.value, self._owner).encoded:
+            logger.warning(
+                "%s: force_color and force_gray only for encoded datum; '%s' is raw", self._owner, self._database.path
+            )
+        return self.load(record, Draws())
 
     def key(self, ordinal: int) -> bytes:
         """The key of a record."""

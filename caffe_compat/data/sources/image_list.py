@@ -24,7 +24,7 @@ class ListedImage(NamedTuple):
 def read_image_list(path: str, owner: str) -> list[ListedImage]:
     """The lines `name label`; the label stands after the last space, so names may hold spaces."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             images = [_parse(line, number, path, owner) for number, line in enumerate(file, 1) if line.strip()]
     except OSError as error:
         raise DataError(f"{owner}: cannot open image list '{path}': {error.strerror}") from error
@@ -91,4 +91,4 @@ class ImageList(Source[int]):
 
     def key(self, ordinal: int) -> bytes:
         """The name of an image."""
-        return self._images[ordinal].name.encode()
+        return self._images[ordinal].name.encode(errors="surrogateescape")

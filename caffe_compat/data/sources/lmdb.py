@@ -3,16 +3,12 @@
 import os
 import weakref
 from functools import cached_property
-from typing import Any
-
-import lmdb
 
 from caffe_compat.data.sources.database import Database, KeyValue
+from caffe_compat.data.sources.environments import close_environment, open_environment
 from caffe_compat.data.sources.key_index import KeyIndex, index_of
 from caffe_compat.errors import DataError
 
-# The library opens a folder once a process; train and test nets may read the same one.
-_open_environments: "weakref.WeakValueDictionary[str, lmdb.Environment]" = weakref.WeakValueDictionary()
 # A jump this short is walked, as the share of one of several processes is.
 _WALK_AT_MOST = 64
 
@@ -26,8 +22,10 @@ class Lmdb(Database):
     def __init__(self, path: str, owner: str) -> None:
         self.path = path
         self._owner = owner
-        self._environment = open_environment(path, owner)
-        self._transaction = self._environment.begin(buffers=True)
+        environment = open_environment(path, owner)
+        # Also where no one calls `close`; by absolute path, for the program may change its folder in between.
+        self._give_back = weakref.finalize(self, close_environment, os.path.realpath(path))
+        self._transaction = environment.begin(buffers=True)
         self._cursor = self._transaction.cursor()
         self._length: int = self._transaction.stat()["entries"]
         self._at: int | None = None
@@ -57,24 +55,7 @@ class Lmdb(Database):
         return index_of(self._transaction, self._length, f"{self._owner}: LMDB '{self.path}'")
 
     def close(self) -> None:
-        """Ends the transaction; the file closes with its last reader."""
+        """Ends the transaction; the folder closes with its last reader."""
         self._cursor.close()
         self._transaction.abort()
-
-
-def open_environment(path: str, owner: str) -> Any:
-    """The LMDB of a folder, read-only."""
-    real = os.path.realpath(path)
-    environment = _open_environments.get(real)
-    if environment is None:
-        environment = _open_environments[real] = _open(path, owner)
-    return environment
-
-
-def _open(path: str, owner: str) -> Any:
-    if not os.path.exists(os.path.join(path, "data.mdb")):
-        raise DataError(f"{owner}: cannot open LMDB '{path}': no data.mdb there; make it with convert_imageset")
-    try:
-        return lmdb.open(path, readonly=True, lock=False, readahead=False, max_readers=1, max_dbs=0)
-    except lmdb.Error as error:
-        raise DataError(f"{owner}: cannot open LMDB '{path}': {error}") from error
+        self._give_back()

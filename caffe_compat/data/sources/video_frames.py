@@ -94,7 +94,7 @@ class VideoFrames(Source[Video]):
 def read_video_list(path: str, owner: str) -> list[Video]:
     """The lines `folder frames label`."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             videos = [_parse(line, number, path, owner) for number, line in enumerate(file, 1) if line.strip()]
     except OSError as error:
         raise DataError(f"{owner}: cannot open video list '{path}': {error.strerror}") from error

@@ -43,7 +43,7 @@ def read_window_file(path: str, foreground: float, background: float, owner: str
     class 0; those between are left out.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             words = iter(file.read().split())
     except OSError as error:
         raise DataError(f"{owner}: failed to open window file '{path}': {error.strerror}") from error

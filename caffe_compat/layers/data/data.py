@@ -1,5 +1,7 @@
 """Data: records of an LMDB or LevelDB."""
 
+import cv2
+
 from caffe_compat.data.sources.datums import Datums
 from caffe_compat.data.transform import Transform
 from caffe_compat.layers.base import between
@@ -21,5 +23,6 @@ class Data(PrefetchingData):
         super().__init__(spec)
         params = spec.params("data_param")
         transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
-        self.datums = Datums(params.source, params.backend, transform.decode_flag, str(spec))
+        flag = cv2.IMREAD_COLOR if params.force_encoded_color else transform.decode_flag
+        self.datums = Datums(params.source, params.backend, flag, str(spec))
         self.start(self.datums, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)

@@ -1,5 +1,6 @@
 """Datum databases as a source."""
 
+import logging
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,13 @@ def test_float_labels(tmp_path: Path) -> None:
     path = write_lmdb(tmp_path / "db", [array_to_datum(labels.reshape(4, 1, 1), 2)])
     item = Datums(str(path), "LMDB", cv2.IMREAD_UNCHANGED, "layer").first()
     assert (item.pixels.ravel().tolist(), item.label) == (labels.tolist(), 2)
+
+
+def test_colour_flags_are_for_encoded_records(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = raw_lmdb(tmp_path / "db", [picture(2, 3)])
+    with caplog.at_level(logging.WARNING, "caffe_compat"):
+        assert Datums(str(path), "LMDB", cv2.IMREAD_GRAYSCALE, "layer").first().pixels.shape == (2, 3, 3)
+    assert f"layer: force_color and force_gray only for encoded datum; '{path}' is raw" in caplog.messages
 
 
 def test_a_corrupt_record_is_named(tmp_path: Path) -> None:

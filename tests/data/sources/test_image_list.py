@@ -1,7 +1,9 @@
 """Image lists."""
 
+import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +16,15 @@ from tests.data.made_files import picture, write_pictures
 def test_the_label_stands_after_the_last_space(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("a b c.jpg 3\n\nd.png -1  \n")
     assert read_image_list(f"{tmp_path}/list", "layer") == [ListedImage(1, "a b c.jpg", 3), ListedImage(3, "d.png", -1)]
+
+
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
+    name = b"\xe9t\xe9.png"
+    (tmp_path / "list").write_bytes(name + b" 1\n")
+    (Path(os.fsdecode(bytes(tmp_path) + b"/" + name))).write_bytes(cv2.imencode(".png", picture(2, 3))[1].tobytes())
+    source = ImageList(f"{tmp_path}/list", "layer", f"{tmp_path}/")
+    assert source.first().pixels.shape == (2, 3, 3)
+    assert source.key(0) == name
 
 
 def test_images_and_labels(tmp_path: Path) -> None:

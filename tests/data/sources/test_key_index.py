@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from caffe_compat.data.datum import encoded_datum, record_key
 from caffe_compat.data.sources.key_index import AnchoredKeys, NumberedKeys, index_of
-from caffe_compat.data.sources.lmdb import open_environment
 from caffe_compat.errors import DataError
 from tests.data.made_files import write_lmdb
 
 
 def cursor_over(folder: Path, keys: list[bytes]):
     path = write_lmdb(folder / "db", [encoded_datum(b"x")] * len(keys), keys)
-    transaction = open_environment(str(path), "layer").begin(buffers=True)
+    transaction = lmdb.open(str(path), readonly=True, lock=False).begin(buffers=True)
     return transaction, transaction.cursor()
 
 

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import array_to_datum
+from caffe_compat.data.datum import array_to_datum, encoded_datum
 from caffe_compat.errors import DataError, FieldError, MissingFeatureError
 from tests.data.made_files import picture, raw_lmdb, write_lmdb
 from tests.layers.data.made_layers import assert_resumes, labels, make_layer, take
@@ -74,6 +75,18 @@ def test_float_records_are_transformed_too(tmp_path: Path) -> None:
     layer = make_layer(text(str(path), 1, transform="crop_size: 3 mean_value: 0.25 scale: 4"), "TEST")
     expected = (array[:, 1:4, 1:4] - np.float32(0.25)) * 4
     assert np.array_equal(layer()[0].numpy()[0], expected)
+
+
+def test_old_and_new_fields_force_colours(tmp_path: Path) -> None:
+    encoded = cv2.imencode(".png", picture(4, 5, 1))[1].tobytes()
+    path = str(write_lmdb(tmp_path / "db", [encoded_datum(encoded)]))
+    for data, transform, channels in (
+        ("", "", 1),
+        ("force_encoded_color: true", "", 3),
+        ("", "force_color: true", 3),
+        ("", "force_gray: true", 1),
+    ):
+        assert make_layer(text(path, 1, data, transform)).top_shapes()[0] == (1, channels, 4, 5)
 
 
 def test_sharded_source(tmp_path: Path) -> None:
