@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from caffe_compat.cli.caffe_flags import FLAGS, stages_of, surroundings_of
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.flags import FlagError, Flags
+from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
+from caffe_compat.net.build import Surroundings
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
@@ -23,12 +26,25 @@ logger = logging.getLogger("caffe_compat")
 
 
 def run(flags: Flags, arguments: Sequence[str]) -> int:
-    """Trains; SIGINT and SIGHUP do what their flags say."""
+    """Trains; SIGINT and SIGHUP do what their flags say. Several GPUs get a process each."""
     parameter = solver_parameter(flags)
-    _use_devices(gpus_of(flags.gpu) or _gpus_of_solver(flags, parameter))
+    place = place_of_environment()
+    gpus = gpus_of(flags.gpu) or _gpus_of_solver(flags, parameter, place.world_size)
+    if len(gpus) > 1 and place.world_size == 1:
+        return start_workers(len(gpus))
+    if place.rank:
+        logger.setLevel(logging.WARNING)  # one log: the first process's
+    _use_devices(gpus, place)
+    with process_group(place):
+        _train(parameter, flags, replace(surroundings_of(flags), rank=place.rank, world_size=place.world_size))
+    logger.info("Optimization Done.")
+    return 0
+
+
+def _train(parameter: caffe_pb2.SolverParameter, flags: Flags, surroundings: Surroundings) -> None:
     sigint, sighup = (_action(flags, name) for name in ("sigint_effect", "sighup_effect"))
     with actions_of_signals(sigint, sighup) as requested:
-        solver = Solver(parameter, flags.engine, surroundings_of(flags))
+        solver = Solver(parameter, flags.engine, surroundings)
         solver.requested_action = requested
         if flags.snapshot:
             logger.info("Resuming from %s", flags.snapshot)
@@ -37,8 +53,6 @@ def run(flags: Flags, arguments: Sequence[str]) -> int:
         with progress_bar(solver):
             solver.solve()
         solver.close()
-    logger.info("Optimization Done.")
-    return 0
 
 
 def solver_parameter(flags: Flags) -> caffe_pb2.SolverParameter:
@@ -56,19 +70,24 @@ def solver_parameter(flags: Flags) -> caffe_pb2.SolverParameter:
     return parameter
 
 
-def _gpus_of_solver(flags: Flags, parameter: caffe_pb2.SolverParameter) -> list[int]:
-    """Without --gpu the solver's solver_mode and device_id count; a solver_mode that is not set means CPU."""
+def _gpus_of_solver(flags: Flags, parameter: caffe_pb2.SolverParameter, world_size: int) -> list[int]:
+    """Without --gpu the solver's solver_mode and device_id count; a solver_mode that is not set means CPU.
+
+    The SRN fork's device_id names one GPU a process.
+    """
     wants_gpu = parameter.HasField("solver_mode") and parameter.solver_mode == caffe_pb2.SolverParameter.GPU
-    return list(parameter.device_id[:1]) or [0] if wants_gpu and not flags.gpu else []
+    if not wants_gpu or flags.gpu:
+        return []
+    return list(parameter.device_id[:world_size]) or list(range(world_size))
 
 
-def _use_devices(gpus: list[int]) -> None:
+def _use_devices(gpus: list[int], place: Place) -> None:
     if not gpus:
         logger.info("Use CPU.")
         set_mode_cpu()
         return
     logger.info("Using GPUs %s", ", ".join(map(str, gpus)))
-    use_gpu(gpus[0])
+    use_gpu(gpus[place.local_rank] if place.local_rank < len(gpus) else place.local_rank)
     for gpu in gpus:
         logger.info("GPU %d: %s", gpu, torch.cuda.get_device_name(gpu))
 

@@ -1,7 +1,7 @@
 """What a layer is."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,13 @@ class Layer(nn.Module):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         """Makes the weights for these bottoms; most layers have none."""
+
+    def state(self) -> dict[str, Any]:
+        """What the next forward depends on beside bottoms, blobs and global random states; fits JSON."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state."""
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """The shapes that `forward` gives, from a run on tensors without data.

@@ -13,8 +13,9 @@ from caffe_compat.solvers.solver import Callback, Solver
 def progress_bar(solver: Solver) -> Iterator[None]:
     """While the block runs, shows how many of max_iter iterations are done; log lines go above it."""
     total, name = solver.parameter.max_iter, solver.net.name
-    with tqdm(total=total, initial=solver.iteration, desc=name, unit="it", file=sys.stderr, disable=None) as bar:
-        callback = Callback(on_start=lambda: None, on_gradients_ready=lambda: bar.update() and None)
+    off = None if solver.is_root else True  # None: off where stderr is no terminal
+    with tqdm(total=total, initial=solver.iteration, desc=name, unit="it", file=sys.stderr, disable=off) as bar:
+        callback = Callback(on_start=lambda: None, on_gradients_ready=bar.update)
         solver.callbacks.append(callback)
         try:
             yield

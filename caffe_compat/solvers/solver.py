@@ -8,7 +8,9 @@ import torch
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import SolverError
+from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import Surroundings
+from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.format_text import format_text
 from caffe_compat.proto.read import SolverState, read_weights
@@ -17,11 +19,20 @@ from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_values
 from caffe_compat.solvers.gradients import check_regularization
 from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, observe_test_loss
+from caffe_compat.solvers.sidecar import (
+    Sidecar,
+    log_changes,
+    process_state,
+    read_sidecar,
+    restore_process,
+    write_sidecar,
+)
 from caffe_compat.solvers.snapshot import SnapshotFiles, check_snapshot_prefix, find_learned_net, read_state, write_net
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
 from caffe_compat.solvers.testing import run_test
 from caffe_compat.solvers.update_rules.create import create_update_rule
 from caffe_compat.solvers.updater import Updater
+from caffe_compat.solvers.workers import join_workers, log_batch_size
 
 logger = logging.getLogger("caffe_compat")
 
@@ -32,8 +43,8 @@ ALONE = Surroundings()
 class Callback:
     """What to run before an iteration and between its gradients and its update."""
 
-    on_start: Callable[[], None]
-    on_gradients_ready: Callable[[], None]
+    on_start: Callable[[], object]
+    on_gradients_ready: Callable[[], object]
 
 
 class Solver:
@@ -48,23 +59,35 @@ class Solver:
         logger.info("Initializing solver from parameters: \n%s", format_text(parameter).rstrip())
         _check(parameter)
         self.parameter = parameter
+        self.workers = join_workers(surroundings)
+        self.is_root = surroundings.rank == 0
         if parameter.random_seed >= 0:
             torch.manual_seed(parameter.random_seed + surroundings.rank)
             surroundings = replace(surroundings, random_seed=parameter.random_seed)
         self.net = build_train_net(parameter, surroundings)
-        self.test_nets = build_test_nets(parameter, surroundings)
-        for test_net in self.test_nets:
-            test_net.share_weights(self.net)
+        self.test_nets = self._build_test_nets(surroundings)
+        self.workers.share_weights(self.net)
         self.engine = create_engine(engine, self.net)
         self.test_engines = [create_engine(engine, test_net) for test_net in self.test_nets]
         logger.info("Solver scaffolding done.")
+        log_batch_size(self.net, self.workers.size, parameter.iter_size)
         self.schedule = Schedule()
         self.updater = Updater(self.net, parameter)
         self.callbacks: list[Callback] = []
         self.requested_action: RequestedAction = no_action
         self.is_stopped = False
+        self._postponed = Action.NONE
         self._smoothed_loss = SmoothedLoss(parameter.average_loss)
         self._speed = Speed(0)
+
+    def _build_test_nets(self, surroundings: Surroundings) -> list[Net]:
+        """The first process tests, by itself and on all of the data."""
+        if not self.is_root:
+            return []
+        nets = build_test_nets(self.parameter, replace(surroundings, world_size=1))
+        for net in nets:
+            net.share_weights(self.net)
+        return nets
 
     @property
     def iteration(self) -> int:
@@ -98,6 +121,7 @@ class Solver:
             logger.info("Iteration %d, loss = %g", self.iteration, self._smoothed_loss.value())
         if self._is_due(self.parameter.test_interval):
             self.test_all()
+            self._follow_root()
         logger.info("Optimization Done.")
 
     def step(self, iterations: int) -> None:
@@ -112,6 +136,7 @@ class Solver:
         self.net.clear_parameter_gradients()
         if self._is_due(self.parameter.test_interval) and (self.iteration or self.parameter.test_initialization):
             self.test_all()
+            self._follow_root()
             if self.is_stopped:
                 return
         for callback in self.callbacks:
@@ -122,8 +147,21 @@ class Solver:
             self._display()
         for callback in self.callbacks:
             callback.on_gradients_ready()
+        self.workers.average(
+            [gradient_of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult]
+        )
         self.apply_update()
-        self._snapshot_if_asked(self.requested_action())
+        self._snapshot_if_asked(max(self.workers.gather(self._take_action())))
+
+    def _follow_root(self) -> None:
+        """Takes over what the first process learnt from its test."""
+        (self.schedule.current_step, self.is_stopped), *_ = self.workers.gather(
+            (self.schedule.current_step, self.is_stopped)
+        )
+
+    def _take_action(self) -> Action:
+        action, self._postponed = max(self.requested_action(), self._postponed), Action.NONE
+        return action
 
     def apply_update(self) -> None:
         """Moves the weights by their gradients and counts the iteration."""
@@ -171,18 +209,24 @@ class Solver:
 
     def _is_test_interrupted(self) -> bool:
         while (action := self.requested_action()) != Action.NONE:
-            if action == Action.SNAPSHOT:
+            if action == Action.SNAPSHOT and self.workers.size == 1:
                 self.snapshot()
+            elif action == Action.SNAPSHOT:
+                self._postponed = action  # the other processes are waiting and take no part
             self.is_stopped = self.is_stopped or action == Action.STOP
         return self.is_stopped
 
     # -- snapshots
 
     def snapshot(self) -> None:
-        """Writes the weights, then the state that names them."""
+        """Writes the weights, what a .solverstate does not hold, and last the state that names the weights."""
+        states = self.workers.gather(process_state([self.net, *self.test_nets]))
+        if not self.is_root:
+            return
         files = SnapshotFiles.of(self.parameter, self.iteration)
         logger.info("Snapshotting to %s file %s", files.format, files.weights)
         write_net(self.net, files.weights, self.parameter.snapshot_diff)
+        write_sidecar(files.state, files.weights, self.parameter, self.schedule, states)
         logger.info("Snapshotting solver state to %s file %s", files.format, files.state)
         state = SolverState(self.iteration, files.weights, self.schedule.current_step, self.updater.histories)
         write_solver_state(files.state, state)
@@ -190,12 +234,24 @@ class Solver:
     def restore(self, file: str) -> None:
         """Continues where a .solverstate (of this program or of a real Caffe, either format) was written."""
         state = read_state(file, len(self.updater.histories))
-        if state.learned_net:
-            weights = find_learned_net(state, file)
+        weights = find_learned_net(state, file)
+        if weights:
             self.net.copy_layers(read_weights(weights).layers, weights)
         logger.info("SGDSolver: restoring history")
         self.updater.restore(state.history, file)
         self.schedule = Schedule(state.iter, state.current_step, lowest_at=state.iter)
+        self._restore_sidecar(read_sidecar(file, weights))
+
+    def _restore_sidecar(self, sidecar: Sidecar | None) -> None:
+        if sidecar is None:
+            return
+        log_changes(sidecar, self.parameter)
+        self.schedule = Schedule(**sidecar.schedule)
+        if len(sidecar.processes) == self.workers.size:
+            restore_process([self.net, *self.test_nets], sidecar.processes[self.workers.rank])
+        else:
+            logger.warning("the snapshot is of %d workers, these are %d: the place in the data and random states start "
+                           "anew", len(sidecar.processes), self.workers.size)  # fmt: skip
 
     def close(self) -> None:
         """Ends reading ahead."""

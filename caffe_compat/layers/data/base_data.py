@@ -41,13 +41,6 @@ class DataLayer(Layer):
         """(rank, world size) for the records: Caffe's solvers share out TRAIN round-robin, and all test on all."""
         return (self.spec.rank, self.spec.world_size) if self.phase == "TRAIN" else (0, 1)
 
-    def state(self) -> dict[str, Any]:
-        """The place in the data, and what its random numbers depend on; fits JSON."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
-
     def close(self) -> None:
         """Ends threads and closes files."""
 

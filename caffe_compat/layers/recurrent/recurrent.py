@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -77,6 +77,14 @@ class Recurrent(Layer):
             self._states = last
         top = self.outputs_of(torch.stack(hidden))
         return (top, *(state[None] for state in last)) if self.exposed else top
+
+    def state(self) -> dict[str, Any]:
+        """The states after the last batch."""
+        return {} if self._states is None else {"states": [state.tolist() for state in self._states]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state."""
+        self._states = tuple(torch.tensor(values) for values in state["states"])
 
     @property
     def hidden_weight(self) -> Tensor:

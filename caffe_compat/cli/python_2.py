@@ -1,0 +1,58 @@
+"""What scripts of Python 2 and of old NumPy need: names that only moved come back, the rest gets a hint."""
+
+import builtins
+import functools
+import importlib
+import sys
+
+import numpy as np
+
+#: Builtins of Python 2 and what they are called now.
+BUILTINS = {
+    "basestring": str,
+    "long": int,
+    "raw_input": input,
+    "reduce": functools.reduce,
+    "unichr": chr,
+    "unicode": str,
+    "xrange": range,
+}
+#: Modules of Python 2 and where they are now.
+MODULES = {
+    "ConfigParser": "configparser",
+    "Queue": "queue",
+    "StringIO": "io",
+    "__builtin__": "builtins",
+    "cPickle": "pickle",
+    "cStringIO": "io",
+    "urllib2": "urllib.request",
+}
+#: Types that NumPy up to 1.23 had as names of Python's own.
+NUMPY_TYPES = {"float": float, "int": int, "object": object}
+
+METHODS = ("iteritems", "iterkeys", "itervalues", "has_key")
+DIFFERENCES = "print, except, division and dict methods have changed: convert the script once with 2to3"
+
+
+def offer_old_names() -> None:
+    """Makes the old names work in this process."""
+    for name, value in BUILTINS.items():
+        builtins.__dict__.setdefault(name, value)
+    for old, new in MODULES.items():
+        sys.modules.setdefault(old, importlib.import_module(new))
+    for name, kind in NUMPY_TYPES.items():
+        np.__dict__.setdefault(name, kind)
+
+
+def python_2_hint(error: Exception) -> str | None:
+    """What to do about an error that code of Python 2 gives; None for any other error."""
+    if isinstance(error, TabError) or (isinstance(error, SyntaxError) and _is_python_2(error.text or "")):
+        return f"{error.filename}:{error.lineno}: this is Python 2; {DIFFERENCES}"
+    if isinstance(error, AttributeError) and error.name in METHODS:
+        return f".{error.name}() is Python 2's; {DIFFERENCES}"
+    return None
+
+
+def _is_python_2(line: str) -> bool:
+    signs = ("print ", "print\t", "exec ", "raise ", "except ", "`", "<>", "ur'", 'ur"')
+    return any(sign in line for sign in signs)

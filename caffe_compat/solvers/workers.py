@@ -1,0 +1,114 @@
+"""The processes that train one net together, each on its own part of the data (parallel.cpp)."""
+
+import logging
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch import distributed as processes
+
+from caffe_compat.errors import SolverError
+from caffe_compat.net.build import Surroundings
+from caffe_compat.net.net import Net
+
+logger = logging.getLogger("caffe_compat")
+
+#: Gradients travel together up to this many numbers: few messages, and little memory beside the gradients.
+_BUCKET = 8 * 2**20
+#: The others wait this long while the first process tests or writes.
+_PATIENCE = timedelta(hours=6)
+
+
+class Workers(Protocol):
+    """What a solver asks of its process and the others."""
+
+    rank: int
+    size: int
+
+    def share_weights(self, net: Net) -> None:
+        """Gives all processes the first one's weights."""
+
+    def average(self, gradients: list[Tensor]) -> None:
+        """Replaces gradients by their mean over the processes."""
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, by rank."""
+
+
+class Alone:
+    """One process."""
+
+    rank, size = 0, 1
+
+    def share_weights(self, net: Net) -> None:
+        """Nothing to do."""
+
+    def average(self, gradients: list[Tensor]) -> None:
+        """Nothing to do."""
+
+    def gather(self, value: Any) -> list[Any]:
+        """The value itself."""
+        return [value]
+
+
+class ProcessGroup:
+    """Several processes, connected by torch.distributed: NCCL between GPUs, gloo between CPUs."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        if not processes.is_initialized():
+            raise SolverError(
+                f"rank {surroundings.rank} of {surroundings.world_size}: the process group is not initialised; "
+                "start with torchrun, or call torch.distributed.init_process_group"
+            )
+        self.rank, self.size = surroundings.rank, surroundings.world_size
+        # Small messages go by the CPU, so that they do not make a GPU wait.
+        self._messages = processes.new_group(backend="gloo", timeout=_PATIENCE)
+
+    def share_weights(self, net: Net) -> None:
+        """Broadcasts learnable weights and statistics."""
+        for learnable in net.learnable:
+            processes.broadcast(learnable.parameter.data, src=0)
+
+    def average(self, gradients: list[Tensor]) -> None:
+        """Sums over the processes, scaled by one over their number, as BVLC's NCCL does."""
+        buckets = list(_buckets(gradients))
+        flats = [torch.cat([gradient.flatten() for gradient in bucket]) for bucket in buckets]
+        for work in [processes.all_reduce(flat, async_op=True) for flat in flats]:
+            work.wait()  # type: ignore[union-attr]
+        for bucket, flat in zip(buckets, flats, strict=True):
+            parts = torch.split(flat.div_(self.size), [gradient.numel() for gradient in bucket])
+            torch._foreach_copy_(bucket, [part.view_as(own) for part, own in zip(parts, bucket, strict=True)])
+
+    def gather(self, value: Any) -> list[Any]:
+        """By gloo."""
+        values: list[Any] = [None] * self.size
+        processes.all_gather_object(values, value, group=self._messages)
+        return values
+
+
+def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:
+    bucket: list[Tensor] = []
+    for gradient in gradients:
+        if bucket and sum(map(Tensor.numel, bucket)) + gradient.numel() > _BUCKET:
+            yield bucket
+            bucket = []
+        bucket.append(gradient)
+    if bucket:
+        yield bucket
+
+
+def join_workers(surroundings: Surroundings) -> Workers:
+    """The workers that the surroundings speak of."""
+    return Alone() if surroundings.world_size == 1 else ProcessGroup(surroundings)
+
+
+def log_batch_size(net: Net, workers: int, iter_size: int) -> None:
+    """Says how many items an update sees: users ask whether batch_size counts for one GPU or for all."""
+    shape = next((blob.shape for blob in net.blobs.values() if blob.shape), (1,))
+    logger.info(
+        "Effective batch size: %d (%d workers x iter_size %d x batch_size %d)",
+        math.prod((workers, iter_size, shape[0])), workers, iter_size, shape[0],
+    )  # fmt: skip
