@@ -8,6 +8,7 @@ import torch
 import caffe_compat.layers  # registers every type
 from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.data.in_step import check_in_step
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.net.blob import Blob
 from caffe_compat.net.device import current_device
@@ -56,6 +57,7 @@ def build_net(
     builder = _Builder(filtered, surroundings, surroundings.device or current_device())
     steps = [builder.step(layer) for layer in filtered.layer]
     layers = [step.layer for step in steps]
+    check_in_step(layers)
     net = Net(filtered, steps, builder.blobs, collect_parameters(layers), builder.device)
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
     log_result(net)
