@@ -11,23 +11,20 @@ from caffe_compat.cli.python_2 import offer_old_names, python_2_hint
 from caffe_compat.errors import FormatError
 from caffe_compat.pycaffe.install import install_as_caffe
 
-USAGE = "run: run an unmodified pycaffe script: run SCRIPT [ARGUMENTS]"
+USAGE = "run: run an unmodified pycaffe script: run SCRIPT [ARGUMENTS], or run -m MODULE [ARGUMENTS]"
 FLAGS: Sequence[Flag] | None = None  # every argument is the script's
 
 
 def run(flags: Flags, arguments: list[str]) -> int:
     """Runs the script as `python SCRIPT ARGUMENTS` would; its own exit status and errors come out as they are."""
-    if not arguments:
+    if not arguments or arguments == ["-m"]:
         raise FlagError("expected a script: python -m caffe_compat run SCRIPT [ARGUMENTS]")
-    script = arguments[0]
-    if not os.path.isfile(script):
-        raise FormatError(f"{script}: no such script")
+    if arguments[0] != "-m" and not os.path.isfile(arguments[0]):
+        raise FormatError(f"{arguments[0]}: no such script")
     install_as_caffe()
     offer_old_names()
-    sys.argv = arguments
-    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
     try:
-        runpy.run_path(script, run_name="__main__")
+        _run_module(arguments[1:]) if arguments[0] == "-m" else _run_script(arguments)
     except Exception as error:
         traceback.print_exc()
         hint = python_2_hint(error)
@@ -35,3 +32,16 @@ def run(flags: Flags, arguments: list[str]) -> int:
             print(hint, file=sys.stderr)
         return 1
     return 0
+
+
+def _run_script(arguments: list[str]) -> None:
+    sys.argv = arguments
+    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+def _run_module(arguments: list[str]) -> None:
+    """As `python -m MODULE`: modules of the current folder are found."""
+    sys.argv = arguments
+    sys.path.insert(0, os.getcwd())
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

@@ -119,6 +119,12 @@ class ParameterBlob(_LegacyShape):
                 target.copy_(torch.from_numpy(self._hosts[which]))
         self._written.clear()
 
+    def point_to(self, parameter: nn.Parameter) -> None:
+        """Shows another net's weight from now on (shared weights); who holds this blob sees it too."""
+        self.parameter = parameter
+        self._hosts.clear()
+        self._written.clear()
+
     def reshape(self, *shape: int) -> None:
         """A new shape for the weights; another number of elements starts at zero."""
         data = self.parameter.data

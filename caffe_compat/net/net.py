@@ -13,6 +13,7 @@ from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.layers.zero_sums import careful_sums
 from caffe_compat.net.blob import Blob, ParameterBlob, gradient_of
 from caffe_compat.net.gradients_needed import Needs
+from caffe_compat.net.hooks import Hooks
 from caffe_compat.net.shared_params import LearnableParameter
 from caffe_compat.net.weights import blobs_of, copy_blobs
 from caffe_compat.proto import caffe_pb2
@@ -61,6 +62,8 @@ class Net(nn.Module):
         )
         self.inputs = [top for step in steps if step.layer.is_input for top in step.tops]
         self.outputs = find_outputs(steps)
+        self.forward_hooks = Hooks()
+        self.backward_hooks = Hooks()
         self.to(device)
 
     # -- what is in it
@@ -104,19 +107,17 @@ class Net(nn.Module):
     def forward_range(self, start: int, end: int) -> float:
         """Runs layers start to end, both included; returns the weighted sum of their losses."""
         self.flush()
-        losses = [loss for step in self.steps[start : end + 1] for loss in self._forward_step(step)]
+        losses = []
+        for index in range(start, end + 1):
+            with self.forward_hooks.around(index):
+                losses += self._forward_step(self.steps[index])
         return float(torch.stack(losses).sum()) if losses else 0.0
 
     def _forward_step(self, step: Step) -> list[Tensor]:
         step.outputs = []
         if step.layer.is_input:
             return []
-        step.inputs = [
-            self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
-            for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
-        ]
-        with torch.set_grad_enabled(step.needs_backward), careful_sums():
-            step.outputs = list(as_tuple(step.layer(*step.inputs)))
+        self._run(step)
         losses = []
         for top, output, weight in zip(step.tops, step.outputs, step.loss_weights, strict=True):
             blob = self.blobs[top]
@@ -128,18 +129,27 @@ class Net(nn.Module):
                     blob.gradient.assign(torch.full_like(output, weight))
         return losses
 
+    def _run(self, step: Step) -> None:
+        step.inputs = [
+            self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
+            for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
+        ]
+        with torch.set_grad_enabled(step.needs_backward), careful_sums():
+            step.outputs = list(as_tuple(step.layer(*step.inputs)))
+
     def backward_range(self, start: int, end: int) -> None:
         """Runs backward from layer start down to layer end; weights' gradients are added to, blobs' are replaced."""
         self.flush()
-        for step in reversed(self.steps[end : start + 1]):
-            if step.needs_backward:
-                self._backward_step(step)
+        for index in range(start, end - 1, -1):
+            with self.backward_hooks.around(index):
+                if self.steps[index].needs_backward:
+                    self._backward_step(self.steps[index])
 
     def _backward_step(self, step: Step) -> None:
         if step.layer.is_input:
             return
         if not step.outputs and step.tops:
-            raise GraphError(f"{step.layer.spec}: backward needs a forward before it")
+            self._run(step)  # Caffe runs backward without a forward too, on what the bottoms hold.
         weights = [blob for blob, need in zip(step.layer.blobs, step.weights_need, strict=True) if need]
         bottoms = [value for value in step.inputs if value.requires_grad]
         targets = [*bottoms, *(weight for weight in weights if weight.requires_grad)]
@@ -213,6 +223,7 @@ class Net(nn.Module):
     def share_weights(self, other: "Net") -> None:
         """Uses the other net's weights for layers of the same name (Net::ShareTrainedLayersWith)."""
         theirs = {step.layer.name: step.layer for step in other.steps}
+        replaced: dict[int, nn.Parameter] = {}
         for step in self.steps:
             source = theirs.get(step.layer.name)
             if source is None or not source.blobs:
@@ -220,8 +231,11 @@ class Net(nn.Module):
             if [blob.shape for blob in source.blobs] != [blob.shape for blob in step.layer.blobs]:
                 raise GraphError(f"{step.layer.spec}: cannot share weights with a net whose blobs have other shapes")
             for index, blob in enumerate(source.blobs):
+                replaced[id(step.layer.blobs[index])] = blob
                 step.layer.blobs[index] = blob
-        self.params = _parameter_blobs(self.steps)
+                self.params[step.layer.name][index].point_to(blob)
+        for learnable in self.learnable:
+            learnable.parameter = replaced.get(id(learnable.parameter), learnable.parameter)
 
     def save(self, path: str, dialect: str = "auto") -> None:
         """Writes a .caffemodel: the whole net with its weights."""

@@ -1,0 +1,3 @@
+"""Caffe's files: messages, text and binary, both dialects, old formats and HDF5."""
+
+from caffe_compat.proto import caffe_pb2 as caffe_pb2

@@ -1,1 +1,27 @@
-"""What `import caffe` shows, over the runtime."""
+"""What `import caffe` shows, over the runtime; also pycaffe's own module `caffe.pycaffe`."""
+
+from caffe_compat.layers.utility.python_interface import PythonLayer as Layer
+from caffe_compat.pycaffe.nccl import NCCL
+from caffe_compat.pycaffe.net import Net
+from caffe_compat.pycaffe.solver import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+)
+from caffe_compat.pycaffe.timer import Timer
+
+__all__ = [
+    "NCCL",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
+    "Layer",
+    "NesterovSolver",
+    "Net",
+    "RMSPropSolver",
+    "SGDSolver",
+    "Timer",
+]

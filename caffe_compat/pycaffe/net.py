@@ -1,114 +1,224 @@
 """pycaffe's Net."""
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from caffe_compat.layers.base import Layer
+from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
-from caffe_compat.net.blob import Blob, ParameterBlob
-from caffe_compat.net.build import Surroundings, load_net
-from caffe_compat.proto import caffe_pb2
+from caffe_compat.net.blob import Blob
+from caffe_compat.net.build import load_net
+from caffe_compat.net.device import current_device
+from caffe_compat.net.weights import blobs_of
+from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.read import read_weights
+from caffe_compat.pycaffe import batches
+from caffe_compat.pycaffe.nccl import NCCL
+from caffe_compat.pycaffe.net_structure import NetStructure
+from caffe_compat.pycaffe.process import surroundings
 
-Array = np.ndarray[Any, np.dtype[Any]]
+logger = logging.getLogger("caffe_compat")
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
 
 
-class Net:
-    """A net for one phase: `Net("deploy.prototxt", caffe.TEST, weights="w.caffemodel")` or the old positional form."""
+@dataclass
+class _Options:
+    """What may follow the file; `weights` before `phase` is the old order."""
 
-    def __init__(
-        self,
-        network_file: str,
-        *args: Any,
-        phase: int | None = None,
-        level: int = 0,
-        stages: Sequence[str] | None = None,
-        weights: str | None = None,
-    ) -> None:
-        if len(args) == 2:  # Net(file, weights, phase), deprecated in Caffe but in every old script
-            weights, phase = args
-        elif args:
-            (phase,) = args
-        name = caffe_pb2.Phase.Name(phase if phase is not None else caffe_pb2.TEST)
-        self._net = load_net(network_file, name, Surroundings(), level, tuple(stages or ()))
-        if weights is not None:
-            self.copy_from(weights)
+    phase: int = -1
+    level: int = 0
+    stages: Sequence[str] | None = None
+    weights: str | None = None
+    allow_python_layers: bool | None = None
+
+    @classmethod
+    def of(cls, arguments: tuple[Any, ...], named: dict[str, Any]) -> "_Options":
+        old_order = bool(arguments) and isinstance(arguments[0], str | os.PathLike)
+        names = ("weights", "phase") if old_order else ("phase", "level", "stages", "weights")
+        if old_order:
+            logger.warning("DEPRECATION WARNING - deprecated use of Python interface")
+            logger.warning('Use this instead (with the named "weights" parameter): Net(file, phase, weights=file)')
+        options = cls(**dict(zip(names, arguments, strict=False)), **named)
+        if options.phase not in caffe_pb2.Phase.values():
+            raise GraphError(f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {options.phase}")
+        return options
+
+
+class Net(NetStructure):
+    """A net for one phase: `Net("deploy.prototxt", caffe.TEST, weights="w.caffemodel")`.
+
+    Further arguments are `level`, `stages` and `allow_python_layers`; `Net(file, weights, phase)` works as well.
+    """
+
+    def __init__(self, network_file: str, *arguments: Any, **named: Any) -> None:
+        options = _Options.of(arguments, named)
+        phase = caffe_pb2.Phase.Name(options.phase)
+        around = surroundings(options.allow_python_layers)
+        self._show(load_net(os.fspath(network_file), phase, around, options.level, tuple(options.stages or ())))
+        self._follows_mode = True
+        if options.weights is not None:
+            self.copy_from(options.weights)
 
     @classmethod
     def of(cls, net: runtime.Net) -> "Net":
         """The face of a net that exists already (a solver's)."""
         face = cls.__new__(cls)
-        face._net = net
+        face._show(net)
+        face._follows_mode = False
         return face
 
-    blobs = property(lambda self: self._net.blobs)
-    params = property(lambda self: self._net.params)
-    inputs = property(lambda self: list(self._net.inputs))
-    outputs = property(lambda self: list(self._net.outputs))
-    blob_loss_weights = property(lambda self: self._net.blob_loss_weights)
-    name = property(lambda self: self._net.name)
-    _layer_names = property(lambda self: self._net.layer_names)
+    # -- running
 
-    @property
-    def layers(self) -> list["LayerFace"]:
-        return [LayerFace(step.layer) for step in self._net.steps]
+    def forward(
+        self,
+        blobs: Sequence[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **inputs: Array,
+    ) -> Arrays:
+        """Runs the net, or its layers from `start` to `end`; `inputs` fill the input blobs first, all of them.
 
-    @property
-    def layer_dict(self) -> "OrderedDict[str, LayerFace]":
-        return OrderedDict(zip(self._layer_names, self.layers, strict=True))
+        Returns the arrays of the outputs (of the tops of `end`) and of `blobs`.
+        """
+        self._fill("input", self.inputs, inputs, lambda blob: blob.data)
+        self._forward(self._index(start, 0), self._index(end, len(self.layers) - 1))
+        shown = self.outputs if end is None else self.top_names[end]
+        return {name: self.blobs[name].data for name in [*shown, *(blobs or ())]}
 
-    @property
-    def top_names(self) -> "OrderedDict[str, list[str]]":
-        return OrderedDict((step.layer.name, list(step.tops)) for step in self._net.steps)
+    def backward(
+        self,
+        diffs: Sequence[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **gradients: Array,
+    ) -> Arrays:
+        """Runs the net backward, or its layers from `start` down to `end`; `gradients` fill the outputs' diffs first.
 
-    @property
-    def bottom_names(self) -> "OrderedDict[str, list[str]]":
-        return OrderedDict((step.layer.name, list(step.bottoms)) for step in self._net.steps)
+        Returns the gradients of the inputs (of the bottoms of `end`) and of `diffs`.
+        """
+        self._fill("output", self.outputs, gradients, lambda blob: blob.diff)
+        self._backward(self._index(start, len(self.layers) - 1), self._index(end, 0))
+        shown = self.inputs if end is None else self.bottom_names[end]
+        return {name: self.blobs[name].diff for name in [*shown, *(diffs or ())]}
+
+    def forward_all(self, blobs: Sequence[str] | None = None, **inputs: Array) -> Arrays:
+        """`forward` over as many items as there are, in the net's batches; the last one is padded and cut again."""
+        return batches.forward_all(self, blobs, inputs)
+
+    def forward_backward_all(
+        self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **arrays: Array
+    ) -> tuple[Arrays, Arrays]:
+        """`forward` and `backward` over as many items as there are; `arrays` name inputs and outputs' gradients."""
+        return batches.forward_backward_all(self, blobs, diffs, arrays)
 
     def _forward(self, start: int, end: int) -> float:
+        self._follow_mode()
         return self._net.forward_range(start, end)
 
     def _backward(self, start: int, end: int) -> None:
+        self._follow_mode()
         self._net.backward_range(start, end)
 
-    def forward(
-        self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **inputs: Array
-    ) -> dict[str, Array]:
-        names = self._layer_names
-        first = names.index(start) if start is not None else 0
-        last = names.index(end) if end is not None else len(names) - 1
-        for name, values in inputs.items():
-            self.blobs[name].data[...] = values
-        self._forward(first, last)
-        outputs = self.top_names[end] if end is not None else self.outputs
-        return {name: self.blobs[name].data for name in [*outputs, *(blobs or [])]}
+    def _follow_mode(self) -> None:
+        # Caffe asks for its mode at every run, so that set_mode_gpu counts for nets built before it too.
+        if self._follows_mode:
+            self._net.move(current_device())
+
+    def _index(self, layer: str | None, otherwise: int) -> int:
+        if layer is None:
+            return otherwise
+        if layer not in self.layer_dict:
+            raise GraphError(f"net '{self.name}' has no layer '{layer}'; its layers: {', '.join(self._layer_names)}")
+        return self._layer_names.index(layer)
+
+    def _fill(self, what: str, names: list[str], arrays: Arrays, target: Callable[[Blob], Array]) -> None:
+        if not arrays:
+            return
+        if set(arrays) != set(names):
+            raise GraphError(
+                f"{what} blob arguments do not match net {what}s: expected {', '.join(names) or 'none'}, "
+                f"got {', '.join(arrays)}"
+            )
+        for name, array in arrays.items():
+            blob = self.blobs[name]
+            if array.shape[:1] != blob.shape[:1]:
+                raise ShapeError(
+                    f"{what} '{name}' is not batch sized: expected {blob.shape[:1]} items, got an array {array.shape}; "
+                    f"reshape the blob or use forward_all"
+                )
+            target(blob)[...] = array
+
+    # -- hooks
+
+    def before_forward(self, hook: Callable[[int], object]) -> None:
+        """Calls `hook(index of the layer)` before each layer's forward."""
+        self._net.forward_hooks.before.append(hook)
+
+    def after_forward(self, hook: Callable[[int], object]) -> None:
+        """Calls `hook(index of the layer)` after each layer's forward."""
+        self._net.forward_hooks.after.append(hook)
+
+    def before_backward(self, hook: Callable[[int], object]) -> None:
+        """Calls `hook(index of the layer)` before each layer's backward."""
+        self._net.backward_hooks.before.append(hook)
+
+    def after_backward(self, hook: Callable[[int], object] | NCCL) -> None:
+        """Calls `hook(index of the layer)` after each layer's backward; an NCCL waits for the solver's callback."""
+        if not isinstance(hook, NCCL):
+            self._net.backward_hooks.after.append(hook)
+
+    # -- shapes and weights
 
     def reshape(self) -> None:
+        """Carries the shapes of the inputs through the net."""
         self._net.reshape()
 
     def copy_from(self, weights: str) -> None:
-        self._net.copy_layers(read_weights(weights).layers, weights)
+        """Copies weights by layer name from a .caffemodel, binary or HDF5, of either dialect."""
+        path = os.fspath(weights)
+        self._net.copy_layers(read_weights(path).layers, path)
+
+    def load_hdf5(self, path: str) -> None:
+        """Copies weights by layer name from an HDF5 file."""
+        self.copy_from(path)
+
+    def share_with(self, other: "Net") -> None:
+        """Uses the other net's weights for layers of the same name."""
+        self._net.share_weights(other._net)
 
     def save(self, path: str) -> None:
-        self._net.save(path)
+        """Writes a .caffemodel."""
+        self._net.save(os.fspath(path))
+
+    def save_hdf5(self, path: str) -> None:
+        """Writes the weights as HDF5, whatever the name ends in."""
+        self._net.flush()
+        hdf5.write_weights(path, blobs_of([step.layer for step in self._net.steps]))
 
     def clear_param_diffs(self) -> None:
+        """Sets the gradients of all weights to zero."""
         self._net.clear_parameter_gradients()
 
+    def set_input_arrays(self, data: Array, labels: Array) -> None:
+        """What the MemoryData layer, which must be the first, walks round: float32 (n, C, H, W) and n labels.
 
-class LayerFace:
-    """A layer as pycaffe shows it: its type and its blobs."""
-
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
-
-    @property
-    def type(self) -> str:
-        return self._layer.spec.type
-
-    @property
-    def blobs(self) -> list[ParameterBlob | Blob]:
-        return [ParameterBlob(blob) for blob in self._layer.blobs]
+        The arrays are not copied. n must be a multiple of the batch size.
+        """
+        layer = self._net.steps[0].layer
+        if not isinstance(layer, MemoryData):
+            raise GraphError(f"{layer.spec}: set_input_arrays may only be called if the first layer is MemoryData")
+        for what, array in (("data", data), ("labels", labels)):
+            if array.dtype != np.float32 or not array.flags.c_contiguous:
+                raise ShapeError(
+                    f"{layer.spec}: {what} array must be float32 and C contiguous, got {array.dtype} with strides "
+                    f"{array.strides}; numpy.ascontiguousarray(array, 'float32') makes it so"
+                )
+        layer.reset(data, labels)

@@ -1,22 +1,29 @@
 """pycaffe's solvers: the runtime's Solver with nets whose blobs can be read and written."""
 
+import os
 from collections.abc import Callable
 
+from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
+from caffe_compat.pycaffe.nccl import NCCL
 from caffe_compat.pycaffe.net import Net
+from caffe_compat.pycaffe.process import surroundings
 from caffe_compat.solvers.solver import Callback, Solver
 
 
 class SGDSolver:
-    """A solver from its prototxt; `type` in the file gives way to the class, as in pycaffe."""
+    """A solver from its prototxt; `type` in the file gives way to the class, as in pycaffe.
+
+    The device is the one of set_mode_cpu or set_mode_gpu; `solver_mode` counts for the command line only, as in Caffe.
+    """
 
     type = "SGD"
 
     def __init__(self, solver_file: str) -> None:
-        parameter = read_solver(solver_file)
+        parameter = read_solver(os.fspath(solver_file))
         parameter.type = self.type
-        self._take(Solver(parameter))
+        self._take(Solver(parameter, surroundings=surroundings()))
 
     def _take(self, solver: Solver) -> None:
         self._solver = solver
@@ -48,7 +55,7 @@ class SGDSolver:
 
     def restore(self, state_file: str) -> None:
         """Takes iteration, weights and history from a .solverstate."""
-        self._solver.restore(state_file)
+        self._solver.restore(os.fspath(state_file))
 
     def snapshot(self) -> None:
         """Writes PREFIX_iter_N.caffemodel and .solverstate now."""
@@ -56,15 +63,23 @@ class SGDSolver:
 
     def share_weights(self, net: Net) -> None:
         """Makes another net use the weights of this solver's net."""
-        net._net.share_weights(self._solver.net)
+        net.share_with(self.net)
 
     def apply_update(self) -> None:
         """Moves the weights by the gradients in `net.params[...].diff` and counts an iteration."""
         self._solver.apply_update()
 
-    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
-        """Runs functions before every iteration and before every update."""
-        self._solver.callbacks.append(Callback(on_start, on_gradients_ready))
+    def add_callback(
+        self, on_start: Callable[[], object] | NCCL, on_gradients_ready: Callable[[], object] | None = None
+    ) -> None:
+        """Runs functions before every iteration and before every update; or an NCCL, which has both."""
+        if isinstance(on_start, NCCL):
+            callback = Callback(on_start.on_start, on_start.on_gradients_ready)
+        elif on_gradients_ready is not None:
+            callback = Callback(on_start, on_gradients_ready)
+        else:
+            raise SolverError("expected two functions, on_start and on_gradients_ready, or an NCCL; got one function")
+        self._solver.callbacks.append(callback)
 
 
 class NesterovSolver(SGDSolver):
@@ -105,8 +120,8 @@ SOLVERS = {
 
 def get_solver(solver_file: str) -> SGDSolver:
     """The solver of the file's type."""
-    parameter = read_solver(solver_file)
+    parameter = read_solver(os.fspath(solver_file))
     solver = SOLVERS.get(parameter.type, SGDSolver)
     face = solver.__new__(solver)
-    face._take(Solver(parameter))
+    face._take(Solver(parameter, surroundings=surroundings()))
     return face

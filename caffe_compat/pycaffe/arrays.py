@@ -1,0 +1,58 @@
+"""BlobProto and Datum as NumPy arrays and back (the first part of pycaffe's io)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.data import datum as datums
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import blob_shape
+from caffe_compat.pycaffe.array_error import ArrayError
+
+Array = NDArray[Any]
+
+
+def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> Array:
+    """The data, or the diff, as float64, in the shape of either format; a blob without shape holds one number."""
+    values = np.array((blob.diff or blob.double_diff) if return_diff else (blob.data or blob.double_data), np.float64)
+    shape = blob_shape(blob)
+    if values.size != np.prod(shape, dtype=int):
+        raise ArrayError(f"expected a blob of {np.prod(shape, dtype=int)} numbers {shape}, got {values.size}")
+    return values.reshape(shape)
+
+
+def array_to_blobproto(arr: Array, diff: Array | None = None) -> caffe_pb2.BlobProto:
+    """A BlobProto of any number of axes; `diff` must have the array's shape."""
+    if diff is not None and diff.shape != arr.shape:
+        raise ArrayError(f"expected a diff of shape {arr.shape}, as the data, got {diff.shape}")
+    blob = caffe_pb2.BlobProto(data=arr.astype(float).ravel())
+    blob.shape.dim.extend(arr.shape)
+    if diff is not None:
+        blob.diff.extend(diff.astype(float).ravel())
+    return blob
+
+
+def arraylist_to_blobprotovector_str(arraylist: Iterable[Array]) -> bytes:
+    """A serialized BlobProtoVector."""
+    serialized: bytes = caffe_pb2.BlobProtoVector(blobs=map(array_to_blobproto, arraylist)).SerializeToString()
+    return serialized
+
+
+def blobprotovector_str_to_arraylist(serialized: bytes) -> list[Array]:
+    """The arrays of a serialized BlobProtoVector."""
+    return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(serialized).blobs]
+
+
+def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
+    """A Datum of (channels, height, width): bytes for uint8, float_data for anything else."""
+    if arr.ndim != 3:
+        raise ArrayError(f"incorrect array shape: expected 3 axes (channels, height, width), got {arr.shape}")
+    return datums.array_to_datum(arr, label)
+
+
+def datum_to_array(datum: caffe_pb2.Datum) -> Array:
+    """(channels, height, width): uint8 where the Datum holds bytes, else float64; the label stays in the Datum."""
+    array = datums.datum_to_array(datum)
+    return array if array.dtype == np.uint8 else array.astype(np.float64)

@@ -1,0 +1,102 @@
+"""Pictures of nets (pycaffe's draw): by Graphviz and pydot where they are installed, else by matplotlib."""
+
+import importlib
+import os
+import shutil
+from typing import Any
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.pycaffe.net_drawing import LAYER_COLOUR, LAYER_COLOURS, Node, drawing_of, edge_label, layer_label
+from caffe_compat.pycaffe.plain_picture import plain_picture
+
+__all__ = [
+    "choose_color_by_layertype",
+    "draw_net",
+    "draw_net_to_file",
+    "get_edge_label",
+    "get_layer_label",
+    "get_pydot_graph",
+]
+
+
+def choose_color_by_layertype(layertype: str) -> str:
+    """A layer's colour, as #RRGGBB."""
+    return LAYER_COLOURS.get(layertype, LAYER_COLOUR)
+
+
+def get_edge_label(layer: caffe_pb2.LayerParameter) -> str:
+    """What flows out of a layer, for Graphviz: the batch of a Data layer, the channels of a learning one, or ""."""
+    return edge_label(layer) or _quoted("")
+
+
+def get_layer_label(layer: caffe_pb2.LayerParameter, rankdir: str, display_lrm: bool = False) -> str:
+    """Name, type and window of a layer, quoted for Graphviz; `rankdir` is the direction: LR, TB or BT."""
+    return _quoted(layer_label(layer, rankdir, display_lrm))
+
+
+def get_pydot_graph(
+    caffe_net: caffe_pb2.NetParameter,
+    rankdir: str,
+    label_edges: bool = True,
+    phase: int | None = None,
+    display_lrm: bool = False,
+) -> Any:
+    """A pydot graph of a net: `rankdir` LR, TB or BT, the layers of a `phase` only, learning rates if wanted."""
+    pydot = _pydot()
+    drawing = drawing_of(caffe_net, rankdir, label_edges, phase, display_lrm)
+    graph = pydot.Dot(_quoted(caffe_net.name or "Net"), graph_type="digraph", rankdir=rankdir)
+    nodes = {key: pydot.Node(_quoted(node.label), **_style(node)) for key, node in drawing.nodes.items()}
+    for node in nodes.values():
+        graph.add_node(node)
+    for start, end, label in drawing.edges:
+        graph.add_edge(pydot.Edge(nodes[start], nodes[end], label=_quoted(label)))
+    return graph
+
+
+def draw_net(
+    caffe_net: caffe_pb2.NetParameter,
+    rankdir: str,
+    ext: str = "png",
+    phase: int | None = None,
+    display_lrm: bool = False,
+) -> bytes:
+    """The picture in a format: png, pdf, svg, jpg; `raw` and `dot` are Graphviz's text."""
+    if ext in ("raw", "dot"):
+        text: str = get_pydot_graph(caffe_net, rankdir, True, phase, display_lrm).to_string()
+        return text.encode()
+    if shutil.which("dot") is None:
+        return plain_picture(drawing_of(caffe_net, rankdir, True, phase, display_lrm), rankdir, ext)
+    picture: bytes = get_pydot_graph(caffe_net, rankdir, True, phase, display_lrm).create(format=ext)
+    return picture
+
+
+def draw_net_to_file(
+    caffe_net: caffe_pb2.NetParameter,
+    filename: str,
+    rankdir: str = "LR",
+    phase: int | None = None,
+    display_lrm: bool = False,
+) -> None:
+    """Writes the picture in the format that the file's name ends in."""
+    picture = draw_net(caffe_net, rankdir, os.path.splitext(filename)[1][1:], phase, display_lrm)
+    with open(filename, "wb") as file:
+        file.write(picture)
+
+
+def _style(node: Node) -> dict[str, str]:
+    if not node.colour:
+        return {}
+    return {"shape": node.shape, "fillcolor": _quoted(node.colour), "style": "filled"}
+
+
+def _quoted(text: str) -> str:
+    # Colons would otherwise name ports.
+    return f'"{text}"'
+
+
+def _pydot() -> Any:
+    try:
+        return importlib.import_module("pydot")
+    except ModuleNotFoundError as error:
+        raise MissingFeatureError("drawing with Graphviz needs pydot; install it with pip install pydot") from error

@@ -1,0 +1,76 @@
+"""Images as pycaffe's io reads, resizes and crops them: float32, (height, width, channels), red first, 0 to 1."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import zoom
+
+from caffe_compat.data.skimage_resize import resize
+from caffe_compat.errors import DataError, ShapeError
+
+Array = NDArray[Any]
+Image = NDArray[np.float32]
+
+#: scikit-image's weights of red, green and blue in a grey value (ITU-R BT.709).
+GREY_WEIGHTS = (0.2125, 0.7154, 0.0721)
+
+
+def load_image(filename: str, color: bool = True) -> Image:
+    """(height, width, 3), or (height, width, 1) with `color=False`; alpha is dropped, no rotation."""
+    stored: Array | None = cv2.imread(filename, cv2.IMREAD_UNCHANGED)
+    if stored is None:
+        raise DataError(f"{filename}: cannot read the image; it is missing or of a format that OpenCV does not know")
+    picture = _as_float(stored)
+    if picture.ndim == 2:
+        return np.repeat(picture[..., None], 3 if color else 1, axis=2).astype(np.float32)
+    rgb = picture[..., 2::-1]
+    return (rgb if color else _grey(rgb)).astype(np.float32)
+
+
+def _as_float(picture: Array) -> Array:
+    if np.issubdtype(picture.dtype, np.integer):
+        return picture / np.iinfo(picture.dtype).max
+    return picture
+
+
+def _grey(rgb: Array) -> Array:
+    red, green, blue = GREY_WEIGHTS
+    grey: Array = red * rgb[..., 0] + green * rgb[..., 1] + blue * rgb[..., 2]
+    return grey[..., None]
+
+
+def resize_image(im: Array, new_dims: Sequence[int] | Array, interp_order: int = 1) -> Image:
+    """(*new_dims, channels) of an image of any range.
+
+    One or three channels are resized as scikit-image of 2016 does, which darkens the borders of an enlarged image
+    towards its smallest value; others by scipy's zoom, which lets the corner pixels' centres coincide.
+    """
+    height, width = (int(size) for size in new_dims)
+    if im.shape[-1] not in (1, 3):
+        scale = (height / im.shape[0], width / im.shape[1], 1)
+        zoomed: Image = zoom(im, scale, order=interp_order).astype(np.float32)
+        return zoomed
+    low, high = im.min(), im.max()
+    if high == low:
+        return np.full((height, width, im.shape[-1]), low, np.float32)
+    resized = resize((im - low) / (high - low), height, width, interp_order)
+    scaled: Image = (resized * (high - low) + low).astype(np.float32)
+    return scaled
+
+
+def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array) -> Image:
+    """(10 * images, *crop_dims, channels): the four corners and the centre of each image, then their mirror images."""
+    height, width = (int(size) for size in crop_dims)
+    rows, columns = images[0].shape[:2]
+    if height > rows or width > columns:
+        raise ShapeError(f"expected crops of at most {rows} x {columns}, the images' size, got {height} x {width}")
+    corners = [(top, left) for top in (0, rows - height) for left in (0, columns - width)]
+    places = [*corners, (int(rows / 2 - height / 2), int(columns / 2 - width / 2))]
+    crops = np.empty((len(images), 2, len(places), height, width, images[0].shape[-1]), np.float32)
+    for number, image in enumerate(images):
+        crops[number, 0] = [image[top : top + height, left : left + width] for top, left in places]
+    crops[:, 1] = crops[:, 0, :, :, ::-1]
+    return crops.reshape(-1, *crops.shape[3:])

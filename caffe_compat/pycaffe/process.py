@@ -1,0 +1,93 @@
+"""What holds for the whole process (the class caffe::Caffe): seed, place among the solvers, log, trust."""
+
+import logging
+from dataclasses import dataclass
+
+import torch
+
+from caffe_compat.errors import SolverError
+from caffe_compat.glog import log_to_stderr
+from caffe_compat.layers.registry import layer_types
+from caffe_compat.net.build import Surroundings
+
+_LOGGER = logging.getLogger("caffe_compat")
+_LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+
+
+@dataclass
+class _Process:
+    random_seed: int | None = None
+    solver_count: int = 1
+    solver_rank: int = 0
+    multiprocess: bool = False
+    python_layers: bool = False
+
+
+_PROCESS = _Process()
+
+
+def surroundings(python_layers: bool | None = None) -> Surroundings:
+    """What nets and solvers built from now on need to know; `python_layers` None: as `allow_python_layers` says."""
+    return Surroundings(
+        random_seed=_PROCESS.random_seed,
+        rank=_PROCESS.solver_rank,
+        world_size=_PROCESS.solver_count,
+        allow_python_layers=_PROCESS.python_layers if python_layers is None else python_layers,
+    )
+
+
+def allow_python_layers(allowed: bool = True) -> None:
+    """Says whether Python layers may run: a net file names their module, which is imported."""
+    _PROCESS.python_layers = allowed
+
+
+def layer_type_list() -> list[str]:
+    """Every layer type that a prototxt may name, sorted."""
+    return layer_types()
+
+
+def set_random_seed(seed: int) -> None:
+    """Fixes fillers, dropout and the order of shuffled data of nets built from now on."""
+    torch.manual_seed(seed)
+    _PROCESS.random_seed = seed
+
+
+def solver_count() -> int:
+    """How many processes train together."""
+    return _PROCESS.solver_count
+
+
+def set_solver_count(count: int) -> None:
+    """Says how many processes train together; data layers then deal records out among them."""
+    if count < 1:
+        raise SolverError(f"expected at least 1 solver, got {count}")
+    _PROCESS.solver_count = count
+
+
+def solver_rank() -> int:
+    """This process's number among them, from 0."""
+    return _PROCESS.solver_rank
+
+
+def set_solver_rank(rank: int) -> None:
+    """Says which of the processes this is; set the count first."""
+    if not 0 <= rank < _PROCESS.solver_count:
+        raise SolverError(
+            f"expected a rank from 0 to {_PROCESS.solver_count - 1}, got {rank}; call set_solver_count first"
+        )
+    _PROCESS.solver_rank = rank
+
+
+def set_multiprocess(multiprocess: bool) -> None:
+    """Kept for scripts: one process drives one solver here, so both values mean the same."""
+    _PROCESS.multiprocess = multiprocess
+
+
+def init_log(level: int = 0) -> None:
+    """Shows log lines on stderr as Caffe writes them, from a level on: 0 info, 1 warnings, 2 errors, 3 fatal errors."""
+    log_to_stderr(_LEVELS[level])
+
+
+def log(message: str) -> None:
+    """Writes a line of one's own into the log."""
+    _LOGGER.info("%s", message)
