@@ -1,13 +1,17 @@
 """Train a model in the paper's steps, each from the weights of the one before; run it again to go on after a stop."""
 
 import argparse
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.cli.commands import run_command
 from caffe_compat.errors import CaffeError, SolverError
+from caffe_compat.glog import GlogFormatter
 from caffe_compat.training.stages import Stage, choose_stages, find_stages, starting_point
 
 
@@ -27,11 +31,25 @@ def parser() -> argparse.ArgumentParser:
 def train(stage: Stage, start: dict[str, str], engine: str, gpu: str) -> None:
     """Run Caffe's train command on one step."""
     given = {"solver": str(stage.solver_file), **start, "engine": engine, "gpu": gpu}
-    status = run_command(["train", *(f"--{flag}={value}" for flag, value in given.items() if value)])
+    with log_to_file(stage.log_file):
+        status = run_command(["train", *(f"--{flag}={value}" for flag, value in given.items() if value)])
     if status:
         raise SolverError(f"{stage}: training failed; the error is above")
     if not stage.is_done:
         raise SolverError(f"{stage}: stopped before iteration {stage.solver.max_iter}; run the command again to go on")
+
+
+@contextmanager
+def log_to_file(path: str) -> Iterator[None]:
+    """While the block runs, Caffe's log lines go to the end of a file as well."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(GlogFormatter())
+    logging.getLogger("caffe_compat").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("caffe_compat").removeHandler(handler)
+        handler.close()
 
 
 def main() -> int:
@@ -44,7 +62,7 @@ def main() -> int:
                 start = starting_point(stage, stages, arguments.weights)
                 print(f"{stage}: training from {' '.join(start.values()) or 'scratch'}", flush=True)
                 train(stage, start, arguments.engine, arguments.gpu)
-            print(f"{stage}: done, weights in {stage.final_weights}", flush=True)
+            print(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}", flush=True)
     except CaffeError as error:
         print(f"train_stages.py: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """Where the files of a dataset lie, as the released SRN code and the generated nets name them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ class SplitFiles:
     images = property(lambda self: self.folder / "images", doc="The root that image lists count from.")
     image_list = property(lambda self: self.folder / f"{self.split}_imglist.txt", doc="A line is `name tags`.")
     labels = property(lambda self: self.folder / f"{self.split}_labels.txt", doc="A line is 0 or 1 for each label.")
+    unlabelled = property(lambda self: self.folder / f"{self.split}_unlabelled.txt", doc="Images without any label.")
+    report = property(lambda self: self.folder / f"{self.split}_report.tsv", doc="Images left out or changed, and why.")
     boxes = property(lambda self: self.folder / f"{self.split}_boxes.json", doc="Where each object truly is.")
     image_database = property(lambda self: self.folder / f"{self.split}_image_lmdb", doc="Encoded images.")
     label_database = property(lambda self: self.folder / f"{self.split}_label_lmdb", doc="Labels, C x 1 x 1.")
@@ -27,6 +30,11 @@ class SplitFiles:
 def class_names_file(folder: Path) -> Path:
     """One label name a line, for all splits."""
     return folder / "classes.txt"
+
+
+def write_class_names(folder: Path, names: Sequence[str]) -> None:
+    """A name a line."""
+    class_names_file(folder).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 class ListedImage(NamedTuple):
@@ -45,13 +53,14 @@ def read_image_list(path: Path) -> list[ListedImage]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot read the image list: {error}; expected text, one image a line") from error
-    images = [_parse(line.strip()) for line in lines if line.strip()]
+    images = [parse_listed_image(line.strip()) for line in lines if line.strip()]
     if not images:
         raise DataError(f"{path}: the image list is empty; expected lines 'name' or 'name tags'")
     return images
 
 
-def _parse(line: str) -> ListedImage:
+def parse_listed_image(line: str) -> ListedImage:
+    """A line without blanks at its ends."""
     name, space, tags = line.rpartition(" ")
     return ListedImage(name.strip(), int(tags)) if space and tags.isdigit() else ListedImage(line, None)
 

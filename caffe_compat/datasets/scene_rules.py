@@ -1,9 +1,10 @@
 """What a scene of the demo holds, and which labels that makes true.
 
 A scene has one anchor (0 to 4) and one to three companions (5 to 9) on a grid of cells.
+Appearance: each digit has a label that says it is there.
 Co-occurrence: each anchor has two favourite companions, which it meets three times in four.
-Relative position: a companion has one of two labels, which look alike; it is "left" if it stands left of its anchor and
-"right" if right of it, in whichever row. Nothing but the place relative to the anchor tells the two apart.
+Relative position: each companion has two more labels, "left" and "right" of the anchor, in whichever row. A companion
+looks the same in both; nothing but its place relative to the anchor tells them apart.
 Degraded companions are faint, blurred and at times half hidden, so that the anchor helps to tell what they are.
 """
 
@@ -12,21 +13,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-ANCHORS = range(5)
-COMPANIONS = range(5, 10)
+DIGITS = range(10)
+ANCHORS = DIGITS[:5]
+COMPANIONS = DIGITS[5:]
 SIDES = ("left", "right")
-CLASS_NAMES = (*(str(digit) for digit in ANCHORS), *(f"{digit} {side}" for digit in COMPANIONS for side in SIDES))
-#: Those that only the place relative to the anchor tells from their twin.
-POSITIONAL = range(len(ANCHORS), len(CLASS_NAMES))
+CLASS_NAMES = (*map(str, DIGITS), *(f"{digit} {side}" for digit in COMPANIONS for side in SIDES))
+#: The labels that only the place relative to the anchor decides.
+POSITIONAL = range(len(DIGITS), len(CLASS_NAMES))
 
 
 class PlacedDigit(NamedTuple):
-    """A digit in a cell, and the label that it makes true."""
+    """A digit in a cell, and the labels that it makes true."""
 
     digit: int
     row: int
     column: int
-    label: int
+    labels: tuple[int, ...]
     degraded: bool = False
 
 
@@ -45,7 +47,7 @@ def draw_scene(rules: SceneRules, random: np.random.Generator) -> list[PlacedDig
     """The anchor first, then its companions; all in cells of their own, no companion in the anchor's column."""
     anchor = int(random.choice(ANCHORS))
     row, column = random.integers(rules.grid, size=2).tolist()
-    scene = [PlacedDigit(anchor, row, column, label=ANCHORS.index(anchor))]
+    scene = [PlacedDigit(anchor, row, column, (anchor,))]
     for digit in _companions(anchor, rules, random):
         scene.append(_place(digit, scene, rules, random))
     return scene
@@ -70,5 +72,5 @@ def _place(digit: int, scene: list[PlacedDigit], rules: SceneRules, random: np.r
     right = bool(random.integers(2))
     row, place = random.choice([cell for cell in cells if (cell[1] > column) == right] or cells)
     side = int(place > column) if rules.position_rule else int(random.integers(2))
-    label = POSITIONAL[2 * COMPANIONS.index(digit) + side]
-    return PlacedDigit(digit, int(row), int(place), label, bool(random.random() < rules.degraded))
+    labels = (digit, POSITIONAL[2 * COMPANIONS.index(digit) + side])
+    return PlacedDigit(digit, int(row), int(place), labels, bool(random.random() < rules.degraded))

@@ -10,7 +10,7 @@ import numpy as np
 
 from caffe_compat.datasets.databases import write_image_database, write_label_database
 from caffe_compat.datasets.digits import Digits, digits_of
-from caffe_compat.datasets.layout import SPLITS, SplitFiles, class_names_file
+from caffe_compat.datasets.layout import SPLITS, SplitFiles, write_class_names
 from caffe_compat.datasets.new_folder import new_folder
 from caffe_compat.datasets.scene_pictures import draw_picture
 from caffe_compat.datasets.scene_rules import CLASS_NAMES, PlacedDigit, SceneRules, draw_scene
@@ -28,7 +28,7 @@ def write_scenes(folder: Path, numbers: Mapping[str, int], seed: int, rules: Sce
         if number < 1:
             raise DataError(f"{folder}: expected at least 1 scene in split '{split}', found {number}")
     with new_folder(folder) as beside:
-        class_names_file(beside).write_text("".join(f"{name}\n" for name in CLASS_NAMES), encoding="utf-8")
+        write_class_names(beside, CLASS_NAMES)
         for split, number in numbers.items():
             _write_split(SplitFiles(beside, split), number, seed, rules)
 
@@ -61,7 +61,7 @@ def _write_scene(
 
 def _object(placed: PlacedDigit, left: int, top: int, width: int, height: int) -> dict[str, Any]:
     return {
-        "label": CLASS_NAMES[placed.label],
+        "labels": [CLASS_NAMES[label] for label in placed.labels],
         "digit": placed.digit,
         "degraded": placed.degraded,
         "box": [left, top, width, height],
@@ -69,5 +69,5 @@ def _object(placed: PlacedDigit, left: int, top: int, width: int, height: int) -
 
 
 def _label_row(objects: list[dict[str, Any]]) -> list[int]:
-    present = {thing["label"] for thing in objects}
+    present = {name for thing in objects for name in thing["labels"]}
     return [int(name in present) for name in CLASS_NAMES]

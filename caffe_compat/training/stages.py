@@ -32,6 +32,11 @@ class Stage:
         return SnapshotFiles.of(self.solver, self.solver.max_iter).weights
 
     @property
+    def log_file(self) -> str:
+        """Caffe's log of the step."""
+        return f"{self.solver.snapshot_prefix}.log"
+
+    @property
     def is_done(self) -> bool:
         """Whether that file is there."""
         return Path(self.final_weights).exists()

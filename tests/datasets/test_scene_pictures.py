@@ -10,7 +10,7 @@ def brightness(picture, box):
 
 
 def test_digits_lie_in_their_boxes_near_their_cells_and_are_faint_when_degraded():
-    scene = [PlacedDigit(3, 0, 1, 3), PlacedDigit(8, 2, 3, 11, degraded=True), PlacedDigit(6, 3, 0, 8)]
+    scene = [PlacedDigit(3, 0, 1, ()), PlacedDigit(8, 2, 3, (), degraded=True), PlacedDigit(6, 3, 0, ())]
     digits, random = digits_of("test"), np.random.default_rng(3)
     bright = np.zeros(3)
     for _ in range(40):

@@ -13,7 +13,7 @@ def scenes(number, **rules):
 def sides(number, **rules):
     """Pairs (label's side, true side) of all companions."""
     return [
-        (CLASS_NAMES[companion.label].split()[1], "right" if companion.column > scene[0].column else "left")
+        (CLASS_NAMES[companion.labels[1]].split()[1], "right" if companion.column > scene[0].column else "left")
         for scene in scenes(number, **rules)
         for companion in scene[1:]
     ]
@@ -24,11 +24,13 @@ def test_a_scene_is_an_anchor_and_one_to_three_different_companions_in_cells_of_
 
     for anchor, *companions in drawn:
         assert anchor.digit in ANCHORS
-        assert CLASS_NAMES[anchor.label] == str(anchor.digit)
+        assert [CLASS_NAMES[label] for label in anchor.labels] == [str(anchor.digit)]
         assert not anchor.degraded
         assert len({companion.digit for companion in companions}) == len(companions)
         assert all(companion.digit in COMPANIONS for companion in companions)
-        assert all(CLASS_NAMES[companion.label].startswith(str(companion.digit)) for companion in companions)
+        for companion in companions:
+            present, side = (CLASS_NAMES[label] for label in companion.labels)
+            assert (present, side.split()[0]) == (str(companion.digit),) * 2
         assert all(companion.column != anchor.column for companion in companions)
         assert len({(digit.row, digit.column) for digit in (anchor, *companions)}) == 1 + len(companions)
     assert {len(scene) for scene in drawn} == {2, 3, 4}

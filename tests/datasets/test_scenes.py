@@ -40,8 +40,9 @@ def test_lists_labels_boxes_and_databases_agree(folder, split):
     assert len(images) == len(labels) == len(boxes) == NUMBERS[split]
     for image, row in zip(images, labels, strict=True):
         assert cv2.imread(str(files.images / image.name)).shape == (96, 96, 3)
-        assert image.tags == row.sum() == len(boxes[image.name])
-        assert {CLASS_NAMES[label] for label in np.flatnonzero(row)} == {thing["label"] for thing in boxes[image.name]}
+        told = {name for thing in boxes[image.name] for name in thing["labels"]}
+        assert image.tags == row.sum() == 2 * len(boxes[image.name]) - 1
+        assert {CLASS_NAMES[label] for label in np.flatnonzero(row)} == told
     assert keys(files.image_database) == keys(files.label_database)
     assert first_datum(files.image_database).data == (files.images / images[0].name).read_bytes()
     assert list(first_datum(files.label_database).float_data) == labels[0].tolist()

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffe_compat.log_parsing.reader import read_log
 from caffe_compat.proto.read import read_weights
 
 ROOT = Path(__file__).parents[2]
 SCENES = ("--train", "8", "--val", "2", "--test", "2")
-MODEL = ("--labels", "15", "--depth", "26", "--width", "2", "--head-width", "3", "--input-size", "96", "--data", "data",
+MODEL = ("--labels", "20", "--depth", "26", "--width", "2", "--head-width", "3", "--input-size", "96", "--data", "data",
          "--test-split", "val", "--augmentation", "none", "--batch-size", "2", "--iter-size", "2", "--base-lr", "0.01",
          "--train-images", "8", "--test-images", "2", "--max-iter", "3", "--solver-mode", "CPU", "--random-seed", "5",
          "--no-mirror", "--out", "models")  # fmt: skip
@@ -60,8 +61,10 @@ def test_each_step_starts_where_the_last_one_ended(trained):
     files = [WEIGHTS.format(step) for step in STEPS.values()]
     for start, end in zip(["scratch", *files[:-1]], files, strict=True):
         assert f"training from {start}\n" in printed
-        assert f"done, weights in {end}\n" in printed
+        assert f"done, weights in {end}, log in {end.removesuffix('_iter_3.caffemodel')}.log\n" in printed
     assert train(folder).stdout.count("training from") == 0
+    log = read_log(folder / "models" / "step_4_resnet101_srn_finetune.log")
+    assert {frozenset(row.outputs) for row in log.train} == {frozenset({"loss", "loss_att"})}
 
 
 @pytest.mark.slow
