@@ -29,6 +29,8 @@ class Layer(nn.Module):
     tops: ClassVar[Arity] = exactly(1)
     #: Bottoms that a gradient may never reach (labels, indices); True for all of them.
     no_gradient_to: frozenset[int] | bool = frozenset()
+    #: Top 0 always has the shape of bottom 0: saves the run on tensors without data.
+    keeps_shape: bool = False
     #: Whether top and bottom may be one blob.
     allows_in_place: ClassVar[bool] = True
     #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.
@@ -63,6 +65,8 @@ class Layer(nn.Module):
 
         Layers whose sizes depend on values, and those that read files, override it.
         """
+        if self.keeps_shape:
+            return [bottom_shapes[0]]
         bottoms = [torch.empty(shape, device="meta") for shape in bottom_shapes]
         weights = {name: torch.empty(blob.shape, device="meta") for name, blob in self.named_parameters()}
         with torch.no_grad():

@@ -11,6 +11,8 @@ from caffe_compat.layers.registry import register_layer
 class ReLU(Layer):
     """y = x above 0, else negative_slope x; the gradient at 0 is negative_slope."""
 
+    keeps_shape = True
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("relu_param")

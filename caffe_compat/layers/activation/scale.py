@@ -19,6 +19,7 @@ class Scale(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("scale_param")
+        self.keeps_shape = len(spec.parameter.bottom) == 1  # with two, the run checks that they go together
         self.axis = params.axis
         self.num_axes = params.num_axes
         self.filler = params.filler if params.has("filler") else ONES

@@ -11,6 +11,8 @@ from caffe_compat.layers.registry import register_layer
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), any shape."""
 
+    keeps_shape = True
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         spec.params("sigmoid_param").ignore("engine")  # picks a kernel, not a result

@@ -12,6 +12,8 @@ from caffe_compat.layers.registry import register_layer
 class Dropout(Layer):
     """At TRAIN, zeroes elements with probability dropout_ratio and divides the others by 1 - dropout_ratio."""
 
+    keeps_shape = True
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self.ratio: float = spec.params("dropout_param").dropout_ratio

@@ -17,6 +17,8 @@ class BatchNorm(Layer):
     variances are the batch's, or the blobs' with use_global_stats (by default at TEST).
     """
 
+    keeps_shape = True
+
     fixed_blobs = frozenset({0, 1, 2})
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -20,6 +20,8 @@ class BN(Layer):
     uses the formula for batches.
     """
 
+    keeps_shape = True
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("bn_param")
