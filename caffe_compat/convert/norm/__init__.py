@@ -1,0 +1,1 @@
+"""Normalisation layers in each other's terms."""

@@ -1,0 +1,140 @@
+"""What the fourth blob of the SRN fork's BN holds: the variance, or its inverse square root as before 27 April 2016.
+
+Nothing in a file says which, but its values do. Two rules that cannot err where they apply:
+
+1. An inverse deviation is 1 / sqrt(variance + eps): above 0 and at most 1 / sqrt(eps), 316.2 for 1e-5. A file with a
+   value outside of that holds variances (dead channels have variance 0; a first layer on pixels has thousands).
+2. A dead channel's inverse deviation is exactly 1 / sqrt(eps).
+
+Between them, the weights decide. A convolution's channel sums its inputs with its kernel as weights, so its variance
+grows with the square of the kernel's norm: over the channels of a layer, log(variance) rises by 1 when
+log(norm ** 2) rises by 1, and log(inverse deviation) falls by 1/2. The slope of the regression over all channels of
+all normalised convolutions, each layer centred, tells them apart; it must lie on one side of the middle, 1/4, by four
+standard errors. (Measured on nets of one to two hundred normalisations: 1.0 to 1.08 and -0.50 to -0.54.)
+
+A file that no rule decides (all values alike, as after filling) is taken to hold variances, and the report says so.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.convert.forms.undo_splits import undo_splits
+from caffe_compat.convert.model import Layer, Model
+from caffe_compat.convert.report import Report
+from caffe_compat.errors import FormatError
+from caffe_compat.proto.blobs import Blob
+
+VARIANCE, INVERSE, AUTO = "variance", "inverse_deviation", "auto"
+STATISTICS = (AUTO, VARIANCE, INVERSE)
+
+MIDDLE = 0.25
+SURE = 4.0
+#: Channels that a regression needs before its standard error means anything.
+ENOUGH = 6
+ROUNDING = 1e-6
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which of the two a file holds, and why."""
+
+    holds: str
+    reason: str
+
+
+def to_variance(model: Model, statistics: str, report: Report) -> Model:
+    """The model with variances in every BN; `statistics` says what the file holds, or 'auto'."""
+    layers = [layer for layer in model.net.layer if layer.type == "BN" and layer.name in model.blobs]
+    if not layers:
+        return model
+    verdict = judge(model, layers) if statistics == AUTO else Verdict(statistics, "as the option says")
+    report.notes.append(f"BN blob 3 holds the {verdict.holds.replace('_', ' ')}: {verdict.reason}")
+    if verdict.holds == VARIANCE:
+        return model
+    blobs = dict(model.blobs)
+    for layer in layers:
+        blobs[layer.name] = [*blobs[layer.name][:3], variance_of(model.path, layer, blobs[layer.name][3])]
+        report.noted(layer.name, "inverse deviation as variance, rounded to float32")
+    return model.with_layers(model.net.layer, blobs)
+
+
+def variance_of(path: str, layer: Layer, inverse: Blob) -> Blob:
+    """1 / inverse ** 2 - eps, not below 0, rounded once."""
+    if not (inverse > 0).all():
+        raise FormatError(
+            f"{path}: layer '{layer.name}' (BN): expected inverse deviations above 0 in blob 3, found "
+            f"{inverse.min():g}; the file holds variances: use --bn-statistics variance"
+        )
+    return np.maximum(1 / inverse.astype(np.float64) ** 2 - layer.bn_param.eps, 0).astype(np.float32)
+
+
+def judge(model: Model, layers: list[Layer]) -> Verdict:
+    """The rules in order; see the module."""
+    for rule in RULES:
+        verdict = rule(model, layers)
+        if verdict is not None:
+            return verdict
+    return Verdict(VARIANCE, "the values do not tell, so it is taken to be new (--bn-statistics says otherwise)")
+
+
+def _out_of_range(model: Model, layers: list[Layer]) -> Verdict | None:
+    for layer in layers:
+        values = model.blobs[layer.name][3]
+        most = (1 + ROUNDING) / np.sqrt(layer.bn_param.eps)
+        if values.min() <= 0 or values.max() > most:
+            outside = values.min() if values.min() <= 0 else values.max()
+            return Verdict(VARIANCE, f"layer '{layer.name}' has {outside:g}, outside of (0, 1 / sqrt(eps)]")
+    return None
+
+
+def _by_kernel_norms(model: Model, layers: list[Layer]) -> Verdict | None:
+    points = list(_points(model))
+    if sum(len(x) for x, _ in points) < ENOUGH:
+        return None
+    norms, values = (np.concatenate(column) for column in zip(*points, strict=True))
+    spread = float(norms @ norms)
+    if not spread or not values.any():
+        return None
+    slope = float(norms @ values) / spread
+    freedom = max(len(norms) - len(points) - 1, 1)
+    error = float(np.sqrt(np.square(values - slope * norms).sum() / freedom / spread))
+    if abs(slope - MIDDLE) < SURE * error:
+        return None
+    reason = f"against the kernels' squared norms its logarithm has slope {slope:.2f} (1 for variances, -0.5 for inverse)"
+    return Verdict(VARIANCE if slope > MIDDLE else INVERSE, reason)
+
+
+def _dead_channels(model: Model, layers: list[Layer]) -> Verdict | None:
+    for layer in layers:
+        values = model.blobs[layer.name][3].astype(np.float64)
+        if np.isclose(values, 1 / np.sqrt(layer.bn_param.eps), rtol=ROUNDING, atol=0).any():
+            return Verdict(INVERSE, f"layer '{layer.name}' has a channel of exactly 1 / sqrt(eps), as dead ones are")
+    return None
+
+
+RULES: tuple[Callable[[Model, list[Layer]], Verdict | None], ...] = (_out_of_range, _by_kernel_norms, _dead_channels)
+
+
+def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:
+    """For every BN right behind a convolution: log of the kernels' squared norms and of blob 3, each centred."""
+    maker: dict[str, Layer] = {}
+    for layer in undo_splits(model.net.layer):
+        if layer.type == "BN" and layer.name in model.blobs:
+            source = maker.get(layer.bottom[0])
+            if source is not None and source.type in ("Convolution", "InnerProduct") and source.name in model.blobs:
+                yield _centred_logs(model.blobs[source.name][0], model.blobs[layer.name][3])
+        maker |= dict.fromkeys(layer.top, layer)
+
+
+def _centred_logs(weight: Blob, statistic: Blob) -> tuple[Floats, Floats]:
+    kernels = weight.reshape(weight.shape[0], -1).astype(np.float64)
+    norms, values = np.square(kernels).sum(axis=1), statistic.reshape(-1).astype(np.float64)
+    # Channels without weights are constant whatever they read.
+    live = norms > 0
+    logs = np.log(norms[live]), np.log(values[live])
+    return logs[0] - logs[0].mean(), logs[1] - logs[1].mean()

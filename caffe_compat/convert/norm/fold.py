@@ -1,0 +1,134 @@
+"""Normalisation by stored statistics goes into the weights, so that a net for prediction has none.
+
+y = s (W x + b - m) + t = (s W) x + (s (b - m) + t) with s = slope / sqrt(variance + eps), computed in float64 and rounded
+once. A normalisation that no convolution precedes becomes one Scale.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.convert.model import Layer, Model
+from caffe_compat.convert.norm.pairs import only_reader, scale_behind
+from caffe_compat.convert.norm.to_bn import joined
+from caffe_compat.convert.report import Report
+from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.proto.blobs import Blob
+
+Floats = NDArray[np.float64]
+
+#: Layers whose weights' first axis are their outputs, and the message that says whether they have a bias.
+LINEAR = {"Convolution": "convolution_param", "InnerProduct": "inner_product_param"}
+NORMS = ("BN", "BatchNorm")
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Indices of a normalisation, of the Scale that belongs to it, and of the linear layer it goes into."""
+
+    norm: int
+    scale: int | None
+    linear: int | None
+
+    @property
+    def last(self) -> int:
+        return self.norm if self.scale is None else self.scale
+
+
+def fold_norms(model: Model, report: Report) -> Model:
+    """The model without BN and BatchNorm. GraphError for one that uses the batch's own statistics."""
+    layers = list(model.net.layer)
+    blobs = dict(model.blobs)
+    gone: set[int] = set()
+    for index, layer in enumerate(layers):
+        if layer.type not in NORMS:
+            continue
+        _require_foldable(model, layer)
+        chain = _chain(layers, index, blobs)
+        gone |= _fold_into_linear(chain, layers, blobs, report) if chain.linear is not None else set()
+        gone |= _fold_into_scale(chain, layers, blobs, report) if chain.linear is None else set()
+    kept = [layer for index, layer in enumerate(layers) if index not in gone]
+    names = {layer.name for layer in kept}
+    return model.with_layers(kept, {name: arrays for name, arrays in blobs.items() if name in names})
+
+
+def _chain(layers: list[Layer], norm: int, blobs: dict[str, list[Blob]]) -> _Chain:
+    scale = scale_behind(layers, norm) if layers[norm].type == "BatchNorm" else None
+    before = [index for index in range(norm) if layers[norm].bottom[0] in layers[index].top]
+    linear = before[-1] if before and _can_take(layers, before[-1], norm, blobs) else None
+    return _Chain(norm, scale, linear)
+
+
+def _can_take(layers: list[Layer], index: int, norm: int, blobs: dict[str, list[Blob]]) -> bool:
+    layer = layers[index]
+    if layer.type not in LINEAR or len(layer.bottom) != 1 or layer.name not in blobs:
+        return False
+    field = getattr(layer, LINEAR[layer.type])
+    shared = any(param.name for param in layer.param)
+    return field.axis == 1 and not getattr(field, "transpose", False) and not shared and only_reader(layers, index) == norm
+
+
+def _require_foldable(model: Model, norm: Layer) -> None:
+    field = norm.batch_norm_param
+    if field.HasField("use_global_stats") and not field.use_global_stats:
+        raise GraphError(
+            f"{model.path}: layer '{norm.name}' (BatchNorm): use_global_stats: false normalises by each batch's own "
+            "statistics, which cannot be folded; fold the deploy form"
+        )
+    if norm.name not in model.blobs:
+        raise ShapeError(
+            f"{model.path}: layer '{norm.name}' ({norm.type}): expected its statistics, found no blobs; "
+            "give the weights that belong to this net"
+        )
+
+
+def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
+    """The norm's slope and shift go into the weights and bias of the layer before it, which takes over its top."""
+    slope, shift = _slope_and_shift(chain, layers, blobs)
+    linear = _copy(layers[chain.linear or 0])
+    weight, *bias = (blob.astype(np.float64) for blob in blobs[linear.name])
+    weight = weight * slope.reshape(-1, *[1] * (weight.ndim - 1))
+    blobs[linear.name] = _rounded(weight, (bias[0].reshape(-1) if bias else 0) * slope + shift)
+    getattr(linear, LINEAR[linear.type]).ClearField("bias_term")
+    linear.top[:] = layers[chain.last].top
+    linear.ClearField("param")
+    layers[chain.linear or 0] = linear
+    folded = [index for index in (chain.norm, chain.scale) if index is not None]
+    report.replaced([layers[index].name for index in folded], [linear.name], f"folded into {linear.name}")
+    report.noted(linear.name, "normalisation folded in, rounded to float32")
+    return set(folded)
+
+
+def _fold_into_scale(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
+    """No convolution before it: the norm alone as a slope and a shift a channel."""
+    slope, shift = _slope_and_shift(chain, layers, blobs)
+    norm = layers[chain.norm]
+    scale = Layer(name=norm.name, type="Scale", bottom=norm.bottom, top=layers[chain.last].top)
+    scale.scale_param.bias_term = True
+    blobs[norm.name] = _rounded(slope, shift)
+    layers[chain.norm] = scale
+    names = [norm.name] + ([] if chain.scale is None else [layers[chain.scale].name])
+    report.replaced(names, [norm.name], "as one Scale (no convolution before it), rounded to float32")
+    return set() if chain.scale is None else {chain.scale}
+
+
+def _slope_and_shift(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]]) -> tuple[Floats, Floats]:
+    norm = layers[chain.norm]
+    parts = blobs[norm.name]
+    if norm.type == "BatchNorm":
+        parts = joined(parts, [] if chain.scale is None else blobs[layers[chain.scale].name])
+    gain, bias, mean, variance = (part.reshape(-1).astype(np.float64) for part in parts)
+    eps = norm.bn_param.eps if norm.type == "BN" else norm.batch_norm_param.eps
+    slope = gain / np.sqrt(variance + eps)
+    return slope, bias - mean * slope
+
+
+def _rounded(*values: Floats) -> list[Blob]:
+    return [value.astype(np.float32) for value in values]
+
+
+def _copy(layer: Layer) -> Layer:
+    copy = Layer()
+    copy.CopyFrom(layer)
+    return copy

@@ -1,0 +1,79 @@
+"""The SRN fork's BN as BVLC's BatchNorm and Scale: the same numbers in other blobs.
+
+BN holds slope, bias, mean, variance; BatchNorm holds mean and variance times a factor, which is 1 here, so that
+BatchNorm's division changes no bit, and Scale holds slope and bias. Back again (to_bn.py) the blobs are bit-identical.
+What cannot be equal is training on: BatchNorm's running sums take an unbiased variance, BN a biased one.
+"""
+
+import numpy as np
+
+from caffe_compat.convert.model import Layer, Model
+from caffe_compat.convert.report import Report
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import Blob
+
+FIXED = caffe_pb2.ParamSpec(lr_mult=0, decay_mult=0)
+
+
+def bn_to_batch_norm(model: Model, report: Report) -> Model:
+    """Every BN becomes a BatchNorm of its name and a Scale behind it."""
+    layers: list[Layer] = []
+    blobs = dict(model.blobs)
+    taken = {layer.name for layer in model.net.layer}
+    for layer in model.net.layer:
+        if layer.type != "BN":
+            layers.append(layer)
+            continue
+        scale_name = _free_name(layer.name, taken)
+        taken.add(scale_name)
+        layers += [_batch_norm(layer), _scale(layer, scale_name)]
+        if layer.name in blobs:
+            blobs[layer.name], blobs[scale_name] = _split(blobs[layer.name])
+        report.replaced([layer.name], [layer.name, scale_name], "BN as BatchNorm (factor 1) + Scale, bit-exact")
+    return model.with_layers(layers, blobs)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The public ResNets call the Scale behind bn2a_branch1 scale2a_branch1."""
+    wanted = name.replace("bn", "scale", 1) if name.startswith("bn") else f"{name}_scale"
+    while wanted in taken:
+        wanted += "_scale"
+    return wanted
+
+
+def _split(blobs: list[Blob]) -> tuple[list[Blob], list[Blob]]:
+    slope, bias, mean, variance = (blob.reshape(-1) for blob in blobs)
+    return [mean, variance, np.ones(1, np.float32)], [slope, bias]
+
+
+def _batch_norm(bn: Layer) -> Layer:
+    layer = _like(bn, bn.name, "BatchNorm")
+    layer.bottom[:] = bn.bottom
+    field = layer.batch_norm_param
+    if bn.bn_param.HasField("eps"):
+        field.eps = bn.bn_param.eps
+    # Said in any case: the two defaults are 0.9 and 0.999.
+    field.moving_average_fraction = bn.bn_param.momentum
+    if bn.bn_param.frozen:
+        field.use_global_stats = True
+    if bn.param:
+        layer.param.extend([FIXED] * 3)
+    return layer
+
+
+def _scale(bn: Layer, name: str) -> Layer:
+    layer = _like(bn, name, "Scale")
+    layer.bottom[:] = bn.top
+    layer.scale_param.bias_term = True
+    layer.scale_param.filler.CopyFrom(bn.bn_param.slope_filler)
+    layer.scale_param.bias_filler.CopyFrom(bn.bn_param.bias_filler)
+    layer.param.extend([FIXED] * 2 if bn.bn_param.frozen else bn.param[:2])
+    return layer
+
+
+def _like(bn: Layer, name: str, kind: str) -> Layer:
+    """A layer with BN's top, phase and rules."""
+    layer = Layer(name=name, type=kind, top=bn.top, include=bn.include, exclude=bn.exclude)
+    if bn.HasField("phase"):
+        layer.phase = bn.phase
+    return layer

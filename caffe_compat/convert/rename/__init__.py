@@ -1,0 +1,1 @@
+"""Other names for layers and blobs."""

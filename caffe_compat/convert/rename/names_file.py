@@ -1,0 +1,39 @@
+"""New names from a file that a user wrote."""
+
+import json
+from pathlib import Path
+
+from caffe_compat.convert.rename.role_names import RoleNames
+from caffe_compat.errors import FormatError
+
+
+def read_names(path: str) -> RoleNames:
+    """A JSON object of old and new names, or lines `old new`; # starts a comment. A blob of an old name changes too."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: expected a file of names, cannot read it: {error}") from error
+    names = _from_json(path, text) if text.lstrip().startswith("{") else _from_lines(path, text)
+    return RoleNames(names, dict(names))
+
+
+def _from_json(path: str, text: str) -> dict[str, str]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}: expected a JSON object of old and new names, found bad JSON: {error}") from error
+    if not all(isinstance(new, str) for new in content.values()):
+        raise FormatError(f"{path}: expected strings for the new names, found other values")
+    return dict(content)
+
+
+def _from_lines(path: str, text: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.partition("#")[0].split()
+        if words and len(words) != 2:
+            raise FormatError(f"{path}: line {number}: expected an old and a new name, found {len(words)} words")
+        if words and words[0] in names:
+            raise FormatError(f"{path}: line {number}: '{words[0]}' has a new name already, '{names[words[0]]}'")
+        names |= dict([words]) if words else {}
+    return names

@@ -1,0 +1,46 @@
+"""Collects new names for layers and for the blobs that they make."""
+
+from dataclasses import dataclass, field
+
+from caffe_compat.convert.rename.blocks import NORMS
+from caffe_compat.convert.rename.graph import Node
+
+
+@dataclass
+class RoleNames:
+    """New names by old ones. A layer's blob takes the layer's new name, unless its role has one for the blob."""
+
+    layers: dict[str, str] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)
+
+    def name(self, node: Node, layer: str, blob: str | None = None) -> None:
+        """Names a layer once; the first role that finds it wins."""
+        if node.name in self.layers:
+            return
+        self.layers[node.name] = layer
+        in_place = set(node.layer.top) & set(node.layer.bottom)
+        if len(node.layer.top) == 1 and not in_place:
+            self.blobs[node.layer.top[0]] = blob or layer
+
+    def name_activation(self, node: Node, suffix: str, relu: str) -> Node:
+        """Names the normalisation and ReLU behind a layer, `bn<suffix>`, `scale<suffix>` and `relu`; the last of them.
+
+        Of several readers only those in a row count, so that another path's activation is left alone.
+        """
+        norm = node.only_reader(*NORMS)
+        if norm is not None:
+            node = self.name_norm(norm, suffix)
+        active = node.only_reader("ReLU")
+        if active is not None:
+            self.name(active, relu)
+            node = active
+        return node
+
+    def name_norm(self, norm: Node, suffix: str) -> Node:
+        """Names a BN, or a BatchNorm with its Scale; the last of them."""
+        self.name(norm, f"bn{suffix}")
+        scale = norm.only_reader("Scale")
+        if norm.type == "BatchNorm" and scale is not None:
+            self.name(scale, f"scale{suffix}")
+            return scale
+        return norm
