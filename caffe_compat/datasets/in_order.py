@@ -1,0 +1,84 @@
+"""A function over many items in several processes: results in the order of the items, few of them in memory."""
+
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+import cv2
+
+from caffe_compat.errors import DataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 16  # items a process takes at once
+AHEAD = 3  # chunks a process may have done before their turn
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with its result; one process means this one.
+
+    Raises DataError if a process dies.
+    """
+    if processes == 1:
+        yield from ((item, function(item)) for item in items)
+        return
+    with _pool(processes) as pool:
+        try:
+            yield from _from_pool(pool, function, iter(items), AHEAD * processes)
+        except BrokenProcessPool as error:
+            raise DataError(
+                f"one of {processes} processes was killed, most likely for want of memory; take fewer, and the same "
+                "command goes on where this run stopped"
+            ) from error
+
+
+def _from_pool(
+    pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterator[Item], ahead: int
+) -> Iterator[tuple[Item, Result]]:
+    waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+    while True:
+        while len(waiting) < ahead and (chunk := list(islice(items, CHUNK))):
+            waiting.append((chunk, pool.submit(_each, function, chunk)))
+        if not waiting:
+            return
+        chunk, future = waiting.popleft()
+        yield from zip(chunk, future.result(), strict=True)
+
+
+def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
+    return [function(item) for item in chunk]
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Fresh processes rather than forks: OpenCV's threads do not survive a fork."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_process)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_process() -> None:
+    cv2.setNumThreads(1)  # the processes are the threads
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot end its processes, which would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

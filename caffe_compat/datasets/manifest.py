@@ -1,0 +1,37 @@
+"""A checksum for each file of a dataset, in the format of `sha256sum`, which checks them."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from caffe_compat.proto.atomic_file import replacing
+
+NAME = "manifest.sha256"
+_LEFT_OUT = {NAME, "lock.mdb"}  # readers of an LMDB change its lock
+
+
+def write_manifest(folder: Path) -> Path:
+    """Write `folder`/manifest.sha256: a line `checksum  path` for each file under the folder, sorted by path."""
+    path = folder / NAME
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", errors="surrogateescape") as lines:
+        for file in tqdm(_files(folder), desc="checksums", unit=" files", disable=None):
+            lines.write(f"{_checksum(file)}  {file.relative_to(folder).as_posix()}\n")
+    return path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Visible files; hidden ones are of a run that is not done."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        else:
+            yield entry
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,39 @@
+"""How far a split has been written: one small file, replaced after each block, from which a killed run goes on."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from caffe_compat.proto.atomic_file import replacing
+
+
+@dataclass
+class Progress:
+    """`samples` are done, of which `kept` are in the dataset; `sizes` of the text files are in bytes.
+
+    `digest` is of all samples done, so that data that have changed since are noticed; `left_out` and `changed` count
+    findings by kind.
+    """
+
+    samples: int = 0
+    kept: int = 0
+    digest: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    complete: bool = False
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What the file says; the very beginning if there is none."""
+        if not path.exists():
+            return cls()
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**said | {name: Counter(said[name]) for name in ("left_out", "changed")})
+
+    def save(self, path: Path) -> None:
+        """Replace the file."""
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(vars(self)), encoding="utf-8")

@@ -1,0 +1,92 @@
+"""What a dataset's annotations say before any image is read."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+LabelRow = NDArray[np.int8]
+
+PRESENT, UNSPECIFIED, ABSENT = 1, 0, -1
+
+
+class Box(NamedTuple):
+    """A rectangle of an upright picture, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Finding(NamedTuple):
+    """Something about an image that its report tells: a kind, which is counted, and the details."""
+
+    kind: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+class Sample(NamedTuple):
+    """An image, or a box of one, with its labels.
+
+    `name` goes into image lists and keys; `labels` (C,) are 1 present, 0 absent or unspecified, -1 absent;
+    `left_out` says why the sample is not wanted, whatever its file looks like.
+    """
+
+    name: str
+    path: str
+    labels: LabelRow
+    box: Box | None = None
+    left_out: Finding | None = None
+
+    def fingerprint(self) -> bytes:
+        """All of it as bytes: two runs over the same data see the same ones."""
+        about = "\0".join((self.name, self.path, str(self.box), str(self.left_out)))
+        return about.encode("utf-8", "surrogateescape") + self.labels.tobytes()
+
+
+class SampleSource(Protocol):
+    """The samples of one split, in the order of its list; each iteration starts anew."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Sample]: ...
+
+
+class Samples:
+    """A SampleSource of a table in memory: an entry each, and a function that makes the entry's sample."""
+
+    def __init__(self, entries: Sequence[Any], make: Callable[[Any], Sample]) -> None:
+        self._entries, self._make = entries, make
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(self._make, self._entries)
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A dataset as its makers publish it: label names in the order of the label file, and its splits.
+
+    A split is read when its turn comes, so that one split's annotations are in memory at a time. `published` is how
+    many images of a split the paper's authors had.
+    """
+
+    name: str
+    class_names: Sequence[str]
+    splits: Mapping[str, Callable[[], SampleSource]]
+    published: Mapping[str, int] = field(default_factory=dict)
+
+
+def label_row(labels: int, present: Sequence[int]) -> LabelRow:
+    """A row of 0 and 1 from the positions that are present."""
+    row = np.zeros(labels, np.int8)
+    row[list(present)] = PRESENT
+    return row
