@@ -59,7 +59,6 @@ def multistep(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
     reached = schedule.current_step
     if reached < len(solver.stepvalue) and schedule.iteration >= solver.stepvalue[reached]:
         schedule.current_step += 1
-        logger.info("MultiStep Status: Iteration %d, step = %d", schedule.iteration, schedule.current_step)
     return solver.base_lr * solver.gamma**schedule.current_step
 
 
@@ -126,6 +125,12 @@ def check_policy(solver: caffe_pb2.SolverParameter) -> None:
 def learning_rate(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
     """The rate for the schedule's iteration, as a float32 number; may advance `current_step`."""
     return float(np.float32(POLICIES[solver.lr_policy](solver, schedule)))
+
+
+def log_multistep(solver: caffe_pb2.SolverParameter, schedule: Schedule, step_before: int) -> None:
+    """Says where `multistep` has gone a step on."""
+    if solver.lr_policy == "multistep" and schedule.current_step != step_before:
+        logger.info("MultiStep Status: Iteration %d, step = %d", schedule.iteration, schedule.current_step)
 
 
 def observe_test_loss(solver: caffe_pb2.SolverParameter, schedule: Schedule, loss: float) -> None:

@@ -16,9 +16,10 @@ from caffe_compat.proto.format_text import format_text
 from caffe_compat.proto.read import SolverState, read_weights
 from caffe_compat.proto.write import write_solver_state
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
+from caffe_compat.solvers.debug_info import TalkingEngine
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_values
 from caffe_compat.solvers.gradients import check_regularization
-from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, observe_test_loss
+from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, log_multistep, observe_test_loss
 from caffe_compat.solvers.sidecar import (
     Sidecar,
     log_changes,
@@ -68,7 +69,11 @@ class Solver:
         self.test_nets = self._build_test_nets(surroundings)
         self.workers.share_weights(self.net)
         self.engine = create_engine(engine, self.net)
-        self.test_engines = [create_engine(engine, test_net) for test_net in self.test_nets]
+        self._talking_engine = TalkingEngine(self.net)
+        self.test_engines = [
+            TalkingEngine(test_net) if parameter.debug_info else create_engine(engine, test_net)
+            for test_net in self.test_nets
+        ]
         logger.info("Solver scaffolding done.")
         log_batch_size(self.net, self.workers.size, parameter.iter_size)
         self.schedule = Schedule()
@@ -115,6 +120,10 @@ class Solver:
         if self.is_stopped:
             logger.info("Optimization stopped early.")
             return
+        self._display_and_test_at_the_end()
+        logger.info("Optimization Done.")
+
+    def _display_and_test_at_the_end(self) -> None:
         if self._is_due(self.parameter.display):
             with torch.no_grad():
                 self._smoothed_loss.add(self.engine.forward())
@@ -122,7 +131,6 @@ class Solver:
         if self._is_due(self.parameter.test_interval):
             self.test_all()
             self._follow_root()
-        logger.info("Optimization Done.")
 
     def step(self, iterations: int) -> None:
         """Runs this many iterations, with the tests, displays and snapshots that fall due."""
@@ -141,8 +149,7 @@ class Solver:
                 return
         for callback in self.callbacks:
             callback.on_start()
-        losses = [self.engine.forward_backward() for _ in range(self.parameter.iter_size)]
-        self._smoothed_loss.add(torch.stack(losses).mean())
+        self._compute_gradients()
         if self._is_due(self.parameter.display):
             self._display()
         for callback in self.callbacks:
@@ -152,6 +159,12 @@ class Solver:
         )
         self.apply_update()
         self._snapshot_if_asked(max(self.workers.gather(self._take_action())))
+
+    def _compute_gradients(self) -> None:
+        talks = self.parameter.debug_info and self._is_due(self.parameter.display)
+        engine = self._talking_engine if talks else self.engine
+        losses = [engine.forward_backward() for _ in range(self.parameter.iter_size)]
+        self._smoothed_loss.add(torch.stack(losses).mean())
 
     def _follow_root(self) -> None:
         """Takes over what the first process learnt from its test."""
@@ -165,7 +178,9 @@ class Solver:
 
     def apply_update(self) -> None:
         """Moves the weights by their gradients and counts the iteration."""
+        step = self.schedule.current_step
         rate = learning_rate(self.parameter, self.schedule)
+        log_multistep(self.parameter, self.schedule, step)
         if self._is_due(self.parameter.display):
             logger.info("Iteration %d, lr = %g", self.iteration, rate)
         self.net.flush()

@@ -29,11 +29,12 @@ class Updater:
         ]
         self._moving = self._find_moving()
 
+    @torch.no_grad()
     def apply(self, rate: float, iteration: int) -> None:
         """One update. Afterwards the gradients hold what was subtracted, as in Caffe."""
         moving = [self._net.learnable[index] for index in self._moving]
         gradients = [gradient_of(learnable.parameter) for learnable in moving]
-        weights = [learnable.parameter.data for learnable in moving]
+        weights: list[Tensor] = [learnable.parameter for learnable in moving]
         clip([gradient_of(learnable.parameter) for learnable in self._net.learnable], self._solver.clip_gradients)
         if not moving:
             return

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch import distributed as processes
 
-from caffe_compat.errors import SolverError
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
 
@@ -58,11 +57,6 @@ class ProcessGroup:
     """Several processes, connected by torch.distributed: NCCL between GPUs, gloo between CPUs."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        if not processes.is_initialized():
-            raise SolverError(
-                f"rank {surroundings.rank} of {surroundings.world_size}: the process group is not initialised; "
-                "start with torchrun, or call torch.distributed.init_process_group"
-            )
         self.rank, self.size = surroundings.rank, surroundings.world_size
         # Small messages go by the CPU, so that they do not make a GPU wait.
         self._messages = processes.new_group(backend="gloo", timeout=_PATIENCE)
@@ -101,8 +95,11 @@ def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def join_workers(surroundings: Surroundings) -> Workers:
-    """The workers that the surroundings speak of."""
-    return Alone() if surroundings.world_size == 1 else ProcessGroup(surroundings)
+    """The workers that the surroundings speak of.
+
+    Where they are not connected yet, somebody else will average gradients: pycaffe's NCCL, made after its solver.
+    """
+    return ProcessGroup(surroundings) if surroundings.world_size > 1 and processes.is_initialized() else Alone()
 
 
 def log_batch_size(net: Net, workers: int, iter_size: int) -> None:

@@ -12,6 +12,7 @@ from caffe_compat.solvers.learning_rate import (
     Schedule,
     check_policy,
     learning_rate,
+    log_multistep,
     observe_test_loss,
 )
 
@@ -46,7 +47,10 @@ def test_a_policy_is_its_formula(policy: str) -> None:
 
 def test_multistep_logs_its_steps_in_caffes_words(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    learning_rate(parameter("multistep"), Schedule(iteration=9, current_step=1))
+    schedule = Schedule(iteration=9, current_step=2)
+    log_multistep(parameter("multistep"), schedule, 2)
+    log_multistep(parameter("step"), schedule, 1)
+    log_multistep(parameter("multistep"), schedule, 1)
     assert caplog.messages == ["MultiStep Status: Iteration 9, step = 2"]
 
 
