@@ -1,0 +1,1 @@
+"""A deploy net as ONNX: one function a layer type, in a table."""

@@ -1,0 +1,86 @@
+"""Layers that multiply with weights."""
+
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.convert.assemble import Step
+from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.errors import MissingFeatureError
+
+#: Spatial axes that runtimes have kernels for.
+MOST_AXES = 3
+
+
+def convolution(graph: Graph, step: Step, *bottoms: str) -> list[str]:
+    """One weight slides over every bottom."""
+    return [_slide(graph, step, index, "Conv", bottom) for index, bottom in enumerate(bottoms)]
+
+
+def deconvolution(graph: Graph, step: Step, *bottoms: str) -> list[str]:
+    return [_slide(graph, step, index, "ConvTranspose", bottom) for index, bottom in enumerate(bottoms)]
+
+
+def _slide(graph: Graph, step: Step, index: int, kind: str, bottom: str) -> str:
+    """Axes before the channels become one; a net without spatial axes gets one of size 1."""
+    layer: Any = step.layer
+    axes = layer.window.axes
+    if axes > MOST_AXES:
+        raise MissingFeatureError(
+            f"{layer.spec}: ONNX runtimes slide over at most {MOST_AXES} spatial axes, got {axes}; "
+            "take outputs before this layer (--outputs)"
+        )
+    shape, top_shape = step.bottom_shapes[index], step.top_shapes[index]
+    image = (int(np.prod(shape[: layer.channel_axis])), *shape[layer.channel_axis :], *([] if axes else [1]))
+    value = bottom if image == shape else graph.reshape(bottom, image)
+    weight = tuple(layer.blobs[0].shape) + (() if axes else (1,))
+    inputs = [value, graph.weight(step, 0, weight)]
+    if layer.has_bias:
+        inputs.append(graph.weight(step, 1, (layer.outputs,)))
+    top = graph.op(kind, *inputs, group=layer.groups, **window_attributes(layer.window))
+    return top if image == shape else graph.reshape(top, top_shape)
+
+
+def window_attributes(window: Any) -> dict[str, list[int]]:
+    """Kernel, strides, dilations and pads on both sides."""
+    if not window.axes:
+        return {"kernel_shape": [1]}
+    return {
+        "kernel_shape": list(window.kernel),
+        "strides": list(window.stride),
+        "dilations": list(window.dilation),
+        "pads": [*window.pad, *window.pad],
+    }
+
+
+def im2col(graph: Graph, step: Step, bottom: str) -> str:
+    """A convolution with a kernel for each element of the window that picks it out; channels are groups."""
+    layer: Any = step.layer
+    shape = step.bottom_shapes[0]
+    axis, window = layer.channel_axis, layer.window
+    channels, elements = shape[axis], int(np.prod(window.kernel))
+    image = (int(np.prod(shape[:axis])), *shape[axis:])
+    value = bottom if image == shape else graph.reshape(bottom, image)
+    pick = np.tile(np.eye(elements, dtype=np.float32), (channels, 1)).reshape(-1, 1, *window.kernel)
+    top = graph.op("Conv", value, graph.constant(pick), group=channels, **window_attributes(window))
+    return top if image == shape else graph.reshape(top, step.top_shapes[0])
+
+
+def inner_product(graph: Graph, step: Step, bottom: str) -> str:
+    """Gemm on one row an item."""
+    layer: Any = step.layer
+    shape, top_shape = step.bottom_shapes[0], step.top_shapes[0]
+    rows = (int(np.prod(shape)) // layer.inputs, layer.inputs)
+    value = bottom if shape == rows else graph.reshape(bottom, rows)
+    inputs = [value, graph.weight(step, 0)]
+    if layer.has_bias:
+        inputs.append(graph.weight(step, 1, (layer.outputs,)))
+    top = graph.op("Gemm", *inputs, transB=int(not layer.transpose))
+    return top if top_shape == (rows[0], layer.outputs) else graph.reshape(top, top_shape)
+
+
+def embed(graph: Graph, step: Step, bottom: str) -> str:
+    """Rows of the weight."""
+    layer: Any = step.layer
+    top = graph.op("Gather", graph.weight(step, 0), graph.op("Cast", bottom, to=7), axis=0)
+    return graph.op("Add", top, graph.weight(step, 1)) if layer.has_bias else top

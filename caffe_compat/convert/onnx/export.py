@@ -1,0 +1,160 @@
+"""An assembled net as an ONNX model, and the check that onnxruntime computes the same."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper
+
+from caffe_compat.convert.assemble import Assembly, Step, require_blobs
+from caffe_compat.convert.model import Shape
+from caffe_compat.convert.module import CaffeModule
+from caffe_compat.convert.onnx.graph import OPSET, Graph
+from caffe_compat.convert.onnx.table import EXPORTERS
+from caffe_compat.convert.shape_walk import ShapeWalk
+from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
+from caffe_compat.proto.atomic_file import replacing
+
+#: Largest difference from our outputs, as a part of an output's largest value: float32 sums in another order.
+TOLERANCE = 1e-4
+BATCH = "N"
+
+
+def export_onnx(net: Assembly, outputs: Sequence[str] = (), dynamic: bool = False) -> onnx.ModelProto:
+    """The net with inputs and outputs under their blobs' names; `dynamic` leaves the batch open.
+
+    MissingFeatureError names the layer that ONNX cannot say; GraphError an unknown output.
+    """
+    wanted = list(outputs) or list(net.outputs)
+    require_blobs(net, wanted)
+    steps = needed_steps(net, wanted)
+    if dynamic:
+        _require_free_batch(net, steps)
+    graph = Graph(dynamic)
+    values = {name: name for name in net.inputs}
+    last = {top: index for index, step in enumerate(steps) for top in step.tops}
+    for index, step in enumerate(steps):
+        _add(graph, step, values, final={top for top in step.tops if last[top] == index} - set(net.inputs))
+    return _model(net, graph, values, wanted, loose=any(step.layer.spec.type == "Filter" for step in steps))
+
+
+def needed_steps(net: Assembly, outputs: Iterable[str]) -> list[Step]:
+    """The layers that lead to these blobs."""
+    needed = set(outputs)
+    kept: list[Step] = []
+    for step in reversed(net.steps):
+        if needed.intersection(step.tops):
+            kept.append(step)
+            needed.update(step.bottoms)
+    return kept[::-1]
+
+
+def _add(graph: Graph, step: Step, values: dict[str, str], final: set[str]) -> None:
+    """A layer's nodes; its tops take their blobs' names, or `blob@layer` where a later layer writes the blob anew."""
+    exporter = EXPORTERS.get(step.layer.spec.type)
+    if exporter is None:
+        raise MissingFeatureError(
+            f"{step.layer.spec}: ONNX has no words for this type; take outputs before it with --outputs"
+            f" ({', '.join(step.bottoms) or 'none'})"
+        )
+    graph.enter(step.layer.name)
+    made = exporter(graph, step, *(values[bottom] for bottom in step.bottoms))
+    for top, value in zip(step.tops, [made] if isinstance(made, str) else made, strict=True):
+        values[top] = graph.name(value, top if top in final else f"{top}@{step.layer.name}")
+
+
+def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: list[str], loose: bool) -> onnx.ModelProto:
+    def value_info(name: str, shape: Shape, free: str | None) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [free, *shape[1:]] if free and shape else shape)
+
+    batch = BATCH if graph.dynamic else None
+    made = helper.make_graph(
+        graph.nodes,
+        net.name or "net",
+        [value_info(name, shape, batch) for name, shape in net.inputs.items()],
+        [value_info(values[name], net.shapes[name], "items" if loose else batch) for name in outputs],
+        list(graph.initializers.values()),
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    return helper.make_model_gen_version(made, opset_imports=opset, producer_name="caffe_compat")
+
+
+def _require_free_batch(net: Assembly, steps: Sequence[Step]) -> None:
+    """Walks with twice the batch: axis 0 of every blob must double and nothing else may change."""
+    if len({shape[0] for shape in net.inputs.values()}) > 1:
+        raise ShapeError(f"{net.path}: expected inputs of one batch size to leave open, got {net.inputs}")
+    walk = ShapeWalk({name: (2 * shape[0], *shape[1:]) for name, shape in net.inputs.items()})
+    for step in steps:
+        try:
+            layer = walk.enter(step.layer.spec.parameter)
+            fits = [blob.shape for blob in layer.blobs] == [blob.shape for blob in step.layer.blobs]
+        except (CaffeError, RuntimeError):
+            fits = False
+        doubled = [(2 * shape[0], *shape[1:]) if shape else shape for shape in step.top_shapes]
+        if not fits or [walk.shapes[top] for top in step.tops] != doubled or () in step.top_shapes:
+            raise ShapeError(
+                f"{net.path}: {step.layer.spec}: its tops {list(step.top_shapes)} do not grow with the batch; "
+                "export with a fixed batch (without --dynamic-batch)"
+            )
+
+
+def write_onnx(path: str, model: onnx.ModelProto) -> None:
+    """Checks the model against ONNX's rules and writes it."""
+    try:
+        data = model.SerializeToString()
+        onnx.checker.check_model(data)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise FormatError(f"{path}: ONNX's checker refuses the model: {error}") from error
+    with replacing(path) as beside:
+        beside.write_bytes(data)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far onnxruntime's outputs are from ours: the largest difference over each output's largest value."""
+
+    error: float
+    output: str
+
+
+def compare_with_onnxruntime(path: str, net: Assembly, outputs: Sequence[str] = (), seed: int = 1) -> Agreement:
+    """Runs the file and our layers on the same random inputs; FormatError where they differ by more than TOLERANCE."""
+    module = CaffeModule(net, outputs)
+    inputs = random_inputs(net, seed)
+    with torch.no_grad():
+        made = module(**{name: torch.from_numpy(values) for name, values in inputs.items()})
+    ours = made if isinstance(made, dict) else {module.outputs[0]: made}
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    taken = {one.name for one in session.get_inputs()}
+    theirs = session.run(None, {name: values for name, values in inputs.items() if name in taken})
+    errors = [
+        Agreement(difference(their, our.numpy()), name)
+        for their, (name, our) in zip(theirs, ours.items(), strict=True)
+    ]
+    worst = max(errors, key=lambda one: one.error)
+    if not worst.error <= TOLERANCE:
+        raise FormatError(
+            f"{path}: onnxruntime's '{worst.output}' differs from ours by {worst.error:.2g} of its largest value, "
+            f"expected at most {TOLERANCE:g}; report this net"
+        )
+    return worst
+
+
+def random_inputs(net: Assembly, seed: int) -> dict[str, np.ndarray]:
+    """Values like those of images: within about a hundred of 0."""
+    generator = np.random.default_rng(seed)
+    return {name: generator.normal(0, 50, shape).astype(np.float32) for name, shape in net.inputs.items()}
+
+
+def difference(got: np.ndarray, wanted: np.ndarray) -> float:
+    """Infinite for other shapes or for NaN in one only."""
+    if got.shape != wanted.shape or not np.array_equal(np.isnan(got), np.isnan(wanted)):
+        return float("inf")
+    both = ~np.isnan(wanted)
+    if not both.any():
+        return 0.0
+    # Empty maxima are -FLT_MAX: their difference, not their size, counts.
+    return float(np.abs(got[both] - wanted[both]).max() / max(1e-2, np.abs(wanted[both]).max()))

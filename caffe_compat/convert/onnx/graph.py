@@ -1,0 +1,108 @@
+"""An ONNX graph in the making."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from caffe_compat.convert.assemble import Step
+from caffe_compat.convert.formats.blob_names import blob_keys
+from caffe_compat.convert.model import Shape
+from caffe_compat.errors import MissingFeatureError
+
+#: ReduceMean and Resize with axes as inputs; onnxruntime reads it since 1.14.
+OPSET = 18
+
+Array = NDArray[Any]
+
+
+class Graph:
+    """Nodes and constants; values are known by name.
+
+    With `dynamic`, axis 0 of every blob follows the batch, so Reshapes leave it open.
+    """
+
+    def __init__(self, dynamic: bool) -> None:
+        self.dynamic = dynamic
+        self.nodes: list[NodeProto] = []
+        self.initializers: dict[str, TensorProto] = {}
+        self._constants: dict[tuple[str, Shape, bytes], str] = {}
+        self._weights: dict[int, str] = {}
+        self._layer = ""
+
+    def enter(self, layer: str) -> None:
+        """What is added from here on belongs to this layer."""
+        self._layer = layer
+        self._first = len(self.nodes)
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Adds a node with one output; its name."""
+        return self.ops(kind, inputs, 1, **attributes)[0]
+
+    def ops(self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+        """Adds a node with several outputs; their names."""
+        name = f"{self._layer}/{kind}_{len(self.nodes) - self._first}"
+        tops = [name if index == 0 else f"{name}:{index}" for index in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), tops, name=name, **attributes))
+        return tops
+
+    def constant(self, values: Array) -> str:
+        """A constant; equal ones are stored once."""
+        array = np.ascontiguousarray(values).reshape(values.shape)
+        key = (str(array.dtype), array.shape, array.tobytes())
+        if key not in self._constants:
+            name = f"constant_{len(self._constants)}"
+            self._constants[key] = name
+            self.initializers[name] = numpy_helper.from_array(array, name)
+        return self._constants[key]
+
+    def ints(self, *values: int) -> str:
+        """An int64 vector: sizes, axes."""
+        return self.constant(np.array(values, np.int64))
+
+    def number(self, value: float) -> str:
+        """A float32 scalar."""
+        return self.constant(np.array(value, np.float32))
+
+    def weight(self, step: Step, index: int, shape: Sequence[int] | None = None) -> str:
+        """A layer's blob under its state-dict name; in another shape where one is given."""
+        blob = step.layer.blobs[index]
+        if shape is not None and tuple(shape) != tuple(blob.shape):
+            return self.constant(_array(blob).reshape(shape))
+        if id(blob) not in self._weights:
+            name = blob_keys(step.layer.name, step.layer.spec.type, len(step.layer.blobs))[index]
+            self._weights[id(blob)] = name
+            self.initializers[name] = numpy_helper.from_array(_array(blob), name)
+        return self._weights[id(blob)]
+
+    def reshape(self, value: str, shape: Sequence[int]) -> str:
+        """Another shape for the same values; axis 0 is what is left where the batch is open."""
+        sizes = [-1, *shape[1:]] if self.dynamic else list(shape)
+        return self.op("Reshape", value, self.ints(*sizes))
+
+    def name(self, value: str, wanted: str) -> str:
+        """Gives a value its final name: renames what this layer made, copies what it passed on."""
+        for node in self.nodes[self._first :]:
+            if value in node.output:
+                self._rename(value, wanted)
+                return wanted
+        self.nodes.append(helper.make_node("Identity", [value], [wanted], name=wanted))
+        return wanted
+
+    def _rename(self, value: str, wanted: str) -> None:
+        for node in self.nodes[self._first :]:
+            node.input[:] = [wanted if name == value else name for name in node.input]
+            node.output[:] = [wanted if name == value else name for name in node.output]
+
+    def require_fixed_batch(self, step: Step, why: str) -> None:
+        """Refuses what has no open batch."""
+        if self.dynamic:
+            raise MissingFeatureError(f"{step.layer.spec}: {why}; export with a fixed batch (without --dynamic-batch)")
+
+
+def _array(blob: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = blob.detach().cpu().contiguous().numpy()
+    return array

@@ -1,0 +1,88 @@
+"""Layers that divide by a statistic."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from caffe_compat.convert.assemble import Step
+from caffe_compat.convert.model import Shape
+from caffe_compat.convert.onnx.elementwise import affine
+from caffe_compat.convert.onnx.graph import Graph
+
+
+def batch_norm(graph: Graph, step: Step, bottom: str) -> str:
+    """By the stored statistics, or by the batch's own where the net says so."""
+    layer: Any = step.layer
+    shape = step.bottom_shapes[0]
+    value = graph.reshape(bottom, (shape[0], 1)) if len(shape) == 1 else bottom
+    if layer.uses_global_statistics:
+        ones, zeros = np.ones(layer.channels, np.float32), np.zeros(layer.channels, np.float32)
+        top = _normalise(graph, value, [ones, zeros, *map(_numbers, layer.stored_statistics())], layer.eps)
+    else:
+        graph.require_fixed_batch(step, "it normalises by the statistics of the batch")
+        axes = [0, *range(2, max(len(shape), 2))]
+        centred, variance = _moments(graph, value, axes)
+        top = graph.op("Div", centred, graph.op("Sqrt", affine(graph, variance, 1, layer.eps)))
+    return graph.reshape(top, shape) if len(shape) == 1 else top
+
+
+def bn(graph: Graph, step: Step, bottom: str) -> str:
+    layer: Any = step.layer
+    return _normalise(graph, bottom, [_numbers(blob) for blob in layer.blobs], layer.eps)
+
+
+def _normalise(graph: Graph, value: str, parts: list[NDArray[np.float32]], eps: float) -> str:
+    return graph.op("BatchNormalization", value, *(graph.constant(part) for part in parts), epsilon=eps)
+
+
+def _numbers(blob: Tensor) -> NDArray[np.float32]:
+    numbers: NDArray[np.float32] = blob.detach().cpu().numpy().reshape(-1)
+    return numbers
+
+
+def lrn(graph: Graph, step: Step, bottom: str) -> str:
+    """Within a channel: the average pool of squares, with 1 in place of k."""
+    layer: Any = step.layer
+    if layer.is_across_channels:
+        return graph.op("LRN", bottom, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
+    pads = [layer.size // 2] * 4
+    squares = graph.op("Mul", bottom, bottom)
+    energy = graph.op("AveragePool", squares, kernel_shape=[layer.size] * 2, pads=pads, count_include_pad=1)
+    return graph.op("Mul", bottom, graph.op("Pow", affine(graph, energy, layer.alpha, 1), graph.number(-layer.beta)))
+
+
+def mvn(graph: Graph, step: Step, bottom: str) -> str:
+    """The top has four axes, also where the bottom has fewer."""
+    layer: Any = step.layer
+    shape = step.top_shapes[0]
+    value = bottom if shape == step.bottom_shapes[0] else graph.reshape(bottom, shape)
+    centred, variance = _moments(graph, value, list(range(layer.first_axis, 4)))
+    if not layer.normalizes_variance:
+        return centred
+    return graph.op("Div", centred, affine(graph, graph.op("Sqrt", variance), 1, layer.eps))
+
+
+def _moments(graph: Graph, value: str, axes: list[int]) -> tuple[str, str]:
+    """The value without its mean over the axes, and the variance."""
+    mean = graph.op("ReduceMean", value, graph.ints(*axes), keepdims=1)
+    centred = graph.op("Sub", value, mean)
+    return centred, graph.op("ReduceMean", graph.op("Mul", centred, centred), graph.ints(*axes), keepdims=1)
+
+
+def normalize(graph: Graph, step: Step, bottom: str) -> str:
+    """SSD's layer, or the fork's, which has no parameters."""
+    layer: Any = step.layer
+    shape = step.bottom_shapes[0]
+    if not layer.blobs:
+        return graph.op("Div", bottom, _norm(graph, bottom, shape, all_axes=True, eps=0))
+    norm = _norm(graph, bottom, shape, layer.is_across_spatial, layer.eps)
+    scale = (layer.blobs[0].numel(), *[1] * (len(shape) - 2))
+    return graph.op("Mul", graph.op("Div", bottom, norm), graph.weight(step, 0, scale))
+
+
+def _norm(graph: Graph, value: str, shape: Shape, all_axes: bool, eps: float) -> str:
+    axes = range(1, len(shape)) if all_axes else [1]
+    squares = graph.op("ReduceSum", graph.op("Mul", value, value), graph.ints(*axes), keepdims=1)
+    return graph.op("Sqrt", affine(graph, squares, 1, eps))
