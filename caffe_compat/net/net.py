@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import Layer, as_tuple
-from caffe_compat.layers.zero_sums import careful_sums
 from caffe_compat.net.blob import Blob, ParameterBlob, gradient_of
+from caffe_compat.net.exact_arithmetic import exact_arithmetic
 from caffe_compat.net.gradients_needed import Needs
 from caffe_compat.net.hooks import Hooks
 from caffe_compat.net.shared_params import LearnableParameter
@@ -109,7 +109,7 @@ class Net(nn.Module):
         self.flush()
         losses = []
         for index in range(start, end + 1):
-            with self.forward_hooks.around(index):
+            with self.forward_hooks.around(index), exact_arithmetic(self.device):
                 losses += self._forward_step(self.steps[index])
         return float(torch.stack(losses).sum()) if losses else 0.0
 
@@ -134,14 +134,14 @@ class Net(nn.Module):
             self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
             for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
         ]
-        with torch.set_grad_enabled(step.needs_backward), careful_sums():
+        with torch.set_grad_enabled(step.needs_backward):
             step.outputs = list(as_tuple(step.layer(*step.inputs)))
 
     def backward_range(self, start: int, end: int) -> None:
         """Runs backward from layer start down to layer end; weights' gradients are added to, blobs' are replaced."""
         self.flush()
         for index in range(start, end - 1, -1):
-            with self.backward_hooks.around(index):
+            with self.backward_hooks.around(index), exact_arithmetic(self.device):
                 if self.steps[index].needs_backward:
                     self._backward_step(self.steps[index])
 
