@@ -1,0 +1,124 @@
+"""Compares the gradients of every bottom and weight."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from caffe_compat.net.blob import gradient_of as weight_gradient_of
+from caffe_compat.net.net import Net, Step
+from caffe_compat.parity.causes.gradients import find_gradient_cause
+from caffe_compat.parity.comparison import Difference, Kind, Verdict
+from caffe_compat.parity.judge import Evidence, Judge
+from caffe_compat.parity.measure import FLOOR, Errors, Tolerances, errors_between
+from caffe_compat.parity.random_layers import dropouts_follow
+from caffe_compat.parity.recording import Array, Recording
+from caffe_compat.parity.replay import Replay, array_of, gradient_of, is_inserted_split, weights_kept
+
+#: Gradients this much smaller than those that a layer's backward started from are sums of what cancels: rounding.
+NOISE = 1e-2
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """One gradient after a layer's backward, ours and theirs, and below what it counts as zero."""
+
+    step: Step
+    blob: str
+    kind: Kind
+    ours: Array
+    theirs: Array
+    floor: float
+
+    @property
+    def errors(self) -> Errors:
+        return errors_between(self.ours, self.theirs, self.floor)
+
+
+def compare_backward(
+    net: Net, other: Recording, inputs: Mapping[str, Array], tolerances: Tolerances
+) -> list[Difference]:
+    """Two passes, forward and backward: one on our own values, one in which each layer starts from the other side's."""
+    with dropouts_follow(net, other), weights_kept(net):
+        free, led = (Replay(net, other, inputs, follows, keeps_graph=True) for follows in (False, True))
+        whole = {_key(gradient): gradient.errors for gradient in _gradients(free)}
+        judge = Judge()
+        return [
+            _difference(gradient, whole[_key(gradient)], judge, tolerances)
+            for gradient in _gradients(led)
+            if _key(gradient) in whole
+        ]
+
+
+def _key(gradient: Gradient) -> tuple[str, str, Kind]:
+    return gradient.step.layer.name, gradient.blob, gradient.kind
+
+
+def _gradients(replay: Replay) -> Iterator[Gradient]:
+    """In the order of backward; those of shared weights, which are sums, when all is done."""
+    for _ in replay.forward():
+        pass
+    net, shared, floors = replay.net, _sharers(replay.net), {}
+    for index, step in replay.backward():
+        if is_inserted_split(step):
+            continue
+        floors[step.layer.name] = floor = _floor(net, step)
+        for number, blob in enumerate(step.layer.blobs):
+            if id(blob) not in shared:
+                yield from _weight_gradient([(step, number)], replay.other, floor)
+        for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True):
+            theirs = replay.their_gradient(index, bottom)
+            if wanted and theirs is not None:
+                yield Gradient(step, bottom, Kind.BOTTOM_GRADIENT, gradient_of(net, bottom), theirs, floor)
+    for sharers in shared.values():
+        floor = max(floors.get(step.layer.name, FLOOR) for step, _ in sharers)
+        yield from _weight_gradient(sharers, replay.other, floor)
+
+
+Owner = tuple[Step, int]
+
+
+def _sharers(net: Net) -> dict[int, list[Owner]]:
+    """The layers that share a weight, by the weight."""
+    owners: dict[int, list[Owner]] = {}
+    for step in net.steps:
+        for number, blob in enumerate(step.layer.blobs):
+            owners.setdefault(id(blob), []).append((step, number))
+    return {blob: sharers for blob, sharers in owners.items() if len(sharers) > 1}
+
+
+def _weight_gradient(owners: list[Owner], other: Recording, floor: float) -> Iterator[Gradient]:
+    step, number = owners[0]
+    theirs = [other.weight_gradients.get(f"{owner.layer.name}/{place}") for owner, place in owners]
+    recorded = [values for values in theirs if values is not None]
+    if not recorded or not any(owner.weights_need[place] for owner, place in owners):
+        return
+    # BVLC's sharers show the sum, each of them; the fork's show their own parts of it.
+    parts = recorded[:1] if all(np.array_equal(recorded[0], part) for part in recorded) else recorded
+    ours = array_of(weight_gradient_of(step.layer.blobs[number]))
+    total = np.sum([part.reshape(ours.shape) for part in parts], axis=0)
+    yield Gradient(step, f"blob {number}", Kind.WEIGHT_GRADIENT, ours, total, floor)
+
+
+def _floor(net: Net, step: Step) -> float:
+    # An in-place layer has replaced its top's gradient by its bottom's, of the same order.
+    return max([FLOOR, *(NOISE * float(np.abs(gradient_of(net, top)).max(initial=0.0)) for top in step.tops)])
+
+
+def _difference(gradient: Gradient, whole: Errors, judge: Judge, tolerances: Tolerances) -> Difference:
+    step, alone = gradient.step, gradient.errors
+    evidence = Evidence(
+        net=whole,
+        alone=alone,
+        layer_limit=tolerances.layer_gradient,
+        net_limit=tolerances.net_gradient,
+        is_pure=True,
+        same_shape=gradient.ours.size == gradient.theirs.size,
+    )
+    targets = [gradient.blob] if gradient.kind is Kind.BOTTOM_GRADIENT else []
+    verdict = judge.verdict(evidence, step.tops, targets)
+    cause = find_gradient_cause(step, gradient.ours, gradient.theirs) if verdict == Verdict.DIFFERS else ""
+    return Difference(
+        step.layer.name, step.layer.spec.type, gradient.blob, gradient.kind, gradient.ours.shape, gradient.theirs.shape,
+        whole, alone, verdict, cause=cause,
+    )  # fmt: skip

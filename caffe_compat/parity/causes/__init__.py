@@ -1,0 +1,1 @@
+"""Why a layer differs: hypotheses that are run and measured."""

@@ -1,0 +1,37 @@
+"""Hypotheses: the other side's layer reads its bottoms in another order."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from torch import Tensor
+
+from caffe_compat.parity.causes.trial import Trial
+
+
+def _reversed_channels(bottom: Tensor) -> Tensor:
+    return bottom.flip(1)
+
+
+def _channels_last(bottom: Tensor) -> Tensor:
+    return bottom.movedim(1, -1).contiguous().view(bottom.shape)
+
+
+def _transposed(bottom: Tensor) -> Tensor:
+    return bottom.transpose(-1, -2)
+
+
+#: What is done to the first bottom, the least number of axes it needs, and what to say.
+ORDERS: tuple[tuple[Callable[[Tensor], Tensor], int, str], ...] = (
+    (_reversed_channels, 2, "channel order: the other side reads the bottom's channels in reverse (RGB for BGR)"),
+    (_channels_last, 3, "order of axes: the other side lays the bottom out channels last (NHWC)"),
+    (_transposed, 4, "order of axes: the other side reads the bottom with height and width exchanged"),
+)
+
+
+def changed_bottoms(trial: Trial) -> Iterator[Trial]:
+    """The first bottom in other orders; several bottoms in reverse."""
+    for reorder, axes, says in ORDERS:
+        if trial.bottoms and trial.bottoms[0].dim() >= axes:
+            yield replace(trial, bottoms=(reorder(trial.bottoms[0]), *trial.bottoms[1:]), says=says)
+    if len(trial.bottoms) > 1:
+        yield replace(trial, bottoms=trial.bottoms[::-1], says="the other side reads the bottoms in reverse order")

@@ -1,0 +1,138 @@
+"""Hypotheses: one field of the layer's message has another value on the other side."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from caffe_compat.parity.causes.fit import fit_factor, fit_number
+from caffe_compat.parity.causes.trial import Trial, with_parameter
+from caffe_compat.parity.recording import Recorded
+from caffe_compat.proto import caffe_pb2
+
+#: Messages that are not named after their layer's type.
+MESSAGES: dict[str, tuple[str, ...]] = {
+    "Deconvolution": ("convolution_param",),
+    "SoftmaxWithLoss": ("softmax_param", "loss_param"),
+    "SigmoidCrossEntropyLoss": ("loss_param",),
+    "MultinomialLogisticLoss": ("loss_param",),
+    "Normalize": ("norm_param",),
+    "NormalizeBBox": ("norm_param",),
+}
+#: Fields that cannot change a result.
+WITHOUT_EFFECT = frozenset({"engine", "force_nd_im2col", "weight_filler", "bias_filler", "filler"})
+#: Values that implementations are known to use, besides Caffe's default.
+WELL_KNOWN: dict[str, tuple[float, ...]] = {
+    "eps": (1e-3, 1e-4, 1e-5, 2e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 0.0),
+    "negative_slope": (0.0, 0.01, 0.1, 0.2, 0.25),
+    "moving_average_fraction": (0.9, 0.95, 0.99, 0.999),
+    "momentum": (0.1, 0.9, 0.95, 0.99, 0.999),
+    "dropout_ratio": (0.0, 0.2, 0.5),
+    "alpha": (1e-4, 1e-3, 1.0, 0.1),
+    "beta": (0.5, 0.75, 1.0),
+    "k": (1.0, 2.0),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of one of a layer's messages, and its value now."""
+
+    message: str
+    name: str
+    value: Any
+    descriptor: Any
+
+    def set_to(self, value: Any) -> Callable[[caffe_pb2.LayerParameter], None]:
+        """A change of the layer's message."""
+
+        def change(parameter: caffe_pb2.LayerParameter) -> None:
+            message = getattr(parameter, self.message)
+            if isinstance(value, list):
+                getattr(message, self.name)[:] = value
+            else:
+                setattr(message, self.name, value)
+
+        return change
+
+
+def changed_fields(trial: Trial) -> Iterator[Trial]:
+    """Every other value of switches and words; neighbours of whole numbers; well-known values of real ones."""
+    for field in fields_of(trial.parameter):
+        for value in _other_values(field):
+            says = (
+                f"{field.name}: {_shown(field, value)} explains the other side, ours has {_shown(field, field.value)}"
+            )
+            yield replace(trial, parameter=with_parameter(trial, field.set_to(value)), says=says)
+
+
+def fitted_fields(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """Real numbers of the layer's messages, each with the value that suits the other side best."""
+    for field in fields_of(trial.parameter):
+        if field.descriptor.cpp_type not in (field.descriptor.CPPTYPE_FLOAT, field.descriptor.CPPTYPE_DOUBLE):
+            continue
+        if not isinstance(field.value, float):
+            continue
+
+        def with_value(value: float, field: Field = field) -> Trial:
+            says = f"{field.name}: {value:.4g} explains the other side, ours has {field.value:g}"
+            return replace(trial, parameter=with_parameter(trial, field.set_to(value)), says=says)
+
+        fit = fit_factor if field.name == "eps" else fit_number
+        yield with_value(fit(with_value, theirs, field.value))
+
+
+def fields_of(parameter: caffe_pb2.LayerParameter) -> list[Field]:
+    """The fields that may change what a layer gives."""
+    return [
+        Field(message, descriptor.name, _value(getattr(parameter, message), descriptor.name), descriptor)
+        for message in messages_of(parameter)
+        for descriptor in getattr(parameter, message).DESCRIPTOR.fields
+        if descriptor.name not in WITHOUT_EFFECT and descriptor.message_type is None
+    ]
+
+
+def messages_of(parameter: caffe_pb2.LayerParameter) -> tuple[str, ...]:
+    """The messages that a layer reads: BatchNorm reads batch_norm_param."""
+    if parameter.type in MESSAGES:
+        return MESSAGES[parameter.type]
+    wanted = f"{parameter.type}param".lower()
+    return tuple(field.name for field in parameter.DESCRIPTOR.fields if field.name.replace("_", "") == wanted)
+
+
+def _value(message: Any, name: str) -> Any:
+    value = getattr(message, name)
+    return value if isinstance(value, (bool, int, float, str)) else list(value)
+
+
+def _other_values(field: Field) -> list[Any]:
+    descriptor = field.descriptor
+    if descriptor.enum_type is not None:
+        return [number for number in descriptor.enum_type.values_by_number if number != field.value]
+    if isinstance(field.value, bool):
+        return [not field.value]
+    if isinstance(field.value, list):
+        return _other_lists(field)
+    if isinstance(field.value, int):
+        return sorted({field.value - 1, field.value + 1, descriptor.default_value, 1, 2} - {field.value, -1})
+    if isinstance(field.value, float):
+        known = (descriptor.default_value, *WELL_KNOWN.get(field.name, ()))
+        return [value for value in dict.fromkeys(known) if value != field.value]
+    return []
+
+
+def _other_lists(field: Field) -> list[list[Any]]:
+    values: list[Any] = field.value
+    if field.descriptor.cpp_type == field.descriptor.CPPTYPE_FLOAT:
+        others = [[], values[::-1]]
+    else:
+        # `pad: 1` may be written for a field that is not set: try small numbers for it, too.
+        others = [[], values[::-1], *([value + step for value in values or [0]] for step in (-1, 1, 2, 3))]
+    return [other for other in others if other != values and all(not isinstance(v, int) or v >= 0 for v in other)]
+
+
+def _shown(field: Field, value: Any) -> str:
+    if field.descriptor.enum_type is not None:
+        return str(field.descriptor.enum_type.values_by_number[value].name)
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,64 @@
+"""The hypothesis that explains a difference best."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from caffe_compat.parity.causes.bottoms import changed_bottoms
+from caffe_compat.parity.causes.fields import changed_fields, fitted_fields
+from caffe_compat.parity.causes.results import changed_results, fitted_results
+from caffe_compat.parity.causes.suspect import Suspect
+from caffe_compat.parity.causes.trial import Hypotheses, Trial
+from caffe_compat.parity.causes.types import HYPOTHESES_BY_TYPE
+from caffe_compat.parity.causes.weights import changed_weights, recorded_weights
+from caffe_compat.parity.measure import errors_between
+from caffe_compat.parity.replay import array_of
+
+#: Asked of every layer, before and after what is asked of its type alone. Of two that explain equally well, the first.
+FIRST: tuple[Hypotheses, ...] = (changed_fields,)
+LAST: tuple[Hypotheses, ...] = (changed_bottoms, changed_weights, changed_results)
+#: A hypothesis must bring the error down by this factor to be worth a word where it does not explain all.
+WORTH_SAYING = 10.0
+#: Errors below this are rounding: no reason to prefer one hypothesis to an earlier one.
+ROUNDING = 2e-6
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A hypothesis and the relative error that it leaves."""
+
+    trial: Trial
+    error: float
+
+
+def find_cause(suspect: Suspect, limit: float) -> str:
+    """One sentence: what makes our layer give the other side's result, or what was tried in vain."""
+    before = _error(suspect, suspect.as_is)
+    explanations = [Explanation(trial, _error(suspect, trial)) for trial in _trials(suspect)]
+    best = _best(explanations)
+    if best is None or best.error > limit:
+        fits = [trial for fit in (fitted_fields, fitted_results) for trial in fit(suspect.as_is, suspect.theirs)]
+        explanations += [Explanation(trial, _error(suspect, trial)) for trial in fits]
+        best = _best(explanations)
+    if best is None or best.error * WORTH_SAYING > before:
+        return f"none of {len(explanations)} hypotheses explains it"
+    if best.error > limit:
+        return f"in part: {best.trial.says} (leaves an error of {best.error:.1e} of {before:.1e})"
+    return f"{best.trial.says} (leaves an error of {best.error:.1e} of {before:.1e})"
+
+
+def _trials(suspect: Suspect) -> Iterator[Trial]:
+    yield from recorded_weights(suspect.as_is, suspect.their_weights)
+    for hypotheses in (*FIRST, *HYPOTHESES_BY_TYPE.get(suspect.as_is.parameter.type, ()), *LAST):
+        yield from hypotheses(suspect.as_is)
+
+
+def _error(suspect: Suspect, trial: Trial) -> float:
+    result = trial.result()
+    return float("inf") if result is None else errors_between(array_of(result), suspect.theirs).relative
+
+
+def _best(explanations: list[Explanation]) -> Explanation | None:
+    if not explanations:
+        return None
+    least = min(explanation.error for explanation in explanations)
+    return next(e for e in explanations if e.error <= max(2 * least, ROUNDING))

@@ -1,0 +1,53 @@
+"""Hypotheses: the other side does the same and then something more."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from caffe_compat.parity.causes.fit import fit_number
+from caffe_compat.parity.causes.trial import Trial
+from caffe_compat.parity.recording import Recorded
+
+
+def changed_results(trial: Trial) -> Iterator[Trial]:
+    """Other orders of the result, its bottom handed through, and activations that were fused into it."""
+    if trial.target.kind == "blob":
+        return
+    for says, finish in FINISHES.items():
+        yield replace(trial, finish=finish, says=says)
+    if trial.bottoms:
+        yield replace(trial, finish=lambda _: trial.bottoms[0], says="the other side hands the bottom through")
+
+
+def _channels_reversed(result: Tensor) -> Tensor:
+    return result.flip(1)
+
+
+def _channels_last(result: Tensor) -> Tensor:
+    return result.movedim(1, -1)
+
+
+FINISHES: dict[str, Callable[[Tensor], Tensor]] = {
+    "channel order: the other side gives the channels in reverse (RGB for BGR)": _channels_reversed,
+    "order of axes: the other side gives channels last (NHWC)": _channels_last,
+    "the other side has applied a ReLU already": torch.relu,
+    "the other side has applied a ReLU6 already": lambda result: result.clamp(0, 6),
+    "the other side has applied a sigmoid already": torch.sigmoid,
+}
+
+
+def fitted_results(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """The result times a number, or plus one."""
+
+    def scaled(factor: float) -> Trial:
+        says = f"a factor: the other side's values are {factor:.6g} times ours"
+        return replace(trial, finish=lambda result: result * factor, says=says)
+
+    def shifted(shift: float) -> Trial:
+        says = f"a constant: the other side's values are ours plus {shift:.6g}"
+        return replace(trial, finish=lambda result: result + shift, says=says)
+
+    for make in (scaled, shifted):
+        yield make(fit_number(make, theirs, 1.0))

@@ -1,0 +1,69 @@
+"""What is asked of a layer of one type alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from torch import Tensor
+
+from caffe_compat.parity.causes.normalization import batch_norm, bn
+from caffe_compat.parity.causes.trial import Hypotheses, Trial
+from caffe_compat.parity.causes.vision import convolution, pooling
+
+
+def dropout(trial: Trial) -> Iterator[Trial]:
+    """Who makes up for what is dropped, and when."""
+    kept = 1 - trial.parameter.dropout_param.dropout_ratio
+    says = f"dropout scale: the other side multiplies by {kept:g} at TEST"
+    yield replace(trial, finish=lambda top: top * kept, says=says)
+    says = f"dropout scale: the other side does not divide by {kept:g} at TRAIN"
+    yield replace(trial, finish=lambda top: top * kept, says=says)
+
+
+def lrn(trial: Trial) -> Iterator[Trial]:
+    """Whether alpha is for the sum or for the mean."""
+    param = trial.parameter.lrn_param
+    for factor, says in (
+        (param.local_size, "alpha: the other side does not divide it by local_size"),
+        (param.local_size**2, "alpha: the other side does not divide it by local_size squared"),
+        (1 / param.local_size, "alpha: the other side divides it by local_size twice"),
+    ):
+        parameter = type(trial.parameter)()
+        parameter.CopyFrom(trial.parameter)
+        parameter.lrn_param.alpha = param.alpha * factor
+        yield replace(trial, parameter=parameter, says=says)
+
+
+def eltwise(trial: Trial) -> Iterator[Trial]:
+    """Coefficients that are given to the wrong bottoms are among the fields; a mean in place of a sum is not."""
+    count = len(trial.bottoms)
+    yield replace(trial, finish=lambda top: top / count, says="operation: the other side gives the mean of the bottoms")
+
+
+def loss(trial: Trial) -> Iterator[Trial]:
+    """What the sum over the batch is divided by."""
+    batch = trial.bottoms[0].shape[0]
+    inner = trial.bottoms[0].numel() // batch
+
+    def divided(count: int, says: str) -> Trial:
+        def finish(top: Tensor) -> Tensor:
+            return top / count
+
+        return replace(trial, finish=finish, says=says)
+
+    yield divided(inner, f"normalisation: the other side also divides by the {inner} values of an item")
+    yield divided(batch, f"normalisation: the other side also divides by the batch of {batch}")
+
+
+HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
+    "BatchNorm": (batch_norm,),
+    "BN": (bn,),
+    "Convolution": (convolution,),
+    "Deconvolution": (convolution,),
+    "Dropout": (dropout,),
+    "Eltwise": (eltwise,),
+    "EuclideanLoss": (loss,),
+    "LRN": (lrn,),
+    "Pooling": (pooling,),
+    "SigmoidCrossEntropyLoss": (loss,),
+    "SoftmaxWithLoss": (loss,),
+}

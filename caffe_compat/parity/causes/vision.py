@@ -1,0 +1,72 @@
+"""Hypotheses about windows: what an average divides by, which windows there are, and which channels a group reads."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
+
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.registry import create_layer
+from caffe_compat.layers.vision.pooling import Pooling
+from caffe_compat.parity.causes.trial import Trial
+
+
+def pooling(trial: Trial) -> Iterator[Trial]:
+    """torch's and TensorFlow's windows in place of Caffe's."""
+    bottom = trial.bottoms[0]
+    layer = create_layer(LayerSpec(trial.parameter, trial.phase))
+    if bottom.dim() != 4 or not isinstance(layer, Pooling):
+        return
+    window = layer.window(tuple(bottom.shape[2:]))
+    arguments = (bottom, window.kernel, window.stride, window.pad)
+    if layer.method == "MAX":
+        says = "rounding of pooling: the other side drops a last window that starts behind the image"
+        yield replace(trial, finish=_instead(max_pool2d, *arguments, ceil_mode=True), says=says)
+        return
+    for rounds_up, way in ((True, "up"), (False, "down")):
+        for counts, extent in ((True, "the whole window"), (False, "the pixels within the image")):
+            top = _instead(avg_pool2d, *arguments, ceil_mode=rounds_up, count_include_pad=counts)
+            says = f"average of pooling: the other side divides by {extent}, with sizes rounded {way}"
+            yield replace(trial, finish=top, says=says)
+
+
+def _instead(function: Callable[..., Tensor], *arguments: Any, **options: Any) -> Callable[[Tensor], Tensor]:
+    """Gives another function's result in place of the layer's."""
+    return lambda _: function(*arguments, **options)
+
+
+def convolution(trial: Trial) -> Iterator[Trial]:
+    """Other groups with the same weights, and padding that is not the same on both sides."""
+    yield from _groups(trial)
+    yield from _paddings(trial)
+
+
+def _groups(trial: Trial) -> Iterator[Trial]:
+    groups = trial.parameter.convolution_param.group
+    bottom = trial.bottoms[0]
+    if groups > 1:
+        count, channels = bottom.shape[:2]
+        shuffled = bottom.view(count, channels // groups, groups, -1).transpose(1, 2).reshape(bottom.shape)
+        says = f"group: the other side gives every {groups}th channel to a group, not neighbours"
+        yield replace(trial, bottoms=(shuffled,), says=says)
+        first = torch.cat([bottom[:, : channels // groups]] * groups, 1)
+        yield replace(
+            trial, bottoms=(first,), says=f"group: all {groups} groups of the other side read the first one's channels"
+        )
+
+
+def _paddings(trial: Trial) -> Iterator[Trial]:
+    """TensorFlow's SAME: an odd sum of padding puts the larger part behind the image."""
+    margins = list(trial.parameter.convolution_param.pad)
+    if len(margins) != 1 or margins[0] == 0:
+        return
+    margin = margins[0]
+    parameter = type(trial.parameter)()
+    parameter.CopyFrom(trial.parameter)
+    parameter.convolution_param.pad[:] = [0]
+    moved = pad(trial.bottoms[0], (margin - 1, margin, margin - 1, margin))
+    says = "padding: the other side pads one pixel less before the image than behind it (SAME)"
+    yield replace(trial, parameter=parameter, bottoms=(moved,), says=says)

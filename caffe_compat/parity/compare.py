@@ -1,0 +1,49 @@
+"""Compares our run of a net with another side's recording."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from caffe_compat.errors import DataError
+from caffe_compat.net.net import Net
+from caffe_compat.parity.backward import compare_backward
+from caffe_compat.parity.comparison import Comparison
+from caffe_compat.parity.forward import ForwardComparison
+from caffe_compat.parity.measure import TOLERANCES, Tolerances
+from caffe_compat.parity.recording import Array, Recording
+from caffe_compat.parity.replay import random_inputs
+
+
+def compare(
+    net: Net,
+    other: Recording,
+    inputs: Mapping[str, Array] | None = None,
+    tolerances: Tolerances = TOLERANCES["float32"],
+    backward: bool = False,
+) -> Comparison:
+    """Runs our net on the recording's inputs (or the given ones) and compares all that both sides have.
+
+    Our net's weights and running statistics are as before afterwards.
+    """
+    used = {**other.inputs, **(inputs or {})}
+    forward = ForwardComparison(net, other, used, tolerances)
+    differences = forward.run()
+    if backward:
+        differences += compare_backward(net, other, used, tolerances)
+    if not differences:
+        raise DataError(
+            f"{other.source}: expected layers of net '{net.name}' ({', '.join(net.layer_names[:4])}, ...), found none of "
+            "them; it is the record of another net"
+        )
+    return Comparison(other.source, differences, other.notes, forward.unseen)
+
+
+def random_seeds(net: Net, seed: int = 1) -> dict[str, Array]:
+    """Gradients for backward to start from: none where the net has losses, else random ones for every output."""
+    if any(any(step.loss_weights) for step in net.steps):
+        return {}
+    generator = np.random.default_rng(seed)
+    return {name: generator.normal(0, 1, net.blobs[name].shape).astype(np.float32) for name in net.outputs}
+
+
+__all__ = ["compare", "random_inputs", "random_seeds"]

@@ -1,0 +1,68 @@
+"""The verdict over one blob, from its errors and from what lies before it."""
+
+from dataclasses import dataclass, field
+
+from caffe_compat.parity.comparison import WRONG, Verdict
+from caffe_compat.parity.measure import Errors
+
+#: Tops that jump where their bottoms move a little: judged on the other side's bottoms only.
+DISCRETE_TYPES = frozenset({"Accuracy", "ArgMax", "Threshold", "Filter"})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one blob: errors in the whole run and of the layer alone, and the limits for both."""
+
+    net: Errors
+    alone: Errors | None
+    layer_limit: float
+    net_limit: float
+    is_pure: bool  # the layer's bottoms were the other side's, all of them
+    same_shape: bool
+    is_random: bool = False
+    is_discrete: bool = False
+
+
+@dataclass
+class Judge:
+    """Gives verdicts in the order of the run; knows which blobs come from a wrong layer."""
+
+    _tainted: set[str] = field(default_factory=set)
+
+    def verdict(self, evidence: Evidence, sources: list[str], targets: list[str]) -> Verdict:
+        """`sources` are the blobs that were read, `targets` those that this verdict is about."""
+        inherits = bool(self._tainted & set(sources))
+        verdict = _verdict(evidence, inherits)
+        if verdict in WRONG:
+            self._tainted.update(targets)
+        else:
+            self.pass_on(sources, targets)
+        return verdict
+
+    def pass_on(self, sources: list[str], targets: list[str]) -> None:
+        """A layer that is not compared hands on what is known of its bottoms."""
+        if self._tainted & set(sources):
+            self._tainted.update(targets)
+        else:
+            self._tainted.difference_update(targets)
+
+
+def _verdict(evidence: Evidence, inherits: bool) -> Verdict:
+    is_near = evidence.is_discrete or evidence.net.relative <= evidence.net_limit
+    if evidence.is_random:
+        return Verdict.SAME if is_near and evidence.same_shape else Verdict.OTHER_DRAW
+    if not evidence.same_shape:
+        return Verdict.OTHER_SHAPE
+    if _is_wrong_alone(evidence, inherits):
+        return Verdict.DIFFERS
+    if is_near:
+        return Verdict.SAME
+    return Verdict.INHERITS if inherits else Verdict.DRIFTS
+
+
+def _is_wrong_alone(evidence: Evidence, inherits: bool) -> bool:
+    if evidence.alone is None:
+        return False
+    if evidence.is_pure:
+        return evidence.alone.relative > evidence.layer_limit
+    return not inherits and evidence.alone.relative > evidence.net_limit

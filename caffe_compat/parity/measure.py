@@ -1,0 +1,74 @@
+"""How far two blobs are apart, and what is too far."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.parity.recording import Array, Recorded, Sample
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The largest absolute error, the same over the other blob's largest value, and the cosine between both."""
+
+    largest: float
+    relative: float
+    cosine: float
+
+
+EQUAL = Errors(0.0, 0.0, 1.0)
+INCOMPARABLE = Errors(math.inf, math.inf, 0.0)
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Relative errors that still are the same.
+
+    `layer`: one layer fed with the other side's bottoms; `net`: after all layers before it. The same for gradients;
+    `update`: what a training run changed in a weight, over the largest change.
+    """
+
+    layer: float
+    net: float
+    layer_gradient: float
+    net_gradient: float
+    update: float
+
+
+#: float32 sums in another order give 1e-6 to 2e-5 in one layer (a Winograd convolution: 1e-4) and below 1e-4 after a
+#: hundred of them; an eps of 1e-4 in place of 1e-5 at a variance of 0.3 gives 1.5e-4. bfloat16 keeps 8 bits.
+TOLERANCES = {
+    "float32": Tolerances(layer=3e-5, net=1e-3, layer_gradient=2e-3, net_gradient=1e-2, update=1e-2),
+    "bf16": Tolerances(layer=3e-2, net=0.3, layer_gradient=5e-2, net_gradient=0.5, update=0.5),
+}
+#: Blobs below this are as good as zero.
+FLOOR = 1e-6
+
+
+def errors_between(ours: Array, theirs: Recorded, floor: float = FLOOR) -> Errors:
+    """The errors of one blob, in float64; INCOMPARABLE where the numbers of elements differ."""
+    if isinstance(theirs, Sample):
+        return _errors(_flat(theirs.of(ours)), _flat(theirs.values), max(theirs.largest, floor))
+    if ours.size != theirs.size:
+        return INCOMPARABLE
+    if not ours.size:
+        return EQUAL
+    mine, other = _flat(ours), _flat(theirs)
+    finite = other[np.isfinite(other)]
+    return _errors(mine, other, max(float(np.abs(finite).max(initial=0.0)), floor))
+
+
+def _flat(values: Array) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(values, np.float64).ravel()
+
+
+def _errors(mine: Array, other: Array, scale: float) -> Errors:
+    known = np.isfinite(mine) & np.isfinite(other)
+    if not np.array_equal(mine[~known], other[~known], equal_nan=True):
+        return INCOMPARABLE
+    mine, other = mine[known], other[known]
+    largest = float(np.abs(mine - other).max(initial=0.0))
+    norms = float(np.linalg.norm(mine) * np.linalg.norm(other))
+    return Errors(largest, largest / scale, float(mine @ other / norms) if norms else float(largest == 0))

@@ -1,0 +1,125 @@
+"""Records runs of our own nets: another engine or precision as the other side."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from caffe_compat.engine.fast import FastEngine
+from caffe_compat.net.blob import gradient_of as weight_gradient_of
+from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.net import Net, Step
+from caffe_compat.parity.forward import statistics_of
+from caffe_compat.parity.recording import Array, Recorded, Recording
+from caffe_compat.parity.replay import array_of, fill_inputs, gradient_of, value_of
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What weights and blobs are kept in, and what products are computed in."""
+
+    kept: torch.dtype
+    autocast: torch.dtype | None = None
+
+    def surroundings(self, device: str) -> AbstractContextManager[object]:
+        """Within it, layers compute in this precision."""
+        return nullcontext() if self.autocast is None else torch.autocast(device, self.autocast)
+
+
+PRECISIONS = {
+    "exact": Precision(torch.float32),
+    "float64": Precision(torch.float64),
+    "bf16": Precision(torch.float32, autocast=torch.bfloat16),
+}
+FAST = {"fast": torch.float32, "fast-bf16": torch.bfloat16}
+
+
+def twin(net: Net, device: torch.device | None = None) -> Net:
+    """A second net of the same layers and weights; where it draws by lot, it draws on."""
+    python_layers = any(step.layer.spec.allow_python_layers for step in net.steps)
+    surroundings = Surroundings(device=device or net.device, allow_python_layers=python_layers)
+    copy = build_net(net.parameter, net.parameter.state, surroundings)
+    copy.load_state_dict(net.state_dict())
+    return copy
+
+
+def record_layers(
+    net: Net, inputs: Mapping[str, Array], precision: str = "exact", seeds: Mapping[str, Array] | None = None
+) -> Recording:
+    """Runs a copy of the net layer by layer in a precision and records all; with `seeds` (or losses) backward, too."""
+    kind = PRECISIONS[precision]
+    copy = twin(net).to(kind.kept)
+    fill_inputs(copy, inputs)
+    recording = Recording(f"ours, {precision}, layer by layer", inputs=dict(inputs))
+    with kind.surroundings(net.device.type):
+        _record_forward(copy, recording, kind)
+        if seeds is not None:
+            recording.seeds = dict(seeds)
+            _record_backward(copy, recording)
+    copy.close()
+    return recording
+
+
+def _record_forward(net: Net, recording: Recording, precision: Precision) -> None:
+    for index, step in enumerate(net.steps):
+        net.forward_range(index, index)
+        for top in step.tops:
+            net.blobs[top].value.assign(net.blobs[top].value.tensor().to(precision.kept))
+            recording.tops[f"{step.layer.name}/{top}"] = value_of(net, top).copy()
+    recording.weights_after = {key: array_of(blob).copy() for key, blob in statistics_of(net.steps)}
+
+
+def _record_backward(net: Net, recording: Recording) -> None:
+    for blob, values in recording.seeds.items():
+        net.blobs[blob].gradient.assign(torch.tensor(values, device=net.device))
+    for index, step in reversed(list(enumerate(net.steps))):
+        if not step.needs_backward:
+            continue
+        net.backward_range(index, index)
+        for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True):
+            if wanted:
+                recording.bottom_gradients[f"{step.layer.name}/{bottom}"] = gradient_of(net, bottom).copy()
+    for step in net.steps:
+        recording.weight_gradients |= _weight_gradients(step)
+
+
+def _weight_gradients(step: Step) -> dict[str, Array]:
+    return {
+        f"{step.layer.name}/{number}": array_of(weight_gradient_of(blob)).copy()
+        for number, (blob, wanted) in enumerate(zip(step.layer.blobs, step.weights_need, strict=True))
+        if wanted
+    }
+
+
+def record_fast(
+    net: Net, inputs: Mapping[str, Array], engine: str = "fast", seeds: Mapping[str, Array] | None = None
+) -> Recording:
+    """Runs the fast engine twice: once for every blob that it can show, once for the outputs alone, with all passes
+    over the graph (and, where `seeds` are given, backward from the losses). Layers folded into others have no rows."""
+    recording = Recording(f"ours, {engine} engine", inputs=dict(inputs))
+    recording.notes.append(
+        "the fast engine ran once for every blob, and once for the outputs alone with all passes over the graph; "
+        "a layer that is folded into another is compared with it"
+    )
+    recording.blobs = _run_fast(net, inputs, engine, list(net.blobs))
+    copy = twin(net)
+    fill_inputs(copy, inputs)
+    runner = FastEngine(copy, precision=FAST[engine])
+    runner.forward() if seeds is None else runner.forward_backward()
+    recording.blobs |= {name: value_of(copy, name).copy() for name in net.outputs}
+    if seeds is not None:
+        recording.notes.append("the fast engine has gradients of weights only, and only from losses")
+        for step in copy.steps:
+            recording.weight_gradients |= _weight_gradients(step)
+    copy.close()
+    return recording
+
+
+def _run_fast(net: Net, inputs: Mapping[str, Array], engine: str, requested: list[str]) -> dict[str, Recorded]:
+    copy = twin(net)
+    fill_inputs(copy, inputs)
+    FastEngine(copy, requested, FAST[engine]).forward()
+    found: dict[str, Recorded] = {name: value_of(copy, name).copy() for name in requested}
+    copy.close()
+    return found

@@ -1,0 +1,118 @@
+"""What one side gave in a run, under the keys of a recorded dump (.npz)."""
+
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from caffe_compat.errors import FormatError
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+#: The seed of the places at which a sampled blob was read.
+SAMPLE_SEED = 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some elements of a blob in place of all: those at `places(size)`; `largest` is the whole blob's largest value."""
+
+    values: Array
+    largest: float
+
+    def of(self, whole: Array) -> Array:
+        """The same elements of another blob."""
+        return whole.ravel()[np.random.RandomState(SAMPLE_SEED).randint(0, whole.size, self.values.size)]
+
+
+Recorded = Array | Sample
+
+
+@dataclass
+class Recording:
+    """One side's run. Keys are `layer/top`, `layer/bottom`, `layer/index` or a blob's name, as the field says."""
+
+    source: str
+    inputs: dict[str, Array] = field(default_factory=dict)  # blob
+    weights: dict[str, Array] = field(default_factory=dict)  # layer/index, before forward
+    tops: dict[str, Recorded] = field(default_factory=dict)  # layer/top, right after the layer ran
+    fed: dict[str, Array] = field(default_factory=dict)  # layer/top that the other side was given by us
+    blobs: dict[str, Recorded] = field(default_factory=dict)  # blob, after the whole net ran
+    weights_after: dict[str, Array] = field(default_factory=dict)  # layer/index, after forward (running statistics)
+    seeds: dict[str, Array] = field(default_factory=dict)  # blob: the gradient that backward started from
+    bottom_gradients: dict[str, Array] = field(default_factory=dict)  # layer/bottom, right after its backward
+    blob_gradients: dict[str, Array] = field(default_factory=dict)  # blob, after the whole backward
+    weight_gradients: dict[str, Array] = field(default_factory=dict)  # layer/index
+    losses: dict[str, Array] = field(default_factory=dict)  # blob: one value an iteration of training
+    final_weights: dict[str, Array] = field(default_factory=dict)  # layer/index, after training
+    histories: dict[str, Array] = field(default_factory=dict)  # the solver's blobs by number
+    notes: list[str] = field(default_factory=list)
+
+    def top(self, layer: str, top: str, is_last: bool) -> Recorded | None:
+        """What a layer gave, where it is known; `is_last` if no later layer writes this blob."""
+        key = f"{layer}/{top}"
+        found = self.tops.get(key, self.fed.get(key))
+        return self.blobs.get(top) if found is None and is_last else found
+
+    def bottom_gradient(self, layer: str, bottom: str, is_last: bool) -> Array | None:
+        """What reached a bottom in backward; `is_last` if no later backward writes this blob's gradient."""
+        found = self.bottom_gradients.get(f"{layer}/{bottom}")
+        return self.blob_gradients.get(bottom) if found is None and is_last else found
+
+
+#: The first part of a key, and where what it names belongs.
+PARTS = {
+    "in": "inputs",
+    "param": "weights",
+    "fwd": "tops",
+    "full": "blobs",
+    "param_after": "weights_after",
+    "out_diff": "seeds",
+    "bwd": "bottom_gradients",
+    "diff": "blob_gradients",
+    "param_diff": "weight_gradients",
+    "final": "final_weights",
+    "history": "histories",
+}
+#: Parts whose names begin with the layer's number, which differs between programs (Splits, data layers).
+NUMBERED = {"fwd", "bwd"}
+_NUMBERED_SAMPLE = re.compile(r"\d{3,}/.+/")
+
+
+def read_recording(path: str | Path) -> Recording:
+    """Reads a dump that record_blobs.py wrote; keys as in PARTS, samples as `sample/...` with `stat/...`."""
+    try:
+        file = np.load(path, allow_pickle=False)
+        arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{path}: expected a dump by record_blobs.py (.npz), found something else: {error}") from None
+    recording = Recording(str(path))
+    for key, values in arrays.items():
+        _place(recording, key, values, arrays)
+    if not (recording.tops or recording.blobs or recording.losses):
+        raise FormatError(
+            f"{path}: expected keys 'fwd/<n>/<layer>/<top>' or losses by blob, found {sorted(arrays)[:3]}; "
+            "record the run with tools/record_blobs.py"
+        )
+    return recording
+
+
+def _place(recording: Recording, key: str, values: Array, arrays: dict[str, Array]) -> None:
+    part, _, name = key.partition("/")
+    if part == "about":
+        recording.source = f"{values} ({recording.source})"
+    elif part == "sample":
+        target = recording.tops if _NUMBERED_SAMPLE.match(name) else recording.blobs
+        known = _without_number(name) if target is recording.tops else name
+        target.setdefault(known, Sample(values, float(arrays[f"stat/{name}"][2])))
+    elif part in PARTS:
+        getattr(recording, PARTS[part])[_without_number(name) if part in NUMBERED else name] = values
+    elif part != "stat":
+        recording.losses[key] = values
+
+
+def _without_number(name: str) -> str:
+    return name.partition("/")[2]

@@ -1,0 +1,229 @@
+#!/usr/bin/env python
+"""Record every blob of a net's run in any pycaffe (Python 2.7 or 3), for `verify_parity.py --against DUMP.npz`.
+
+    python record_blobs.py --prototxt deploy.prototxt --weights net.caffemodel dump.npz
+    python record_blobs.py --solver solver.prototxt --weights init.caffemodel --iterations 3 training.npz
+
+It needs NumPy and the `caffe` of the Python that runs it, and nothing of this project: copy this one file to the
+machine that has your Caffe. `--caffe-root` is where that Caffe's `python` folder is, if `import caffe` does not find it.
+Keys of the dump: in/BLOB, param/LAYER/I, fwd/N/LAYER/TOP (right after that layer ran), param_after/LAYER/I,
+out_diff/BLOB, bwd/N/LAYER/BOTTOM (right after that layer's backward), diff/BLOB, param_diff/LAYER/I; for a training:
+each output blob (one value an iteration), final/LAYER/I, history/I.
+"""
+
+# It must run on Python 2.7: no annotations, no format strings.
+# mypy: ignore-errors
+# ruff: noqa: UP010, UP015, UP031
+from __future__ import absolute_import, division, print_function, unicode_literals
+
+import argparse
+import glob
+import os
+import shutil
+import sys
+import tempfile
+
+import numpy as np
+
+PHASES = {"TRAIN": 0, "TEST": 1}
+SAMPLE_SEED = 1
+
+
+def parser():
+    """The command line."""
+    result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("dump", help="the .npz to write")
+    what = result.add_mutually_exclusive_group(required=True)
+    what.add_argument("--prototxt", help="the net to run")
+    what.add_argument("--solver", help="the solver to train with")
+    result.add_argument("--weights", help=".caffemodel to load")
+    result.add_argument("--phase", choices=sorted(PHASES), default="TEST", help="default: TEST")
+    result.add_argument("--inputs", help=".npz with in/BLOB, and out_diff/BLOB to start backward from")
+    result.add_argument("--seed", type=int, default=1, help="of random inputs where --inputs gives none")
+    result.add_argument("--backward", action="store_true", help="run backward, too")
+    result.add_argument("--iterations", type=int, default=1, help="of --solver (default: 1)")
+    result.add_argument("--samples", type=int, help="keep so many elements of each top, and its statistics, not all")
+    result.add_argument("--gpu", type=int, help="which GPU to run on (default: the CPU)")
+    result.add_argument("--caffe-root", help="a folder to look for `caffe` in")
+    return result
+
+
+def import_caffe(arguments):
+    """The caffe module of this Python."""
+    if arguments.caffe_root:
+        sys.path.insert(0, arguments.caffe_root)
+    import caffe
+
+    if arguments.gpu is None:
+        caffe.set_mode_cpu()
+    else:
+        caffe.set_device(arguments.gpu)
+        caffe.set_mode_gpu()
+    return caffe
+
+
+def make_net(caffe, arguments):
+    """The net, by the positional arguments that every pycaffe takes."""
+    given = [str(arguments.prototxt)] + ([str(arguments.weights)] if arguments.weights else [])
+    return caffe.Net(*(given + [PHASES[arguments.phase]]))
+
+
+def blobs_of_layers(net, arguments, field):
+    """The bottom or top names of each layer; old pycaffes do not know them, but their prototxt parser does."""
+    names = getattr(net, field + "_names", None)
+    if names is not None:
+        return dict((layer, list(names[layer])) for layer in net._layer_names)
+    from caffe.proto import caffe_pb2
+    from google.protobuf import text_format
+
+    with open(arguments.prototxt) as file:
+        message = text_format.Merge(file.read(), caffe_pb2.NetParameter())
+    found = dict((layer.name, list(getattr(layer, field))) for layer in list(message.layer) or list(message.layers))
+    return dict((layer, found.get(layer, [])) for layer in net._layer_names)
+
+
+def fill(net, arguments, dump):
+    """Puts the given inputs, or random ones like images less their mean, into the net."""
+    given = np.load(arguments.inputs) if arguments.inputs else {}
+    random = np.random.RandomState(arguments.seed)
+    for name in net.inputs:
+        key = "in/" + name
+        values = given[key] if key in given else random.normal(0, 50, net.blobs[name].data.shape)
+        dump[key] = np.array(values, np.float32)
+        net.blobs[name].reshape(*dump[key].shape)
+    net.reshape()
+    for name in net.inputs:
+        net.blobs[name].data[...] = dump["in/" + name]
+    return dict((key[9:], np.array(given[key])) for key in given if key.startswith("out_diff/"))
+
+
+def keep_weights(net, dump, part, attribute="data"):
+    """Copies all weights, or their gradients, into the dump."""
+    for layer, blobs in net.params.items():
+        for number, blob in enumerate(blobs):
+            dump["%s/%s/%d" % (part, layer, number)] = np.array(getattr(blob, attribute), np.float32)
+
+
+def keep_top(dump, name, values, samples):
+    """A whole top, or some of its elements with mean, deviation and largest value."""
+    if not samples:
+        dump["fwd/" + name] = np.array(values, np.float32)
+        return
+    values = np.asarray(values, np.float64)
+    places = np.random.RandomState(SAMPLE_SEED).randint(0, values.size, samples)
+    dump["sample/" + name] = values.ravel()[places].astype(np.float32)
+    dump["stat/" + name] = np.array([values.mean(), values.std(), np.abs(values).max()])
+
+
+def record_forward(net, arguments, dump):
+    """Runs layer by layer and keeps every top right after its layer."""
+    tops = blobs_of_layers(net, arguments, "top")
+    for number, layer in enumerate(net._layer_names):
+        net._forward(number, number)
+        for top in tops[layer]:
+            keep_top(dump, "%03d/%s/%s" % (number, layer, top), net.blobs[top].data, arguments.samples)
+    keep_weights(net, dump, "param_after")
+
+
+def record_backward(net, arguments, dump, seeds):
+    """Runs backward layer by layer, from the losses or from given gradients of the outputs."""
+    bottoms = blobs_of_layers(net, arguments, "bottom")
+    for name, values in seeds.items():
+        net.blobs[name].diff[...] = values
+        dump["out_diff/" + name] = np.array(values, np.float32)
+    for number, layer in reversed(list(enumerate(net._layer_names))):
+        net._backward(number, number)
+        for bottom in bottoms[layer]:
+            key = "bwd/%03d/%s/%s" % (number, layer, bottom)
+            dump[key] = np.array(net.blobs[bottom].diff, np.float32)
+    for name, blob in net.blobs.items():
+        dump["diff/" + name] = np.array(blob.diff, np.float32)
+    keep_weights(net, dump, "param_diff", "diff")
+
+
+def record_net(caffe, arguments):
+    """One pass, forward and perhaps backward."""
+    dump = {}
+    net = make_net(caffe, arguments)
+    seeds = fill(net, arguments, dump)
+    keep_weights(net, dump, "param")
+    record_forward(net, arguments, dump)
+    if arguments.backward:
+        record_backward(net, arguments, dump, seeds)
+    return dump
+
+
+def training_solver(folder, arguments):
+    """A copy of the solver's file that neither tests nor writes snapshots by itself."""
+    from caffe.proto import caffe_pb2
+    from google.protobuf import text_format
+
+    with open(arguments.solver) as file:
+        message = text_format.Merge(file.read(), caffe_pb2.SolverParameter())
+    for field in ("test_iter", "test_interval", "test_net", "test_net_param", "test_state", "display", "snapshot"):
+        message.ClearField(field)
+    message.snapshot_prefix = os.path.join(folder, "recorded")
+    message.snapshot_after_train = False
+    if "snapshot_format" in message.DESCRIPTOR.fields_by_name:
+        message.snapshot_format = (
+            message.DESCRIPTOR.fields_by_name["snapshot_format"].enum_type.values_by_name["BINARYPROTO"].number
+        )
+    path = os.path.join(folder, "solver.prototxt")
+    with open(path, "w") as file:
+        file.write(text_format.MessageToString(message))
+    return path
+
+
+def keep_history(solver, folder, dump):
+    """The solver's blobs, from a snapshot; old pycaffes cannot write one."""
+    if not hasattr(solver, "snapshot"):
+        return
+    from caffe.proto import caffe_pb2
+
+    solver.snapshot()
+    for path in glob.glob(os.path.join(folder, "recorded*.solverstate")):
+        state = caffe_pb2.SolverState()
+        with open(path, "rb") as file:
+            state.ParseFromString(file.read())
+        for number, blob in enumerate(state.history):
+            dump["history/%d" % number] = np.array(blob.data, np.float32)
+
+
+def record_training(caffe, arguments):
+    """Some iterations: losses, the weights that they lead to, and the solver's history."""
+    dump = {}
+    folder = tempfile.mkdtemp()
+    try:
+        solver = caffe.get_solver(training_solver(folder, arguments))
+        if arguments.weights:
+            solver.net.copy_from(str(arguments.weights))
+        keep_weights(solver.net, dump, "param")
+        values = dict((name, []) for name in solver.net.outputs)
+        for _ in range(arguments.iterations):
+            solver.step(1)
+            for name in values:
+                values[name].append(float(np.mean(solver.net.blobs[name].data)))
+        dump.update((name, np.array(numbers)) for name, numbers in values.items())
+        keep_weights(solver.net, dump, "final")
+        keep_history(solver, folder, dump)
+    finally:
+        shutil.rmtree(folder)
+    return dump
+
+
+def main():
+    """Run, write."""
+    arguments = parser().parse_args()
+    caffe = import_caffe(arguments)
+    dump = record_training(caffe, arguments) if arguments.solver else record_net(caffe, arguments)
+    version = getattr(caffe, "__version__", "of unknown version")
+    dump["about"] = np.array("pycaffe %s, Python %s" % (version, sys.version.split()[0]))
+    beside = "%s.%d.part.npz" % (arguments.dump, os.getpid())
+    np.savez_compressed(beside, **dump)
+    os.rename(beside, arguments.dump)
+    print("wrote %d arrays to %s" % (len(dump), arguments.dump))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
