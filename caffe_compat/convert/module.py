@@ -77,8 +77,8 @@ def load(
     """A module from .safetensors, .pt, .caffemodel or (with its prototxt) .caffemodel.h5.
 
     `phase` "TRAIN" makes Dropout and BatchNorm act as in training, and lets the weights (not the running statistics)
-    ask for gradients. `outputs` names blobs to return in place of the net's own outputs. `input_shapes` is needed only where
-    the file holds no shapes and the weights do not tell them.
+    ask for gradients. `outputs` names blobs to return in place of the net's own outputs. `input_shapes` is needed only
+    where the file holds no shapes and the weights do not tell them.
     """
     model = read_model(path, dialect)
     report = Report(model)

@@ -1,6 +1,7 @@
 """Caffe's own weights: .caffemodel of either dialect and .caffemodel.h5."""
 
 from collections import Counter
+from typing import Any
 
 from caffe_compat.convert.model import Model
 from caffe_compat.errors import FormatError
@@ -13,7 +14,7 @@ def read_caffemodel(path: str, dialect: str | None = None) -> Model:
     """Binary of any age and dialect, or HDF5 (which holds no net, only weights by layer name)."""
     weights = read_weights(path, dialect)
     _require_unique_names(weights)
-    net = weights.net
+    net: Any = weights.net
     net.DiscardUnknownFields()  # named in a warning when the file was read
     if not net.layer:
         net = caffe_pb2.NetParameter(layer=[caffe_pb2.LayerParameter(name=layer.name) for layer in weights.layers])

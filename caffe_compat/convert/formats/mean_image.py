@@ -1,22 +1,71 @@
-"""A mean image: Caffe's .binaryproto as a NumPy array and back."""
+"""A mean image: Caffe's .binaryproto as an array for NumPy, safetensors or PyTorch, and back."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.numpy import save
 
+from caffe_compat.convert.model import path_with_suffix
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.read import read_blob
 from caffe_compat.proto.write import write_blob
 
+KEY = "mean"
 
-def convert_mean(source: str, target: str) -> Blob:
-    """`mean.binaryproto` to `mean.npy`, or the other way round; the array is (1, channels, height, width), BGR."""
-    array: Blob = np.load(source, allow_pickle=False) if source.endswith(".npy") else read_blob(source)
+
+def is_mean(path: str) -> bool:
+    """Whether a file is a mean image, by its name."""
+    return path.endswith((".binaryproto", ".npy"))
+
+
+def _npy(path: Path, array: Blob) -> None:
+    with path.open("wb") as file:
+        np.save(file, array)
+
+
+def _safetensors(path: Path, array: Blob) -> None:
+    path.write_bytes(save({KEY: np.ascontiguousarray(array)}))
+
+
+def _torch(path: Path, array: Blob) -> None:
+    torch.save({KEY: torch.from_numpy(np.array(array))}, path)
+
+
+#: What only mean images become.
+MEAN_TARGETS = ("npy", "binaryproto")
+WRITERS: dict[str, tuple[str, Callable[[Path, Blob], None]]] = {
+    "npy": (".npy", _npy),
+    "binaryproto": (".binaryproto", write_blob),
+    "safetensors": (".safetensors", _safetensors),
+    "torch": (".pt", _torch),
+}
+
+
+def convert_mean(source: str, to: str, out: str | None = None) -> str:
+    """Writes the image, (1, channels, height, width) or as the file holds it, BGR; the path of the file."""
+    if to not in WRITERS:
+        raise FormatError(f"{source}: a mean image becomes one of {', '.join(WRITERS)}, not {to}")
+    array = _read(source)
+    suffix, write = WRITERS[to]
+    path = out or path_with_suffix(source, suffix)
+    if Path(path).resolve() == Path(source).resolve():
+        raise FormatError(f"{path}: expected another file than the source; name the target with --out")
+    with replacing(path) as beside:
+        write(beside, array)
+    return path
+
+
+def _read(source: str) -> Blob:
+    if not source.endswith(".npy"):
+        return read_blob(source)
+    try:
+        array = np.load(source, allow_pickle=False)
+    except (ValueError, OSError) as error:
+        raise FormatError(f"{source}: not a whole NumPy array ({error}); save the image again") from error
     if array.dtype != np.float32:
         raise FormatError(f"{source}: expected float32 values, found {array.dtype}; save the array as float32")
-    if target.endswith(".npy"):
-        with replacing(target) as beside, open(beside, "wb") as file:
-            np.save(file, array)
-    else:
-        write_blob(target, array)
-    return array
+    return np.asarray(array, np.float32)

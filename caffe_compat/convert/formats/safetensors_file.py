@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from caffe_compat.convert.formats.description import describe, model_of, tensors_of
 from caffe_compat.convert.model import Model
@@ -19,7 +19,7 @@ def write_safetensors(path: str, model: Model) -> None:
     """Tensors `<layer>.<blob>`; the metadata say "pt", so that other programs take them for PyTorch's."""
     tensors = {key: np.ascontiguousarray(array).reshape(array.shape) for key, array in tensors_of(model).items()}
     with replacing(path) as beside:
-        save_file(tensors, beside, {"format": "pt", KEY: describe(model)})
+        beside.write_bytes(save(tensors, {"format": "pt", KEY: describe(model)}))
 
 
 def read_safetensors(path: str) -> Model:
@@ -32,7 +32,8 @@ def read_safetensors(path: str) -> Model:
                     f"{path}: expected a description of the net in the metadata, found none; "
                     "only files that this converter wrote can be read"
                 )
-            return model_of(path, description, {key: file.get_tensor(key) for key in file.keys()})
+            keys = file.keys()
+            return model_of(path, description, {key: file.get_tensor(key) for key in keys})
     except SafetensorError as error:
         raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
 

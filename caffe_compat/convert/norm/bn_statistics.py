@@ -105,7 +105,9 @@ def _by_kernel_norms(model: Model, layers: list[Layer]) -> Verdict | None:
     error = float(np.sqrt(np.square(values - slope * norms).sum() / freedom / spread))
     if abs(slope - MIDDLE) < SURE * error:
         return None
-    reason = f"against the kernels' squared norms its logarithm has slope {slope:.2f} (1 for variances, -0.5 for inverse)"
+    reason = (
+        f"against the kernels' squared norms its logarithm has slope {slope:.2f} (1 for variances, -0.5 for inverse)"
+    )
     return Verdict(VARIANCE if slope > MIDDLE else INVERSE, reason)
 
 

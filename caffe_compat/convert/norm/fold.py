@@ -1,7 +1,6 @@
 """Normalisation by stored statistics goes into the weights, so that a net for prediction has none.
 
-y = s (W x + b - m) + t = (s W) x + (s (b - m) + t) with s = slope / sqrt(variance + eps), computed in float64 and rounded
-once. A normalisation that no convolution precedes becomes one Scale.
+y = s (W x + b - m) + t = (s W) x + (s (b - m) + t) with s = slope / sqrt(variance + eps), in float64 and rounded once. A normalisation that no convolution precedes becomes one Scale.
 """
 
 from dataclasses import dataclass
@@ -66,7 +65,9 @@ def _can_take(layers: list[Layer], index: int, norm: int, blobs: dict[str, list[
         return False
     field = getattr(layer, LINEAR[layer.type])
     shared = any(param.name for param in layer.param)
-    return field.axis == 1 and not getattr(field, "transpose", False) and not shared and only_reader(layers, index) == norm
+    return (
+        field.axis == 1 and not getattr(field, "transpose", False) and not shared and only_reader(layers, index) == norm
+    )
 
 
 def _require_foldable(model: Model, norm: Layer) -> None:

@@ -26,9 +26,7 @@ class _Pair:
 def batch_norm_to_bn(model: Model, report: Report) -> Model:
     """Every BatchNorm, with its Scale if it has one, becomes a BN of its name."""
     source = list(model.net.layer)
-    scales = {
-        index: scale_behind(source, index) for index, layer in enumerate(source) if layer.type == "BatchNorm"
-    }
+    scales = {index: scale_behind(source, index) for index, layer in enumerate(source) if layer.type == "BatchNorm"}
     gone = {index for index in scales.values() if index is not None}
     layers: list[Layer] = []
     blobs = {layer.name: model.blobs[layer.name] for layer in source if layer.name in model.blobs}

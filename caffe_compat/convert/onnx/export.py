@@ -18,8 +18,9 @@ from caffe_compat.convert.shape_walk import ShapeWalk
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
 from caffe_compat.proto.atomic_file import replacing
 
-#: Largest difference from our outputs, as a part of an output's largest value: float32 sums in another order.
-TOLERANCE = 1e-4
+#: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to
+#: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
+TOLERANCE = 1e-3
 BATCH = "N"
 
 
@@ -131,8 +132,7 @@ def compare_with_onnxruntime(path: str, net: Assembly, outputs: Sequence[str] = 
     taken = {one.name for one in session.get_inputs()}
     theirs = session.run(None, {name: values for name, values in inputs.items() if name in taken})
     errors = [
-        Agreement(difference(their, our.numpy()), name)
-        for their, (name, our) in zip(theirs, ours.items(), strict=True)
+        Agreement(difference(their, our.numpy()), name) for their, (name, our) in zip(theirs, ours.items(), strict=True)
     ]
     worst = max(errors, key=lambda one: one.error)
     if not worst.error <= TOLERANCE:

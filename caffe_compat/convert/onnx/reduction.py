@@ -1,6 +1,7 @@
 """Layers that take an axis together."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,7 @@ def reduction(graph: Graph, step: Step, bottom: str) -> str:
     axis = layer.axis % len(shape)
     operation = layer.spec.params("reduction_param").operation
     flat = graph.reshape(bottom, (*shape[:axis], int(np.prod(shape[axis:]))))
-    if operation == "TOPK":
-        top = top_k_mean(graph, flat, axis, layer.k)
-    else:
-        top = REDUCTIONS[operation](graph, flat, axis)
-    return affine(graph, top, layer.coefficient, 0)
+    return affine(graph, _reduced(graph, flat, axis, operation, layer.k), layer.coefficient, 0)
 
 
 def batch_reduction(graph: Graph, step: Step, bottom: str) -> str:
@@ -36,16 +33,17 @@ def batch_reduction(graph: Graph, step: Step, bottom: str) -> str:
     axis = layer.axis % len(step.bottom_shapes[0])
     if axis == 0:
         graph.require_fixed_batch(step, "it reduces the batch")
-    reduce = REDUCTIONS.get(layer.operation) or (lambda g, x, a: top_k_mean(g, x, a, layer.k))
     if layer.levels == [1]:
-        return reduce(graph, bottom, axis)
+        return _reduced(graph, bottom, axis, layer.operation, layer.k)
     ends = np.cumsum([0] + [level * level for level in layer.levels]).tolist()
-    pieces = [
-        reduce(graph, cut(graph, bottom, axis, start, end), axis)
-        for start, end in zip(ends[:-1], ends[1:], strict=True)
-    ]
-    columns = [graph.op("Unsqueeze", piece, graph.ints(axis)) for piece in pieces]
-    return graph.op("Concat", *columns, axis=axis)
+    pieces = [cut(graph, bottom, axis, start, end) for start, end in pairwise(ends)]
+    tops = [_reduced(graph, piece, axis, layer.operation, layer.k) for piece in pieces]
+    return graph.op("Concat", *(graph.op("Unsqueeze", top, graph.ints(axis)) for top in tops), axis=axis)
+
+
+def _reduced(graph: Graph, value: str, axis: int, operation: str, k: int) -> str:
+    """One axis taken together; it goes away."""
+    return top_k_mean(graph, value, axis, k) if operation == "TOPK" else REDUCTIONS[operation](graph, value, axis)
 
 
 def _sum(graph: Graph, value: str, axis: int) -> str:

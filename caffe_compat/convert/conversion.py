@@ -1,0 +1,70 @@
+"""From a weights file to another file, step by step, with a report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from caffe_compat.convert.formats.read import read_model
+from caffe_compat.convert.forms.deploy_form import deploy_form
+from caffe_compat.convert.model import Model
+from caffe_compat.convert.norm.bn_statistics import to_variance
+from caffe_compat.convert.norm.exchange import exchange_norms
+from caffe_compat.convert.norm.fold import fold_norms
+from caffe_compat.convert.options import Options
+from caffe_compat.convert.prototxt_model import with_prototxt
+from caffe_compat.convert.rename.rename import rename
+from caffe_compat.convert.report import Report, Row
+from caffe_compat.convert.targets import TARGETS, Target, dialect_for
+from caffe_compat.errors import FormatError
+
+Step = Callable[[Model, Report], Model]
+
+DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The file that was written, and what became of every layer."""
+
+    path: str
+    report: Report
+    rows: list[Row]
+
+
+def convert(source: str, to: str, out: str | None = None, options: Options = DEFAULTS) -> Conversion:
+    """Reads `source`, changes what the options ask for, writes the target; `out` is by default beside the source.
+
+    `to` is a name of TARGETS. Every problem is a CaffeError that names file and layer.
+    """
+    target = TARGETS[to]
+    path = out or target.path_for(source, options)
+    _require_other_file(source, path)
+    model = read_model(source, options.source_dialect)
+    report = Report(model)
+    for step in _steps(target, options):
+        model = step(model, report)
+    target.write(path, model, options, report)
+    return Conversion(path, report, report.rows(model))
+
+
+def _steps(target: Target, options: Options) -> list[Step]:
+    """The changes that are asked for, in an order in which each sees what it needs of the others."""
+    steps: list[Step] = []
+    if options.prototxt is not None:
+        prototxt = options.prototxt
+        steps.append(lambda model, report: with_prototxt(model, prototxt, report))
+    steps.append(lambda model, report: to_variance(model, options.bn_statistics, report))
+    steps.append(lambda model, report: exchange_norms(model, options.norm, dialect_for(model, options), report))
+    if options.rename is not None:
+        names = options.rename
+        steps.append(lambda model, report: rename(model, names, report))
+    if options.fold_bn or target.deploys(options):
+        steps.append(lambda model, report: deploy_form(model, options.input_shapes, report))
+    if options.fold_bn:
+        steps.append(fold_norms)
+    return steps
+
+
+def _require_other_file(source: str, target: str) -> None:
+    if Path(source).resolve() == Path(target).resolve():
+        raise FormatError(f"{target}: expected another file than the source; name the target with --out")

@@ -1,0 +1,29 @@
+"""Which normalisation layers a target has, and the exchange."""
+
+from collections.abc import Callable
+
+from caffe_compat.convert.model import Model
+from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
+from caffe_compat.convert.norm.to_bn import batch_norm_to_bn
+from caffe_compat.convert.report import Report
+from caffe_compat.proto.dialect import BVLC, SRN_FORK
+
+
+def _keep(model: Model, report: Report) -> Model:
+    return model
+
+
+NORMS: dict[str, Callable[[Model, Report], Model]] = {
+    "keep": _keep,
+    "bn": batch_norm_to_bn,
+    "batchnorm": bn_to_batch_norm,
+}
+#: What each Caffe has.
+OF_DIALECT = {BVLC: "batchnorm", SRN_FORK: "bn"}
+
+
+def exchange_norms(model: Model, norm: str, dialect: str, report: Report) -> Model:
+    """`norm` is a name of NORMS, or 'auto': what the Caffe of the dialect has, if the model changes Caffes."""
+    if norm == "auto":
+        norm = OF_DIALECT.get(dialect, "keep") if dialect != model.dialect else "keep"
+    return NORMS[norm](model, report)

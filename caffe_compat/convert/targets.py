@@ -1,0 +1,106 @@
+"""The files that a model can become."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from caffe_compat.convert.assemble import assemble
+from caffe_compat.convert.formats.caffemodel import write_caffemodel
+from caffe_compat.convert.formats.safetensors_file import write_safetensors
+from caffe_compat.convert.formats.state_dict import write_state_dict
+from caffe_compat.convert.forms.deploy_form import deploy_form
+from caffe_compat.convert.forms.train_form import train_form
+from caffe_compat.convert.model import Model, path_with_suffix
+from caffe_compat.convert.options import DEPLOY, SAME, Options
+from caffe_compat.convert.report import Report
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.proto.dialect import in_dialect
+from caffe_compat.proto.write import write_text
+
+Write = Callable[[str, Model, Options, Report], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of file: how its name ends, and how it is written. `deploys` says that it holds the deploy form only."""
+
+    suffix: str
+    write: Write
+    deploys: Callable[[Options], bool] = lambda options: False
+
+    def path_for(self, source: str, options: Options) -> str:
+        """Beside the source, under its name; what else would be its own name says the dialect."""
+        suffix = self.suffix.format(form=options.form, dialect="" if options.dialect == SAME else f"_{options.dialect}")
+        return path_with_suffix(source, suffix)
+
+
+def dialect_for(model: Model, options: Options) -> str:
+    """The dialect to write in."""
+    return model.dialect if options.dialect == SAME else options.dialect
+
+
+def _safetensors(path: str, model: Model, options: Options, report: Report) -> None:
+    write_safetensors(path, model)
+
+
+def _torch(path: str, model: Model, options: Options, report: Report) -> None:
+    write_state_dict(path, model)
+    report.notes.append(f"the net is described in {path}.json, which belongs beside it")
+
+
+def _hdf5(path: str, model: Model, options: Options, report: Report) -> None:
+    write_caffemodel(path, model)
+    report.notes.append("HDF5 holds weights only; keep the prototxt with it")
+
+
+def _caffemodel(path: str, model: Model, options: Options, report: Report) -> None:
+    dialect = dialect_for(model, options)
+    write_caffemodel(path, model, dialect)
+    report.notes.append(f"written in the {dialect} dialect")
+
+
+def _prototxt(path: str, model: Model, options: Options, report: Report) -> None:
+    """The form is deployed already; the train form takes shapes of inputs from it."""
+    made = model if options.form == DEPLOY else _with_input_shapes(train_form(model, report), options)
+    message: Message = in_dialect(made.net, dialect_for(model, options))
+    write_text(path, message, f"{options.form} form, rebuilt from {model.path}")
+
+
+def _with_input_shapes(trained: Model, options: Options) -> Model:
+    """Shapes for `input:` fields, which the SRN fork does not save."""
+    if not trained.net.input:
+        return trained
+    inputs = deploy_form(trained, options.input_shapes).net.layer
+    shapes = {layer.top[0]: layer.input_param.shape[0] for layer in inputs if layer.type == "Input"}
+    trained.net.input[:] = [name for name in trained.net.input if name in shapes]
+    trained.net.input_shape.extend(shapes[name] for name in trained.net.input)
+    return trained
+
+
+def _onnx(path: str, model: Model, options: Options, report: Report) -> None:
+    try:
+        from caffe_compat.convert.onnx import export
+    except ModuleNotFoundError as error:
+        raise MissingFeatureError(
+            f"{path}: ONNX needs the package '{error.name}': pip install onnx onnxruntime"
+        ) from error
+    net = assemble(model)
+    export.write_onnx(path, export.export_onnx(net, options.outputs, options.dynamic_batch))
+    if options.check:
+        worst = export.compare_with_onnxruntime(path, net, options.outputs)
+        report.notes.append(f"onnxruntime agrees: '{worst.output}' differs most, by {worst.error:.2g} of its largest")
+
+
+def _always(options: Options) -> bool:
+    return True
+
+
+TARGETS: dict[str, Target] = {
+    "safetensors": Target(".safetensors", _safetensors),
+    "torch": Target(".pt", _torch),
+    "onnx": Target(".onnx", _onnx, _always),
+    "hdf5": Target(".caffemodel.h5", _hdf5),
+    "caffemodel": Target("{dialect}.caffemodel", _caffemodel),
+    "prototxt": Target("_{form}.prototxt", _prototxt, lambda options: options.form == DEPLOY),
+}
