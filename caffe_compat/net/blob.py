@@ -113,10 +113,9 @@ class ParameterBlob(_LegacyShape):
 
     def flush(self) -> None:
         """Brings host arrays that were handed out since the last time to the device."""
-        with torch.no_grad():
-            for which in self._written:
-                target = self.parameter if which == "data" else gradient_of(self.parameter)
-                target.copy_(torch.from_numpy(self._hosts[which]))
+        for which in self._written:
+            target = self.parameter.detach() if which == "data" else gradient_of(self.parameter)
+            target.copy_(torch.from_numpy(self._hosts[which]))
         self._written.clear()
 
     def point_to(self, parameter: nn.Parameter) -> None:

@@ -103,7 +103,7 @@ class Transformer:
 def _fitted(mean: Array, shape: tuple[int, ...]) -> Array:
     if (1, 1, *mean.shape)[-3:] == shape:
         return mean
-    low, high = mean.min(), mean.max()
+    low, high = float(mean.min()), float(mean.max())  # weak scalars: the result stays float32, as in 2016
     if high == low:
         return np.full(shape, low, mean.dtype)
     planes = mean.reshape((1, 1, *mean.shape)[-3:])
