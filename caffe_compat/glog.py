@@ -16,7 +16,7 @@ _CAFFE_FILES = {
     **dict.fromkeys(("display", "testing", "solver_nets", "snapshot", "sidecar"), "solver"),
     **dict.fromkeys(("learning_rate", "gradients", "updater"), "sgd_solver"),
     **dict.fromkeys(("train", "test", "time", "device_query", "commands", "devices"), "caffe"),
-    **dict.fromkeys(("build", "weights"), "net"),
+    **dict.fromkeys(("build", "log_build", "weights"), "net"),
     **dict.fromkeys(("read", "upgrade_file"), "upgrade_proto"),
 }
 
@@ -45,7 +45,6 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     """Sends the package's records to stderr in glog's form; the second call only sets the level."""
     logger = logging.getLogger("caffe_compat")
     logger.setLevel(level)
-    logger.propagate = False
     if not any(isinstance(handler, _StderrHandler) for handler in logger.handlers):
         handler = _StderrHandler()
         handler.setFormatter(GlogFormatter())

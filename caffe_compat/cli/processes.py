@@ -57,6 +57,11 @@ def process_group(place: Place) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
+def worker_command() -> list[str]:
+    """This command line."""
+    return [sys.executable, "-m", "caffe_compat", *sys.argv[1:]]
+
+
 def start_workers(count: int) -> int:
     """Runs this command line again, once a GPU; returns the first exit status that is not 0."""
     environment = os.environ | {
@@ -64,10 +69,9 @@ def start_workers(count: int) -> int:
         "MASTER_PORT": str(_free_port()),
         "WORLD_SIZE": str(count),
     }
-    command = [sys.executable, "-m", "caffe_compat", *sys.argv[1:]]
     workers = [
         subprocess.Popen(
-            command, env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, start_new_session=True
+            worker_command(), env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, start_new_session=True
         )
         for rank in range(count)
     ]

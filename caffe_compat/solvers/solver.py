@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from google.protobuf import text_format
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import SolverError
@@ -12,7 +13,6 @@ from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.format_text import format_text
 from caffe_compat.proto.read import SolverState, read_weights
 from caffe_compat.proto.write import write_solver_state
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
@@ -57,7 +57,7 @@ class Solver:
         engine: str = "exact",
         surroundings: Surroundings = ALONE,
     ) -> None:
-        logger.info("Initializing solver from parameters: \n%s", format_text(parameter).rstrip())
+        logger.info("Initializing solver from parameters: \n%s", text_format.MessageToString(parameter).rstrip())
         _check(parameter)
         self.parameter = parameter
         self.workers = join_workers(surroundings)
