@@ -29,9 +29,10 @@ def write_nus_wide(root, labels="TrainTestLabels", concepts="Concepts81.txt"):
     for split, images in IMAGES.items():
         _write_lines(root / "ImageList" / f"{split}Imagelist.txt", images)
     _write_lines(root / "ImageList" / "Imagelist.txt", every)
+    by_ending = {"": every} if labels == "AllLabels" else {f"_{split}": images for split, images in IMAGES.items()}
     for position, concept in enumerate(CONCEPTS):
-        for name, images in {"": every} if labels == "AllLabels" else {f"_{s}": i for s, i in IMAGES.items()}.items():
-            path = root / "Groundtruth" / labels / f"Labels_{concept}{name}.txt"
+        for ending, images in by_ending.items():
+            path = root / "Groundtruth" / labels / f"Labels_{concept}{ending}.txt"
             _write_lines(path, (row[position] for row in images.values()))
     for seed, name in enumerate(every):
         if name != VANISHED:

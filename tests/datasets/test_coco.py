@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pytest
+
+from caffe_compat.datasets.coco import coco
+from caffe_compat.errors import DataError, FormatError
+from tests.datasets.synthetic_coco import NAMES_BY_ID, write_coco
+
+
+def test_labels_are_in_the_order_of_category_ids(tmp_path):
+    source = coco(*write_coco(tmp_path))
+    assert source.class_names == NAMES_BY_ID
+    assert list(source.splits) == ["train", "test"]
+    assert source.published == {"train": 82_783, "test": 40_504}
+
+
+def test_samples_are_in_the_order_of_image_ids_and_keep_those_without_labels(tmp_path):
+    annotations, images = write_coco(tmp_path)
+    train = coco(annotations, images).splits["train"]()
+    samples = list(train)
+    assert len(train) == len(samples) == 8
+    assert [int(sample.name[-7:-4]) for sample in samples] == [7, 8, 9, 30, 31, 42, 110, 581]
+    assert samples[0].name == "train2014/COCO_train2014_000000000007.jpg"
+    assert samples[0].path == str(images / samples[0].name)
+    np.testing.assert_array_equal(
+        [sample.labels for sample in samples],
+        [
+            [0, 0, 1, 0, 0],
+            [0, 0, 0, 1, 0],
+            [0, 1, 0, 0, 0],
+            [1, 0, 1, 0, 1],
+            [0, 1, 0, 1, 0],
+            [1, 0, 0, 1, 0],
+            [1, 1, 0, 0, 1],
+            [0, 0, 0, 0, 0],
+        ],
+    )
+    assert all(sample.left_out is None for sample in samples)
+
+
+def test_images_without_labels_can_be_left_out(tmp_path):
+    test = list(coco(*write_coco(tmp_path), labelled_only=True).splits["test"]())
+    assert [str(sample.left_out) for sample in test if sample.left_out] == ["untagged: no label"]
+    assert test[-1].name.endswith("074.jpg")
+
+
+def test_categories_of_another_release_are_refused(tmp_path):
+    annotations, images = write_coco(tmp_path)
+    path = annotations / "instances_train2014.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["category_id"] = 91
+    path.write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=r"^.*train2014.json: expected one of 5 categories for image 42, found 91; "):
+        coco(annotations, images).splits["train"]()
+
+
+def test_missing_annotations(tmp_path):
+    with pytest.raises(DataError, match=r"^.*instances_val2014.json: cannot read the annotations"):
+        coco(tmp_path, tmp_path)
