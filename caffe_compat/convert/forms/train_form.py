@@ -1,12 +1,13 @@
 """The net of a weights file as the prototxt that it was trained with."""
 
+from caffe_compat.convert.forms.live_layers import is_loss
 from caffe_compat.convert.forms.undo_splits import is_automatic, undo_splits
 from caffe_compat.convert.model import Model, require_structure
 from caffe_compat.convert.report import Report
 
 
 def train_form(model: Model, report: Report | None = None) -> Model:
-    """Without the Splits, and without the `phase` that Caffe writes into every layer on saving.
+    """Without what Caffe writes on saving: its Splits, the `phase` of every layer, the weight 1 of every loss.
 
     Rates, fillers, rules, losses and data layers stay as they were saved. What saving loses for good are layers of
     other phases and, in the SRN fork, the shapes of inputs.
@@ -15,6 +16,8 @@ def train_form(model: Model, report: Report | None = None) -> Model:
     layers = undo_splits(model.net.layer)
     for layer in layers:
         layer.ClearField("phase")
+        if list(layer.loss_weight) == [1.0, 0.0, 0.0][: len(layer.top)] and is_loss(layer):
+            layer.ClearField("loss_weight")
     made = model.with_layers(layers, model.blobs)
     made.net.ClearField("state")
     if report is not None:

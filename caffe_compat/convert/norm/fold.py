@@ -1,6 +1,7 @@
 """Normalisation by stored statistics goes into the weights, so that a net for prediction has none.
 
-y = s (W x + b - m) + t = (s W) x + (s (b - m) + t) with s = slope / sqrt(variance + eps), in float64 and rounded once. A normalisation that no convolution precedes becomes one Scale.
+y = s (W x + b - m) + t = (s W) x + (s (b - m) + t) with s = slope / sqrt(variance + eps), in float64 and
+rounded once. A normalisation that no convolution precedes becomes one Scale.
 """
 
 from dataclasses import dataclass
