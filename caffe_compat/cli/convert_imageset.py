@@ -57,7 +57,7 @@ def read_list(path: str) -> list[Line]:
         text = Path(path).read_text()
     except OSError as error:
         raise DataError(f"{path}: cannot read the list of images: {error.strerror}") from error
-    return [_read_line(line, f"{path}, line {number}") for number, line in enumerate(text.splitlines(), 1)]
+    return [_read_line(line, f"{path}, line {number}") for number, line in enumerate(text.rstrip().splitlines(), 1)]
 
 
 def _read_line(line: str, place: str) -> Line:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from caffe_compat.cli.databases import Writer, create_database
 from caffe_compat.cli.devices import use_gpu
 from caffe_compat.cli.flags import Flag, FlagError, Flags
+from caffe_compat.errors import ShapeError
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.net.net import Net
@@ -77,7 +78,7 @@ def _extract(net: Net, writers: dict[str, Writer], batches: int) -> None:
     for _ in range(batches):
         net.forward_range(0, len(net.steps) - 1)
         for name, writer in writers.items():
-            for features in net.blobs[name].value.tensor().detach().cpu().numpy():
+            for features in np.atleast_1d(net.blobs[name].value.tensor().detach().cpu().numpy()):
                 writer.put(f"{counts[name]:010d}".encode(), _datum(features))
                 counts[name] += 1
                 if counts[name] % 1000 == 0:
@@ -92,6 +93,10 @@ def _log_count(name: str, count: int) -> None:
 
 def _datum(features: NDArray[np.float32]) -> caffe_pb2.Datum:
     """One image's values; missing axes count 1, as Caffe's legacy shape has them."""
+    if features.ndim > 3:
+        raise ShapeError(
+            f"a Datum holds 3 axes an image, the blob has {features.ndim}; put a Reshape or Flatten behind it"
+        )
     channels, height, width = (*features.shape, 1, 1, 1)[:3]
     datum = caffe_pb2.Datum(channels=channels, height=height, width=width)
     datum.float_data.extend(features.ravel().tolist())

@@ -37,6 +37,20 @@ def test_a_record_an_image_and_blob(case: Path, run: Run) -> None:
                 np.testing.assert_array_equal(np.float32(datum.float_data), expected.ravel())
 
 
+def test_shapes_that_a_datum_has_no_room_for(tmp_path: Path, goldens: Path, run: Run) -> None:
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'layer { name: "d" type: "DummyData" top: "deep" top: "flat" dummy_data_param { '
+        "shape { dim: [2, 1, 3, 1, 2] } shape { dim: 2 } } }"
+    )
+    weights = goldens / "bvlc" / "solvers" / "sgd_fixed" / "init.caffemodel"
+    assert run("extract_features", weights, net, "flat", tmp_path / "flat", "1", "lmdb")[0] == 0
+    assert list(record(tmp_path / "flat", "0000000001").float_data) == [0.0]
+    status, log = run("extract_features", weights, net, "deep", tmp_path / "deep", "1", "lmdb")
+    assert status == 1
+    assert messages(log)[-1].startswith("a Datum holds 3 axes an image, the blob has 4; put a Reshape or Flatten")
+
+
 def record(path: Path, key: str) -> caffe_pb2.Datum:
     with lmdb.open(str(path), readonly=True, lock=False) as environment, environment.begin() as transaction:
         return caffe_pb2.Datum.FromString(transaction.get(key.encode()))
