@@ -1,0 +1,97 @@
+"""How long does the deploy net of SRN take: OpenCV DNN, our engines, hand-written eager PyTorch?
+
+    python benchmarks/inference.py [--depth 50] [--width 64] [--size 224] [--labels 80] [--batch 1] [--json FILE]
+
+Random weights and statistics; OpenCV runs the same layers (Reduction said otherwise, see caffe_compat/parity) with its
+fusion on. All contenders get the same number of threads.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.eager_srn import Srn
+from benchmarks.measure import report, take_turns
+from caffe_compat.engine.create import create_engine
+from caffe_compat.net.build import build_net
+from caffe_compat.net.net import Net
+from caffe_compat.parity.opencv import translate
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.upgrade import upgrade_net
+from caffe_compat.proto.write import text, weights_chunks
+from prototxt_gen import generate
+
+
+def deploy_net(arguments: argparse.Namespace) -> Net:
+    """The generated test net with weights whose activations stay of one size through all layers."""
+    files = generate(
+        model="resnet101_srn", labels=arguments.labels, depth=arguments.depth, width=arguments.width,
+        input_size=arguments.size, step="test",
+    )  # fmt: skip
+    (parameter,) = (message for message in files.values() if isinstance(message, caffe_pb2.NetParameter))
+    upgrade_net(parameter)
+    net = build_net(parameter, caffe_pb2.NetState(phase=caffe_pb2.TEST))
+    for step in net.steps:
+        if step.layer.spec.type == "BatchNorm":
+            mean, variance, factor = step.layer.blobs
+            mean.data.normal_(0, 0.1)
+            variance.data.uniform_(0.5, 1.5)
+            factor.data.fill_(1)
+    net.blobs["data"].reshape(arguments.batch, 3, arguments.size, arguments.size)
+    net.reshape()
+    return net
+
+
+def opencv_run(net: Net, images: np.ndarray) -> Callable[[], object]:
+    """OpenCV's network on the same images."""
+    other = translate(net)
+    weights = b"".join(weights_chunks(other.parameter, other.blobs, "bvlc"))
+    prototxt = text(other.parameter).encode()
+    network = cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt, np.uint8), np.frombuffer(weights, np.uint8))
+    (fed,) = other.fed
+
+    def run() -> object:
+        network.setInput(images, fed)
+        return network.forward(other.found["y/y"])
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    defaults = (("depth", 50), ("width", 64), ("size", 224), ("labels", 80), ("batch", 1), ("rounds", 9))
+    for name, default in defaults:
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(torch.get_num_threads())
+    net = deploy_net(arguments)
+    images = np.random.default_rng(0).normal(0, 50, net.blobs["data"].shape).astype(np.float32)
+    net.blobs["data"].assign(torch.from_numpy(images).to(net.device))
+    exact, fast = create_engine("exact", net), create_engine("fast", net)
+    eager = Srn(arguments.depth, arguments.width, arguments.labels, arguments.size).eval().to(net.device)
+    tensor = torch.from_numpy(images).to(net.device)
+
+    def run_eager() -> object:
+        with torch.no_grad():
+            return eager(tensor)
+
+    contenders: dict[str, Callable[[], object]] = {
+        "OpenCV DNN": opencv_run(net, images),
+        "eager PyTorch": run_eager,
+        "exact engine": exact.forward,
+        "fast engine": fast.forward,
+    }
+    settings = {name: value for name, value in vars(arguments).items() if name != "json"}
+    report("the deploy net of SRN", take_turns(contenders, arguments.rounds), "OpenCV DNN", arguments.json, **settings)
+
+
+if __name__ == "__main__":
+    main()
