@@ -1,0 +1,72 @@
+"""The generator's nets and solvers for an arm of the demo, with the recipe's epochs and rates."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from caffe_compat.datasets.scene_pictures import CELL
+from caffe_compat.datasets.scene_rules import CLASS_NAMES, SceneRules
+from caffe_compat.demo.recipe import RATE_DROPS, Arm, Recipe, Step
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.write import write_text
+from prototxt_gen.files import messages
+from prototxt_gen.options import Options, command
+
+#: Tests on the validation split in each step, for the curves.
+TESTS = 8
+
+
+def write_models(folder: Path, arm: Arm, recipe: Recipe, seed: int) -> None:
+    """Write an arm's files into FOLDER/models; data lies beside FOLDER, and paths count from FOLDER."""
+    (folder / "models").mkdir(parents=True, exist_ok=True)
+    common = _options(arm, recipe, seed)
+    for number, step in enumerate(arm.steps, start=1):
+        iterations = step.epochs * _iterations_of_epoch(recipe)
+        options = dataclasses.replace(common, step=str(number), base_lr=step.rate, max_iter=iterations)
+        for name, message in messages(options, "models").items():
+            _schedule(message, step, iterations)
+            write_text(folder / "models" / name, message, header=command(options, "models"))
+
+
+def deploy_net(folder: Path, arm: Arm) -> Path:
+    """The file of the net that predicts with the whole model."""
+    return folder / "models" / f"custom_{arm.model}_test.prototxt"
+
+
+def _options(arm: Arm, recipe: Recipe, seed: int) -> Options:
+    return Options(
+        model=arm.model,
+        labels=len(CLASS_NAMES),
+        depth=recipe.depth,
+        width=recipe.width,
+        head_width=recipe.head_width,
+        head_norm="bn",
+        input_size=CELL * SceneRules().grid,
+        data="../data",
+        test_split="val",
+        augmentation="none",
+        mirror=False,  # a mirrored digit is no digit, and left is not right
+        batch_size=recipe.batch_size,
+        iter_size=1,
+        train_images=recipe.scenes["train"],
+        test_images=recipe.scenes["val"],
+        solver_mode="CPU",
+        random_seed=seed,
+    )
+
+
+def _schedule(message: Message, step: Step, iterations: int) -> None:
+    """Set what the generator has no option for: when the rate falls, how often to log, no snapshots on the way."""
+    if not isinstance(message, caffe_pb2.SolverParameter):
+        return
+    message.stepvalue[:] = [int(part * iterations) for part in RATE_DROPS]
+    message.display = max(1, iterations // (4 * TESTS))
+    message.average_loss = message.display
+    message.test_interval = max(1, iterations // TESTS)
+    message.snapshot = 0
+
+
+def _iterations_of_epoch(recipe: Recipe) -> int:
+    return math.ceil(recipe.scenes["train"] / recipe.batch_size)

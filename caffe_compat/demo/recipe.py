@@ -1,0 +1,69 @@
+"""The demo's numbers. Rates were chosen on the validation split alone, for both models (see TRIED_RATES)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """How long a training step takes, and its first rate; it falls to a tenth at RATE_DROPS of the iterations."""
+
+    epochs: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the two models that are compared: the generator's name for it, its steps, and the scores it gives."""
+
+    title: str
+    model: str
+    steps: tuple[Step, ...]
+    outputs: tuple[str, ...]  # the first is the model's prediction
+
+    @property
+    def epochs(self) -> int:
+        """Of all steps."""
+        return sum(step.epochs for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how good and how quick the demo is."""
+
+    scenes: dict[str, int]
+    arms: dict[str, Arm]
+    width: int = 16
+    head_width: int = 128
+    batch_size: int = 32
+    depth: int = 26
+    attention_pictures: int = 3
+    scene_pictures: int = 8
+
+
+RATE_DROPS = (0.65, 0.9)
+BASELINE, SRN = "resnet26", "resnet26_srn"
+SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
+
+
+def _arms(srn: tuple[Step, ...], baseline_rate: float) -> dict[str, Arm]:
+    """The baseline trains as long as all of SRN's steps together, so its backbone learns longer than SRN's."""
+    whole = Step(sum(step.epochs for step in srn), baseline_rate)
+    return {
+        BASELINE: Arm("ResNet-26", "resnet101", (whole,), ("y_cls",)),
+        SRN: Arm("ResNet-26-SRN", "resnet101_srn", srn, SRN_OUTPUTS),
+    }
+
+
+FULL = Recipe(
+    scenes={"train": 1200, "val": 400, "test": 1000},
+    arms=_arms((Step(12, 0.05), Step(4, 0.02), Step(4, 0.05), Step(26, 0.05)), baseline_rate=0.05),
+)
+#: Seconds instead of minutes: it shows that all stages work, not which model is better.
+TINY = Recipe(
+    scenes={"train": 24, "val": 6, "test": 16},
+    arms=_arms((Step(1, 0.02), Step(1, 0.01), Step(1, 0.02), Step(1, 0.02)), baseline_rate=0.02),
+    width=2,
+    head_width=4,
+    batch_size=8,
+    attention_pictures=1,
+)

@@ -1,0 +1,98 @@
+"""Runs: one model trained on one dataset with one seed, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.datasets.layout import SplitFiles, image_path, read_image_list
+from caffe_compat.demo.models import deploy_net
+from caffe_compat.demo.recipe import Arm
+from caffe_compat.errors import SolverError
+from caffe_compat.prediction.predictor import Predictor
+from caffe_compat.training.stages import Stage, find_stages
+
+TRAIN_STAGES = Path(__file__).resolve().parents[2] / "tools" / "train_stages.py"
+BATCH_SIZE = 50
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model, the folder of a dataset's runs (with the data in DATASET/data), and the seed of both."""
+
+    name: str
+    arm: Arm
+    dataset: Path
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.arm.title} on {self.dataset.name}, seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where it trains."""
+        return self.dataset / self.name
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Its training steps."""
+        return find_stages(self.folder / "models")
+
+    @property
+    def deploy_net(self) -> Path:
+        """The net that predicts."""
+        return deploy_net(self.folder, self.arm)
+
+    @property
+    def weights(self) -> Path:
+        """What training ends with."""
+        return self.folder / self.stages[-1].final_weights
+
+    def files(self, split: str) -> SplitFiles:
+        """Its data."""
+        return SplitFiles(self.dataset / "data", split)
+
+
+def train(runs: Sequence[Run], say: Say) -> None:
+    """Train all runs, two at a time, each on its share of the cores."""
+    cores = os.cpu_count() or 1
+    parallel = min(2, cores, len(runs))
+    with ThreadPoolExecutor(parallel) as pool:
+        list(pool.map(lambda run: _train(run, cores // parallel, say), runs))
+
+
+def _train(run: Run, threads: int, say: Say) -> None:
+    """Run tools/train_stages.py; what it says of steps is passed on, what Caffe logs goes to a file."""
+    started = time.monotonic()
+    command = [sys.executable, str(TRAIN_STAGES), "--models", "models", "--gpu", "none"]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    with (run.folder / "training.log").open("w+") as log:
+        with subprocess.Popen(
+            command, cwd=run.folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process:
+            for line in process.stdout or ():
+                if "training from" in line:
+                    say(f"{run}: {line.partition(':')[0]}")
+        if process.returncode:
+            log.seek(0)
+            raise SolverError(f"{run}: training failed: {log.read().strip().splitlines()[-1]}")
+    say(f"{run}: trained in {time.monotonic() - started:.0f} s")
+
+
+def predict(run: Run, output: str, split: str = "test") -> NDArray[np.float64]:
+    """Raw scores (images, labels) of one output; kept in a file beside the run."""
+    path = run.folder / f"{split}_{output}.txt"
+    if not path.exists():
+        files = run.files(split)
+        paths = [image_path(f"{files.images}/", image.name) for image in read_image_list(files.image_list)]
+        scores = Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, output).predict(paths)
+        np.savetxt(path, scores, fmt="%.6f")
+    return np.loadtxt(path, ndmin=2)
