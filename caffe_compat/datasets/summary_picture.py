@@ -1,5 +1,6 @@
 """The summary as a picture: how often each label occurs, and which occur together."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ def write_summary_picture(summary: Summary, folder: Path) -> None:
     image = _draw_together(summary, split, below)
     below.set_title(f"{first}: how often the column's label is there where the row's is")
     figure.colorbar(image, ax=below, shrink=0.6)
-    figure.savefig(folder / NAME, format="png", dpi=110)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter that the font has not
+        figure.savefig(folder / NAME, format="png", dpi=110)
 
 
 def _draw_frequencies(summary: Summary, axes: Axes) -> None:
@@ -35,7 +38,7 @@ def _draw_frequencies(summary: Summary, axes: Axes) -> None:
         axes.bar(positions, share, width, label=f"{name}, {split.statistics.images:,} images")
     axes.set_ylabel("images that have the label (%)")
     axes.margins(x=0.01)
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(summary.splits))
     _name_labels(axes, summary, "x")
 
 
@@ -51,4 +54,5 @@ def _name_labels(axes: Axes, summary: Summary, axis: str) -> None:
     names = summary.class_names
     if len(names) <= MOST_NAMED:
         set_ticks = {"x": axes.set_xticks, "y": axes.set_yticks}[axis]
-        set_ticks(range(len(names)), names, fontsize=7, rotation=90 if axis == "x" else 0)
+        rotation = 90 if axis == "x" else 0
+        set_ticks(range(len(names)), names, fontsize=7, rotation=rotation, parse_math=False)

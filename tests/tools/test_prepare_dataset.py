@@ -1,12 +1,34 @@
+"""Datasets from raw downloads to evaluated scores, by the commands that a user types."""
+
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-TOOL = Path(__file__).parents[2] / "tools" / "prepare_dataset.py"
+import numpy as np
+import pytest
+
+from tests.datasets.synthetic_coco import write_coco
+from tests.datasets.synthetic_images import write_image
+from tests.datasets.synthetic_nus_wide import write_nus_wide
+from tests.datasets.synthetic_wider_attribute import write_wider_attribute
+
+ROOT = Path(__file__).parents[2]
+
+
+def tool(name, *arguments, folder=None):
+    return module(ROOT / "tools" / f"{name}.py", *arguments, folder=folder)
+
+
+def module(*arguments, folder=None):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def prepare(*arguments):
-    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], capture_output=True, text=True)
+    return tool("prepare_dataset", *arguments)
 
 
 def test_scenes(tmp_path):
@@ -24,3 +46,93 @@ def test_errors_are_one_line(tmp_path):
     assert (done.returncode, done.stderr) == (
         1, f"prepare_dataset.py: {tmp_path}: exists already; remove it or name another place\n",
     )  # fmt: skip
+
+
+def test_own_data_of_every_format(tmp_path):
+    for name in ("a.jpg", "b.png", "t.jpg"):
+        write_image(tmp_path / "raw" / name, seed=len(name))
+    (tmp_path / "train.csv").write_text("image,labels\na.jpg,dog\nb.png,cat;dog\nc.jpg,cat\n")
+    (tmp_path / "val.jsonl").write_text('{"image": "b.png", "labels": {"cat": 1, "dog": -1}}\n')
+    (tmp_path / "test.txt").write_text("t.jpg\n")
+    (tmp_path / "test_labels.txt").write_text("1 1\n")
+    (tmp_path / "classes.txt").write_text("dog\ncat\n")
+    splits = ("--train", tmp_path / "train.csv", "--val", tmp_path / "val.jsonl", "--test", tmp_path / "test.txt")
+    given = (*splits, "--test-labels", tmp_path / "test_labels.txt", "--classes", tmp_path / "classes.txt")
+    out = tmp_path / "out"
+
+    pictures = ("--write", "folder", "--folder-resize", 32, "--workers", 1)
+    done = prepare("own", *given, "--root", tmp_path / "raw", "--out", out, *pictures)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "train: 2 images, 1.50 of 2 labels each",
+        "  left out: 1 missing (why: train_report.tsv)",
+        "val: 1 images, 1.00 of 2 labels each",
+        "  labels that no image has: dog",
+        "test: 1 images, 2.00 of 2 labels each",
+        f"all in {out}",
+    ]
+    assert (out / "train_imglist.txt").read_text() == "a.jpg 1\nb.png 2\n"
+    assert (out / "val_labels.txt").read_text() == "-1 1\n"
+    assert sorted(path.name for path in (out / "images").iterdir()) == ["a.jpg", "b.png", "t.jpg"]
+    assert not (out / "train_image_lmdb").exists()
+
+
+def raw_coco(root):
+    annotations, images = write_coco(root)
+    return ("coco", "--annotations", annotations, "--images", images), images
+
+
+def raw_nus_wide(root):
+    write_nus_wide(root)
+    (root / "accessible.txt").write_text("1\n3\n")
+    given = ("--root", root, "--images", root / "Flickr", "--accessible-test", root / "accessible.txt")
+    return ("nus_wide", *given), root / "Flickr"
+
+
+def raw_wider_attribute(root):
+    annotations, images = write_wider_attribute(root)
+    return ("wider_att", "--annotations", annotations, "--images", images), root.parent / "data" / "images"
+
+
+#: Dataset: what writes its raw copy, its labels, the model to train, how many images are trained and tested on.
+JOURNEYS = {
+    "coco": (raw_coco, 5, "resnet101_srn", 8, 4),
+    "nus_wide": (raw_nus_wide, 4, "resnet101", 3, 2),
+    "wider_att": (raw_wider_attribute, 5, "resnet101", 3, 3),
+}
+
+
+SMALL = ("--depth", 26, "--width", 2, "--head-width", 3, "--input-size", 96, "--batch-size", 2, "--iter-size", 1,
+         "--solver-mode", "CPU")  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", JOURNEYS)
+def test_from_raw_downloads_to_figures(tmp_path, dataset):
+    write_raw, labels, model, train_images, test_images = JOURNEYS[dataset]
+    given, images = write_raw(tmp_path / "raw")
+    done = prepare(*given, "--out", tmp_path / "data", "--resize", 104, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"train: {train_images} images, ")
+    assert f"test: {test_images} images, " in done.stdout
+
+    counts = ("--labels", labels, "--train-images", train_images, "--test-images", test_images, "--max-iter", 2)
+    options = ("--model", model, *counts, *SMALL, "--data", "data", "--out", "models")
+    done = module("-m", "prototxt_gen", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = tool("train_stages", "--models", "models", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    last = sorted((tmp_path / "models").glob("*_iter_2.caffemodel"))[-1]
+    deploy = tmp_path / "models" / f"custom_{model}_test.prototxt"
+
+    done = tool("predict", f"{images}/", tmp_path / "data" / "test_imglist.txt", deploy, last, tmp_path / "scores.txt")
+    assert done.returncode == 0, done.stderr
+    assert np.loadtxt(tmp_path / "scores.txt").shape == (test_images, labels)
+    files = ("--labels", tmp_path / "data" / "test_labels.txt", "--predictions", tmp_path / "scores.txt")
+    names = ("--class-names", tmp_path / "data" / "classes.txt", "--json", tmp_path / "figures.json")
+    done = tool("evaluate", "--dataset", dataset, *files, *names)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert 0 < figures["mAP"] <= 1
+    assert len(figures["ap"]) == labels
