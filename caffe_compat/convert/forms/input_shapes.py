@@ -14,9 +14,10 @@ from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import create_layer
 
-#: Sides of square images that public nets are trained on; small nets may have any.
+#: Sides of square images that public nets are trained on.
 USUAL_SIZES = (224, 227, 256, 299, 320, 384, 448, 512, 513, 640, 300, 321, 112, 96)
-SMALL_SIZES = range(1, 131)
+#: Small nets may have any; as sizes are rounded on the way several may fit, of which the roundest number is likeliest.
+SMALL_SIZES = sorted(range(1, 131), key=lambda size: (-(size & -size), size))
 #: Data layers that say their tops' shapes in the prototxt.
 SELF_DESCRIBING = ("DummyData", "MemoryData")
 #: An axis of an image that the weights leave open.

@@ -117,6 +117,24 @@ def name_hidden(names: RoleNames, convolution: Node, name: str) -> None:
     names.name_activation(convolution, f"_{name}", f"{name}_relu")
 
 
+def name_semantic(names: RoleNames, classifier: Node) -> None:
+    """The semantic baseline: pool5 and y_cls side by side, then sem_fc1 to sem_fc3, the last of which gives y."""
+    joined = next(iter(classifier.readers_of("Concat")), None)
+    if joined is None:
+        return
+    for source in joined.sources:
+        if source.type == "Flatten":
+            names.name(source, "sem_flat")
+    names.name(joined, "sem_concat")
+    layer, number = joined.only_reader("InnerProduct"), 1
+    while layer is not None:
+        active = layer.only_reader("ReLU")
+        names.name(layer, f"sem_fc{number}", None if active else "y")
+        if active is not None:
+            names.name(active, f"sem_fc{number}_relu")
+        layer, number = active.only_reader("InnerProduct") if active else None, number + 1
+
+
 #: What a loss compares with the labels, and its name.
 LOSSES = {"y_cls": "loss_cls", "y_att": "loss_att", "y_sr": "loss_sr", "y": "loss"}
 

@@ -12,6 +12,7 @@ from caffe_compat.convert.rename.head_names import (
     name_confidence,
     name_losses,
     name_regularization,
+    name_semantic,
 )
 from caffe_compat.convert.rename.role_names import RoleNames
 from caffe_compat.errors import GraphError
@@ -39,5 +40,7 @@ def readable_names(model: Model) -> RoleNames:
         name_attention(names, nodes, attention, main)
         name_confidence(names, nodes, attention, main)
         name_regularization(names, nodes, attention)
+    if classifier is not None:
+        name_semantic(names, classifier)
     name_losses(names, nodes)
     return names
