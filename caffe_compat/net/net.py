@@ -187,8 +187,9 @@ class Net(nn.Module):
 
     def clear_parameter_gradients(self) -> None:
         """Sets the gradients of all learnable weights to zero."""
-        for learnable in self.learnable:
-            gradient_of(learnable.parameter).zero_()
+        gradients = [gradient_of(learnable.parameter) for learnable in self.learnable]
+        if gradients:
+            torch._foreach_zero_(gradients)
 
     # -- shapes
 
