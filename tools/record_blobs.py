@@ -5,7 +5,7 @@
     python record_blobs.py --solver solver.prototxt --weights init.caffemodel --iterations 3 training.npz
 
 It needs NumPy and the `caffe` of the Python that runs it, and nothing of this project: copy this one file to the
-machine that has your Caffe. `--caffe-root` is where that Caffe's `python` folder is, if `import caffe` does not find it.
+machine that has your Caffe. `--caffe-root` is that Caffe's `python` folder, if `import caffe` does not find it.
 Keys of the dump: in/BLOB, param/LAYER/I, fwd/N/LAYER/TOP (right after that layer ran), param_after/LAYER/I,
 out_diff/BLOB, bwd/N/LAYER/BOTTOM (right after that layer's backward), diff/BLOB, param_diff/LAYER/I; for a training:
 each output blob (one value an iteration), final/LAYER/I, history/I.
@@ -13,7 +13,7 @@ each output blob (one value an iteration), final/LAYER/I, history/I.
 
 # It must run on Python 2.7: no annotations, no format strings.
 # mypy: ignore-errors
-# ruff: noqa: UP010, UP015, UP031
+# ruff: noqa: UP010, UP031
 from __future__ import absolute_import, division, print_function, unicode_literals
 
 import argparse
@@ -64,8 +64,11 @@ def import_caffe(arguments):
 
 def make_net(caffe, arguments):
     """The net, by the positional arguments that every pycaffe takes."""
-    given = [str(arguments.prototxt)] + ([str(arguments.weights)] if arguments.weights else [])
-    return caffe.Net(*(given + [PHASES[arguments.phase]]))
+    given = [str(arguments.prototxt)]
+    if arguments.weights:
+        given.append(str(arguments.weights))
+    given.append(PHASES[arguments.phase])
+    return caffe.Net(*given)
 
 
 def blobs_of_layers(net, arguments, field):

@@ -11,7 +11,6 @@ from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.forward import ForwardComparison
 from caffe_compat.parity.measure import TOLERANCES, Tolerances
 from caffe_compat.parity.recording import Array, Recording
-from caffe_compat.parity.replay import random_inputs
 
 
 def compare(
@@ -32,8 +31,8 @@ def compare(
         differences += compare_backward(net, other, used, tolerances)
     if not differences:
         raise DataError(
-            f"{other.source}: expected layers of net '{net.name}' ({', '.join(net.layer_names[:4])}, ...), found none of "
-            "them; it is the record of another net"
+            f"{other.source}: expected layers of net '{net.name}' ({', '.join(net.layer_names[:4])}, ...), found none "
+            "of them; it is the record of another net"
         )
     return Comparison(other.source, differences, other.notes, forward.unseen)
 
@@ -44,6 +43,3 @@ def random_seeds(net: Net, seed: int = 1) -> dict[str, Array]:
         return {}
     generator = np.random.default_rng(seed)
     return {name: generator.normal(0, 1, net.blobs[name].shape).astype(np.float32) for name in net.outputs}
-
-
-__all__ = ["compare", "random_inputs", "random_seeds"]

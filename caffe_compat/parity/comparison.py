@@ -15,7 +15,7 @@ class Verdict(StrEnum):
     DRIFTS = "drifts"  # no layer differs, but their rounding errors add up to more than the tolerance
     INHERITS = "inherits"  # only because of a layer before it
     OTHER_DRAW = "other draw"  # random on both sides
-    UNSEEN = "not compared"
+    NOISE = "noise"  # what is compared is the rounding of a true zero
 
 
 WRONG = frozenset({Verdict.DIFFERS, Verdict.OTHER_SHAPE, Verdict.DRIFTS})
@@ -38,7 +38,7 @@ class Difference:
     """One blob on both sides.
 
     `net` are the errors of a whole run, `alone` those of the layer fed with the other side's bottoms (None where these
-    are not known); `since` names the layers before it whose tops the other side does not show, so that they may be meant.
+    are not known); `since` names layers before it whose tops the other side does not show: they may be meant.
     """
 
     layer: str
@@ -61,7 +61,7 @@ class Difference:
     @property
     def agrees(self) -> bool:
         """Whether the blob is the same on both sides."""
-        return self.verdict in (Verdict.SAME, Verdict.OTHER_DRAW)
+        return self.verdict in (Verdict.SAME, Verdict.OTHER_DRAW, Verdict.NOISE)
 
 
 @dataclass

@@ -24,7 +24,7 @@ LEFT_OUT = frozenset({"Accuracy", "Silence"})
 
 @dataclass
 class OpenCvNet:
-    """A net in OpenCV's words: prototxt and weights in memory, what is fed from outside, and where each top is found."""
+    """A net in OpenCV's words: layers and weights, what is fed from outside, and where each top is found."""
 
     parameter: caffe_pb2.NetParameter
     blobs: dict[str, list[Array]] = field(default_factory=dict)

@@ -18,7 +18,7 @@ Layer = caffe_pb2.LayerParameter
 
 @dataclass(frozen=True)
 class Place:
-    """One layer in its net: its message with OpenCV's names of bottoms and tops, its blobs, and the shapes around it."""
+    """One layer in its net: its message with OpenCV's names of blobs, its weights, and the shapes around it."""
 
     layer: Layer
     blobs: list[Array]
@@ -272,8 +272,8 @@ RewriteRule = Callable[[Place], Rewrite | None]
 
 #: Types that OpenCV runs as Caffe does, whatever their fields say.
 AS_THEY_ARE = (
-    "AbsVal", "BNLL", "Concat", "Crop", "Dropout", "ELU", "Eltwise", "Exp", "Flatten", "MVN", "PReLU", "Permute", "Power",
-    "ReLU", "ReLU6", "Reshape", "Scale", "ShuffleChannel", "Sigmoid", "Softmax", "TanH",
+    "AbsVal", "BNLL", "Concat", "Crop", "Dropout", "ELU", "Eltwise", "Exp", "Flatten", "MVN", "PReLU", "Permute",
+    "Power", "ReLU", "ReLU6", "Reshape", "Scale", "ShuffleChannel", "Sigmoid", "Softmax", "TanH",
 )  # fmt: skip
 REWRITES: dict[str, RewriteRule] = {
     **dict[str, RewriteRule].fromkeys(AS_THEY_ARE, as_it_is),

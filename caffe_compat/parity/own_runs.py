@@ -21,6 +21,7 @@ class Precision:
 
     kept: torch.dtype
     autocast: torch.dtype | None = None
+    is_on_cpu: bool = True
 
     def surroundings(self, device: str) -> AbstractContextManager[object]:
         """Within it, layers compute in this precision."""
@@ -30,7 +31,7 @@ class Precision:
 PRECISIONS = {
     "exact": Precision(torch.float32),
     "float64": Precision(torch.float64),
-    "bf16": Precision(torch.float32, autocast=torch.bfloat16),
+    "bf16": Precision(torch.float32, autocast=torch.bfloat16, is_on_cpu=False),
 }
 FAST = {"fast": torch.float32, "fast-bf16": torch.bfloat16}
 
@@ -47,12 +48,15 @@ def twin(net: Net, device: torch.device | None = None) -> Net:
 def record_layers(
     net: Net, inputs: Mapping[str, Array], precision: str = "exact", seeds: Mapping[str, Array] | None = None
 ) -> Recording:
-    """Runs a copy of the net layer by layer in a precision and records all; with `seeds` (or losses) backward, too."""
+    """Runs a copy of the net layer by layer in a precision (exact and float64 on the CPU) and records all.
+
+    With `seeds`, gradients of outputs (none where the net has losses), it runs backward, too.
+    """
     kind = PRECISIONS[precision]
-    copy = twin(net).to(kind.kept)
+    copy = twin(net, torch.device("cpu") if kind.is_on_cpu else net.device).to(kind.kept)
     fill_inputs(copy, inputs)
     recording = Recording(f"ours, {precision}, layer by layer", inputs=dict(inputs))
-    with kind.surroundings(net.device.type):
+    with kind.surroundings(copy.device.type):
         _record_forward(copy, recording, kind)
         if seeds is not None:
             recording.seeds = dict(seeds)
@@ -72,7 +76,7 @@ def _record_forward(net: Net, recording: Recording, precision: Precision) -> Non
 
 def _record_backward(net: Net, recording: Recording) -> None:
     for blob, values in recording.seeds.items():
-        net.blobs[blob].gradient.assign(torch.tensor(values, device=net.device))
+        net.blobs[blob].gradient.assign(torch.tensor(values, device=net.device, dtype=_kept(net)))
     for index, step in reversed(list(enumerate(net.steps))):
         if not step.needs_backward:
             continue
@@ -82,6 +86,10 @@ def _record_backward(net: Net, recording: Recording) -> None:
                 recording.bottom_gradients[f"{step.layer.name}/{bottom}"] = gradient_of(net, bottom).copy()
     for step in net.steps:
         recording.weight_gradients |= _weight_gradients(step)
+
+
+def _kept(net: Net) -> torch.dtype:
+    return next((parameter.dtype for parameter in net.parameters()), torch.float32)
 
 
 def _weight_gradients(step: Step) -> dict[str, Array]:

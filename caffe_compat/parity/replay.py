@@ -30,12 +30,6 @@ def fill_inputs(net: Net, inputs: Mapping[str, Array]) -> None:
         put(net, name, inputs[name])
 
 
-def random_inputs(net: Net, seed: int = 1) -> dict[str, Array]:
-    """Inputs of the net's shapes that look like image data: BGR minus a mean, within about +-100."""
-    generator = np.random.default_rng(seed)
-    return {name: generator.normal(0, 50, net.blobs[name].shape).astype(np.float32) for name in net.inputs}
-
-
 def put(net: Net, blob: str, values: Array) -> None:
     """Gives a blob the other side's values, with their shape."""
     net.blobs[blob].assign(torch.tensor(values, dtype=torch.float32, device=net.device))

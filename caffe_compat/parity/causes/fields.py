@@ -41,6 +41,7 @@ class Field:
     name: str
     value: Any
     descriptor: Any
+    is_set: bool
 
     def set_to(self, value: Any) -> Callable[[caffe_pb2.LayerParameter], None]:
         """A change of the layer's message."""
@@ -59,9 +60,8 @@ def changed_fields(trial: Trial) -> Iterator[Trial]:
     """Every other value of switches and words; neighbours of whole numbers; well-known values of real ones."""
     for field in fields_of(trial.parameter):
         for value in _other_values(field):
-            says = (
-                f"{field.name}: {_shown(field, value)} explains the other side, ours has {_shown(field, field.value)}"
-            )
+            ours = _shown(field, field.value) if field.is_set else f"none given ({_shown(field, field.value)})"
+            says = f"{field.name}: {_shown(field, value)} explains the other side, ours has {ours}"
             yield replace(trial, parameter=with_parameter(trial, field.set_to(value)), says=says)
 
 
@@ -84,7 +84,7 @@ def fitted_fields(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 def fields_of(parameter: caffe_pb2.LayerParameter) -> list[Field]:
     """The fields that may change what a layer gives."""
     return [
-        Field(message, descriptor.name, _value(getattr(parameter, message), descriptor.name), descriptor)
+        _field(message, getattr(parameter, message), descriptor)
         for message in messages_of(parameter)
         for descriptor in getattr(parameter, message).DESCRIPTOR.fields
         if descriptor.name not in WITHOUT_EFFECT and descriptor.message_type is None
@@ -99,9 +99,11 @@ def messages_of(parameter: caffe_pb2.LayerParameter) -> tuple[str, ...]:
     return tuple(field.name for field in parameter.DESCRIPTOR.fields if field.name.replace("_", "") == wanted)
 
 
-def _value(message: Any, name: str) -> Any:
-    value = getattr(message, name)
-    return value if isinstance(value, (bool, int, float, str)) else list(value)
+def _field(name: str, message: Any, descriptor: Any) -> Field:
+    value = getattr(message, descriptor.name)
+    is_single = isinstance(value, (bool, int, float, str))
+    is_set = any(found.name == descriptor.name for found, _ in message.ListFields())
+    return Field(name, descriptor.name, value if is_single else list(value), descriptor, is_set)
 
 
 def _other_values(field: Field) -> list[Any]:
@@ -109,7 +111,8 @@ def _other_values(field: Field) -> list[Any]:
     if descriptor.enum_type is not None:
         return [number for number in descriptor.enum_type.values_by_number if number != field.value]
     if isinstance(field.value, bool):
-        return [not field.value]
+        # What an unset switch means may depend on the phase.
+        return [not field.value] if field.is_set else [False, True]
     if isinstance(field.value, list):
         return _other_lists(field)
     if isinstance(field.value, int):
@@ -131,8 +134,10 @@ def _other_lists(field: Field) -> list[list[Any]]:
 
 
 def _shown(field: Field, value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(_shown(field, entry) for entry in value) or "none"
     if field.descriptor.enum_type is not None:
         return str(field.descriptor.enum_type.values_by_number[value].name)
-    if isinstance(value, list):
-        return " ".join(map(str, value)) or "none"
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

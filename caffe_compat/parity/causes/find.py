@@ -8,7 +8,7 @@ from caffe_compat.parity.causes.fields import changed_fields, fitted_fields
 from caffe_compat.parity.causes.results import changed_results, fitted_results
 from caffe_compat.parity.causes.suspect import Suspect
 from caffe_compat.parity.causes.trial import Hypotheses, Trial
-from caffe_compat.parity.causes.types import HYPOTHESES_BY_TYPE
+from caffe_compat.parity.causes.types import FITS_BY_TYPE, HYPOTHESES_BY_TYPE
 from caffe_compat.parity.causes.weights import changed_weights, recorded_weights
 from caffe_compat.parity.measure import errors_between
 from caffe_compat.parity.replay import array_of
@@ -36,8 +36,7 @@ def find_cause(suspect: Suspect, limit: float) -> str:
     explanations = [Explanation(trial, _error(suspect, trial)) for trial in _trials(suspect)]
     best = _best(explanations)
     if best is None or best.error > limit:
-        fits = [trial for fit in (fitted_fields, fitted_results) for trial in fit(suspect.as_is, suspect.theirs)]
-        explanations += [Explanation(trial, _error(suspect, trial)) for trial in fits]
+        explanations += [Explanation(trial, _error(suspect, trial)) for trial in _fits(suspect)]
         best = _best(explanations)
     if best is None or best.error * WORTH_SAYING > before:
         return f"none of {len(explanations)} hypotheses explains it"
@@ -50,6 +49,11 @@ def _trials(suspect: Suspect) -> Iterator[Trial]:
     yield from recorded_weights(suspect.as_is, suspect.their_weights)
     for hypotheses in (*FIRST, *HYPOTHESES_BY_TYPE.get(suspect.as_is.parameter.type, ()), *LAST):
         yield from hypotheses(suspect.as_is)
+
+
+def _fits(suspect: Suspect) -> Iterator[Trial]:
+    for fit in (fitted_fields, *FITS_BY_TYPE.get(suspect.as_is.parameter.type, ()), fitted_results):
+        yield from fit(suspect.as_is, suspect.theirs)
 
 
 def _error(suspect: Suspect, trial: Trial) -> float:

@@ -21,14 +21,15 @@ def find_gradient_cause(step: Step, ours: Array, theirs: Array) -> str:
         return "the other side has zeros: it does not propagate to here (lr_mult 0, propagate_down, or no backward)"
     if not ours.any():
         return "ours is zero: we do not propagate to here (lr_mult 0, propagate_down, or no backward)"
-    return _factor(ours, theirs)
+    return find_factor(ours, theirs)
 
 
-def _factor(ours: Array, theirs: Array) -> str:
-    if ours.size != theirs.size:
+def find_factor(ours: Array, theirs: Array) -> str:
+    """Names the one number that turns ours into theirs, or nothing."""
+    if ours.size != theirs.size or not ours.any():
         return ""
     mine, other = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)
     factor = float(mine @ other / (mine @ mine))
     if errors_between(mine * factor, other).relative > EXPLAINS:
         return ""
-    return f"a factor: the other side's gradient is {factor:.6g} times ours (loss weight, normalisation or batch size)"
+    return f"a factor: the other side's values are {factor:.6g} times ours (loss weight, batch size, lr_mult)"

@@ -12,7 +12,7 @@ from caffe_compat.parity.recording import Array, Recorded, Recording
 
 @dataclass(frozen=True)
 class Suspect:
-    """The layer as it is, on the bottoms it just ran on; what the other side gave; the other side's weights if known."""
+    """The layer as it is, on the bottoms it ran on; what the other side gave; its weights, if known."""
 
     as_is: Trial
     theirs: Recorded

@@ -9,6 +9,7 @@ from torch import Tensor
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.base import LayerSpec, as_tuple
 from caffe_compat.layers.registry import create_layer
+from caffe_compat.parity.recording import Recorded
 from caffe_compat.proto import caffe_pb2
 
 
@@ -48,14 +49,16 @@ class Trial:
         layer = create_layer(LayerSpec(self.parameter, self.phase, allow_python_layers=False))
         layer.setup(*(tuple(bottom.shape) for bottom in self.bottoms))
         layer.to(self.bottoms[0].device)
-        for number, values in enumerate(self.blobs):
-            layer.blobs[number].data = values.clone().view(layer.blobs[number].shape)
+        for blob, values in zip(layer.blobs, self.blobs, strict=True):
+            blob.data = values.clone().view(blob.shape)
         with torch.no_grad():
             tops = as_tuple(layer(*self.bottoms))
         return layer.blobs[self.target.number].data if self.target.kind == "blob" else tops[self.target.number]
 
 
 Hypotheses = Callable[[Trial], Iterator[Trial]]
+#: Hypotheses whose numbers are taken from the other side's result.
+Fits = Callable[[Trial, Recorded], Iterator[Trial]]
 
 
 def with_parameter(trial: Trial, change: Callable[[caffe_pb2.LayerParameter], None]) -> caffe_pb2.LayerParameter:

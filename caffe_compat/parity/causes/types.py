@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 from torch import Tensor
 
 from caffe_compat.parity.causes.normalization import batch_norm, bn
-from caffe_compat.parity.causes.trial import Hypotheses, Trial
+from caffe_compat.parity.causes.trial import Fits, Hypotheses, Trial
 from caffe_compat.parity.causes.vision import convolution, pooling
+from caffe_compat.parity.recording import Recorded
+from caffe_compat.parity.replay import array_of
 
 
 def dropout(trial: Trial) -> Iterator[Trial]:
@@ -39,6 +42,19 @@ def eltwise(trial: Trial) -> Iterator[Trial]:
     yield replace(trial, finish=lambda top: top / count, says="operation: the other side gives the mean of the bottoms")
 
 
+def fitted_coefficients(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """The coefficients of a sum that come nearest to the other side, by least squares."""
+    if not isinstance(theirs, np.ndarray) or theirs.size != trial.bottoms[0].numel():
+        return
+    terms = np.stack([array_of(bottom).ravel() for bottom in trial.bottoms], axis=1)
+    found = np.linalg.lstsq(terms.astype(np.float64), theirs.ravel().astype(np.float64), rcond=None)[0].tolist()
+    parameter = type(trial.parameter)()
+    parameter.CopyFrom(trial.parameter)
+    parameter.eltwise_param.coeff[:] = found
+    says = f"coeff: {' '.join(f'{value:.4g}' for value in found)} explains the other side"
+    yield replace(trial, parameter=parameter, says=says)
+
+
 def loss(trial: Trial) -> Iterator[Trial]:
     """What the sum over the batch is divided by."""
     batch = trial.bottoms[0].shape[0]
@@ -67,3 +83,4 @@ HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
     "SigmoidCrossEntropyLoss": (loss,),
     "SoftmaxWithLoss": (loss,),
 }
+FITS_BY_TYPE: dict[str, tuple[Fits, ...]] = {"Eltwise": (fitted_coefficients,)}

@@ -50,7 +50,7 @@ def _groups(trial: Trial) -> Iterator[Trial]:
     if groups > 1:
         count, channels = bottom.shape[:2]
         shuffled = bottom.view(count, channels // groups, groups, -1).transpose(1, 2).reshape(bottom.shape)
-        says = f"group: the other side gives every {groups}th channel to a group, not neighbours"
+        says = f"group: the other side deals the channels out to the {groups} groups one by one"
         yield replace(trial, bottoms=(shuffled,), says=says)
         first = torch.cat([bottom[:, : channels // groups]] * groups, 1)
         yield replace(

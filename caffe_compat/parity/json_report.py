@@ -1,0 +1,37 @@
+"""A comparison as JSON."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from caffe_compat.parity.comparison import Comparison, Difference
+from caffe_compat.parity.text_table import conclusion
+
+
+def report_json(comparison: Comparison, net: str) -> dict[str, Any]:
+    """Everything that was found; errors that are infinite (other shapes) are null."""
+    first = comparison.first_wrong
+    return {
+        "net": net,
+        "against": comparison.against,
+        "agrees": comparison.agrees,
+        "conclusion": conclusion(comparison),
+        "max_error": _finite(comparison.max_error),
+        "first_wrong": None if first is None else _row(first),
+        "notes": comparison.notes,
+        "not_compared": comparison.not_compared,
+        "differences": [_row(row) for row in comparison.differences],
+    }
+
+
+def _row(row: Difference) -> dict[str, Any]:
+    found: dict[str, Any] = _finite(asdict(row))
+    return found
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

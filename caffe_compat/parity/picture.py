@@ -1,0 +1,116 @@
+"""A net as SVG: a box a layer, coloured and marked by its verdict; the first wrong one stands out."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from caffe_compat.parity.comparison import Difference, Verdict
+from caffe_compat.parity.layout import Node
+
+BOX_WIDTH, BOX_HEIGHT = 158, 30
+LANE_WIDTH, ROW_HEIGHT = 172, 42
+#: Left of each column, for connections that pass by other layers.
+GUTTER = 34
+MARGIN_TOP, MARGIN = 46, 24
+LONGEST_NAME = 23
+
+#: Worst first: a layer shows the worst verdict over its blobs. The mark says it without colour.
+MARKS: dict[Verdict | None, str] = {
+    Verdict.OTHER_SHAPE: "✗",
+    Verdict.DIFFERS: "✗",
+    Verdict.DRIFTS: "≈",
+    Verdict.INHERITS: "↓",
+    Verdict.OTHER_DRAW: "?",
+    Verdict.NOISE: "○",
+    Verdict.SAME: "✓",
+    None: "·",
+}
+
+
+class Picture:
+    """Coordinates in pixels for nodes that have their places."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
+        lanes = [1 + max((n.lane for n in nodes if n.column == c), default=0) for c in range(1 + _last_column(nodes))]
+        starts = [MARGIN]
+        for count in lanes:
+            starts.append(starts[-1] + GUTTER + count * LANE_WIDTH)
+        self._starts = starts
+        self.width = starts[-1] + MARGIN
+        self.height = MARGIN_TOP + (1 + max((node.row for node in nodes), default=0)) * ROW_HEIGHT + MARGIN
+
+    def corner(self, node: Node) -> tuple[int, int]:
+        """The upper left corner of a box."""
+        return self._starts[node.column] + GUTTER + node.lane * LANE_WIDTH, MARGIN_TOP + node.row * ROW_HEIGHT
+
+    def path(self, source: Node, target: Node) -> str:
+        """A connection, as the d of an SVG path: straight on, past other boxes, or into another column."""
+        (x, y), (to_x, to_y) = self.corner(source), self.corner(target)
+        start, end = (x + BOX_WIDTH // 2, y + BOX_HEIGHT), (to_x + BOX_WIDTH // 2, to_y)
+        if source.column != target.column:
+            lane = self._starts[target.column] + 8
+            below, above = start[1] + 6, MARGIN_TOP - 14
+            return f"M{start[0]} {start[1]}V{below}H{lane}V{above}H{end[0]}V{end[1]}"
+        if target.row == source.row + 1:
+            middle = (start[1] + end[1]) // 2
+            return f"M{start[0]} {start[1]}C{start[0]} {middle} {end[0]} {middle} {end[0]} {end[1]}"
+        side = self._starts[source.column] + 12 + 5 * (source.row % 4)
+        leaving, entering = y + BOX_HEIGHT - 8, to_y + 8
+        return f"M{x} {leaving}L{side} {leaving + 6}V{entering - 6}L{to_x} {entering}"
+
+
+def _last_column(nodes: Sequence[Node]) -> int:
+    return max((node.column for node in nodes), default=0)
+
+
+def worst_verdicts(differences: Sequence[Difference]) -> dict[str, Verdict]:
+    """The worst verdict of each layer."""
+    order = list(MARKS)
+    worst: dict[str, Verdict] = {}
+    for row in differences:
+        worst[row.layer] = min(worst.get(row.layer, row.verdict), row.verdict, key=order.index)
+    return worst
+
+
+def draw_net(nodes: Sequence[Node], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
+    """The whole <svg>; boxes link to `#layer-NUMBER`."""
+    picture = Picture(nodes)
+    verdicts = worst_verdicts(differences)
+    first = first_wrong.layer if first_wrong else None
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}" '
+        f'viewBox="0 0 {picture.width} {picture.height}" role="group" aria-label="The net, one box a layer">',
+        *_connections(picture),
+        *(_box(picture, node, verdicts.get(node.name), node.name == first) for node in nodes),
+        "</svg>",
+    ]
+    return "\n".join(parts)
+
+
+def _connections(picture: Picture) -> Iterator[str]:
+    for node in picture.nodes:
+        for parent in node.parents:
+            yield f'<path class="edge" d="{picture.path(picture.nodes[parent], node)}"/>'
+
+
+def _box(picture: Picture, node: Node, verdict: Verdict | None, is_first: bool) -> str:
+    x, y = picture.corner(node)
+    said = verdict.value if verdict else "not compared"
+    kind = said.replace(" ", "-") + (" first" if is_first else "")
+    name = node.name if len(node.name) <= LONGEST_NAME else f"{node.name[: LONGEST_NAME - 1]}…"
+    label = f"{node.name}, {node.type}: {said}" + (", the first that differs" if is_first else "")
+    element = f'a href="#layer-{node.number}"' if verdict else "g"
+    return (
+        f'<{element} aria-label="{escape(label)}"><title>{escape(label)}</title>{_pointer(x, y) if is_first else ""}'
+        f'<rect class="box {kind}" x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>'
+        f'<text class="name {kind}" x="{x + 22}" y="{y + 13}">{escape(name)}</text>'
+        f'<text class="type {kind}" x="{x + 22}" y="{y + 25}">{escape(node.type)}</text>'
+        f'<text class="mark {kind}" x="{x + 11}" y="{y + 20}">{MARKS[verdict]}</text></{element[0]}>'
+    )
+
+
+def _pointer(x: int, y: int) -> str:
+    return (
+        f'<rect class="halo" x="{x - 7}" y="{y - 7}" width="{BOX_WIDTH + 14}" height="{BOX_HEIGHT + 14}" rx="10"/>'
+        f'<text class="flag" x="{x + BOX_WIDTH // 2}" y="{y - 11}">first that differs</text>'
+    )

@@ -1,0 +1,65 @@
+"""Runs record_blobs.py in another Python that has a pycaffe."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.parity.recording import Array, Recording, read_recording
+
+
+@dataclass(frozen=True)
+class PycaffeProcess:
+    """Which Python to run, the script to run in it, and options for the script (where its Caffe is)."""
+
+    python: str
+    script: str
+    options: Sequence[str] = ()
+
+    def record_net(
+        self,
+        prototxt: str,
+        weights: str | None,
+        phase: str,
+        inputs: Mapping[str, Array],
+        seeds: Mapping[str, Array] | None = None,
+    ) -> Recording:
+        """One pass of a net on our inputs; with `seeds` (perhaps none, where it has losses) backward, too."""
+        arrays = {f"in/{name}": values for name, values in inputs.items()}
+        arrays |= {f"out_diff/{name}": values for name, values in (seeds or {}).items()}
+        with tempfile.TemporaryDirectory() as folder:
+            np.savez(f"{folder}/inputs.npz", **arrays)  # type: ignore[arg-type]
+            arguments = ["--prototxt", prototxt, "--phase", phase, "--inputs", f"{folder}/inputs.npz"]
+            arguments += ["--backward"] if seeds is not None else []
+            return self._record([*arguments, *_weights(weights)], folder)
+
+    def record_training(self, solver: str, weights: str | None, iterations: int) -> Recording:
+        """Some iterations of a solver."""
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = ["--solver", solver, "--iterations", str(iterations)]
+            return self._record([*arguments, *_weights(weights)], folder)
+
+    def _record(self, arguments: Sequence[str], folder: str) -> Recording:
+        dump = f"{folder}/dump.npz"
+        command = [self.python, self.script, *arguments, *self.options, dump]
+        try:
+            process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        except OSError as error:
+            raise MissingFeatureError(f"{self.python}: cannot be run as a Python: {error}") from error
+        if process.returncode or not Path(dump).exists():
+            said = process.stderr.strip().splitlines()[-3:] or ["nothing on stderr"]
+            raise MissingFeatureError(
+                f"{self.python}: expected record_blobs.py to record the run, it ended with status "
+                f"{process.returncode}: {' | '.join(said)}"
+            )
+        recording = read_recording(dump)
+        recording.source = recording.source.partition(" (/")[0]
+        return recording
+
+
+def _weights(path: str | None) -> list[str]:
+    return [] if path is None else ["--weights", path]

@@ -1,0 +1,73 @@
+"""A comparison as lines for a terminal."""
+
+from collections.abc import Iterator
+
+from caffe_compat.parity.comparison import Comparison, Difference, Verdict
+from caffe_compat.parity.measure import Errors
+
+HEADINGS = ("layer", "type", "blob", "kind", "shape", "max error", "relative", "alone", "cosine", "verdict")
+#: Columns of numbers, which are flush right.
+_NUMBERS = range(5, 9)
+
+
+def table_lines(comparison: Comparison, only_wrong: bool = False) -> Iterator[str]:
+    """The heading and one line a blob; `only_wrong` leaves out those that agree."""
+    rows = [cells(row) for row in comparison.differences if not (only_wrong and row.agrees)]
+    widths = [max(len(row[column]) for row in [HEADINGS, *rows]) for column in range(len(HEADINGS))]
+    for row in [HEADINGS, *rows]:
+        padded = [
+            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(padded).rstrip()
+
+
+def cells(row: Difference) -> tuple[str, ...]:
+    """What a table shows of one blob."""
+    shape = _shape(row.shape)
+    if row.verdict == Verdict.OTHER_SHAPE:
+        shape += f", theirs {_shape(row.other_shape)}"
+    return (
+        row.layer,
+        row.type,
+        row.blob,
+        row.kind.value,
+        shape,
+        _number(row.net.largest),
+        _number(row.net.relative),
+        _alone(row.alone),
+        f"{row.net.cosine:.6f}",
+        row.verdict.value,
+    )
+
+
+def _alone(errors: Errors | None) -> str:
+    return "" if errors is None else _number(errors.relative)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def summary_lines(comparison: Comparison) -> Iterator[str]:
+    """What was said about the other side, and the result in words."""
+    yield from (f"note: {note}" for note in comparison.notes)
+    if comparison.not_compared:
+        count, some = len(comparison.not_compared), ", ".join(comparison.not_compared[:5])
+        yield f"not compared: {count} blobs that the other side does not show: {some}{', ...' if count > 5 else ''}"
+    yield f"largest relative error: {comparison.max_error:.1e} over {len(comparison.differences)} blobs"
+    yield conclusion(comparison)
+
+
+def conclusion(comparison: Comparison) -> str:
+    """One sentence: the same, or the first layer that differs and why."""
+    first = comparison.first_wrong
+    if first is None:
+        return f"the same as {comparison.against}"
+    since = f" (or one of {', '.join(first.since)}, which the other side does not show)" if first.since else ""
+    cause = f": {first.cause}" if first.cause else ""
+    return f"first that differs: layer '{first.layer}' ({first.type}), {first.kind.value} {first.blob}{since}{cause}"

@@ -1,0 +1,194 @@
+"""Compares training: losses, what became of the weights, and the solver's history."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from caffe_compat.errors import DataError
+from caffe_compat.net.net import Net, Step
+from caffe_compat.parity.causes.gradients import find_factor
+from caffe_compat.parity.comparison import Comparison, Difference, Kind, Verdict
+from caffe_compat.parity.measure import FLOOR, Errors, Tolerances, errors_between
+from caffe_compat.parity.recording import Array, Recording
+from caffe_compat.parity.replay import array_of
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.solver_nets import copy_weights
+
+#: A change this much smaller than the weight itself is lost in float32.
+ROUNDING = 1e-6
+#: Rules that divide a gradient by its own size: of a zero they make a full step, in whatever direction rounding points.
+NORMALISING_RULES = frozenset({"AdaGrad", "RMSProp", "AdaDelta", "Adam"})
+NOISE = (
+    "its true gradient is zero: the normalisation behind it takes any constant away, and {rule} makes full steps of "
+    "what rounding leaves; the net's function does not depend on it"
+)
+#: Fields that would make a solver test or write files.
+SILENCED = (
+    "display", "snapshot", "test_iter", "test_interval", "test_net", "test_net_param", "test_state",
+)  # fmt: skip
+
+
+def training_solver(
+    parameter: caffe_pb2.SolverParameter, weights: str | None, other: Recording | None, engine: str = "exact"
+) -> Solver:
+    """A solver that only trains, from a weights file or from the weights with which the other side started."""
+    quiet = caffe_pb2.SolverParameter()
+    quiet.CopyFrom(parameter)
+    for field in SILENCED:
+        quiet.ClearField(field)
+    quiet.snapshot_after_train = False
+    solver = Solver(quiet, engine)
+    if weights is not None:
+        copy_weights(solver.net, weights)
+    elif other is not None:
+        take_weights(solver.net, other)
+    return solver
+
+
+def take_weights(net: Net, other: Recording) -> None:
+    """Gives our net the weights that the other side recorded before it ran."""
+    for step in net.steps:
+        for number, blob in enumerate(step.layer.blobs):
+            values = other.weights.get(f"{step.layer.name}/{number}")
+            if values is not None:
+                blob.data.copy_(blob.data.new_tensor(values).view(blob.shape))
+
+
+def record_training(solver: Solver, iterations: int, source: str) -> Recording:
+    """Trains, and keeps each iteration's outputs, the weights before and after, and the solver's blobs."""
+    recording = Recording(source, weights=_weights(solver.net))
+    losses: dict[str, list[float]] = {name: [] for name in solver.net.outputs}
+    for _ in range(iterations):
+        solver.step(1)
+        for name, values in losses.items():
+            values.append(float(array_of(solver.net.blobs[name].value.tensor()).mean()))
+    recording.losses = {name: np.array(values) for name, values in losses.items()}
+    recording.final_weights = _weights(solver.net)
+    recording.histories = {str(number): blob.copy() for number, blob in enumerate(solver.updater.histories)}
+    return recording
+
+
+def _weights(net: Net) -> dict[str, Array]:
+    return {
+        f"{step.layer.name}/{number}": array_of(blob).copy()
+        for step in net.steps
+        for number, blob in enumerate(step.layer.blobs)
+    }
+
+
+def compare_training(solver: Solver, other: Recording, tolerances: Tolerances) -> Comparison:
+    """Trains as long as the other side did, and compares losses, updates of weights, and histories."""
+    iterations = max((values.size for values in other.losses.values()), default=0)
+    if not iterations or not other.final_weights:
+        raise DataError(
+            f"{other.source}: expected losses and final weights of a training, found none; record it with "
+            "record_blobs.py --solver"
+        )
+    ours = record_training(solver, iterations, "ours")
+    rows = [
+        *_loss_rows(solver.net, ours, other, tolerances),
+        *_update_rows(solver, ours, other, tolerances),
+        *_history_rows(solver, ours, other, tolerances),
+    ]
+    missing = [f"{name} (final weights)" for name in ours.final_weights if name not in other.final_weights]
+    return Comparison(other.source, rows, other.notes, missing)
+
+
+def _row(
+    step: Step,
+    blob: str,
+    kind: Kind,
+    ours: Array,
+    theirs: Array,
+    floor: float,
+    limit: float,
+    errors: Errors | None = None,
+) -> Difference:
+    errors = errors or errors_between(ours, theirs, floor)
+    verdict = Verdict.SAME if errors.relative <= limit else Verdict.DIFFERS
+    if ours.size != theirs.size:
+        verdict = Verdict.OTHER_SHAPE
+    cause = find_factor(ours, theirs) if verdict == Verdict.DIFFERS else ""
+    spec = step.layer.spec
+    return Difference(spec.name, spec.type, blob, kind, ours.shape, theirs.shape, errors, None, verdict, cause=cause)
+
+
+def _loss_rows(net: Net, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
+    """The first iteration shows the forward pass, the others what the updates did."""
+    for name, mine in ours.losses.items():
+        if name not in other.losses:
+            continue
+        step = next(step for step in reversed(net.steps) if name in step.tops)
+        first = errors_between(mine[:1], other.losses[name][:1])
+        row = _row(step, name, Kind.LOSS, mine, other.losses[name], FLOOR, tolerances.update)
+        if first.relative > tolerances.net:
+            row = replace(row, verdict=Verdict.DIFFERS, cause="in the first iteration already: compare the nets first")
+        yield row
+
+
+def _update_rows(solver: Solver, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
+    idle = _cancelled_biases(solver)
+    for step in solver.net.steps:
+        for number in range(len(step.layer.blobs)):
+            key = f"{step.layer.name}/{number}"
+            if key not in other.final_weights:
+                continue
+            start, theirs = ours.weights[key], other.final_weights[key]
+            change, their_change = ours.final_weights[key] - start, theirs.reshape(start.shape) - start
+            floor = max(FLOOR, ROUNDING * float(np.abs(start).max(initial=0.0)) / tolerances.update)
+            row = _row(step, f"blob {number}", Kind.UPDATE, change, their_change, floor, tolerances.update)
+            yield _excused(row, solver) if key in idle else row
+
+
+def _excused(row: Difference, solver: Solver) -> Difference:
+    if row.verdict != Verdict.DIFFERS:
+        return row
+    return replace(row, verdict=Verdict.NOISE, cause=NOISE.format(rule=solver.parameter.type))
+
+
+def _cancelled_biases(solver: Solver) -> set[str]:
+    """`layer/index` of the biases right before a normalisation by the batch, which the update rule drives by noise."""
+    if solver.parameter.type not in NORMALISING_RULES:
+        return set()
+    makers: dict[str, Step] = {}
+    found = set()
+    for step in solver.net.steps:
+        maker = makers.get(step.bottoms[0]) if step.bottoms else None
+        if maker is not None and _normalises_by_batch(step) and len(maker.layer.blobs) == 2:
+            found.add(f"{maker.layer.name}/1")
+        makers |= {top: step for top in step.tops}
+    return found
+
+
+def _normalises_by_batch(step: Step) -> bool:
+    parameter, is_train = step.layer.spec.parameter, step.layer.phase == "TRAIN"
+    if parameter.type == "BN":
+        return is_train and not parameter.bn_param.frozen
+    param = parameter.batch_norm_param
+    by_batch = not param.use_global_stats if param.HasField("use_global_stats") else is_train
+    return parameter.type == "BatchNorm" and by_batch
+
+
+def _history_rows(solver: Solver, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
+    learnable = solver.net.learnable
+    steps = {step.layer.name: step for step in solver.net.steps}
+    idle = _cancelled_biases(solver)
+    scale = max((float(np.abs(values).max(initial=0.0)) for values in other.histories.values()), default=0.0)
+    for number, mine in ours.histories.items():
+        if number not in other.histories:
+            continue
+        label = learnable[int(number) % len(learnable)].label
+        layer, _, blob = label.rpartition("/")
+        theirs = other.histories[number]
+        row = _row(
+            steps[layer],
+            f"history {number} of blob {blob}",
+            Kind.HISTORY,
+            mine,
+            theirs,
+            scale * ROUNDING,
+            tolerances.update,
+        )
+        yield _excused(row, solver) if label in idle else row
