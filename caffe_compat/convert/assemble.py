@@ -1,6 +1,7 @@
 """A deploy form becomes layers that run, with one copy of its weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.net import prefix_file
 from caffe_compat.proto.blobs import Blob
+
+Copies = Mapping[str, Sequence[Future[Blob]]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,18 @@ def assemble(deployed: Model, phase: str = "TEST") -> Assembly:
 
 
 def _assemble(deployed: Model, phase: str) -> Assembly:
+    with ThreadPoolExecutor(1) as beside:
+        # Copying takes as long as all the rest; NumPy lets go of the interpreter meanwhile.
+        copies = {name: [beside.submit(_own_copy, blob) for blob in blobs] for name, blobs in deployed.blobs.items()}
+        return _connect(deployed, phase, copies)
+
+
+def _own_copy(source: Blob) -> Blob:
+    """The numbers in memory of their own: the file's bytes are read-only, and lie where float32 should not."""
+    return np.array(source, np.float32)
+
+
+def _connect(deployed: Model, phase: str, copies: Copies) -> Assembly:
     walk = ShapeWalk({}, phase)
     shared: dict[str, nn.Parameter] = {}
     steps = []
@@ -58,14 +73,13 @@ def _assemble(deployed: Model, phase: str) -> Assembly:
         if layer.is_input:
             inputs |= dict(zip(parameter.top, top_shapes, strict=True))
             continue
-        _take_weights(layer, deployed, shared)
+        _take_weights(layer, copies.get(layer.name, []), shared)
         steps.append(Step(layer, tuple(parameter.bottom), tuple(parameter.top), bottom_shapes, top_shapes))
     return Assembly(deployed.net.name, deployed.path, tuple(steps), inputs, _outputs(inputs, steps), walk.shapes)
 
 
-def _take_weights(layer: Layer, model: Model, shared: dict[str, nn.Parameter]) -> None:
+def _take_weights(layer: Layer, sources: Sequence[Future[Blob]], shared: dict[str, nn.Parameter]) -> None:
     """The file's arrays as the layer's blobs; blobs that share a name and a shape are one parameter."""
-    sources = model.blobs.get(layer.name, [])
     names = [spec.name for spec in layer.spec.parameter.param] + [""] * len(layer.blobs)
     if len(sources) != len(layer.blobs) and not all(name in shared for name in names[: len(layer.blobs)]):
         raise ShapeError(
@@ -75,20 +89,20 @@ def _take_weights(layer: Layer, model: Model, shared: dict[str, nn.Parameter]) -
     for index, blob in enumerate(list(layer.blobs)):
         owner = shared.get(names[index])
         if owner is None or owner.shape != blob.shape:
-            owner = nn.Parameter(_numbers(layer, index, sources[index], tuple(blob.shape)), blob.requires_grad)
+            owner = nn.Parameter(_numbers(layer, index, sources[index].result(), tuple(blob.shape)), blob.requires_grad)
         layer.blobs[index] = owner
         if names[index]:
             shared.setdefault(names[index], owner)
 
 
 def _numbers(layer: Layer, index: int, source: Blob, shape: Shape) -> torch.Tensor:
-    """A copy in memory of its own: the file's bytes may be read-only, and lie where float32 should not."""
+    """A blob of the file in the shape of the layer's."""
     if source.shape != shape and source.shape != (1,) * (4 - len(shape)) + shape:  # (1, 1, 1, C) of old files
         raise ShapeError(
             f"{layer.spec}: expected blob {index} of shape {shape}, found {source.shape}; "
             "give the weights that belong to this net"
         )
-    return torch.from_numpy(np.array(source, np.float32)).reshape(shape)
+    return torch.from_numpy(source).reshape(shape)
 
 
 def _outputs(inputs: dict[str, Shape], steps: Sequence[Step]) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Which schema the bytes of a binary message fit, from its layer types and the wire types of its fields."""
 
+from functools import lru_cache
+
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from caffe_compat.errors import FormatError
@@ -27,8 +29,13 @@ def detect(structure: bytes) -> str:
 
 def _misfit_count(structure: bytes, dialect: str) -> int:
     foreign = FOREIGN_LAYER_TYPES[dialect]
-    found = misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure)
-    return len(found) + sum(layer_type in foreign for layer_type in _layer_types(structure))
+    return len(net_misfits(structure, dialect)) + sum(layer_type in foreign for layer_type in _layer_types(structure))
+
+
+@lru_cache(maxsize=4)  # asked again when a file is read in the dialect that was detected
+def net_misfits(structure: bytes, dialect: str) -> tuple[str, ...]:
+    """Fields of a binary NetParameter (without its weights) that do not fit a dialect."""
+    return tuple(misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure))
 
 
 def _layer_types(structure: bytes) -> list[str]:

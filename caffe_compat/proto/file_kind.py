@@ -1,8 +1,10 @@
 """What a file seems to be, by its first bytes: for errors that tell the user what was given instead."""
 
+import mmap
 import re
 from codecs import getincrementaldecoder
 from pathlib import Path
+from typing import cast
 
 from caffe_compat.errors import FormatError
 
@@ -61,15 +63,28 @@ def _is_text(head: bytes) -> bool:
 
 def read_bytes(path: str | Path, wanted: str) -> bytes:
     """A file's bytes; FormatError where it is missing, a folder, or empty. `wanted` says what it should be."""
+    path = _existing(path, wanted)
+    return path.read_bytes()
+
+
+def map_bytes(path: str | Path, wanted: str) -> bytes:
+    """The same without reading it: pages come when they are looked at and are the system's to drop again.
+
+    The mapping, which gives bytes and numbers as `bytes` does, lives as long as an array that looks into it.
+    """
+    with _existing(path, wanted).open("rb") as file:
+        return cast(bytes, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _existing(path: str | Path, wanted: str) -> Path:
     path = Path(path)
     if path.is_dir():
         raise FormatError(f"{path}: expected {wanted}, found a folder{_lmdb_hint(path)}")
     if not path.is_file():
         raise FormatError(f"{path}: no such file; expected {wanted}")
-    data = path.read_bytes()
-    if not data:
+    if not path.stat().st_size:
         raise FormatError(f"{path}: expected {wanted}, found an empty file; copy or download it again")
-    return data
+    return path
 
 
 def _lmdb_hint(path: Path) -> str:

@@ -14,9 +14,9 @@ from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, take_out
 from caffe_compat.proto.decode import decode
-from caffe_compat.proto.detect_dialect import detect, misfits
+from caffe_compat.proto.detect_dialect import detect, net_misfits
 from caffe_compat.proto.dialect import BVLC, READ_SCHEMAS, decode_net
-from caffe_compat.proto.file_kind import is_hdf5, read_bytes, refuse_other_kinds, text_of
+from caffe_compat.proto.file_kind import is_hdf5, map_bytes, read_bytes, refuse_other_kinds, text_of
 from caffe_compat.proto.message_kind import refuse_other_messages
 from caffe_compat.proto.parse_text import parse_text
 from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
@@ -95,7 +95,7 @@ def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
     if dialect not in (None, *READ_SCHEMAS):
         raise DialectError(f"{path}: no dialect '{dialect}'; choose from {', '.join(READ_SCHEMAS)}")
     wanted = "weights (.caffemodel)"
-    data = read_bytes(path, wanted)
+    data = map_bytes(path, wanted)
     if is_hdf5(data):
         layers = [LayerBlobs(name, "", blobs) for name, blobs in hdf5.read_weights(path).items()]
         return Weights(caffe_pb2.NetParameter(), layers, BVLC, str(path))
@@ -108,17 +108,13 @@ def _dialect(path: str | Path, structure: bytes, asked: str | None) -> str:
     spoken = detect(structure)
     if asked is None:
         _LOG.info("%s: read in the %s dialect", path, spoken)
-    elif _misfits(structure, asked) and not _misfits(structure, spoken):
+    elif net_misfits(structure, asked) and not net_misfits(structure, spoken):
         raise DialectError(f"{path}: speaks the {spoken} dialect, not {asked} as asked; leave the dialect out")
     return asked or spoken
 
 
-def _misfits(structure: bytes, dialect: str) -> list[str]:
-    return misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure)
-
-
 def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str) -> Weights:
-    unknown = sorted(set(_misfits(structure, dialect)))
+    unknown = sorted(set(net_misfits(structure, dialect)))
     if unknown:
         _LOG.warning("%s: fields of another Caffe are left out: %s", path, ", ".join(unknown))
     try:
