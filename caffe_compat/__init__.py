@@ -47,6 +47,7 @@ _HOMES = {
     "to_proto": "caffe_compat.proto.net_spec",
 }
 _MODULES = {
+    "_caffe": "caffe_compat",
     "classifier": "caffe_compat.pycaffe.classifier",
     "coord_map": "caffe_compat.pycaffe.coord_map",
     "detector": "caffe_compat.pycaffe.detector",
@@ -58,7 +59,7 @@ _MODULES = {
     "pycaffe": "caffe_compat.pycaffe",
 }
 
-__all__ = sorted({*_HOMES, *_MODULES})
+__all__ = sorted({*_HOMES, *_MODULES} - {"_caffe"})
 
 
 def __getattr__(name: str) -> Any:

@@ -79,11 +79,11 @@ class Detector(Net):
         rows, columns = im.shape[:2]
         clipped = np.clip(box, 0, [rows, columns, rows, columns])
         height, width = _extent(clipped)
-        if height <= 0 or width <= 0:
-            raise ShapeError(f"window {window.tolist()} lies outside of the image of {rows} x {columns} pixels")
         height = min(_rounded(height * row_scale), size - pad_top)
         width = min(_rounded(width * column_scale), size - pad_left)
         top, left, bottom, right = clipped.astype(int)
+        if top >= bottom or left >= right:
+            raise ShapeError(f"window {window.tolist()} lies outside of the image of {rows} x {columns} pixels")
         crop = np.ones(self.crop_dims, np.float32) * self.crop_mean
         context = resize_image(im[top:bottom, left:right], (height, width))
         crop[pad_top : pad_top + height, pad_left : pad_left + width] = context

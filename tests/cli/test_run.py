@@ -1,0 +1,83 @@
+"""`run`: scripts of pycaffe, as they are."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SCRIPT = """
+import sys, os
+import numpy as np
+import caffe
+from caffe import layers as L, params as P
+import a_module_beside
+
+n = caffe.NetSpec()
+n.data = L.Input(shape=dict(dim=[1, 2, 6, 5]))
+n.conv = L.Convolution(n.data, num_output=3, kernel_size=2, weight_filler=dict(type='constant', value=1))
+n.prob = L.Softmax(n.conv)
+with open('net.prototxt', 'w') as f:
+    f.write(str(n.to_proto()))
+caffe.set_mode_cpu()
+net = caffe.Net('net.prototxt', caffe.TEST)
+net.save('net.caffemodel')
+net = caffe.Net('net.prototxt', 'net.caffemodel', caffe.TEST)
+net.blobs['data'].reshape(4, 2, 6, 5)
+net.blobs['data'].data[...] = np.arange(240).reshape(4, 2, 6, 5)
+out = net.forward()
+print(sys.argv, __name__, out[net.outputs[0]].shape, net.blobs['conv'].data[0, 0, 0, 0], list(xrange(2)))
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "caffe_compat", "run", *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_script_runs_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "script.py").write_text(SCRIPT)
+    (tmp_path / "scripts" / "a_module_beside.py").touch()
+    done = run(tmp_path, "scripts/script.py", "-x", "--solver=s")
+    assert done.returncode == 0, done.stderr
+    expected = sum(row * 5 + column + 30 * channel for channel in (0, 1) for row in (0, 1) for column in (0, 1))
+    assert done.stdout == (
+        f"['scripts/script.py', '-x', '--solver=s'] __main__ (4, 3, 5, 4) {float(expected)} [0, 1]\n"
+    )
+
+
+def test_a_module_runs_too(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import unittest, caffe\nclass T(unittest.TestCase):\n    def test(self): self.assertTrue(caffe.Net)\n"
+    )
+    done = run(tmp_path, "-m", "unittest", "test_it")
+    assert done.returncode == 0, done.stderr
+    assert "Ran 1 test" in done.stderr
+
+
+def test_the_scripts_exit_status_comes_out(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import sys; sys.exit(5)")
+    assert run(tmp_path, "script.py").returncode == 5
+
+
+def test_python_2_gets_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import caffe\nprint caffe.TEST\n")
+    done = run(tmp_path, "script.py")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"{tmp_path}/script.py:2: this is Python 2; print, except") or (
+        done.stderr.splitlines()[-1].startswith("script.py:2: this is Python 2; print, except")
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((), "expected a script: python -m caffe_compat run SCRIPT"), (("none.py",), "none.py: no such script")],
+)
+def test_a_script_is_needed(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
