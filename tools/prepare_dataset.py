@@ -114,21 +114,40 @@ def own_source(arguments: argparse.Namespace) -> DatasetSource:
     return own_data(splits, arguments.root, read_class_names(arguments.classes) if arguments.classes else None)
 
 
+def whole_number(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `least` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, found '{text}'")
+        return int(text)
+
+    return read
+
+
 def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> None:
     """How pictures are written."""
     parser.add_argument("--write", nargs="+", choices=STORES, default=stores, help=f"default: {' '.join(stores)}")
     parser.add_argument(
-        "--resize", type=int, default=256, metavar="N", help="both sides in the LMDB; 0 keeps them (default: 256)"
+        "--resize",
+        type=whole_number(0),
+        default=256,
+        metavar="N",
+        help="both sides in the LMDB; 0 keeps them (default: 256)",
     )
     parser.add_argument(
-        "--folder-resize", type=int, default=0, metavar="N", help="the same for OUT/images (default: 0)"
+        "--folder-resize", type=whole_number(0), default=0, metavar="N", help="the same for OUT/images (default: 0)"
     )
     parser.add_argument(
         "--encoded", action=argparse.BooleanOptionalAction, default=True, help="JPEG or PNG in the LMDB, or raw pixels"
     )
     parser.add_argument("--encode-type", choices=("jpg", "png"), default="", help="default: as the file's name says")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
+        "--workers",
+        type=whole_number(1),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: one a core)",
     )
 
 

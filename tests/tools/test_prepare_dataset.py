@@ -48,6 +48,14 @@ def test_errors_are_one_line(tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("option", "least"), [("--workers", 1), ("--resize", 0)])
+def test_numbers_that_cannot_be(tmp_path, option, least):
+    done = prepare("own", "--train", tmp_path, "--out", tmp_path / "out", option, least - 1)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"argument {option}: expected a whole number from {least} on, found '{least - 1}'\n")
+
+
 def test_own_data_of_every_format(tmp_path):
     for name in ("a.jpg", "b.png", "t.jpg"):
         write_image(tmp_path / "raw" / name, seed=len(name))
