@@ -27,6 +27,7 @@ from caffe_compat.errors import CaffeError
 
 SCENES = {"train": 1200, "val": 400, "test": 1000}
 STORES = ("lmdb", "folder")
+INTERRUPTED = 130  # as shells report it
 
 
 def scenes_arguments(scenes: argparse.ArgumentParser) -> None:
@@ -212,6 +213,9 @@ def main() -> int:
     except (CaffeError, OSError) as error:
         print(f"prepare_dataset.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("prepare_dataset.py: stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +74,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 def _start_process() -> None:
     cv2.setNumThreads(1)  # the processes are the threads
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,24 @@ def test_own_data_of_every_format(tmp_path):
     assert (out / "val_labels.txt").read_text() == "-1 1\n"
     assert sorted(path.name for path in (out / "images").iterdir()) == ["a.jpg", "b.png", "t.jpg"]
     assert not (out / "train_image_lmdb").exists()
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_says_how_to_go_on(tmp_path):
+    for number in range(40):
+        write_image(tmp_path / "raw" / "cat" / f"{number}.jpg", number)
+    command = [sys.executable, ROOT / "tools" / "prepare_dataset.py", "own", "--workers", "2"]
+    command += ["--train", tmp_path / "raw", "--out", tmp_path / "out"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out.part" / "settings.json").exists():  # its processes take seconds to start
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+
+    _, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (130, "prepare_dataset.py: stopped; the same command goes on from here\n")
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert (tmp_path / "out" / "manifest.sha256").exists()
 
 
 def raw_coco(root):
