@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import IO
 
 _STANDARD_ERROR = 2
 #: Level, thread, seconds since the start and source file: they differ from run to run.
@@ -21,7 +20,7 @@ def decoder_complaints() -> Iterator[list[str]]:
     """A list that holds, after the block, the lines that came by the standard error stream within it."""
     lines: list[str] = []
     kept = os.dup(_STANDARD_ERROR)
-    os.dup2(_sink().fileno(), _STANDARD_ERROR)
+    os.dup2(_sink(), _STANDARD_ERROR)
     try:
         yield lines
     finally:
@@ -31,16 +30,18 @@ def decoder_complaints() -> Iterator[list[str]]:
 
 
 @cache
-def _sink() -> IO[bytes]:
-    """One file a process, for making one an image takes longer than decoding a small one."""
-    return tempfile.TemporaryFile()
+def _sink() -> int:
+    """The descriptor of one nameless file a process, for making one an image takes longer than decoding a small one."""
+    descriptor, path = tempfile.mkstemp()
+    os.unlink(path)
+    return descriptor
 
 
-def _drained(sink: IO[bytes]) -> list[str]:
-    if os.fstat(sink.fileno()).st_size == 0:
+def _drained(sink: int) -> list[str]:
+    size = os.fstat(sink).st_size
+    if size == 0:
         return []
-    sink.seek(0)
-    lines = sink.read().decode("utf-8", "replace").splitlines()
-    sink.seek(0)
-    sink.truncate()
+    lines = os.pread(sink, size, 0).decode("utf-8", "replace").splitlines()
+    os.ftruncate(sink, 0)
+    os.lseek(sink, 0, os.SEEK_SET)
     return [_OPENCV_PREFIX.sub("", line).strip() for line in lines if line.strip()]
