@@ -4,6 +4,7 @@ Programs call `log_to_stderr`; as a library the package only hands its records t
 """
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -49,3 +50,10 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         handler = _StderrHandler()
         handler.setFormatter(GlogFormatter())
         logger.addHandler(handler)
+
+
+def environment_level() -> int:
+    """As GLOG_minloglevel says: 0 info, 1 warnings, 2 errors, 3 fatal errors."""
+    levels = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+    asked = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 - glog's spelling
+    return levels[min(int(asked), 3)] if asked.isdigit() else logging.INFO

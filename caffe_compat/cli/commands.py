@@ -2,13 +2,12 @@
 
 import importlib
 import logging
-import os
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from caffe_compat.cli.flags import Flag, Flags, HelpRequested, describe, parse_flags
 from caffe_compat.errors import CaffeError
-from caffe_compat.glog import log_to_stderr
+from caffe_compat.glog import environment_level, log_to_stderr
 
 logger = logging.getLogger("caffe_compat")
 
@@ -38,7 +37,7 @@ class Command(Protocol):
 
 def run_command(arguments: Sequence[str]) -> int:
     """Runs `arguments[0]` with the rest; returns the exit status: 0, or 1 after an error, which is logged."""
-    log_to_stderr(_level())
+    log_to_stderr(environment_level())
     name = arguments[0].lstrip("-") if arguments else "help"
     if name in ("help", "h"):
         print(_overview())
@@ -61,13 +60,6 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     except CaffeError as error:
         logger.critical("%s", error)
         return 1
-
-
-def _level() -> int:
-    """As GLOG_minloglevel says: 0 info, 1 warnings, 2 errors, 3 fatal errors."""
-    levels = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
-    asked = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 - glog's spelling
-    return levels[min(int(asked), 3)] if asked.isdigit() else logging.INFO
 
 
 def _overview() -> str:

@@ -1,14 +1,17 @@
 """`run`: an unmodified pycaffe script, with `import caffe` meaning this package."""
 
+import logging
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Sequence
+from types import TracebackType
 
 from caffe_compat.cli.flags import Flag, FlagError, Flags
 from caffe_compat.cli.python_2 import offer_old_names, python_2_hint
 from caffe_compat.errors import FormatError
+from caffe_compat.glog import environment_level
 from caffe_compat.pycaffe.install import install_as_caffe
 
 USAGE = "run: run an unmodified pycaffe script: run SCRIPT [ARGUMENTS], or run -m MODULE [ARGUMENTS]"
@@ -23,15 +26,29 @@ def run(flags: Flags, arguments: list[str]) -> int:
         raise FormatError(f"{arguments[0]}: no such script")
     install_as_caffe()
     offer_old_names()
+    for handler in logging.getLogger("caffe_compat").handlers:
+        handler.addFilter(_is_loud_enough)
     try:
         _run_module(arguments[1:]) if arguments[0] == "-m" else _run_script(arguments)
     except Exception as error:
-        traceback.print_exc()
+        traceback.print_exception(error.with_traceback(_of_the_script(error.__traceback__)))
         hint = python_2_hint(error)
         if hint:
             print(hint, file=sys.stderr)
         return 1
     return 0
+
+
+def _is_loud_enough(record: logging.LogRecord) -> bool:
+    """Scripts set GLOG_minloglevel before they import caffe, which is after this program has read it."""
+    return record.levelno >= environment_level()
+
+
+def _of_the_script(frames: TracebackType | None) -> TracebackType | None:
+    """The traceback from the script's own first line on."""
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") in (__name__, "runpy"):
+        frames = frames.tb_next
+    return frames
 
 
 def _run_script(arguments: list[str]) -> None:

@@ -103,15 +103,15 @@ def _layer(
     name = names.of(function.tops[0] if function.tops else function)
     layer = caffe_pb2.LayerParameter(name=name, type=function.type_name, bottom=bottoms, top=tops)
     for field, value in function.params.items():
-        assign(_message_of(layer, field), field, value)
+        assign_proto(_message_of(layer, field), field, value)
     return layer
 
 
 def _message_of(layer: caffe_pb2.LayerParameter, field: str) -> Message:
     """The layer itself, or its type's own parameter message where that has the field."""
-    own = PARAMETER_FIELDS.get(layer.type)
-    if own is None or field.endswith("param"):
+    if layer.type not in _PARAMETER_NAMES or field.endswith("param"):
         return layer
+    own = f"{_PARAMETER_NAMES[layer.type]}_param"
     parameters: Message = getattr(layer, own)
     known = parameters.DESCRIPTOR.fields_by_name
     if field not in known and field not in layer.DESCRIPTOR.fields_by_name:
@@ -119,7 +119,7 @@ def _message_of(layer: caffe_pb2.LayerParameter, field: str) -> Message:
     return parameters if field in known else layer
 
 
-def assign(message: Message, field: str, value: Any) -> None:
+def assign_proto(message: Message, field: str, value: Any) -> None:
     """Sets a field from Python: dicts fill messages, lists repeated fields, enums also go by name.
 
     One value for a repeated field is a list of one.
@@ -148,7 +148,7 @@ def _append(repeated: Any, item: Any) -> None:
 
 def _fill(message: Message, fields: Mapping[str, Any]) -> None:
     for field, value in fields.items():
-        assign(message, field, value)
+        assign_proto(message, field, value)
 
 
 def _enum_number(descriptor: Any, value: Any) -> Any:
@@ -165,17 +165,17 @@ def _hint(field: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def _parameter_fields() -> dict[str, str]:
-    """The field of LayerParameter that belongs to a type: "Pooling" has pooling_param, a PoolingParameter."""
+def param_name_dict() -> dict[str, str]:
+    """The field of LayerParameter that belongs to a type, without _param: "LRN" has lrn_param, an LRNParameter."""
     fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields
     return {
-        field.message_type.name.removesuffix("Parameter"): field.name
+        field.message_type.name.removesuffix("Parameter"): field.name.removesuffix("_param")
         for field in fields
         if field.message_type is not None and field.name.endswith("_param")
     }
 
 
-PARAMETER_FIELDS = _parameter_fields()
+_PARAMETER_NAMES = param_name_dict()
 
 
 class NetSpec:

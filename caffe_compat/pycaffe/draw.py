@@ -8,6 +8,7 @@ from typing import Any
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.net_drawing import LAYER_COLOUR, LAYER_COLOURS, Node, drawing_of, edge_label, layer_label
+from caffe_compat.pycaffe.net_drawing import layer_lr_mult as get_layer_lr_mult
 from caffe_compat.pycaffe.plain_picture import plain_picture
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "draw_net_to_file",
     "get_edge_label",
     "get_layer_label",
+    "get_layer_lr_mult",
+    "get_pooling_types_dict",
     "get_pydot_graph",
 ]
 
@@ -23,6 +26,11 @@ __all__ = [
 def choose_color_by_layertype(layertype: str) -> str:
     """A layer's colour, as #RRGGBB."""
     return LAYER_COLOURS.get(layertype, LAYER_COLOUR)
+
+
+def get_pooling_types_dict() -> dict[int, str]:
+    """The names of the pooling methods by their numbers."""
+    return {number: name for name, number in caffe_pb2.PoolingParameter.PoolMethod.items()}
 
 
 def get_edge_label(layer: caffe_pb2.LayerParameter) -> str:

@@ -32,9 +32,9 @@ print(sys.argv, __name__, out[net.outputs[0]].shape, net.blobs['conv'].data[0, 0
 """
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, level: str = "2") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "caffe_compat", "run", *arguments]
-    environment = {"PYTHONPATH": str(ROOT), "GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1"}
+    environment = {"PYTHONPATH": str(ROOT), "GLOG_minloglevel": level, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -62,6 +62,23 @@ def test_a_module_runs_too(tmp_path: Path) -> None:
 def test_the_scripts_exit_status_comes_out(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import sys; sys.exit(5)")
     assert run(tmp_path, "script.py").returncode == 5
+
+
+def test_the_script_says_how_much_is_logged(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        "import os\nos.environ['GLOG_minloglevel'] = '0'\nimport caffe\ncaffe.log('heard')\n"
+        "os.environ['GLOG_minloglevel'] = '1'\ncaffe.log('not heard')\n"
+    )
+    lines = run(tmp_path, "script.py", level="0").stderr.splitlines()
+    assert [line.split("] ")[1] for line in lines] == ["heard"]
+
+
+def test_an_error_shows_the_script_only(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("def f():\n    1 / 0\nf()\n")
+    done = run(tmp_path, "script.py")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    assert done.stderr.count("File ") == done.stderr.count("script.py") == 2
 
 
 def test_python_2_gets_a_hint(tmp_path: Path) -> None:

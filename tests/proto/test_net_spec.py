@@ -7,7 +7,7 @@ from google.protobuf import text_format
 
 from caffe_compat.errors import FieldError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.net_spec import NetSpec, Top, assign, layers, params, to_proto
+from caffe_compat.proto.net_spec import NetSpec, Top, assign_proto, layers, param_name_dict, params, to_proto
 
 L, P = layers, params
 
@@ -115,10 +115,10 @@ def test_unknown_fields_are_refused(fields: dict, message: str) -> None:
 
 def test_values_become_fields() -> None:
     layer = caffe_pb2.LayerParameter()
-    assign(layer, "pooling_param", {"pool": "AVE", "kernel_size": 3})
-    assign(layer, "loss_weight", 0.5)
-    assign(layer, "include", [{"phase": 1}, {"stage": ("a", "b")}])
-    assign(layer, "relu_param", {})
+    assign_proto(layer, "pooling_param", {"pool": "AVE", "kernel_size": 3})
+    assign_proto(layer, "loss_weight", 0.5)
+    assign_proto(layer, "include", [{"phase": 1}, {"stage": ("a", "b")}])
+    assign_proto(layer, "relu_param", {})
     expected = (
         "pooling_param { pool: AVE kernel_size: 3 } loss_weight: 0.5 include { phase: TEST } "
         "include { stage: 'a' stage: 'b' } relu_param { }"
@@ -130,3 +130,9 @@ def test_unknown_messages_of_enums_are_attribute_errors() -> None:
     assert P.Eltwise.MAX == caffe_pb2.EltwiseParameter.MAX
     with pytest.raises(AttributeError, match=r"^no message 'PolingParameter'"):
         _ = P.Poling
+
+
+def test_types_know_their_fields() -> None:
+    names = param_name_dict()
+    assert (names["Convolution"], names["LRN"], names["BN"]) == ("convolution", "lrn", "bn")
+    assert "SoftmaxWithLoss" not in names

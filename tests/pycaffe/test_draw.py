@@ -21,6 +21,8 @@ def test_labels_are_quoted_for_graphviz() -> None:
     assert draw.get_edge_label(convolution) == "6"
     assert draw.get_edge_label(relu) == '""'
     assert draw.choose_color_by_layertype("InnerProduct") == "#CC33FF"
+    assert draw.get_layer_lr_mult(convolution) == (0.5, 1)
+    assert draw.get_pooling_types_dict() == {0: "MAX", 1: "AVE", 2: "STOCHASTIC"}
 
 
 @needs_pydot
