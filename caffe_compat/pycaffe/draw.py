@@ -1,6 +1,6 @@
 """Pictures of nets (pycaffe's draw): by Graphviz and pydot where they are installed, else by matplotlib."""
 
-import importlib
+import importlib.util
 import os
 import shutil
 from typing import Any
@@ -73,7 +73,7 @@ def draw_net(
     if ext in ("raw", "dot"):
         text: str = get_pydot_graph(caffe_net, rankdir, True, phase, display_lrm).to_string()
         return text.encode()
-    if shutil.which("dot") is None:
+    if shutil.which("dot") is None or importlib.util.find_spec("pydot") is None:
         return plain_picture(drawing_of(caffe_net, rankdir, True, phase, display_lrm), rankdir, ext)
     picture: bytes = get_pydot_graph(caffe_net, rankdir, True, phase, display_lrm).create(format=ext)
     return picture

@@ -42,8 +42,13 @@ def test_raw_is_graphvizs_text(tmp_path: Path) -> None:
     assert (tmp_path / "net.raw").read_text().startswith('digraph "drawn"')
 
 
-def test_without_graphviz_a_plain_picture_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw.shutil, "which", lambda program: None)
+@pytest.mark.parametrize("missing", ["dot", "pydot"])
+def test_without_graphviz_a_plain_picture_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr(draw.shutil, "which", lambda program: None if missing == "dot" else "/usr/bin/dot")
+    if missing == "pydot":
+        monkeypatch.setattr(draw.importlib.util, "find_spec", lambda name: None)
     draw.draw_net_to_file(drawn_net(), str(tmp_path / "net.png"))
     assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
 
@@ -52,6 +57,7 @@ def test_with_graphviz_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     graph = SimpleNamespace(create=lambda format: asked.append(format) or b"picture")
     monkeypatch.setattr(draw.shutil, "which", lambda program: "/usr/bin/dot")
+    monkeypatch.setattr(draw.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(draw, "get_pydot_graph", lambda *arguments: graph)
     assert draw.draw_net(drawn_net(), "LR", "pdf") == b"picture"
     assert asked == ["pdf"]
