@@ -1,12 +1,12 @@
 """An image file becomes a net's input as in the released code: read and resized as scikit-image of 2017 does."""
 
-from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.data.skimage_resize import resize
 from caffe_compat.errors import DataError
 
 MEAN_BGR = (104, 117, 123)
@@ -28,30 +28,3 @@ def read_picture(path: str) -> NDArray[np.float32]:
         raise DataError(f"{path}: expected whole numbers of 8 or 16 bits, found {picture.dtype}; convert the image")
     scaled = (picture / np.iinfo(picture.dtype).max).astype(np.float32)
     return np.repeat(scaled[..., None], 3, axis=2) if scaled.ndim == 2 else scaled[..., :3]
-
-
-def resize(picture: NDArray[np.float32], height: int, width: int) -> NDArray[np.float64]:
-    """skimage.transform.resize of 2017 (its default mode 'constant'): bilinear, without anti-aliasing.
-
-    Beyond the edges lies black, so the borders of an enlarged image darken, but not below its darkest value.
-    """
-    rows = _along_rows(picture.astype(np.float64), height)
-    resized = _along_rows(rows.swapaxes(0, 1), width).swapaxes(0, 1)
-    return np.clip(resized, picture.min(), picture.max())
-
-
-def _along_rows(picture: NDArray[np.float64], target: int) -> NDArray[np.float64]:
-    (before, share_before), (after, share_after) = _taps(len(picture), target)
-    return share_before * picture[before] + share_after * picture[after]
-
-
-@lru_cache(maxsize=4096)
-def _taps(size: int, target: int) -> tuple[tuple[NDArray[np.intp], NDArray[np.float64]], ...]:
-    """For each target pixel two source pixels and their shares; pixels beyond the edges have none."""
-    position = (np.arange(target) + 0.5) * (size / target) - 0.5
-    before = np.floor(position).astype(np.intp)
-    shares = ((before, before + 1 - position), (before + 1, position - before))
-    return tuple(
-        (np.clip(place, 0, size - 1), np.where((place >= 0) & (place < size), share, 0)[:, None, None])
-        for place, share in shares
-    )

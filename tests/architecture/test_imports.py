@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 #: Programs on top: nothing below may import them.
 ON_TOP = {
+    "log_file",
     "prediction",
     "catalogue",
     "cli",

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from caffe_compat.data.skimage_resize import resize
 from caffe_compat.errors import DataError
-from caffe_compat.prediction.released_input import MEAN_BGR, net_input, read_picture, resize
+from caffe_compat.prediction.released_input import MEAN_BGR, net_input, read_picture
 
 GOLDENS = Path(__file__).parents[1] / "goldens" / "srn_fork" / "predict"
 
