@@ -1,6 +1,8 @@
 """A converted model as an nn.Module: `caffe_compat.load("net.safetensors")(images)`."""
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from caffe_compat.convert.formats.blob_names import blob_keys
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Shape
+from caffe_compat.convert.norm.bn_statistics import AUTO, to_variance
 from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import ShapeError
@@ -73,17 +76,32 @@ def load(
     outputs: Sequence[str] = (),
     input_shapes: Mapping[str, Shape] | None = None,
     dialect: str | None = None,
+    bn_statistics: str = AUTO,
 ) -> CaffeModule:
     """A module from .safetensors, .pt, .caffemodel or (with its prototxt) .caffemodel.h5.
 
     `phase` "TRAIN" makes Dropout and BatchNorm act as in training, and lets the weights (not the running statistics)
     ask for gradients. `outputs` names blobs to return in place of the net's own outputs. `input_shapes` is needed only
-    where the file holds no shapes and the weights do not tell them.
+    where the file holds no shapes and the weights do not tell them. `bn_statistics` says what BN's fourth blob holds
+    ("variance", "inverse_deviation"), which its values tell otherwise.
     """
-    model = read_model(path, dialect)
-    report = Report(model)
-    if prototxt is not None:
-        model = with_prototxt(model, prototxt, report)
-    net = assemble(deploy_form(model, input_shapes, report), phase)
-    module = CaffeModule(net, outputs)
+    with collector_paused():
+        model = read_model(path, dialect)
+        report = Report(model)
+        if prototxt is not None:
+            model = with_prototxt(model, prototxt, report)
+        model = to_variance(model, bn_statistics, report)
+        module = CaffeModule(assemble(deploy_form(model, input_shapes, report), phase), outputs)
     return module if phase == "TRAIN" else module.requires_grad_(False)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection while objects are made that all stay: it would look through everything again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
