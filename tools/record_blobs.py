@@ -222,7 +222,7 @@ def main():
     version = getattr(caffe, "__version__", "of unknown version")
     dump["about"] = np.array("pycaffe %s, Python %s" % (version, sys.version.split()[0]))
     beside = "%s.%d.part.npz" % (arguments.dump, os.getpid())
-    np.savez_compressed(beside, **dump)
+    np.savez(beside, **dump)
     os.rename(beside, arguments.dump)
     print("wrote %d arrays to %s" % (len(dump), arguments.dump))
     return 0

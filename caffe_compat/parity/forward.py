@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from caffe_compat.net.net import Net, Step
+from caffe_compat.parity.batch_statistics import statistics_of
 from caffe_compat.parity.causes.find import find_cause
 from caffe_compat.parity.causes.suspect import Suspect
 from caffe_compat.parity.comparison import Difference, Kind, Verdict
@@ -20,18 +21,6 @@ from caffe_compat.parity.replay import Replay, array_of, is_inserted_split, valu
 LARGEST_NUMBER_OF_CAUSES = 8
 
 BlobKey = tuple[int, str]
-
-#: The blobs that a forward at TRAIN moves, by layer type.
-STATISTICS = {"BatchNorm": (0, 1, 2), "BN": (2, 3)}
-
-
-def statistics_of(steps: list[Step]) -> list[tuple[str, Tensor]]:
-    """The running statistics of layers, by `layer/index`."""
-    return [
-        (f"{step.layer.name}/{number}", step.layer.blobs[number])
-        for step in steps
-        for number in STATISTICS.get(step.layer.spec.type, ())
-    ]
 
 
 @dataclass

@@ -7,23 +7,23 @@ from pathlib import Path
 from caffe_compat.net.net import Net
 from caffe_compat.parity.comparison import Comparison, Verdict
 from caffe_compat.parity.layout import layer_graph, place
-from caffe_compat.parity.picture import MARKS, draw_net
+from caffe_compat.parity.picture import MARKS, draw_net, draw_overview
 from caffe_compat.parity.text_table import HEADINGS, cells, conclusion
 from caffe_compat.proto.atomic_file import replacing
 
 MEANINGS: dict[Verdict | None, str] = {
-    Verdict.SAME: "the same on both sides",
-    Verdict.DIFFERS: "differs, also when the layer is fed with the other side's bottoms",
-    Verdict.OTHER_SHAPE: "has another shape on the other side",
-    Verdict.DRIFTS: "rounding errors of the layers before it add up to more than the tolerance",
-    Verdict.INHERITS: "differs only because of a layer before it",
-    Verdict.OTHER_DRAW: "is drawn by lot: the other side's values are used from here on",
-    Verdict.NOISE: "is the rounding of a true zero",
+    Verdict.SAME: "the same",
+    Verdict.DIFFERS: "differs, also when fed with the other side's bottoms",
+    Verdict.OTHER_SHAPE: "other shape",
+    Verdict.DRIFTS: "drifts: rounding errors of the layers before add up to more than the tolerance",
+    Verdict.INHERITS: "inherits: differs only because of a layer before it",
+    Verdict.OTHER_DRAW: "drawn by lot: the other side's values are used from here on",
+    Verdict.NOISE: "noise: the rounding of a true zero",
     None: "not compared: the other side does not show it",
 }
 STYLE = """
 :root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 100rem; padding: 0 1.5rem; color: #1b1f23; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem 0; padding: 0 1.5rem; color: #1b1f23; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .result { border-left: 6px solid #1b6e2e; background: #eaf5ec; padding: .8rem 1rem; font-size: 1.05rem; }
 .result.wrong { border-color: #b3140f; background: #fdecea; }
@@ -31,6 +31,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .net:focus-visible, a:focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px; }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1.6rem; padding: 0; list-style: none; font-size: .9rem; }
 .legend b { display: inline-block; width: 1.4em; text-align: center; }
+.overview { display: block; width: 100%; max-height: 16rem; margin: 0 0 1rem; }
+.overview .box { stroke-width: 5; } .overview .halo { stroke-width: 26; }
+#first-in-picture { scroll-margin: 30vh 30vw; }
 .edge { fill: none; stroke: #8a929b; stroke-width: 1.2; }
 .box { fill: #fff; stroke: #6b737c; stroke-dasharray: 3 3; }
 .box.same { fill: #eaf5ec; stroke: #2e7d3e; stroke-dasharray: none; }
@@ -42,8 +45,7 @@ text.differs, text.other-shape { fill: #fff; }
 .name { font-size: 11.5px; font-weight: 600; } .type { font-size: 9.5px; }
 .mark { font-size: 13px; text-anchor: middle; }
 .halo { fill: none; stroke: #b3140f; stroke-width: 4; }
-.flag { font-size: 13px; font-weight: 700; fill: #b3140f; text-anchor: middle; paint-order: stroke; stroke: #fff;
-  stroke-width: 5px; }
+a:target .halo { stroke-width: 8; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: .3rem 0; }
 th, td { text-align: left; padding: .15rem .7rem; border-bottom: 1px solid #e3e6e9; vertical-align: top; }
@@ -53,6 +55,8 @@ tr.wrong { background: #fdecea; } tr.inherits { background: #fff4e0; } tr.first 
 tr:target { outline: 3px solid #0b57d0; }
 td.cause { max-width: 34rem; }
 """
+#: A net of more layers gets a small overview above its picture, which then scrolls.
+LARGEST_AT_A_GLANCE = 40
 #: Columns of numbers.
 _NUMBERS = range(5, 9)
 _NUMBER, _FIRST = ' class="number"', ' id="first"'
@@ -80,7 +84,9 @@ def _page(net: Net, comparison: Comparison) -> Iterator[str]:
 def _result(comparison: Comparison) -> Iterator[str]:
     first = comparison.first_wrong
     sentence = escape(conclusion(comparison))
-    link = ' <a href="#first">Go to its figures</a>.' if first else ""
+    link = (
+        ' <a href="#first-in-picture">Show it in the net</a>, <a href="#first">show its figures</a>.' if first else ""
+    )
     yield f'<p class="result{" wrong" if first else ""}">{sentence[:1].upper()}{sentence[1:]}.{link}</p>'
     yield (
         f"<p>{len(comparison.differences)} blobs were compared; the largest relative error of the whole run is "
@@ -93,10 +99,13 @@ def _net(net: Net, comparison: Comparison) -> Iterator[str]:
     shown = {*(row.verdict for row in comparison.differences), None}
     for verdict, mark in MARKS.items():
         if verdict in shown:
-            name = verdict.value if verdict else "not compared"
-            yield f'<li><b aria-hidden="true">{mark}</b> {escape(name)}: {escape(MEANINGS[verdict])}</li>'
-    yield '</ul>\n<div class="net" tabindex="0" role="region" aria-label="Picture of the net; it scrolls">'
-    yield draw_net(place(layer_graph(net)), comparison.differences, comparison.first_wrong)
+            yield f'<li><b aria-hidden="true">{mark}</b> {escape(MEANINGS[verdict])}</li>'
+    nodes, found = place(layer_graph(net)), (comparison.differences, comparison.first_wrong)
+    yield "</ul>"
+    if len(nodes) > LARGEST_AT_A_GLANCE:
+        yield draw_overview(nodes, *found)
+    yield '<div class="net" tabindex="0" role="region" aria-label="Picture of the net; it scrolls">'
+    yield draw_net(nodes, *found)
     yield "</div>"
 
 

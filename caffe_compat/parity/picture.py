@@ -6,12 +6,12 @@ from html import escape
 from caffe_compat.parity.comparison import Difference, Verdict
 from caffe_compat.parity.layout import Node
 
-BOX_WIDTH, BOX_HEIGHT = 158, 30
-LANE_WIDTH, ROW_HEIGHT = 172, 42
+BOX_WIDTH, BOX_HEIGHT = 172, 30
+LANE_WIDTH, ROW_HEIGHT = 186, 42
 #: Left of each column, for connections that pass by other layers.
 GUTTER = 34
-MARGIN_TOP, MARGIN = 46, 24
-LONGEST_NAME = 23
+MARGIN_TOP, MARGIN = 34, 24
+LONGEST_NAME = 21
 
 #: Worst first: a layer shows the worst verdict over its blobs. The mark says it without colour.
 MARKS: dict[Verdict | None, str] = {
@@ -87,6 +87,22 @@ def draw_net(nodes: Sequence[Node], differences: Sequence[Difference], first_wro
     return "\n".join(parts)
 
 
+def draw_overview(nodes: Sequence[Node], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
+    """The same picture without words, to be shown small: where in a long net the wrong layers are."""
+    picture = Picture(nodes)
+    verdicts = worst_verdicts(differences)
+    boxes = []
+    for node in nodes:
+        x, y = picture.corner(node)
+        verdict = verdicts.get(node.name)
+        kind = verdict.value.replace(" ", "-") if verdict else ""
+        if first_wrong is not None and node.name == first_wrong.layer:
+            boxes.append(_halo(x, y))
+        boxes.append(f'<rect class="box {kind}" x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}"/>')
+    size = f'viewBox="0 0 {picture.width} {picture.height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="overview" {size} aria-hidden="true">{"".join(boxes)}</svg>'
+
+
 def _connections(picture: Picture) -> Iterator[str]:
     for node in picture.nodes:
         for parent in node.parents:
@@ -96,21 +112,25 @@ def _connections(picture: Picture) -> Iterator[str]:
 def _box(picture: Picture, node: Node, verdict: Verdict | None, is_first: bool) -> str:
     x, y = picture.corner(node)
     said = verdict.value if verdict else "not compared"
-    kind = said.replace(" ", "-") + (" first" if is_first else "")
-    name = node.name if len(node.name) <= LONGEST_NAME else f"{node.name[: LONGEST_NAME - 1]}…"
-    label = f"{node.name}, {node.type}: {said}" + (", the first that differs" if is_first else "")
+    kind = said.replace(" ", "-")
+    label = escape(f"{node.name}, {node.type}: {said}" + (", the first that differs" if is_first else ""))
     element = f'a href="#layer-{node.number}"' if verdict else "g"
+    mark = ' id="first-in-picture"' if is_first else ""
+    type_ = f"{node.type} · first that differs" if is_first else node.type
     return (
-        f'<{element} aria-label="{escape(label)}"><title>{escape(label)}</title>{_pointer(x, y) if is_first else ""}'
+        f'<{element}{mark} aria-label="{label}"><title>{label}</title>{_halo(x, y) if is_first else ""}'
         f'<rect class="box {kind}" x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>'
-        f'<text class="name {kind}" x="{x + 22}" y="{y + 13}">{escape(name)}</text>'
-        f'<text class="type {kind}" x="{x + 22}" y="{y + 25}">{escape(node.type)}</text>'
+        f'<text class="name {kind}" x="{x + 22}" y="{y + 13}">{escape(_shortened(node.name))}</text>'
+        f'<text class="type {kind}" x="{x + 22}" y="{y + 25}">{escape(type_)}</text>'
         f'<text class="mark {kind}" x="{x + 11}" y="{y + 20}">{MARKS[verdict]}</text></{element[0]}>'
     )
 
 
-def _pointer(x: int, y: int) -> str:
-    return (
-        f'<rect class="halo" x="{x - 7}" y="{y - 7}" width="{BOX_WIDTH + 14}" height="{BOX_HEIGHT + 14}" rx="10"/>'
-        f'<text class="flag" x="{x + BOX_WIDTH // 2}" y="{y - 11}">first that differs</text>'
-    )
+def _shortened(name: str) -> str:
+    # Layers of one block differ at the end of their names.
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+
+
+def _halo(x: int, y: int) -> str:
+    return f'<rect class="halo" x="{x - 6}" y="{y - 6}" width="{BOX_WIDTH + 12}" height="{BOX_HEIGHT + 12}" rx="9"/>'

@@ -7,6 +7,7 @@ import numpy as np
 
 from caffe_compat.errors import DataError
 from caffe_compat.net.net import Net, Step
+from caffe_compat.parity.batch_statistics import STATISTICS, normalises_by_batch
 from caffe_compat.parity.causes.gradients import find_factor
 from caffe_compat.parity.comparison import Comparison, Difference, Kind, Verdict
 from caffe_compat.parity.measure import FLOOR, Errors, Tolerances, errors_between
@@ -21,8 +22,8 @@ ROUNDING = 1e-6
 #: Rules that divide a gradient by its own size: of a zero they make a full step, in whatever direction rounding points.
 NORMALISING_RULES = frozenset({"AdaGrad", "RMSProp", "AdaDelta", "Adam"})
 NOISE = (
-    "its true gradient is zero: the normalisation behind it takes any constant away, and {rule} makes full steps of "
-    "what rounding leaves; the net's function does not depend on it"
+    "a bias before a normalisation by the batch, whose mean takes it away: its true gradient is zero, and {rule} makes "
+    "full steps of what rounding leaves; the net's function does not depend on it"
 )
 #: Fields that would make a solver test or write files.
 SILENCED = (
@@ -129,7 +130,7 @@ def _loss_rows(net: Net, ours: Recording, other: Recording, tolerances: Toleranc
 
 
 def _update_rows(solver: Solver, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
-    idle = _cancelled_biases(solver)
+    idle = _cancelled(solver)
     for step in solver.net.steps:
         for number in range(len(step.layer.blobs)):
             key = f"{step.layer.name}/{number}"
@@ -148,33 +149,25 @@ def _excused(row: Difference, solver: Solver) -> Difference:
     return replace(row, verdict=Verdict.NOISE, cause=NOISE.format(rule=solver.parameter.type))
 
 
-def _cancelled_biases(solver: Solver) -> set[str]:
-    """`layer/index` of the biases right before a normalisation by the batch, which the update rule drives by noise."""
+def _cancelled(solver: Solver) -> set[str]:
+    """`layer/index` of biases right before a normalisation by the batch, which the update rule drives by noise; and of
+    the running means that follow them."""
     if solver.parameter.type not in NORMALISING_RULES:
         return set()
     makers: dict[str, Step] = {}
     found = set()
     for step in solver.net.steps:
         maker = makers.get(step.bottoms[0]) if step.bottoms else None
-        if maker is not None and _normalises_by_batch(step) and len(maker.layer.blobs) == 2:
-            found.add(f"{maker.layer.name}/1")
+        if maker is not None and normalises_by_batch(step) and len(maker.layer.blobs) == 2:
+            found |= {f"{maker.layer.name}/1", f"{step.layer.name}/{STATISTICS[step.layer.spec.type][0]}"}
         makers |= {top: step for top in step.tops}
     return found
-
-
-def _normalises_by_batch(step: Step) -> bool:
-    parameter, is_train = step.layer.spec.parameter, step.layer.phase == "TRAIN"
-    if parameter.type == "BN":
-        return is_train and not parameter.bn_param.frozen
-    param = parameter.batch_norm_param
-    by_batch = not param.use_global_stats if param.HasField("use_global_stats") else is_train
-    return parameter.type == "BatchNorm" and by_batch
 
 
 def _history_rows(solver: Solver, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
     learnable = solver.net.learnable
     steps = {step.layer.name: step for step in solver.net.steps}
-    idle = _cancelled_biases(solver)
+    idle = _cancelled(solver)
     scale = max((float(np.abs(values).max(initial=0.0)) for values in other.histories.values()), default=0.0)
     for number, mine in ours.histories.items():
         if number not in other.histories:

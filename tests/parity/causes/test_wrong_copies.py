@@ -243,7 +243,7 @@ RESULTS = {
     "unknown constant": (layer("", "TanH"), lambda bottom: torch.tanh(bottom) + 0.21, r"^a constant: .* plus 0.21"),
     "channels reversed": (layer("", "TanH"), lambda bottom: torch.tanh(bottom).flip(1), r"^channel order: "),
     "fused ReLU": (
-        layer("power_param { scale: -1 shift: 0.1 }", "Power"), lambda bottom: torch.relu(0.1 - bottom), r"a ReLU already",
+        layer("power_param { scale: -1 shift: 0.1 }", "Power"), lambda bottom: torch.relu(0.1 - bottom), r"a ReLU",
     ),
     "left out": (layer("bn_param { }", "BN"), lambda bottom: bottom.clone(), r"^the other side hands the bottom"),
 }  # fmt: skip

@@ -1,0 +1,28 @@
+"""Layers that normalise by the batch, and the running statistics that they move."""
+
+from torch import Tensor
+
+from caffe_compat.net.net import Step
+
+#: The blobs that a forward moves, by layer type.
+STATISTICS = {"BatchNorm": (0, 1, 2), "BN": (2, 3)}
+
+
+def normalises_by_batch(step: Step) -> bool:
+    """Whether the layer takes mean and variance from its bottom, not from its blobs."""
+    parameter, is_train = step.layer.spec.parameter, step.layer.phase == "TRAIN"
+    if parameter.type == "BN":
+        return is_train and not parameter.bn_param.frozen
+    param = parameter.batch_norm_param
+    by_batch = not param.use_global_stats if param.HasField("use_global_stats") else is_train
+    return parameter.type == "BatchNorm" and by_batch
+
+
+def statistics_of(steps: list[Step]) -> list[tuple[str, Tensor]]:
+    """The running statistics that forward moves, by `layer/index`."""
+    return [
+        (f"{step.layer.name}/{number}", step.layer.blobs[number])
+        for step in steps
+        if normalises_by_batch(step)
+        for number in STATISTICS[step.layer.spec.type]
+    ]
