@@ -2,11 +2,13 @@
 
     python benchmarks/load_weights.py [--rounds 15] [--json FILE]
 
-Both read the file, connect the layers and hold the weights, ready to run: cv2.dnn.readNetFromCaffe and
-caffe_compat.load. They take turns in every round, after one that does not count, and figures are medians over rounds
-(ratios: of the ratios within a round), so that other load on the machine falls on both alike. Seconds are of the
-processor (over all threads), and of the clock. Memory is what a process of its own holds more after loading
-(RssAnon of /proc/self/status: pages that are not the file's, which the system may drop).
+Both read the file, connect the layers and hold the weights: cv2.dnn.readNetFromCaffe and caffe_compat.load. OpenCV
+leaves making the layers to the first run; so what reading and copying alone take is timed, too, and the first output
+for one image. They take turns in every
+round, after one that does not count, and figures are medians over rounds (ratios: of the ratios within a round), so
+that other load on the machine falls on both alike. Seconds are of the processor (over all threads), and of the clock.
+Memory is what a process of its own holds more after loading (RssAnon of /proc/self/status: pages that are not the
+file's, which the system may drop).
 """
 
 import argparse
@@ -22,16 +24,51 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 
 import caffe_compat
 from caffe_compat.net.build import load_net
+from caffe_compat.proto.read import read_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 PROTOTXT = ROOT / "models" / "coco" / "resnet101" / "coco_resnet101_test.prototxt"
-LOADERS: dict[str, Callable[[Path], object]] = {
-    "OpenCV": lambda weights: cv2.dnn.readNetFromCaffe(str(PROTOTXT), str(weights)),
-    "caffe_compat.load": lambda weights: caffe_compat.load(str(weights)),
+IMAGE = np.random.default_rng(1).normal(0, 50, (1, 3, 224, 224)).astype(np.float32)
+
+
+def opencv(weights: Path) -> Any:
+    """The importer."""
+    return cv2.dnn.readNetFromCaffe(str(PROTOTXT), str(weights))
+
+
+def opencv_output(weights: Path) -> Any:
+    """The importer and the scores of one image."""
+    net = opencv(weights)
+    net.setInput(IMAGE)
+    return net.forward()
+
+
+def ours(weights: Path) -> Any:
+    """Our loader."""
+    return caffe_compat.load(str(weights))
+
+
+def our_output(weights: Path) -> Any:
+    """Our loader and the scores of one image."""
+    with torch.no_grad():
+        return ours(weights)(torch.from_numpy(IMAGE))
+
+
+def read_and_copy() -> Callable[[Path], Any]:
+    """Reading the weights and copying them into a net that stands, as `net.copy_from` does."""
+    net = load_net(str(PROTOTXT), "TEST")
+    return lambda weights: net.copy_layers(read_weights(weights).layers, str(weights))
+
+
+#: What is timed, by question and by who does it.
+QUESTIONS: dict[str, dict[str, Callable[[Path], Any]]] = {
+    "load": {"OpenCV": opencv, "caffe_compat": ours, "caffe_compat, into a net": read_and_copy()},
+    "load, first output": {"OpenCV": opencv_output, "caffe_compat": our_output},
 }
 CLOCKS = {"processor": time.process_time, "clock": time.perf_counter}
 
@@ -46,18 +83,18 @@ def write_weights(path: Path) -> None:
     net.save(str(path))
 
 
-def measure(weights: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds by clock, loader and round."""
-    seconds: dict[str, dict[str, list[float]]] = {clock: {name: [] for name in LOADERS} for clock in CLOCKS}
+def measure(weights: Path, rounds: int) -> dict[tuple[str, str], list[dict[str, float]]]:
+    """Seconds by each clock for every question, contender and round."""
+    seconds: dict[tuple[str, str], list[dict[str, float]]] = {}
     for turn in range(rounds + 1):
-        for name, load in LOADERS.items():
-            starts = {clock: now() for clock, now in CLOCKS.items()}
-            loaded = load(weights)
-            taken = {clock: now() - starts[clock] for clock, now in CLOCKS.items()}
-            del loaded
-            if turn:
-                for clock, value in taken.items():
-                    seconds[clock][name].append(value)
+        for question, contenders in QUESTIONS.items():
+            for name, run in contenders.items():
+                starts = {clock: now() for clock, now in CLOCKS.items()}
+                result = run(weights)
+                taken = {clock: now() - starts[clock] for clock, now in CLOCKS.items()}
+                del result
+                if turn:
+                    seconds.setdefault((question, name), []).append(taken)
     return seconds
 
 
@@ -69,12 +106,11 @@ def anonymous_memory() -> int:
 
 
 def grown(name: str, weights: Path) -> int:
-    """Bytes that a process of its own holds more after loading, with the loader's modules in use before."""
-    small = ROOT / "tests" / "goldens" / "srn_fork" / "released_like" / "weights.caffemodel"
-    if name == "caffe_compat.load":
-        LOADERS[name](small)
+    """Bytes that this process holds more after loading, with the loader's modules in use before."""
+    if name == "caffe_compat":
+        ours(ROOT / "tests" / "goldens" / "srn_fork" / "released_like" / "weights.caffemodel")
     before = anonymous_memory()
-    loaded = LOADERS[name](weights)
+    loaded = QUESTIONS["load"][name](weights)
     after = anonymous_memory()
     del loaded
     return after - before
@@ -86,28 +122,32 @@ def memory(name: str, weights: Path) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def report(seconds: dict[str, dict[str, list[float]]], weights: Path) -> dict[str, Any]:
+def report(seconds: dict[tuple[str, str], list[dict[str, float]]], weights: Path) -> dict[str, Any]:
     """Medians, ratios to OpenCV, and memory as a part of the file's size."""
+    rows = {}
+    for (question, name), rounds in seconds.items():
+        reference = seconds[question, "OpenCV"]
+        row = rows[f"{name}: {question}"] = {}
+        for clock in CLOCKS:
+            row[f"{clock} s"] = round(statistics.median(one[clock] for one in rounds), 3)
+            ratios = [mine[clock] / theirs[clock] for mine, theirs in zip(rounds, reference, strict=True)]
+            row[f"{clock} ratio"] = round(statistics.median(ratios), 2)
     size = weights.stat().st_size
-    rows: dict[str, dict[str, float]] = {name: {} for name in LOADERS}
-    for clock, by_name in seconds.items():
-        for name, own in by_name.items():
-            ratios = [mine / theirs for mine, theirs in zip(own, by_name["OpenCV"], strict=True)]
-            rows[name][f"{clock} s"] = round(statistics.median(own), 3)
-            rows[name][f"{clock} ratio"] = round(statistics.median(ratios), 2)
-    for name, row in rows.items():
-        row["memory / file"] = round(memory(name, weights) / size, 2)
+    held = {name: round(memory(name, weights) / size, 2) for name in ("OpenCV", "caffe_compat")}
     versions = {"python": platform.python_version(), "cv2": cv2.__version__, "torch": torch.__version__}
-    return {"machine": {"processor": platform.machine(), **versions}, "file MB": round(size / 1e6), "loaders": rows}
+    machine = {"processor": platform.machine(), "threads": torch.get_num_threads(), **versions}
+    return {"machine": machine, "file MB": round(size / 1e6), "seconds": rows, "memory / file": held}
 
 
 def print_table(result: dict[str, Any]) -> None:
     """Prints what `report` made."""
     print(f"{result['machine']}, a file of {result['file MB']} MB")
-    columns = list(result["loaders"]["OpenCV"])
-    print(f"{'':20s}" + "".join(f"{column:>18s}" for column in columns))
-    for name, row in result["loaders"].items():
-        print(f"{name:20s}" + "".join(f"{row[column]:18.3g}" for column in columns))
+    rows = result["seconds"]
+    columns = list(next(iter(rows.values())))
+    print(f"{'':34s}" + "".join(f"{column:>18s}" for column in columns))
+    for name, row in rows.items():
+        print(f"{name:34s}" + "".join(f"{row[column]:18.3g}" for column in columns))
+    print(f"memory held after loading, of the file's size: {result['memory / file']}")
 
 
 def main() -> None:
@@ -118,6 +158,7 @@ def main() -> None:
     parser.add_argument("--grown", nargs=2, metavar=("LOADER", "FILE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     if arguments.grown:
         print(grown(arguments.grown[0], Path(arguments.grown[1])))
         return

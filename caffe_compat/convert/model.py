@@ -41,8 +41,10 @@ class Model:
     def with_layers(self, layers: Iterable[Layer], blobs: dict[str, list[Blob]]) -> "Model":
         """The same net made of other layers."""
         net = caffe_pb2.NetParameter()
-        net.CopyFrom(self.net)
-        net.ClearField("layer")
+        for field, value in self.net.ListFields():
+            if field.name != "layer":
+                # A message of one field takes its kind (number, list, message) as it is.
+                net.MergeFrom(caffe_pb2.NetParameter(**{field.name: value}))
         net.layer.extend(layers)
         return replace(self, net=net, blobs=blobs)
 

@@ -24,7 +24,7 @@ class Row:
     done: str
 
 
-@dataclass
+@dataclass(eq=False)
 class _Trail:
     """A source layer, under which names it goes on, and what happened on the way."""
 
@@ -44,15 +44,19 @@ class Report:
         self._trails = [
             _Trail(layer.name, layer.type, model.shapes(layer.name), [layer.name]) for layer in model.net.layer
         ]
+        self._by_name: dict[str, list[_Trail]] = {}
+        for trail in self._trails:
+            self._follow(trail.source, trail)
 
     def replaced(self, olds: Sequence[str], news: Sequence[str], what: str) -> None:
         """Layers became other layers: renamed, split in two, joined, folded away."""
-        gone = set(olds)
-        for trail in self._trails:
-            if gone.intersection(trail.names):
-                kept = [name for name in trail.names if name not in gone]
-                trail.names = [*kept, *(name for name in news if name not in kept)]
-                trail.done.append(what)
+        touched = {id(trail): trail for name in olds for trail in self._by_name.pop(name, ())}
+        for trail in touched.values():
+            kept = [name for name in trail.names if name not in olds]
+            trail.names = [*kept, *(name for name in news if name not in kept)]
+            trail.done.append(what)
+            for name in trail.names:
+                self._follow(name, trail)
 
     def dropped(self, name: str, why: str) -> None:
         """A layer has no place in the target."""
@@ -64,7 +68,14 @@ class Report:
 
     def added(self, name: str, what: str) -> None:
         """A layer that the source lacks."""
-        self._trails.append(_Trail("", "", [], [name], [what]))
+        trail = _Trail("", "", [], [name], [what])
+        self._trails.append(trail)
+        self._follow(name, trail)
+
+    def _follow(self, name: str, trail: _Trail) -> None:
+        followed = self._by_name.setdefault(name, [])
+        if trail not in followed:
+            followed.append(trail)
 
     def rows(self, target: Model) -> list[Row]:
         """A row for every pair of source and target layers."""

@@ -24,7 +24,8 @@ def detect(structure: bytes) -> str:
 
     BVLC where both fit equally: such a file says the same in both.
     """
-    return min(DIALECTS, key=lambda dialect: _misfit_count(structure, dialect))
+    fitting = (dialect for dialect in DIALECTS if not _misfit_count(structure, dialect))
+    return next(fitting, None) or min(DIALECTS, key=lambda dialect: _misfit_count(structure, dialect))
 
 
 def _misfit_count(structure: bytes, dialect: str) -> int:
