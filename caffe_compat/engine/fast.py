@@ -14,6 +14,7 @@ from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
 from caffe_compat.engine.plan import Operation, Plan, Values, plan_net
 from caffe_compat.layers.base import as_tuple
+from caffe_compat.net.gradients_needed import require_possible
 from caffe_compat.net.net import Net
 
 #: In this order: later passes see what earlier ones left.
@@ -55,6 +56,9 @@ class FastEngine:
 
     def forward_backward(self) -> Tensor:
         """One pass; gradients are added to those of the weights that learn."""
+        for step in self.net.steps:
+            if step.needs_backward:
+                require_possible(step.layer, step.propagate_down)
         loss = self._run()
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]

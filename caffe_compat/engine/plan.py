@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Tops
-from caffe_compat.net.net import Net
+from caffe_compat.net.net import Net, Step
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Operation:
         return self.layers[-1]
 
     def is_a(self, *types: str) -> bool:
-        """Whether it stands for exactly one layer, of one of these types."""
-        return len(self.layers) == 1 and self.layer.spec.type in types
+        """Whether it is exactly one layer, of one of these types, as that layer runs."""
+        return len(self.layers) == 1 and self.run is self.layer and self.layer.spec.type in types
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def plan_net(net: Net, requested: Iterable[str]) -> Plan:
     operations: list[Operation] = []
     losses: list[tuple[str, float]] = []
     feeds: dict[str, str] = {}
+    carry_gradients: set[str] = set()
 
     def current(blob: str) -> str:
         return f"{blob}#{version[blob]}"
@@ -86,8 +87,24 @@ def plan_net(net: Net, requested: Iterable[str]) -> Plan:
         if step.layer.is_input:
             feeds |= dict(zip(outputs, step.tops, strict=True))
         else:
-            operations.append(Operation((step.layer,), step.layer, inputs, outputs, step.needs_backward))
+            run = _run(step, [value in carry_gradients for value in inputs])
+            operations.append(Operation((step.layer,), run, inputs, outputs, step.needs_backward))
+            carry_gradients.update(outputs if step.needs_backward else ())
     return Plan(tuple(operations), {blob: current(blob) for blob in requested}, tuple(losses), feeds)
+
+
+def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
+    """The layer, or where needed a function that keeps gradients from bottoms that propagate_down leaves out."""
+    stops = [carries and not wanted for carries, wanted in zip(carry_gradients, step.propagate_down, strict=True)]
+    layer = step.layer
+    if not step.needs_backward or not any(stops):
+        return layer
+
+    def run(*bottoms: Tensor) -> Tops:
+        kept = (bottom.detach() if stop else bottom for bottom, stop in zip(bottoms, stops, strict=True))
+        return layer(*kept)  # type: ignore[no-any-return]
+
+    return run
 
 
 Values = dict[str, Tensor]

@@ -31,6 +31,8 @@ class Layer(nn.Module):
     no_gradient_to: frozenset[int] | bool = frozenset()
     #: Top 0 always has the shape of bottom 0: saves the run on tensors without data.
     keeps_shape: bool = False
+    #: Those of them where a wanted gradient is left out in silence; elsewhere backward stops with an error.
+    leaves_out_gradient_to: ClassVar[frozenset[int]] = frozenset()
     #: Whether top and bottom may be one blob.
     allows_in_place: ClassVar[bool] = True
     #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.

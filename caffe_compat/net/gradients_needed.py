@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from caffe_compat.errors import GraphError
-from caffe_compat.layers.base import Layer
+from caffe_compat.layers.base import Layer, LossLayer
 from caffe_compat.net.shared_params import param_spec
 
 
@@ -23,6 +23,24 @@ def find_needs(layers: list[Layer], loss_weights: list[list[float]], force_backw
     if force_backward:
         _force(layers, needs)
     return needs
+
+
+def require_possible(layer: Layer, propagate_down: list[bool]) -> None:
+    """Stops a backward that wants a gradient which the layer cannot give, as Caffe does when it gets there."""
+    for position, wanted in enumerate(propagate_down):
+        if not wanted or not _is_never(layer, position) or position in layer.leaves_out_gradient_to:
+            continue
+        what = "label inputs" if isinstance(layer, LossLayer) and position == 1 else f"bottom {position}"
+        raise GraphError(
+            f"{layer.spec}: {layer.spec.type} cannot backpropagate to {what} "
+            f"('{layer.spec.parameter.bottom[position]}'), but learnable weights lie below; "
+            "if they should not learn through it, give the layer one propagate_down a bottom, false for this one"
+        )
+
+
+def _is_never(layer: Layer, position: int) -> bool:
+    never = layer.no_gradient_to
+    return never if isinstance(never, bool) else position in never
 
 
 def _from_weights(layers: list[Layer]) -> Needs:
@@ -68,9 +86,7 @@ def _prune_what_no_loss_reaches(layers: list[Layer], loss_weights: list[list[flo
 def _force(layers: list[Layer], needs: Needs) -> None:
     for index, layer in enumerate(layers):
         needs.layer[index] = True
-        never = layer.no_gradient_to
         needs.bottoms[index] = [
-            need or not (never is True or (never is not False and position in never))
-            for position, need in enumerate(needs.bottoms[index])
+            need or not _is_never(layer, position) for position, need in enumerate(needs.bottoms[index])
         ]
         needs.weights[index] = [position not in layer.fixed_blobs for position in range(len(layer.blobs))]

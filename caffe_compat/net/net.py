@@ -12,7 +12,7 @@ from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.net.blob import Blob, ParameterBlob, gradient_of
 from caffe_compat.net.exact_arithmetic import exact_arithmetic
-from caffe_compat.net.gradients_needed import Needs
+from caffe_compat.net.gradients_needed import Needs, require_possible
 from caffe_compat.net.hooks import Hooks
 from caffe_compat.net.shared_params import LearnableParameter
 from caffe_compat.net.weights import blobs_of, copy_blobs
@@ -150,7 +150,9 @@ class Net(nn.Module):
             return
         if not step.outputs and step.tops:
             self._run(step)  # Caffe runs backward without a forward too, on what the bottoms hold.
-        weights = [blob for blob, need in zip(step.layer.blobs, step.weights_need, strict=True) if need]
+        require_possible(step.layer, step.propagate_down)
+        learning = (blob for blob, need in zip(step.layer.blobs, step.weights_need, strict=True) if need)
+        weights = list(dict.fromkeys(learning))  # a layer may share a weight with itself
         bottoms = [value for value in step.inputs if value.requires_grad]
         targets = [*bottoms, *(weight for weight in weights if weight.requires_grad)]
         gradients = dict(zip(map(id, targets), self._gradients(step, targets), strict=True))
@@ -169,10 +171,6 @@ class Net(nn.Module):
         ]
         if not targets:
             return []
-        if step.tops and not tops:
-            raise GraphError(
-                f"{step.layer.spec}: {step.layer.spec.type} has no backward, but a gradient must pass through it"
-            )
         if not tops:
             return [torch.zeros_like(target) for target in targets]
         outputs, differences = zip(*tops, strict=True)

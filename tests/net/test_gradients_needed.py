@@ -1,9 +1,12 @@
 """Backward goes where Caffe sends it."""
 
 import pytest
+import torch
 from google.protobuf import text_format
 
+from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import GraphError
+from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
@@ -74,6 +77,78 @@ def test_force_backward_reaches_the_data_but_not_the_label_of_a_loss() -> None:
     found = needs(build_net(net, caffe_pb2.NetState(phase=caffe_pb2.TRAIN)))
     assert found["a"] == (True, [True])
     assert found["loss"] == (True, [True, False])
+
+
+LABELS_LEARN = """
+layer {{ name: 'scores' type: 'InnerProduct' bottom: 'x' top: 'scores' {ip} }}
+layer {{ name: 'labels' type: 'InnerProduct' bottom: 'x' top: 'labels' {ip} }}
+layer {{ name: 'loss' type: '{loss}' bottom: 'scores' bottom: 'labels' top: 'loss' {propagate_down} }}
+"""
+
+
+def with_learnt_labels(loss: str, propagate_down: str = "") -> Net:
+    text = LABELS_LEARN.format(ip=INNER_PRODUCT, loss=loss, propagate_down=propagate_down)
+    return build(text)
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_no_gradient_goes_to_labels(engine: str) -> None:
+    net = with_learnt_labels("SigmoidCrossEntropyLoss")
+    create_engine(engine, net).forward()  # as in Caffe, only backward stops
+    message = (
+        r"^layer 'loss' \(SigmoidCrossEntropyLoss\): SigmoidCrossEntropyLoss cannot backpropagate to label inputs "
+        r"\('labels'\), .*propagate_down"
+    )
+    with pytest.raises(GraphError, match=message):
+        create_engine(engine, net).forward_backward()
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+@pytest.mark.parametrize(
+    ("loss", "propagate_down"),
+    [("EuclideanLoss", ""), ("SigmoidCrossEntropyLoss", "propagate_down: true propagate_down: false")],
+)
+def test_labels_that_take_or_refuse_a_gradient(engine: str, loss: str, propagate_down: str) -> None:
+    net = with_learnt_labels(loss, propagate_down)
+    net.blobs["x"].assign(torch.ones(2, 5))
+    create_engine(engine, net).forward_backward()
+    learnt = [bool(gradient_of(net.step_of(layer).layer.blobs[0]).any()) for layer in ("scores", "labels")]
+    assert learnt == [True, loss == "EuclideanLoss"]
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_layers_without_backward_stop_a_gradient(engine: str) -> None:
+    text = f"""
+        layer {{ name: 'a' type: 'InnerProduct' bottom: 'x' top: 'a' {INNER_PRODUCT} }}
+        layer {{ name: 'step' type: 'Threshold' bottom: 'a' top: 'step' }}
+        layer {{ name: 'loss' type: 'EuclideanLoss' bottom: 'step' bottom: 't' top: 'loss' }}"""
+    with pytest.raises(GraphError, match=r"^layer 'step' \(Threshold\): Threshold cannot backpropagate to bottom 0"):
+        create_engine(engine, build(text)).forward_backward()
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_a_bottom_left_out_hides_no_gradient_of_another_reader(engine: str) -> None:
+    """d loss / d a is that of the reader that propagates: half of what both would give."""
+    text = f"""
+        layer {{ name: 'a' type: 'InnerProduct' bottom: 'x' top: 'a' {INNER_PRODUCT} }}
+        layer {{ name: 'no' type: 'Power' bottom: 'a' top: 'no' propagate_down: false }}
+        layer {{ name: 'yes' type: 'Power' bottom: 'a' top: 'yes' }}
+        layer {{ name: 'sum' type: 'Eltwise' bottom: 'no' bottom: 'yes' top: 'sum' loss_weight: 0.5 }}"""
+    net = build(text)
+    net.blobs["x"].assign(torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [0.0, 1.0, 0.0, 1.0, 0.0]]))
+    create_engine(engine, net).forward_backward()
+    assert gradient_of(net.step_of("a").layer.blobs[0])[0].tolist() == [0.5, 1.5, 1.5, 2.5, 2.5]
+
+
+def test_a_layer_may_share_a_weight_with_itself() -> None:
+    """y = w x + w, so dy / dw = x + 1."""
+    text = (
+        "layer { name: 'a' type: 'Scale' bottom: 'x' top: 'y' loss_weight: 1 param { name: 'w' } param { name: 'w' } "
+    )
+    net = build(text + "scale_param { bias_term: true } }")
+    net.blobs["x"].assign(torch.ones(2, 5) * 3)
+    create_engine("exact", net).forward_backward()
+    assert gradient_of(net.learnable[0].parameter).tolist() == [8.0] * 5
 
 
 def test_propagate_down_counts_bottoms() -> None:

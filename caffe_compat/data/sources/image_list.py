@@ -38,7 +38,9 @@ def _parse(line: str, number: int, path: str, owner: str) -> ListedImage:
     try:
         return ListedImage(number, name, int(label))
     except ValueError as error:
-        raise DataError(f"{owner}: '{path}' line {number}: expected 'name label', found '{line.rstrip()}'") from error
+        raise DataError(
+            f"{owner}: '{path}' line {number}: expected 'name label', found {line.rstrip()[:80]!r}"
+        ) from error
 
 
 def read_labels(path: str, owner: str) -> NDArray[np.float32]:

@@ -60,6 +60,7 @@ class VideoFrames(Source[Video]):
         self._owner = owner
         self._snippets = snippets
         self._pattern = name_pattern or NAME_PATTERNS[modality]
+        self._require_placeholders(modality)
         self._size = size
         self._train = train
         self._read: Callable[[Video, int], list[Pixels]] = {"RGB": self._read_rgb, "FLOW": self._read_flow}[modality]
@@ -79,6 +80,16 @@ class VideoFrames(Source[Video]):
         frames = [offset + number for offset in offsets for number in range(1, self._snippets.length + 1)]
         pixels = np.concatenate([image for frame in frames for image in self._read(record, frame)], axis=2)
         return Item(pixels, float(record.label))
+
+    def _require_placeholders(self, modality: str) -> None:
+        numbers = {"RGB": 1, "FLOW": ("x", 1)}[modality]
+        try:
+            self._pattern % numbers
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{self._owner}: name_pattern '{self._pattern}' does not suit {modality}: {error}; "
+                f"expected one like '{NAME_PATTERNS[modality]}'"
+            ) from error
 
     def _read_rgb(self, video: Video, frame: int) -> list[Pixels]:
         return [self._read_frame(video, self._pattern % frame, cv2.IMREAD_COLOR)]
@@ -109,5 +120,5 @@ def _parse(line: str, number: int, path: str, owner: str) -> Video:
         return Video(number, folder, int(length), int(label))
     except ValueError as error:
         raise DataError(
-            f"{owner}: '{path}' line {number}: expected 'folder frames label', found '{line.rstrip()}'"
+            f"{owner}: '{path}' line {number}: expected 'folder frames label', found {line.rstrip()[:80]!r}"
         ) from error

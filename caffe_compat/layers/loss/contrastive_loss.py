@@ -18,6 +18,7 @@ class ContrastiveLoss(LossLayer):
 
     bottoms = exactly(3)
     no_gradient_to = frozenset({2})
+    leaves_out_gradient_to = no_gradient_to
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

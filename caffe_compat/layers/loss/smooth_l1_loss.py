@@ -21,6 +21,7 @@ class SmoothL1Loss(LossLayer):
 
     bottoms = between(2, 4)
     no_gradient_to = frozenset({2, 3})
+    leaves_out_gradient_to = no_gradient_to
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -29,7 +29,7 @@ class ArgMax(Layer):
 
     def forward(self, bottom: Tensor) -> Tensor:
         if self.axis is None:
-            values, indices = self._largest(bottom.flatten(1), 1)
+            values, indices = self._largest(bottom.reshape(bottom.shape[0], -1), 1)
             rows = torch.stack([indices, values], 1) if self.out_max_val else indices.unsqueeze(1)
             return rows.reshape(*rows.shape, *[1] * (bottom.dim() - 3))
         values, indices = self._largest(bottom, self.canonical_axis(self.axis, bottom.dim()))

@@ -41,6 +41,8 @@ class Eltwise(Layer):
             "MAX": largest,
         }
         self.combine: Callable[[tuple[Tensor, ...]], Tensor] = operations[params.operation]
+        if params.operation == "MAX":
+            params.ignore("coeff")  # Caffe reads it for sums only, and refuses it for products only
         self.coefficients: list[float] = params.coeff if params.operation == "SUM" else []
         if len(self.coefficients) not in (0, len(spec.parameter.bottom)):
             raise FieldError(

@@ -13,6 +13,7 @@ class Crop(Layer):
 
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
+    leaves_out_gradient_to = no_gradient_to
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:

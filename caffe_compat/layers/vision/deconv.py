@@ -21,14 +21,16 @@ class Deconvolution(BaseConvolution):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         super().setup(*bottom_shapes)
-        if self.window.axes not in DECONVOLUTIONS:
-            raise MissingFeatureError(f"{self.spec}: expected 1 to 3 spatial axes, got {self.window.axes}")
+        if self.window.axes > max(DECONVOLUTIONS):
+            raise MissingFeatureError(f"{self.spec}: expected at most 3 spatial axes, got {self.window.axes}")
 
     def kernels_and_depth(self) -> tuple[int, int]:
         return self.channels, self.outputs // self.groups
 
     def convolve(self, bottom: Tensor) -> Tensor:
         window = self.window
+        if not window.axes:
+            return conv_transpose1d(bottom[..., None], self.blobs[0][..., None], self.bias, groups=self.groups)[..., 0]
         require_output(self.spec, bottom.shape[2:], window.deconvolved(bottom.shape[2:]))
         deconvolution = DECONVOLUTIONS[window.axes]
         return deconvolution(

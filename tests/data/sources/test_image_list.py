@@ -74,6 +74,16 @@ def test_refuses_lines_without_a_label(tmp_path: Path, line: str) -> None:
         read_image_list(f"{tmp_path}/list", "layer")
 
 
+def test_refuses_a_binary_file(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(
+        DataError, match=r"^layer: '.*/list' line 1: expected 'name label', found '\\x00\\x01"
+    ) as caught:
+        read_image_list(f"{tmp_path}/list", "layer")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
 def test_refuses_empty_and_missing_lists(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("\n")
     with pytest.raises(DataError, match=r"^layer: file is empty: '.*/list'"):

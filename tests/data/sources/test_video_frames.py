@@ -61,6 +61,12 @@ def test_name_pattern(videos: str) -> None:
     assert source.first().pixels.shape == (8, 9, 3)
 
 
+@pytest.mark.parametrize(("modality", "pattern"), [("RGB", "image.jpg"), ("RGB", "%04q.jpg"), ("FLOW", "x_%04d.jpg")])
+def test_refuses_a_name_pattern_that_takes_no_number(videos: str, modality: str, pattern: str) -> None:
+    with pytest.raises(DataError, match=rf"^layer: name_pattern '{pattern}' does not suit {modality}: .* one like '"):
+        VideoFrames(videos, "layer", Snippets(1, 1), modality, pattern)
+
+
 def test_missing_frames_are_named(videos: str) -> None:
     source = VideoFrames(videos, "layer", Snippets(1, 12), "RGB")
     with pytest.raises(DataError, match=r"^layer: '.*list.txt' line 1: could not load '.*/one/image_0012.jpg'"):

@@ -42,6 +42,12 @@ def test_among_equals_the_last_comes_first() -> None:
     assert build("type: 'ArgMax' argmax_param { top_k: 4 }", bottom)(bottom).tolist() == [[[3, 2, 1, 4]]]
 
 
+def test_an_item_of_one_value() -> None:
+    bottom = torch.tensor([5.0, -1.0, 2.0])
+    top = build("type: 'ArgMax' argmax_param { out_max_val: true }", bottom)(bottom)
+    assert top.tolist() == [[[0], [5]], [[0], [-1]], [[0], [2]]]
+
+
 def test_every_field_matters() -> None:
     assert_every_field_matters(ALONG_AXIS, random_bottom(2, 4, 3))
     assert_every_field_matters(BY_ITEM, random_bottom(2, 4, 3))

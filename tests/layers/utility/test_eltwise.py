@@ -39,6 +39,12 @@ def test_maximum() -> None:
     assert_every_field_matters(text, *BOTTOMS)
 
 
+def test_maximum_has_no_use_for_coefficients() -> None:
+    bottoms = [random_bottom(2, 3, seed=seed) for seed in (1, 2)]
+    top = build("type: 'Eltwise' eltwise_param { operation: MAX coeff: 2 coeff: 3 }", *bottoms)(*bottoms)
+    assert torch.equal(top, torch.maximum(*bottoms))
+
+
 def test_gradient_of_a_tie_goes_to_the_second_of_the_first_two() -> None:
     bottoms = [torch.ones(1, requires_grad=True) for _ in range(3)]
     build(eltwise("operation: MAX"), *bottoms)(*bottoms).backward()

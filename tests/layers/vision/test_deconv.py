@@ -1,5 +1,6 @@
 """Deconvolution against plain loops."""
 
+import numpy as np
 import pytest
 
 from caffe_compat.errors import MissingFeatureError, ShapeError
@@ -36,6 +37,15 @@ def test_other_numbers_of_axes(sizes: tuple[int, ...], top_sizes: tuple[int, ...
     check_layer(deconvolution("num_output: 2 kernel_size: 3 stride: 2"), [random_bottom(2, 3, *sizes)], oracle)
 
 
+def test_without_spatial_axes() -> None:
+    def oracle(blobs: list[Array], bottom: Array) -> Array:
+        weight, bias = blobs
+        groups = [half @ part for half, part in zip(np.split(bottom, 2, 1), np.split(weight, 2), strict=True)]
+        return np.concatenate(groups, 1) + bias
+
+    check_layer(deconvolution("num_output: 6 group: 2 kernel_size: 3"), [random_bottom(5, 4)], oracle)
+
+
 def test_every_field_matters() -> None:
     text = deconvolution("num_output: 4 group: 2 kernel_size: 3 stride: 2 pad: 1 dilation: 2")
     assert_every_field_matters(text, random_bottom(2, 4, 3, 2))
@@ -43,7 +53,7 @@ def test_every_field_matters() -> None:
 
 def test_refuses_four_spatial_axes() -> None:
     with pytest.raises(
-        MissingFeatureError, match=r"^layer 'up' \(Deconvolution\): expected 1 to 3 spatial axes, got 4"
+        MissingFeatureError, match=r"^layer 'up' \(Deconvolution\): expected at most 3 spatial axes, got 4"
     ):
         build(deconvolution("num_output: 4 kernel_size: 3"), (1, 2, 3, 3, 3, 3))
 
