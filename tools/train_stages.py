@@ -1,18 +1,18 @@
-"""Train a model in the paper's steps, each from the weights of the one before; run it again to go on after a stop."""
+"""Train a model in the paper's steps, each from the weights of the one before; run it again to go on after a stop.
+
+On several machines or processes: torchrun --nproc_per_node N tools/train_stages.py --models DIR.
+"""
 
 import argparse
-import logging
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.cli.commands import run_command
 from caffe_compat.errors import CaffeError, SolverError
-from caffe_compat.glog import GlogFormatter
 from caffe_compat.training.stages import Stage, choose_stages, find_stages, starting_point
+from caffe_compat.training.step_process import environment_of, has_finished, is_first_process, wait_for
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,27 +29,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def train(stage: Stage, start: dict[str, str], engine: str, gpu: str) -> None:
-    """Run Caffe's train command on one step."""
-    given = {"solver": str(stage.solver_file), **start, "engine": engine, "gpu": gpu}
-    with log_to_file(stage.log_file):
-        status = run_command(["train", *(f"--{flag}={value}" for flag, value in given.items() if value)])
-    if status:
+    """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU."""
+    given = {"solver": str(stage.solver_file), **start, "engine": engine, "gpu": gpu, "log_file": stage.log_file}
+    flags = [f"--{flag}={value}" for flag, value in given.items() if value]
+    command = [sys.executable, "-m", "caffe_compat", "train", *flags]
+    if wait_for(subprocess.Popen(command, env=environment_of(stage))):
         raise SolverError(f"{stage}: training failed; the error is above")
-    if not stage.is_done:
+    if not has_finished(stage):
         raise SolverError(f"{stage}: stopped before iteration {stage.solver.max_iter}; run the command again to go on")
 
 
-@contextmanager
-def log_to_file(path: str) -> Iterator[None]:
-    """While the block runs, Caffe's log lines go to the end of a file as well."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(GlogFormatter())
-    logging.getLogger("caffe_compat").addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger("caffe_compat").removeHandler(handler)
-        handler.close()
+def say(line: str) -> None:
+    """Print a line, in one of several processes only."""
+    if is_first_process():
+        print(line, flush=True)
 
 
 def main() -> int:
@@ -60,9 +53,9 @@ def main() -> int:
         for stage in choose_stages(stages, arguments.step):
             if not stage.is_done:
                 start = starting_point(stage, stages, arguments.weights)
-                print(f"{stage}: training from {' '.join(start.values()) or 'scratch'}", flush=True)
+                say(f"{stage}: training from {' '.join(start.values()) or 'scratch'}")
                 train(stage, start, arguments.engine, arguments.gpu)
-            print(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}", flush=True)
+            say(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}")
     except CaffeError as error:
         print(f"train_stages.py: {error}", file=sys.stderr)
         return 1

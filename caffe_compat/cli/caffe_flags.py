@@ -17,6 +17,7 @@ FLAGS = (
     Flag("sigint_effect", "stop", "action to take when a SIGINT signal is received: snapshot, stop or none"),
     Flag("sighup_effect", "snapshot", "action to take when a SIGHUP signal is received: snapshot, stop or none"),
     Flag("engine", "fast", "fast (layers fused) or exact (every layer on its own), for train and test"),
+    Flag("log_file", "", "writes the log of 'train' to the end of this file as well"),
     Flag("allow_python_layers", False, "lets Python layers of a net run the code that they name"),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from caffe_compat.cli.caffe_flags import FLAGS, stages_of, surroundings_of
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.flags import FlagError, Flags
 from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
+from caffe_compat.log_file import log_to_file
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
@@ -34,10 +35,11 @@ def run(flags: Flags, arguments: Sequence[str]) -> int:
         return start_workers(len(gpus))
     if place.rank:
         logger.setLevel(logging.WARNING)  # one log: the first process's
-    _use_devices(gpus, place)
-    with process_group(place):
-        _train(parameter, flags, replace(surroundings_of(flags), rank=place.rank, world_size=place.world_size))
-    logger.info("Optimization Done.")
+    with log_to_file(flags.log_file):
+        _use_devices(gpus, place)
+        with process_group(place):
+            _train(parameter, flags, replace(surroundings_of(flags), rank=place.rank, world_size=place.world_size))
+        logger.info("Optimization Done.")
     return 0
 
 

@@ -1,6 +1,7 @@
 """The four steps of a small SRN, as a user trains it: each from the last one's weights, and what is fixed stays."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,15 +44,21 @@ def weights(path):
     return {f"{layer.name}/{i}": np.array(blob) for layer in layers for i, blob in enumerate(layer.blobs)}
 
 
-@pytest.fixture(scope="module", params=["none", "bn"])
-def trained(tmp_path_factory, request):
-    """A folder in which all four steps ran, with and without normalised heads, and what was printed."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which all four steps ran, with normalised heads (their statistics are fixed too), and the output."""
     folder = tmp_path_factory.mktemp("steps")
     assert run(folder, [ROOT / "tools" / "prepare_dataset.py"], "scenes", "--out", "data", *SCENES).returncode == 0
-    assert run(folder, ["-m", "prototxt_gen"], *MODEL, "--head-norm", request.param).returncode == 0
+    assert run(folder, ["-m", "prototxt_gen"], *MODEL, "--head-norm", "bn").returncode == 0
     done = train(folder)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """The same folder, to change."""
+    return Path(shutil.copytree(trained[0], tmp_path / "copy"))
 
 
 @pytest.mark.slow
@@ -84,8 +91,8 @@ def test_what_a_step_does_not_learn_stays_bit_identical(trained, step):
 
 
 @pytest.mark.slow
-def test_a_stopped_step_goes_on(trained):
-    folder, _ = trained
+def test_a_stopped_step_goes_on(copied):
+    folder = copied
     whole = weights(folder / WEIGHTS.format(STEPS[4]))
     solver = folder / "models" / "step_4_resnet101_srn_finetune_solver.prototxt"
     for file in (folder / "models").glob("step_4_*_iter_*"):
@@ -101,6 +108,21 @@ def test_a_stopped_step_goes_on(trained):
     again = weights(folder / WEIGHTS.format(STEPS[4]))
     for name, values in whole.items():
         np.testing.assert_allclose(again[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+def test_two_processes_under_torchrun(copied):
+    folder = copied
+    for file in (folder / "models").glob("step_[34]_*_iter_*"):
+        file.unlink()
+
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29611"]
+    done = run(folder, launcher, ROOT / "tools" / "train_stages.py", "--models", "models", "--step", "3-4")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("training from") == 2
+    assert "Effective batch size: 8 (2 workers x iter_size 2 x batch_size 2)" in done.stderr
+    assert (folder / WEIGHTS.format(STEPS[4])).exists()
 
 
 def test_errors_are_one_line(tmp_path):

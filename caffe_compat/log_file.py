@@ -1,0 +1,29 @@
+"""The log in a file, besides where it goes anyway."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from caffe_compat.errors import SolverError
+from caffe_compat.glog import GlogFormatter
+
+
+@contextmanager
+def log_to_file(path: str) -> Iterator[None]:
+    """While the block runs, log lines go to the end of this file as well; "" means nowhere else."""
+    if not path:
+        yield
+        return
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise SolverError(
+            f"{path}: cannot write the log: {error.strerror}; name a file in a folder that exists"
+        ) from error
+    handler.setFormatter(GlogFormatter())
+    logging.getLogger("caffe_compat").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("caffe_compat").removeHandler(handler)
+        handler.close()
