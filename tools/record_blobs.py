@@ -64,11 +64,19 @@ def import_caffe(arguments):
 
 def make_net(caffe, arguments):
     """The net, by the positional arguments that every pycaffe takes."""
-    given = [str(arguments.prototxt)]
-    if arguments.weights:
-        given.append(str(arguments.weights))
-    given.append(PHASES[arguments.phase])
-    return caffe.Net(*given)
+    with open(arguments.prototxt) as file:
+        text = file.read()
+    if arguments.backward and "force_backward" not in text:
+        # Without losses Caffe propagates nothing unless it is forced to.
+        text = "force_backward: true\n" + text
+    with tempfile.NamedTemporaryFile(mode="w", suffix=".prototxt") as copy:
+        copy.write(text)
+        copy.flush()
+        given = [str(copy.name)]
+        if arguments.weights:
+            given.append(str(arguments.weights))
+        given.append(PHASES[arguments.phase])
+        return caffe.Net(*given)
 
 
 def blobs_of_layers(net, arguments, field):

@@ -18,9 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError, MissingFeatureError
-from caffe_compat.net.build import load_net
+from caffe_compat.net.build import build_net
 from caffe_compat.net.device import set_device, set_mode_gpu
-from caffe_compat.net.net import Net
+from caffe_compat.net.net import Net, prefix_file
 from caffe_compat.parity.compare import compare, random_seeds
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.html_page import write_page
@@ -32,8 +32,9 @@ from caffe_compat.parity.recording import Recording, read_recording
 from caffe_compat.parity.sides import PRECISION_OF, SIDES
 from caffe_compat.parity.text_table import summary_lines, table_lines
 from caffe_compat.parity.training import compare_training, record_training, take_weights, training_solver
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.atomic_file import replacing
-from caffe_compat.proto.read import read_solver
+from caffe_compat.proto.read import read_net, read_solver
 from caffe_compat.solvers.solver_nets import copy_weights
 
 SCRIPT = Path(__file__).with_name("record_blobs.py")
@@ -100,9 +101,19 @@ def read_dump(path: str) -> Recording:
     return read_recording(path)
 
 
+def make_net(arguments: argparse.Namespace) -> Net:
+    """Our net; for --backward gradients are forced through it, as record_blobs.py does."""
+    parameter = read_net(arguments.prototxt)
+    parameter.force_backward |= arguments.backward
+    try:
+        return build_net(parameter, caffe_pb2.NetState(phase=arguments.phase))
+    except CaffeError as error:
+        raise prefix_file(error, arguments.prototxt) from error
+
+
 def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     """One run of the net on both sides."""
-    net = load_net(arguments.prototxt, arguments.phase)
+    net = make_net(arguments)
     if arguments.weights:
         copy_weights(net, arguments.weights)
     other = record_other(net, arguments)

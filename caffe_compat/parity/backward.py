@@ -1,12 +1,13 @@
 """Compares the gradients of every bottom and weight."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from caffe_compat.net.blob import gradient_of as weight_gradient_of
 from caffe_compat.net.net import Net, Step
+from caffe_compat.parity.batch_statistics import cancelled_biases
 from caffe_compat.parity.causes.gradients import find_gradient_cause
 from caffe_compat.parity.comparison import Difference, Kind, Verdict
 from caffe_compat.parity.judge import Evidence, Judge
@@ -16,7 +17,8 @@ from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.parity.replay import Replay, array_of, gradient_of, is_inserted_split, weights_kept
 
 #: Gradients this much smaller than those that a layer's backward started from are sums of what cancels: rounding.
-NOISE = 1e-2
+LARGEST_REST = 1e-2
+NOISE = "a bias before a normalisation by the batch, whose mean takes it away: its true gradient is zero"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,21 @@ def compare_backward(
     with dropouts_follow(net, other), weights_kept(net):
         free, led = (Replay(net, other, inputs, follows, keeps_graph=True) for follows in (False, True))
         whole = {_key(gradient): gradient.errors for gradient in _gradients(free)}
-        judge = Judge()
-        return [
+        judge, cancelled = Judge(), cancelled_biases(net.steps)
+        rows = [
             _difference(gradient, whole[_key(gradient)], judge, tolerances)
             for gradient in _gradients(led)
             if _key(gradient) in whole
         ]
+    return [_excused(row) if _label(row) in cancelled and row.is_wrong else row for row in rows]
+
+
+def _label(row: Difference) -> str:
+    return f"{row.layer}/{row.blob.removeprefix('blob ')}" if row.kind is Kind.WEIGHT_GRADIENT else ""
+
+
+def _excused(row: Difference) -> Difference:
+    return replace(row, verdict=Verdict.NOISE, cause=NOISE)
 
 
 def _key(gradient: Gradient) -> tuple[str, str, Kind]:
@@ -102,7 +113,7 @@ def _weight_gradient(owners: list[Owner], other: Recording, floor: float) -> Ite
 
 def _floor(net: Net, step: Step) -> float:
     # An in-place layer has replaced its top's gradient by its bottom's, of the same order.
-    return max([FLOOR, *(NOISE * float(np.abs(gradient_of(net, top)).max(initial=0.0)) for top in step.tops)])
+    return max([FLOOR, *(LARGEST_REST * float(np.abs(gradient_of(net, top)).max(initial=0.0)) for top in step.tops)])
 
 
 def _difference(gradient: Gradient, whole: Errors, judge: Judge, tolerances: Tolerances) -> Difference:

@@ -18,6 +18,21 @@ def normalises_by_batch(step: Step) -> bool:
     return parameter.type == "BatchNorm" and by_batch
 
 
+def cancelled_biases(steps: list[Step]) -> dict[str, str]:
+    """Biases right before a normalisation by the batch, whose mean takes them away: their true gradient is zero.
+
+    By `layer/index`, with the `layer/index` of the running mean that follows the bias.
+    """
+    makers: dict[str, Step] = {}
+    found = {}
+    for step in steps:
+        maker = makers.get(step.bottoms[0]) if step.bottoms else None
+        if maker is not None and normalises_by_batch(step) and len(maker.layer.blobs) == 2:
+            found[f"{maker.layer.name}/1"] = f"{step.layer.name}/{STATISTICS[step.layer.spec.type][0]}"
+        makers |= {top: step for top in step.tops}
+    return found
+
+
 def statistics_of(steps: list[Step]) -> list[tuple[str, Tensor]]:
     """The running statistics that forward moves, by `layer/index`."""
     return [

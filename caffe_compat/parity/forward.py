@@ -43,7 +43,8 @@ class ForwardComparison:
             with weights_kept(self.net):
                 whole = self._errors_of_whole_run()
                 statistics = self._errors_of_statistics(self.net.steps)
-            return list(self._rows(whole, statistics))
+            with weights_kept(self.net):
+                return list(self._rows(whole, statistics))
 
     def _errors_of_whole_run(self) -> dict[BlobKey, Errors]:
         replay = Replay(self.net, self.other, self.inputs, follows=False)

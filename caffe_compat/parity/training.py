@@ -7,7 +7,7 @@ import numpy as np
 
 from caffe_compat.errors import DataError
 from caffe_compat.net.net import Net, Step
-from caffe_compat.parity.batch_statistics import STATISTICS, normalises_by_batch
+from caffe_compat.parity.batch_statistics import cancelled_biases
 from caffe_compat.parity.causes.gradients import find_factor
 from caffe_compat.parity.comparison import Comparison, Difference, Kind, Verdict
 from caffe_compat.parity.measure import FLOOR, Errors, Tolerances, errors_between
@@ -150,18 +150,11 @@ def _excused(row: Difference, solver: Solver) -> Difference:
 
 
 def _cancelled(solver: Solver) -> set[str]:
-    """`layer/index` of biases right before a normalisation by the batch, which the update rule drives by noise; and of
-    the running means that follow them."""
+    """`layer/index` of what the update rule moves by noise alone: such biases, and the running means behind them."""
     if solver.parameter.type not in NORMALISING_RULES:
         return set()
-    makers: dict[str, Step] = {}
-    found = set()
-    for step in solver.net.steps:
-        maker = makers.get(step.bottoms[0]) if step.bottoms else None
-        if maker is not None and normalises_by_batch(step) and len(maker.layer.blobs) == 2:
-            found |= {f"{maker.layer.name}/1", f"{step.layer.name}/{STATISTICS[step.layer.spec.type][0]}"}
-        makers |= {top: step for top in step.tops}
-    return found
+    found = cancelled_biases(solver.net.steps)
+    return {*found, *found.values()}
 
 
 def _history_rows(solver: Solver, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from caffe_compat.parity.causes.normalization import batch_norm, bn
@@ -14,12 +15,21 @@ from caffe_compat.parity.replay import array_of
 
 
 def dropout(trial: Trial) -> Iterator[Trial]:
-    """Who makes up for what is dropped, and when."""
+    """Torch7's first Dropout made up for what is dropped at TEST."""
     kept = 1 - trial.parameter.dropout_param.dropout_ratio
     says = f"dropout scale: the other side multiplies by {kept:g} at TEST"
     yield replace(trial, finish=lambda top: top * kept, says=says)
-    says = f"dropout scale: the other side does not divide by {kept:g} at TRAIN"
-    yield replace(trial, finish=lambda top: top * kept, says=says)
+
+
+def unscaled_dropout(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """What the other side dropped, it dropped by its own lot; the rest must be divided."""
+    if trial.phase != "TRAIN" or not isinstance(theirs, np.ndarray):
+        return
+    kept = torch.tensor(theirs != 0, device=trial.bottoms[0].device)
+    says = (
+        f"dropout scale: the other side does not divide by {1 - trial.parameter.dropout_param.dropout_ratio:g} at TRAIN"
+    )
+    yield replace(trial, finish=lambda _: trial.bottoms[0] * kept, says=says)
 
 
 def lrn(trial: Trial) -> Iterator[Trial]:
@@ -83,4 +93,4 @@ HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
     "SigmoidCrossEntropyLoss": (loss,),
     "SoftmaxWithLoss": (loss,),
 }
-FITS_BY_TYPE: dict[str, tuple[Fits, ...]] = {"Eltwise": (fitted_coefficients,)}
+FITS_BY_TYPE: dict[str, tuple[Fits, ...]] = {"Dropout": (unscaled_dropout,), "Eltwise": (fitted_coefficients,)}
