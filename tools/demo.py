@@ -36,6 +36,9 @@ def main() -> int:
     except (CaffeError, OSError) as error:
         print(f"demo.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("demo.py: interrupted; run it again to go on", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.data.prefetch import available_cores
 from caffe_compat.datasets.layout import SplitFiles, image_path, read_image_list
 from caffe_compat.demo.models import deploy_net
 from caffe_compat.demo.recipe import Arm
@@ -63,10 +64,14 @@ class Run:
 
 def train(runs: Sequence[Run], say: Say) -> None:
     """Train all runs, two at a time, each on its share of the cores."""
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     parallel = min(2, cores, len(runs))
     with ThreadPoolExecutor(parallel) as pool:
-        list(pool.map(lambda run: _train(run, cores // parallel, say), runs))
+        try:
+            list(pool.map(lambda run: _train(run, cores // parallel, say), runs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt or a failure ends those that wait as well
+            raise
 
 
 def _train(run: Run, threads: int, say: Say) -> None:
