@@ -22,13 +22,11 @@ Tensors = dict[str, NDArray[np.float32]]
 def tensors_of(model: Model) -> Tensors:
     """The model's blobs under the keys that its description names."""
     types = {layer.name: layer.type for layer in model.net.layer}
-    tensors: Tensors = {}
-    for name, arrays in model.blobs.items():
-        for key, array in zip(blob_keys(name, types[name], len(arrays)), arrays, strict=True):
-            if key in tensors:
-                raise FormatError(f"{model.path}: layer '{name}': two blobs would be named '{key}'; rename the layer")
-            tensors[key] = array
-    return tensors
+    return {
+        key: array
+        for name, arrays in model.blobs.items()
+        for key, array in zip(blob_keys(name, types[name], len(arrays)), arrays, strict=True)
+    }
 
 
 def describe(model: Model) -> str:

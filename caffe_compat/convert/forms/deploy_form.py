@@ -58,7 +58,9 @@ def _at_test(model: Model) -> Model:
 
 
 def _was_training(model: Model) -> bool:
-    return model.is_filtered and any(layer.phase == caffe_pb2.TRAIN for layer in model.net.layer)
+    return model.is_filtered and any(
+        layer.HasField("phase") and layer.phase == caffe_pb2.TRAIN for layer in model.net.layer
+    )
 
 
 def _inputs(trained: Model, body: Sequence[Layer]) -> list[str]:

@@ -97,8 +97,8 @@ def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[
     linear.ClearField("param")
     layers[chain.linear or 0] = linear
     folded = [index for index in (chain.norm, chain.scale) if index is not None]
-    report.replaced([layers[index].name for index in folded], [linear.name], f"folded into {linear.name}")
     report.noted(linear.name, "normalisation folded in, rounded to float32")
+    report.replaced([layers[index].name for index in folded], [linear.name], f"folded into {linear.name}")
     return set(folded)
 
 

@@ -20,15 +20,16 @@ def rename(model: Model, how: str, report: Report) -> Model:
     """`how` is 'readable' or a file of names. GraphError for names that are not in the net or not unique after."""
     names = readable_names(model) if how == READABLE else read_names(how)
     _require_known(model, names, how)
-    had_splits = any(map(is_automatic, model.net.layer))
-    layers = [_renamed(layer, names) for layer in undo_splits(model.net.layer)]
+    whole = undo_splits(model.net.layer)
+    layers = [_renamed(layer, names) for layer in whole]
+    blobs = dict.fromkeys([*model.net.input, *(top for layer in whole for top in layer.top)])
     _require_unique(how, (layer.name for layer in layers), "layers")
-    _require_unique(how, _new_blobs(layers), "blobs")
+    _require_unique(how, (names.blobs.get(blob, blob) for blob in blobs), "blobs")
     for layer in model.net.layer:
         _report(layer, names, how, report)
-    blobs = {names.layers.get(name, name): arrays for name, arrays in model.blobs.items()}
-    renamed = model.with_layers(layers, blobs)
+    renamed = model.with_layers(layers, {names.layers.get(name, name): arrays for name, arrays in model.blobs.items()})
     renamed.net.input[:] = [names.blobs.get(name, name) for name in model.net.input]
+    had_splits = len(whole) < len(model.net.layer)
     return _with_splits(renamed, report) if had_splits else renamed
 
 
@@ -70,10 +71,6 @@ def _require_known(model: Model, names: RoleNames, how: str) -> None:
     unknown = [name for name in names.layers if name not in known]
     if unknown:
         raise GraphError(f"{how}: no layer or blob '{unknown[0]}' in {model.path}; leave it out, or mend its spelling")
-
-
-def _new_blobs(layers: Iterable[Layer]) -> list[str]:
-    return [top for layer in layers for top in layer.top if top not in layer.bottom]
 
 
 def _require_unique(how: str, names: Iterable[str], what: str) -> None:

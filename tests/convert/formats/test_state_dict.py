@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from caffe_compat.convert.formats.state_dict import read_state_dict, write_state_dict
+from caffe_compat.errors import FormatError
+from tests.convert.models import model_of
+
+TEXT = 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 3 dim: 2 } } }'
+
+
+def test_plain_tensors_and_a_description(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    model = model_of(TEXT)
+    write_state_dict(str(path), model)
+    tensors = torch.load(path, weights_only=True)
+
+    assert list(tensors) == ["p.weight"]
+    assert torch.equal(tensors["p.weight"], torch.from_numpy(model.blobs["p"][0]))
+    assert json.loads((tmp_path / "a.pt.json").read_text())["net"]["layer"][0]["type"] == "Parameter"
+
+
+def test_without_its_description_it_is_no_model(tmp_path: Path) -> None:
+    write_state_dict(str(tmp_path / "a.pt"), model_of(TEXT))
+    (tmp_path / "a.pt.json").unlink()
+    with pytest.raises(FormatError, match=r"a\.pt: expected a\.pt\.json beside it, found no such file; move both"):
+        read_state_dict(str(tmp_path / "a.pt"))
+
+
+def test_code_in_a_file_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    write_state_dict(str(path), model_of(TEXT))
+    torch.save({"p.weight": Path("x")}, path)
+    with pytest.raises(FormatError, match=r"a\.pt: not a whole file of plain tensors \(.*\); convert it again"):
+        read_state_dict(str(path))

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+import caffe_compat as caffe
+from caffe_compat.convert.formats.caffemodel import read_caffemodel
+from caffe_compat.convert.forms.deploy_form import deploy_form
+from caffe_compat.convert.model import Model
+from caffe_compat.convert.report import Report
+from caffe_compat.errors import GraphError
+from caffe_compat.proto.dialect import in_dialect
+from caffe_compat.proto.write import write_text
+from tests.convert.models import LIKE, RELEASED, STAGES, model_of
+
+TRAINED = """
+name: "t"
+layer { name: "data" type: "DummyData" top: "data" top: "label" include { phase: TRAIN }
+  dummy_data_param { shape { dim: 2 dim: 3 dim: 6 dim: 5 } shape { dim: 2 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" param { lr_mult: 2 }
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "msra" } } }
+layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" batch_norm_param { use_global_stats: false } }
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" dropout_param { dropout_ratio: 0.3 } }
+layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip" param { name: "w" lr_mult: 3 }
+  inner_product_param { num_output: 3 bias_filler { type: "constant" } } }
+layer { name: "doubled" type: "Power" bottom: "label" top: "doubled" power_param { scale: 2 } }
+layer { name: "aux" type: "TanH" bottom: "conv" top: "aux" }
+layer { name: "silence" type: "Silence" bottom: "aux" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "doubled" top: "accuracy" }
+"""
+
+
+def trained() -> Model:
+    model = model_of(TRAINED)
+    for layer in model.net.layer:
+        layer.phase = 0
+    return model
+
+
+def test_what_predicts_stays_and_says_nothing_about_learning() -> None:
+    model = trained()
+    report = Report(model)
+    deployed = deploy_form(model, report=report)
+
+    assert [layer.name for layer in deployed.net.layer] == ["data", "conv", "norm", "drop", "ip"]
+    assert list(deployed.net.layer[0].input_param.shape[0].dim) == [2, 3, 6, 5]
+    conv, norm, _, ip = deployed.net.layer[1:]
+    assert not conv.param
+    assert not conv.convolution_param.HasField("weight_filler")
+    assert not norm.HasField("batch_norm_param")
+    assert [(param.name, param.HasField("lr_mult")) for param in ip.param] == [("w", False)]
+    done = {row.source: row.done for row in report.rows(deployed)}
+    assert done["loss"] == done["doubled"] == done["aux"] == "dropped: nothing that it gives is predicted"
+    assert done["data"] == "dropped: the net is fed through inputs"
+
+
+def test_statistics_of_a_net_that_was_not_training_stay_as_said() -> None:
+    model = model_of(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+        'layer { name: "n" type: "BatchNorm" bottom: "x" top: "y" batch_norm_param { use_global_stats: false } }'
+    )
+    assert deploy_form(model).layer("n").batch_norm_param.HasField("use_global_stats")
+
+
+def test_the_released_structure_runs_from_its_weights_alone(tmp_path) -> None:
+    """No prototxt: the rebuilt one gives what the one beside the weights gives, bit for bit."""
+    model = read_caffemodel(RELEASED)
+    write_text(tmp_path / "net.prototxt", in_dialect(deploy_form(model).net, model.dialect))
+    image = np.random.default_rng(5).normal(0, 50, (1, 3, 224, 224)).astype(np.float32)
+
+    outputs = []
+    for prototxt in (LIKE / "net.prototxt", tmp_path / "net.prototxt"):
+        net = caffe.Net(str(prototxt), caffe.TEST, weights=RELEASED)
+        net.blobs["data"].reshape(*image.shape)
+        net.reshape()
+        net.blobs["data"].data[...] = image
+        outputs.append({name: np.array(value) for name, value in net.forward().items()})
+    assert outputs[0].keys() == outputs[1].keys() == {"att.y_att", "prob"}
+    for name, value in outputs[0].items():
+        np.testing.assert_array_equal(outputs[1][name], value)
+
+
+def test_a_trained_step_of_the_small_net_is_deployed() -> None:
+    deployed = deploy_form(read_caffemodel(str(STAGES / "step_4" / "init.caffemodel")))
+
+    assert list(deployed.net.layer[0].input_param.shape[0].dim) == [1, 3, 24, 24]
+    assert not any("Loss" in layer.type for layer in deployed.net.layer)
+
+
+def test_layers_of_the_other_phase_stay_out_of_a_prototxts_net() -> None:
+    model = trained()
+    for layer, phase in (("data", "TEST"), ("drop", "TRAIN")):
+        del model.layer(layer).include[:]
+        model.layer(layer).include.add(phase=phase)
+    both = Model(model.net, model.blobs, "bvlc", "p", is_filtered=False)
+
+    assert [layer.name for layer in deploy_form(both).net.layer] == ["data", "conv", "norm", "ip"]
+
+
+def test_a_net_of_losses_is_refused() -> None:
+    text = 'layer { name: "x" type: "Input" top: "a" top: "b" input_param { shape { dim: 2 dim: 3 } } }'
+    text += 'layer { name: "loss" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "loss" }'
+    with pytest.raises(
+        GraphError, match=r"^net\.caffemodel: expected layers that predict, found only data, losses and"
+    ):
+        deploy_form(model_of(text))
+
+
+def test_a_net_without_inputs_is_refused() -> None:
+    text = 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 2 } } }'
+    with pytest.raises(GraphError, match=r"^net\.caffemodel: expected a net with inputs, found none; give the deploy"):
+        deploy_form(model_of(text))

@@ -1,0 +1,61 @@
+"""Models for tests: from text, with seeded weights, or from the records."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from google.protobuf import text_format
+
+from caffe_compat.convert.assemble import assemble
+from caffe_compat.convert.model import Model
+from caffe_compat.convert.module import CaffeModule
+from caffe_compat.convert.shape_walk import ShapeWalk
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.upgrade import upgrade_net
+
+GOLDENS = Path(__file__).parents[1] / "goldens"
+LIKE = GOLDENS / "srn_fork" / "released_like"
+RELEASED = str(LIKE / "weights.caffemodel")
+STAGES = GOLDENS / "bvlc" / "stages" / "mini_srn"
+
+
+def model_of(text: str, seed: int = 0, dialect: str = "bvlc", path: str = "net.caffemodel") -> Model:
+    """The net of a prototxt with weights of N(0, 1), but statistics above 0."""
+    net = text_format.Parse(text, caffe_pb2.NetParameter())
+    upgrade_net(net)
+    generator = np.random.default_rng(seed)
+    walk = ShapeWalk({})
+    blobs = {}
+    for parameter in net.layer:
+        layer = walk.enter(parameter)
+        arrays = [generator.normal(size=tuple(blob.shape)).astype(np.float32) for blob in layer.blobs]
+        if parameter.type in ("BN", "BatchNorm"):
+            arrays[-1], arrays[-2] = np.abs(arrays[-1]) + 0.5, np.abs(arrays[-2]) + 0.5
+        if arrays:
+            blobs[parameter.name] = arrays
+    return Model(net, blobs, dialect, path)
+
+
+def run(model: Model, seed: int = 1) -> dict[str, np.ndarray]:
+    """The outputs of a deploy form for seeded inputs."""
+    module = CaffeModule(assemble(model))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        made = module(*(torch.randn(shape, generator=generator) for shape in module.net.inputs.values()))
+    made = made if isinstance(made, dict) else {module.outputs[0]: made}
+    return {name: value.numpy() for name, value in made.items()}
+
+
+def assert_same_blobs(one: Model, other: Model) -> None:
+    """Bit for bit, in the same order."""
+    assert one.blobs.keys() == other.blobs.keys()
+    for name, arrays in one.blobs.items():
+        assert [array.shape for array in arrays] == [array.shape for array in other.blobs[name]], name
+        assert [array.tobytes() for array in arrays] == [array.tobytes() for array in other.blobs[name]], name
+
+
+def assert_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolerance: float) -> None:
+    """Within a part of the largest value."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert np.abs(value - other[name]).max() <= tolerance * np.abs(value).max(), name

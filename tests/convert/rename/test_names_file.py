@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from caffe_compat.convert.rename.names_file import read_names
+from caffe_compat.errors import FormatError
+
+
+@pytest.mark.parametrize("text", ["# new names\na b\n\nc\td # why\n", ' {"a": "b", "c": "d"}'])
+def test_lines_and_json(text: str, tmp_path: Path) -> None:
+    (tmp_path / "n").write_text(text)
+    names = read_names(str(tmp_path / "n"))
+
+    assert names.layers == names.blobs == {"a": "b", "c": "d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a b\nc\n", "n: line 2: expected an old and a new name, found 1 words"),
+        ("a b\na c\n", "n: line 2: 'a' has a new name already, 'b'"),
+        ("{", "n: expected a JSON object of old and new names, found bad JSON: "),
+        ('{"a": 1}', "n: expected strings for the new names, found other values"),
+    ],
+)
+def test_other_text_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "n").write_text(text)
+    with pytest.raises(FormatError, match=message):
+        read_names(str(tmp_path / "n"))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="n: expected a file of names, cannot read it: "):
+        read_names(str(tmp_path / "n"))

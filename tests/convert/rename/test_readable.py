@@ -1,0 +1,128 @@
+"""Names found by walking the graph: the identity on nets that have them, and the released structure's own."""
+
+import itertools
+
+import pytest
+
+from caffe_compat.convert.formats.caffemodel import read_caffemodel
+from caffe_compat.convert.model import Model
+from caffe_compat.convert.rename.readable import readable_names
+from caffe_compat.errors import GraphError
+from caffe_compat.net.phase_rules import filter_net
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.upgrade import upgrade_net
+from prototxt_gen.files import generate
+from tests.convert.models import RELEASED, model_of
+
+
+def nets(**options: object) -> dict[str, Model]:
+    """The generated TRAIN nets and deploy nets of a request."""
+    made = generate(dataset="wider_att", width=8, **options)
+    models = {}
+    for name, message in made.items():
+        if isinstance(message, caffe_pb2.NetParameter):
+            net = caffe_pb2.NetParameter()
+            net.CopyFrom(message)
+            upgrade_net(net)
+            models[name] = Model(filter_net(net, caffe_pb2.NetState(phase="TRAIN")), {}, "bvlc", name)
+    return models
+
+
+CASES = [
+    *itertools.product(["resnet101_srn"], ["resnet", "preresnet"], ["batchnorm", "bn"], [26, 101], ["none", "bn"]),
+    *itertools.product(["resnet101_srn"], ["resnet"], ["batchnorm"], [50, 152], ["none"]),
+    *itertools.product(
+        ["resnet101", "resnet107", "resnet101_semantic", "resnet101_srn_att"],
+        ["preresnet"],
+        ["batchnorm"],
+        [101],
+        ["none"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "backbone", "norm", "depth", "head_norm"), CASES)
+def test_generated_nets_have_these_names(model: str, backbone: str, norm: str, depth: int, head_norm: str) -> None:
+    """Every layer of every step of every model: a name that the walk finds is the generator's."""
+    for file, net in nets(model=model, backbone=backbone, norm=norm, depth=depth, head_norm=head_norm).items():
+        names = readable_names(net)
+        for layer in net.net.layer:
+            if layer.type not in ("Data", "Input", "Silence"):
+                assert names.layers.get(layer.name) == layer.name, (file, layer.name)
+        assert all(old == new for old, new in names.blobs.items()), file
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "bn"])
+def test_the_released_backbone_gets_the_generators_names(norm: str) -> None:
+    released = nets(model="resnet101_srn", layout="released", norm=norm, step="test")
+    paper = nets(model="resnet101_srn", layout="paper", backbone="preresnet", norm=norm, step="test")
+    (released_net,), (paper_net,) = released.values(), paper.values()
+    names = readable_names(released_net)
+    renamed = [names.layers.get(layer.name, layer.name) for layer in released_net.net.layer]
+    wanted = [layer.name for layer in paper_net.net.layer]
+
+    backbone = wanted[: wanted.index("cls_fc")]
+    assert [name for name in renamed if name in backbone] == backbone
+    # In the released structure these three are other layers.
+    assert set(wanted) - set(renamed) <= {"silence"}
+
+
+def test_known_layers_of_the_released_structure() -> None:
+    names = readable_names(read_caffemodel(RELEASED))
+    known = {
+        "caffe.SpatialConvolution_0": "conv1",
+        "caffe.Pooling_3": "pool1",
+        "caffe.Eltwise_32": "res2c",
+        "caffe.Eltwise_73": "res3b3",
+        "caffe.Eltwise_304": "res4b22",
+        "caffe.BN_305": "bn4b22",
+        "caffe.ReLU_306": "res4b22_relu",
+        "caffe.SpatialConvolution_314": "res5a_branch1",
+        "caffe.Eltwise_335": "res5c",
+        "caffe.Flatten_339": "pool5_flat",
+        "caffe.InnerProduct_340": "cls_fc",
+        "att.BN_1": "bn_att_res0",
+        "att.Conv_16": "att_res2_branch2b",
+        "att.Eltwise_20": "att_res2",
+        "att.att_Conv_1": "att_conv1",
+        "att.att_Softmax_5": "att_softmax",
+        "att.att_Reshape_6": "att_map",
+        "att.feat_Conv_1": "srn_feat1",
+        "att.feat_Conv_2": "srn_conv1",
+        "comb.comb_Eltwise_0": "srn_weighted",
+        "comb.comb_Conv_3": "srn_conv4",
+        "comb.comb_InnerProduct_4": "srn_fc",
+        "prob": "y",
+    }
+
+    assert {old: names.layers[old] for old in known} == known
+    assert (names.blobs["caffe.InnerProduct_340"], names.blobs["comb.comb_InnerProduct_4"]) == ("y_cls", "y_sr")
+
+
+def test_no_name_is_looked_up() -> None:
+    """With every layer and blob called something else, the same roles come out."""
+    model = read_caffemodel(RELEASED)
+    expected = readable_names(model)
+    other = caffe_pb2.NetParameter()
+    other.CopyFrom(model.net)
+    numbers = {name: f"x{number}" for number, name in enumerate({blob for layer in other.layer for blob in layer.top})}
+    numbers["data"] = "data"
+    for index, layer in enumerate(other.layer):
+        if layer.type != "Split":
+            layer.name = f"layer{index}"
+    plain = [layer for layer in other.layer if layer.type != "Split"]
+    whole = {top: layer.bottom[0] for layer in other.layer if layer.type == "Split" for top in layer.top}
+    for layer in plain:
+        layer.bottom[:] = [numbers[whole.get(blob, blob)] for blob in layer.bottom]
+        layer.top[:] = [numbers[blob] for blob in layer.top]
+    found = readable_names(Model(other, {}, "srn_fork", "x").with_layers(plain, {}))
+
+    assert sorted(found.layers.values()) == sorted(expected.layers.values())
+
+
+def test_a_net_without_blocks_is_refused() -> None:
+    text = 'layer { name: "data" type: "Input" top: "data" } layer { name: "t" type: "TanH" bottom: "data" top: "t" }'
+    with pytest.raises(
+        GraphError, match=r"^net\.caffemodel: expected residual blocks \(two paths that meet in an Eltwise"
+    ):
+        readable_names(model_of(text))

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import caffe_compat as caffe
+from caffe_compat.convert.formats.caffemodel import write_caffemodel
+from caffe_compat.convert.formats.safetensors_file import write_safetensors
+from caffe_compat.convert.formats.state_dict import write_state_dict
+from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.proto.write import write_text
+from tests.convert.models import RELEASED, model_of
+
+TEXT = """
+name: "two"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 5 } } }
+layer { name: "scale" type: "Input" top: "scale" input_param { shape { dim: 2 } } }
+layer { name: "eval.conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "eval" type: "Scale" bottom: "conv" bottom: "scale" top: "conv" scale_param { axis: 0 } }
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
+layer { name: "tanh" type: "TanH" bottom: "conv" top: "tanh" }
+layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip" inner_product_param { num_output: 3 } }
+"""
+DATA, SCALE = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(1)), torch.tensor([2.0, 3.0])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    model = model_of(TEXT)
+    names = {kind: str(tmp_path / f"net.{kind}") for kind in ("safetensors", "pt", "caffemodel", "caffemodel.h5")}
+    write_safetensors(names["safetensors"], model)
+    write_state_dict(names["pt"], model)
+    write_caffemodel(names["caffemodel"], model, "bvlc")
+    write_caffemodel(names["caffemodel.h5"], model)
+    write_text(tmp_path / "net.prototxt", model.net)
+    return names | {"prototxt": str(tmp_path / "net.prototxt")}
+
+
+def test_every_format_gives_what_the_net_gives(files: dict[str, str]) -> None:
+    net = caffe.Net(files["prototxt"], caffe.TEST, weights=files["caffemodel"])
+    expected = net.forward(data=DATA.numpy(), scale=SCALE.numpy())
+
+    for kind in ("safetensors", "pt", "caffemodel"):
+        made = caffe.load(files[kind])(DATA, SCALE)
+        assert list(made) == ["ip", "tanh"]
+        for name, value in made.items():
+            np.testing.assert_array_equal(value.numpy(), expected[name])
+    made = caffe.load(files["caffemodel.h5"], prototxt=files["prototxt"])(scale=SCALE, data=DATA)
+    np.testing.assert_array_equal(made["ip"].numpy(), expected["ip"])
+
+
+def test_one_output_is_a_tensor_and_batches_may_differ(files: dict[str, str]) -> None:
+    module = caffe.load(files["safetensors"], outputs=["conv"])
+    both = module(DATA, SCALE)
+
+    assert both.shape == (2, 4, 4, 3)
+    torch.testing.assert_close(module(DATA[1:], SCALE[1:]), both[1:])
+
+
+def test_its_state_dict_is_the_file_s(files: dict[str, str]) -> None:
+    module = caffe.load(files["caffemodel"])
+    tensors = torch.load(files["pt"], weights_only=True)
+
+    assert list(tensors) == ["eval.conv.weight", "eval.conv.bias", "ip.weight", "ip.bias"]
+    assert sorted(module.state_dict()) == sorted(tensors)
+    module.load_state_dict({key: torch.zeros_like(tensor) for key, tensor in tensors.items()})
+    assert not module(DATA, SCALE)["ip"].any()
+
+
+def test_training_asks_for_gradients(files: dict[str, str]) -> None:
+    assert not any(weight.requires_grad for weight in caffe.load(files["pt"]).parameters())
+    module = caffe.load(files["pt"], phase="TRAIN")
+    module(DATA, SCALE)["ip"].sum().backward()
+
+    assert all(weight.grad is not None for weight in module.parameters())
+
+
+def test_the_released_structure_loads_without_its_prototxt() -> None:
+    module = caffe.load(RELEASED, outputs=["prob"])
+    with torch.no_grad():
+        assert module(torch.zeros(1, 3, 224, 224)).shape == (1, 14)
+
+
+def test_wrong_inputs_are_refused(files: dict[str, str]) -> None:
+    module = caffe.load(files["pt"])
+    with pytest.raises(ShapeError, match=r"^net 'two': expected inputs data, scale, got 1 in order$"):
+        module(DATA)
+    with pytest.raises(ShapeError, match=r"^net 'two': expected inputs data, scale, got 1 in order and image$"):
+        module(DATA, image=SCALE)
+
+
+def test_an_unknown_output_is_refused(files: dict[str, str]) -> None:
+    with pytest.raises(GraphError, match=r"net\.pt: no blob 'prob' to give out; outputs: ip, tanh; any other blob"):
+        caffe.load(files["pt"], outputs=["prob"])
