@@ -115,12 +115,12 @@ def reduction(place: Place) -> Rewrite:
     axis = param.axis % len(shape)
     count = math.prod(shape[axis:])
     chain = Chain(place, "Reduction as global average Pooling + Power")
-    BEFORE_SUM[operation](chain)
     chain.reshape([math.prod(shape[:axis]), 1, count, 1])
+    BEFORE_SUM[operation](chain)
     pool = chain.add("Pooling").pooling_param
     pool.pool, pool.global_pooling = caffe_pb2.PoolingParameter.AVE, True
     chain.power(scale=param.coeff * (1 if operation == "MEAN" else count))
-    chain.reshape(shape[:axis] or [1])
+    chain.reshape(shape[:axis] if axis > 1 else [math.prod(shape[:axis]), 1])  # OpenCV has no blobs of one axis
     return chain.end()
 
 

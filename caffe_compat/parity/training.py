@@ -137,7 +137,8 @@ def _update_rows(solver: Solver, ours: Recording, other: Recording, tolerances: 
             if key not in other.final_weights:
                 continue
             start, theirs = ours.weights[key], other.final_weights[key]
-            change, their_change = ours.final_weights[key] - start, theirs.reshape(start.shape) - start
+            change = ours.final_weights[key] - start
+            their_change = theirs.reshape(start.shape) - start if theirs.size == start.size else theirs
             floor = max(FLOOR, ROUNDING * float(np.abs(start).max(initial=0.0)) / tolerances.update)
             row = _row(step, f"blob {number}", Kind.UPDATE, change, their_change, floor, tolerances.update)
             yield _excused(row, solver) if key in idle else row
@@ -174,7 +175,7 @@ def _history_rows(solver: Solver, ours: Recording, other: Recording, tolerances:
             Kind.HISTORY,
             mine,
             theirs,
-            scale * ROUNDING,
+            scale * ROUNDING / tolerances.update,
             tolerances.update,
         )
         yield _excused(row, solver) if label in idle else row

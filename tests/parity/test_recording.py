@@ -18,7 +18,8 @@ def dump(folder: Path, **arrays: np.ndarray) -> Path:
 def test_every_part_finds_its_place_also_where_names_have_slashes_and_digits(tmp_path: Path) -> None:
     values = {
         "in/data": np.full(1, 1.0), "param/conv4/3x3/0": np.full(1, 2.0),
-        "fwd/003/conv4/3x3/conv4/3x3": np.full(1, 3.0), "fwd/004/1/2": np.full(1, 4.0), "full/prob": np.full(1, 5.0), "param_after/bn/1": np.full(1, 6.0),
+        "fwd/003/conv4/3x3/conv4/3x3": np.full(1, 3.0), "fwd/004/1/2": np.full(1, 4.0),
+        "full/prob": np.full(1, 5.0), "param_after/bn/1": np.full(1, 6.0),
         "out_diff/prob": np.full(1, 7.0), "bwd/002/conv4/3x3/data": np.full(1, 8.0), "diff/data": np.full(1, 9.0),
         "param_diff/conv4/3x3/1": np.full(1, 10.0), "loss": np.full(5, 11.0), "final/ip/0": np.full(1, 12.0),
         "history/0": np.full(1, 13.0), "about": np.array("a Caffe"), "stat/data": np.zeros(3),
