@@ -19,6 +19,8 @@ from caffe_compat.solvers.solver_nets import copy_weights
 
 #: A change this much smaller than the weight itself is lost in float32.
 ROUNDING = 1e-6
+#: A change this much smaller than the largest of the run is not judged more strictly than one of this size.
+SMALLEST_SHARE = 1e-3
 #: Rules that divide a gradient by its own size: of a zero they make a full step, in whatever direction rounding points.
 NORMALISING_RULES = frozenset({"AdaGrad", "RMSProp", "AdaDelta", "Adam"})
 NOISE = (
@@ -131,17 +133,22 @@ def _loss_rows(net: Net, ours: Recording, other: Recording, tolerances: Toleranc
 
 def _update_rows(solver: Solver, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
     idle = _cancelled(solver)
-    for step in solver.net.steps:
-        for number in range(len(step.layer.blobs)):
-            key = f"{step.layer.name}/{number}"
-            if key not in other.final_weights:
-                continue
-            start, theirs = ours.weights[key], other.final_weights[key]
-            change = ours.final_weights[key] - start
-            their_change = theirs.reshape(start.shape) - start if theirs.size == start.size else theirs
-            floor = max(FLOOR, ROUNDING * float(np.abs(start).max(initial=0.0)) / tolerances.update)
-            row = _row(step, f"blob {number}", Kind.UPDATE, change, their_change, floor, tolerances.update)
-            yield _excused(row, solver) if key in idle else row
+    changes = {key: _change(key, other, ours.weights[key]) for key in ours.weights if key in other.final_weights}
+    largest = max((float(np.abs(change).max(initial=0.0)) for change in changes.values()), default=0.0)
+    steps = {step.layer.name: step for step in solver.net.steps}
+    for key, their_change in changes.items():
+        layer, _, number = key.rpartition("/")
+        start = ours.weights[key]
+        rounding = ROUNDING * float(np.abs(start).max(initial=0.0)) / tolerances.update
+        floor = max(FLOOR, rounding, SMALLEST_SHARE * largest)
+        change = ours.final_weights[key] - start
+        row = _row(steps[layer], f"blob {number}", Kind.UPDATE, change, their_change, floor, tolerances.update)
+        yield _excused(row, solver) if key in idle else row
+
+
+def _change(key: str, other: Recording, start: Array) -> Array:
+    theirs = other.final_weights[key]
+    return theirs.reshape(start.shape) - start if theirs.size == start.size else theirs
 
 
 def _excused(row: Difference, solver: Solver) -> Difference:
