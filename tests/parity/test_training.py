@@ -8,6 +8,7 @@ import pytest
 from caffe_compat.errors import DataError
 from caffe_compat.parity.comparison import Comparison, Difference, Kind, Verdict
 from caffe_compat.parity.measure import TOLERANCES
+from caffe_compat.parity.own_runs import record_layers
 from caffe_compat.parity.recording import Recording, read_recording
 from caffe_compat.parity.training import compare_training, record_training, training_solver
 from caffe_compat.proto.read import read_solver
@@ -110,3 +111,13 @@ class TestWrongTraining:
             DataError, match=r"^x: expected losses and final weights of a training, found none; record it"
         ):
             compare_training(solver, Recording("x"), TOLERANCE)
+
+
+def test_such_a_bias_has_no_gradient_in_float64_and_no_effect(solver_folder: Path) -> None:
+    net = training_solver(read_solver("solver.prototxt"), "init.caffemodel", None).net
+    gradients = record_layers(net, {}, "float64", seeds={}).weight_gradients
+    assert np.abs(gradients["conv/1"]).max() < 1e-15 < np.abs(gradients["conv/0"]).max()
+    before = record_layers(net, {}, "float64").tops["ip/y"]
+    net.step_of("conv").layer.blobs[1].data.add_(0.02)  # as far as rounding drives it in 25 iterations of AdaGrad
+    after = record_layers(net, {}, "float64").tops["ip/y"]
+    np.testing.assert_allclose(after, before, atol=1e-13)
