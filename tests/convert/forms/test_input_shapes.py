@@ -91,7 +91,7 @@ def test_a_shape_for_another_blob_is_refused() -> None:
 def test_a_size_that_no_square_fits_is_refused() -> None:
     with pytest.raises(
         ShapeError,
-        match=r"^w\.caffemodel: no usual square size of data fits all weights \(first problem: layer 'ip' .*\); give it",
+        match=r"^w\.caffemodel: no usual square size of data fits all weights \(first problem: layer 'ip' .*\); give",
     ):
         input_of(shapeless(CONV % 1 + IP, shape(2, 6, 13, 14)))
 

@@ -1,0 +1,188 @@
+"""Conversions whole: options, order of the steps, what the report says."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from google.protobuf import text_format
+
+import caffe_compat as caffe
+from caffe_compat.convert.conversion import convert
+from caffe_compat.convert.formats.caffemodel import read_caffemodel, write_caffemodel
+from caffe_compat.convert.formats.read import read_model
+from caffe_compat.convert.options import Options
+from caffe_compat.errors import DialectError, FormatError, GraphError, MissingFeatureError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import read_net
+from caffe_compat.proto.write import write_text
+from tests.convert.models import GOLDENS, RELEASED, STAGES, assert_same_blobs, model_of
+
+FORK_STEP = str(GOLDENS / "srn_fork" / "solvers" / "sgd_step" / "s_iter_10.caffemodel")
+BVLC_STEP = str(STAGES / "step_4" / "init.caffemodel")
+TEXT = """
+name: "n" layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 5 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 3 } }
+"""
+
+
+def converted(source: str, to: str, folder: Path, **options: object) -> str:
+    return convert(source, to, str(folder / f"out.{to}"), Options(**options)).path  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("to", ["safetensors", "torch"])
+def test_there_and_back(to: str, tmp_path: Path) -> None:
+    away = converted(RELEASED, to, tmp_path)
+    back = converted(away, "caffemodel", tmp_path)
+
+    assert Path(back).read_bytes() == Path(RELEASED).read_bytes()
+
+
+def test_every_layer_is_in_the_report(tmp_path: Path) -> None:
+    done = convert(RELEASED, "onnx", str(tmp_path / "n.onnx"), Options(rename="readable", fold_bn=True))
+    source = read_caffemodel(RELEASED)
+
+    assert {layer.name for layer in source.net.layer} <= {row.source for row in done.rows}
+    row = next(row for row in done.rows if row.source == "att.att_BN_1")
+    assert (row.target, row.target_type, row.source_shapes) == ("att_conv1", "Convolution", [(1, 64)] * 4)
+    assert row.done == "renamed; folded into att_conv1"
+    assert any(note.startswith("onnxruntime agrees: ") for note in done.report.notes)
+
+
+@pytest.mark.parametrize(
+    ("source", "dialect", "kind"), [(RELEASED, "bvlc", "BatchNorm"), (BVLC_STEP, "srn_fork", "BN")]
+)
+def test_the_other_caffe_gets_its_own_norms(source: str, dialect: str, kind: str, tmp_path: Path) -> None:
+    path = converted(source, "caffemodel", tmp_path, dialect=dialect)
+    model = read_caffemodel(path, dialect)
+
+    kinds = {layer.type for layer in model.net.layer}
+    assert kind in kinds
+    assert not kinds & ({"BN", "BatchNorm"} - {kind})
+
+
+def test_a_net_can_stay_as_it_is_only_if_the_other_caffe_has_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        DialectError, match=r"layer 'caffe\.BN_1' \(BN\): Caffe of the bvlc dialect has no layer of this"
+    ):
+        converted(RELEASED, "caffemodel", tmp_path, dialect="bvlc", norm="keep")
+
+
+def test_rebuilt_prototxts_say_where_they_come_from(tmp_path: Path) -> None:
+    deploy = converted(RELEASED, "prototxt", tmp_path)
+    assert Path(deploy).read_text().startswith(f"# deploy form, rebuilt from {RELEASED}\n")
+    net = text_format.Parse(Path(deploy).read_text(), caffe_pb2.NetParameter())
+    assert (list(net.input), list(net.input_shape[0].dim)) == (["data"], [1, 3, 224, 224])
+
+    train = converted(RELEASED, "prototxt", tmp_path, form="train", input_shapes={"data": (4, 3, 224, 224)})
+    net = text_format.Parse(Path(train).read_text(), caffe_pb2.NetParameter())
+    assert list(net.input_shape[0].dim) == [4, 3, 224, 224]
+    assert net.layer[0].convolution_param.weight_filler.type == "msra"
+
+
+def test_a_train_form_of_data_layers_needs_no_shapes(tmp_path: Path) -> None:
+    net = read_net(converted(BVLC_STEP, "prototxt", tmp_path, form="train"))
+    assert net.layer[0].type == "HDF5Data"
+    assert any(layer.type == "SigmoidCrossEntropyLoss" for layer in net.layer)
+
+
+def test_hdf5_needs_the_net(tmp_path: Path) -> None:
+    model = model_of(TEXT)
+    write_caffemodel(str(tmp_path / "w.caffemodel.h5"), model)
+    write_text(tmp_path / "net.prototxt", model.net)
+    source = str(tmp_path / "w.caffemodel.h5")
+
+    with pytest.raises(
+        FormatError, match=r"w\.caffemodel\.h5: a prototxt needs the net, but .*; give the net with --proto"
+    ):
+        converted(source, "onnx", tmp_path)
+    made = read_model(converted(source, "safetensors", tmp_path, prototxt=str(tmp_path / "net.prototxt")))
+    assert_same_blobs(made, model)
+    assert made.layer("conv").type == "Convolution"
+
+
+def test_a_prototxt_of_another_net_is_refused(tmp_path: Path) -> None:
+    write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(TEXT))
+    write_text(tmp_path / "net.prototxt", model_of(TEXT.replace('"conv"', '"other"')).net)
+    with pytest.raises(
+        GraphError, match=r"net\.prototxt: expected layers named as in .*w\.caffemodel \(conv \.\.\.\), found"
+    ):
+        converted(str(tmp_path / "w.caffemodel"), "onnx", tmp_path, prototxt=str(tmp_path / "net.prototxt"))
+
+
+def test_layers_that_only_one_of_prototxt_and_weights_has(tmp_path: Path) -> None:
+    more = TEXT + 'layer { name: "gone" type: "Bias" bottom: "conv" top: "gone" }'
+    write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(more))
+    write_text(tmp_path / "p", model_of(TEXT + 'layer { name: "new" type: "TanH" bottom: "conv" top: "new" }').net)
+    done = convert(
+        str(tmp_path / "w.caffemodel"), "safetensors", str(tmp_path / "o"), Options(prototxt=str(tmp_path / "p"))
+    )
+    said = {(row.source, row.target): row.done for row in done.rows}
+
+    assert said["gone", ""] == f"dropped: {tmp_path / 'p'} has no layer of this name"
+    assert said["", "new"] == f"from {tmp_path / 'p'}"
+
+
+def test_old_statistics_are_new_in_the_target(tmp_path: Path) -> None:
+    model = read_caffemodel(FORK_STEP)
+    blobs = {name: list(arrays) for name, arrays in model.blobs.items()}
+    for layer in model.net.layer:
+        if layer.type == "BN":
+            blobs[layer.name][3] = (1 / np.sqrt(blobs[layer.name][3] + 1e-5)).astype(np.float32)
+    write_caffemodel(str(tmp_path / "old.caffemodel"), model.with_layers(model.net.layer, blobs), "srn_fork")
+    made = read_model(converted(str(tmp_path / "old.caffemodel"), "safetensors", tmp_path))
+
+    for layer in model.net.layer:
+        if layer.type == "BN":
+            np.testing.assert_allclose(made.blobs[layer.name][3], model.blobs[layer.name][3], rtol=1e-5)
+    loaded = caffe.load(str(tmp_path / "old.caffemodel"))
+    name = next(layer.name for layer in model.net.layer if layer.type == "BN")
+    statistic = loaded.state_dict()[f"{name}.running_var"].numpy()
+    np.testing.assert_allclose(statistic, model.blobs[name][3], rtol=1e-5)
+
+
+def test_outputs_and_open_batches(tmp_path: Path) -> None:
+    write_caffemodel(str(tmp_path / "w"), model_of(TEXT))
+    model = onnx.load(converted(str(tmp_path / "w"), "onnx", tmp_path, outputs=("data", "conv"), dynamic_batch=True))
+
+    shape = model.graph.output[1].type.tensor_type.shape
+    assert [one.name for one in model.graph.output] == ["data", "conv"]
+    assert (shape.dim[0].dim_param, shape.dim[1].dim_value) == ("N", 4)
+
+
+def test_the_source_is_not_overwritten(tmp_path: Path) -> None:
+    write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(TEXT))
+    with pytest.raises(
+        FormatError, match=r"w\.caffemodel: expected another file than the source; name the target with"
+    ):
+        convert(str(tmp_path / "w.caffemodel"), "caffemodel")
+
+
+def test_targets_lie_beside_the_source_by_default(tmp_path: Path) -> None:
+    write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(TEXT))
+    made = [
+        convert(str(tmp_path / "w.caffemodel"), to, None, Options(check=False)).path
+        for to in ("safetensors", "torch", "onnx", "hdf5", "prototxt")
+    ]
+    made.append(convert(str(tmp_path / "w.caffemodel"), "caffemodel", None, Options(dialect="srn_fork")).path)
+
+    assert [Path(path).name for path in made] == [
+        "w.safetensors",
+        "w.pt",
+        "w.onnx",
+        "w.caffemodel.h5",
+        "w_deploy.prototxt",
+        "w_srn_fork.caffemodel",
+    ]
+    assert all(Path(path).is_file() for path in made)
+
+
+def test_without_the_package_onnx_is_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "caffe_compat.convert.onnx.export", None)
+    monkeypatch.delattr("caffe_compat.convert.onnx.export", raising=False)
+    write_caffemodel(str(tmp_path / "w"), model_of(TEXT))
+    with pytest.raises(
+        MissingFeatureError, match=r"out\.onnx: ONNX needs the package '.*': pip install onnx onnxruntime"
+    ):
+        converted(str(tmp_path / "w"), "onnx", tmp_path)

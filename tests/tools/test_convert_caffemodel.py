@@ -1,0 +1,92 @@
+"""The program: arguments in, files and messages out."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "convert_caffemodel.py"
+GOLDENS = ROOT / "tests" / "goldens"
+STEP = GOLDENS / "bvlc" / "stages" / "mini_srn" / "step_4" / "init.caffemodel"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Calls the program in this process: (status, standard output, standard error)."""
+    spec = importlib.util.spec_from_file_location("convert_caffemodel", TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["convert_caffemodel.py", *map(str, arguments)])
+        status = tool.main()
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_a_state_dict_and_a_table(run, tmp_path):
+    status, out, err = run(STEP, "--to", "torch", "--out", tmp_path / "w.pt")
+
+    assert (status, err) == (0, "")
+    assert "conv1.weight" in torch.load(tmp_path / "w.pt", weights_only=True)
+    lines = out.splitlines()
+    assert lines[:2] == [str(STEP), "dialect bvlc"]
+    assert next(line for line in lines if line.startswith("bn_conv1 ")).split()[:2] == ["bn_conv1", "BatchNorm"]
+    assert lines[-1] == f"wrote {tmp_path / 'w.pt'}"
+
+
+def test_a_report_in_a_file(run, tmp_path):
+    status, out, _ = run(
+        STEP, "--to", "prototxt", "--rename", "readable", "--input-shape", "data=2,3,24,24",
+        "--out", tmp_path / "net.prototxt", "--report", tmp_path / "report.json",
+    )  # fmt: skip
+
+    assert status == 0
+    assert out == f"wrote {tmp_path / 'net.prototxt'}; what became of every layer: {tmp_path / 'report.json'}\n"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {"source", "target", "source_shapes", "target_shapes", "done"} <= set(report["layers"][0])
+    assert "dim: 2" in (tmp_path / "net.prototxt").read_text()
+
+
+def test_onnx_with_all_its_flags(run, tmp_path):
+    status, out, _ = run(
+        STEP, "--to", "onnx", "--fold-bn", "--dynamic-batch", "--outputs", "y", "--out", tmp_path / "n.onnx"
+    )
+    assert status == 0
+    assert "onnxruntime agrees: 'y' differs most, by " in out
+
+
+def test_a_mean_image(run, tmp_path):
+    mean = GOLDENS / "bvlc" / "data" / "mean.binaryproto"
+    status, out, _ = run(mean, "--to", "npy", "--out", tmp_path / "mean.npy")
+
+    assert (status, out) == (0, f"wrote {tmp_path / 'mean.npy'}\n")
+    assert np.load(tmp_path / "mean.npy").ndim == 4
+
+
+def test_a_problem_is_one_line(run, tmp_path):
+    status, out, err = run(STEP, "--to", "onnx", "--outputs", "prob", "--out", tmp_path / "n.onnx")
+
+    assert (status, out) == (1, "")
+    assert err.startswith(f"convert_caffemodel.py: {STEP}: no blob 'prob' to give out; outputs: ")
+    assert err.count("\n") == 1
+
+
+def test_bad_shapes_and_targets_are_refused_by_the_arguments(run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(STEP, "--to", "onnx", "--input-shape", "data=a,b")
+    assert "argument --input-shape: expected BLOB=N,C,H,W, got 'data=a,b'" in capsys.readouterr().err
+
+
+def test_help_runs_from_any_folder(tmp_path):
+    done = subprocess.run([sys.executable, TOOL, "--help"], capture_output=True, text=True, cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "--bn-statistics {auto,variance,inverse_deviation}" in done.stdout
