@@ -80,12 +80,9 @@ def pycaffe(arguments: argparse.Namespace) -> PycaffeProcess:
 
 def record_other(net: Net, arguments: argparse.Namespace) -> Recording:
     """The other side's run of the net."""
-    given = given_inputs(net, arguments.input)
     if arguments.against and arguments.against not in SIDES:
-        recording = read_dump(arguments.against)
-        recording.inputs = {**random_inputs(net, arguments.seed), **recording.inputs, **given}
-        return recording
-    inputs = {**random_inputs(net, arguments.seed), **given}
+        return read_dump(arguments.against)
+    inputs = {**random_inputs(net, arguments.seed), **given_inputs(net, arguments.input)}
     seeds = random_seeds(net, arguments.seed) if arguments.backward else None
     if arguments.pycaffe_python:
         return pycaffe(arguments).record_net(arguments.prototxt, arguments.weights, arguments.phase, inputs, seeds)
@@ -119,7 +116,8 @@ def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     other = record_other(net, arguments)
     if not arguments.weights:
         take_weights(net, other)
-    return net, compare(net, other, tolerances=tolerances_for(arguments), backward=arguments.backward)
+    inputs = {**random_inputs(net, arguments.seed), **other.inputs, **given_inputs(net, arguments.input)}
+    return net, compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
 
 
 def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:

@@ -115,7 +115,11 @@ class ForwardComparison:
         if verdict not in (Verdict.DIFFERS, Verdict.OTHER_SHAPE) or self._causes >= LARGEST_NUMBER_OF_CAUSES:
             return ""
         self._causes += 1
-        return find_cause(Suspect.of_top(step, position, theirs, self.other, self._before), self.tolerances.layer)
+        if step.bottoms:
+            suspect = Suspect.of_top(step, position, theirs, self.other, self._before)
+        else:
+            suspect = Suspect.of_data(step, self.net.blobs[step.tops[position]].value.tensor(), theirs)
+        return find_cause(suspect, self.tolerances.layer)
 
     def _errors_of_statistics(self, steps: list[Step]) -> dict[str, Errors]:
         return {

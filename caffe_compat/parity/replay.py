@@ -92,7 +92,9 @@ class Replay:
         self._first = first_readers(net)
 
     def theirs(self, index: int, top: str) -> Recorded | None:
-        """The other side's top of a layer."""
+        """The other side's top of a layer; of an input, where it was run on other values than ours."""
+        if self.net.steps[index].layer.is_input and not np.array_equal(self.inputs[top], self.other.inputs.get(top, 0)):
+            return self.other.inputs.get(top)
         return self.other.top(self.net.steps[index].layer.name, top, self._last[top] == index)
 
     def their_gradient(self, index: int, bottom: str) -> Array | None:

@@ -159,3 +159,22 @@ def test_random_data_is_taken_over_from_the_other_side() -> None:
     comparison = compare(net_of(text), other)
     assert [row.verdict for row in comparison.differences] == [Verdict.OTHER_DRAW, Verdict.SAME]
     assert comparison.agrees
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda data: data[:, ::-1], r"^channel order: the other side gives the channels in reverse"),
+        (lambda data: data / 255, r"^a factor: the other side's values are 0.00392"),
+        (lambda data: data - np.array([3, 1, 2, 5]).reshape(1, 4, 1, 1), r"^mean: .* ours plus -3 -1 -2 -5"),
+    ],
+)
+def test_other_inputs_are_the_first_difference(change: Callable[[np.ndarray], np.ndarray], cause: str) -> None:
+    net = net_of(CHAIN)
+    ours = inputs_of(net)
+    other = record_layers(net, {"data": change(ours["data"]).astype(np.float32)})
+    first = compare(net, other, ours).first_wrong
+    assert first is not None
+    assert (first.layer, first.type) == ("data", "Input")
+    assert re.search(cause, first.cause), first.cause
+    assert [row.verdict for row in compare(net, other, ours).differences][1:] == [Verdict.INHERITS] * 5

@@ -46,13 +46,17 @@ def find_cause(suspect: Suspect, limit: float) -> str:
 
 
 def _trials(suspect: Suspect) -> Iterator[Trial]:
+    if suspect.as_is.given is not None:
+        yield from changed_results(suspect.as_is)
+        return
     yield from recorded_weights(suspect.as_is, suspect.their_weights)
     for hypotheses in (*FIRST, *HYPOTHESES_BY_TYPE.get(suspect.as_is.parameter.type, ()), *LAST):
         yield from hypotheses(suspect.as_is)
 
 
 def _fits(suspect: Suspect) -> Iterator[Trial]:
-    for fit in (fitted_fields, *FITS_BY_TYPE.get(suspect.as_is.parameter.type, ()), fitted_results):
+    of_the_layer = () if suspect.as_is.given is not None else (fitted_fields,)
+    for fit in (*of_the_layer, *FITS_BY_TYPE.get(suspect.as_is.parameter.type, ()), fitted_results):
         yield from fit(suspect.as_is, suspect.theirs)
 
 

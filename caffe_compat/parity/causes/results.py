@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,3 +52,15 @@ def fitted_results(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 
     for make in (scaled, shifted):
         yield make(fit_number(make, theirs, 1.0))
+    yield from _shifted_channels(trial, theirs)
+
+
+def _shifted_channels(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """A mean that was taken away, or was not, from each channel of an image."""
+    ours = trial.result()
+    if ours is None or ours.dim() != 4 or not isinstance(theirs, np.ndarray) or tuple(ours.shape) != theirs.shape:
+        return
+    shifts = (torch.tensor(theirs, device=ours.device) - ours).mean(dim=(0, 2, 3), keepdim=True)
+    numbers = " ".join(f"{value:.4g}" for value in shifts.ravel().tolist())
+    says = f"mean: the other side's channels are ours plus {numbers}"
+    yield replace(trial, finish=lambda result: result + shifts, says=says)

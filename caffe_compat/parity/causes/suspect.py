@@ -26,6 +26,12 @@ class Suspect:
         return cls._of(step, Target("top", position), theirs, other, before)
 
     @classmethod
+    def of_data(cls, step: Step, values: Tensor, theirs: Recorded) -> "Suspect":
+        """An input, or what a data layer read: only the values can be looked at."""
+        trial = Trial(step.layer.spec.parameter, step.layer.phase, (), (), Target("top", 0), given=values)
+        return cls(trial, theirs, {})
+
+    @classmethod
     def of_statistic(
         cls, step: Step, number: int, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
     ) -> "Suspect":

@@ -35,13 +35,14 @@ class Trial:
     bottoms: tuple[Tensor, ...]
     blobs: tuple[Tensor, ...]
     target: Target
+    given: Tensor | None = None  # the result of a layer that cannot be run again: inputs and data
     says: str = ""
     finish: Callable[[Tensor], Tensor] = unchanged
 
     def result(self) -> Tensor | None:
         """What the changed layer gives, or None where it cannot be built or run so."""
         try:
-            return self.finish(self._run())
+            return self.finish(self._run() if self.given is None else self.given)
         except (CaffeError, RuntimeError, ValueError):  # torch's own errors are RuntimeErrors
             return None
 
