@@ -31,7 +31,8 @@ from caffe_compat.parity.pycaffe_process import PycaffeProcess
 from caffe_compat.parity.recording import Recording, read_recording
 from caffe_compat.parity.sides import PRECISION_OF, SIDES
 from caffe_compat.parity.text_table import summary_lines, table_lines
-from caffe_compat.parity.training import compare_training, record_training, take_weights, training_solver
+from caffe_compat.parity.training import compare_training
+from caffe_compat.parity.training_runs import record_training, take_weights, training_solver
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.read import read_net, read_solver

@@ -48,12 +48,13 @@ text.differs, text.other-shape { fill: #fff; }
 a:target .halo { stroke-width: 8; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: .3rem 0; }
-th, td { text-align: left; padding: .15rem .7rem; border-bottom: 1px solid #e3e6e9; vertical-align: top; }
+th, td { text-align: left; padding: .15rem .7rem; border-bottom: 1px solid #e3e6e9; vertical-align: top;
+  white-space: nowrap; }
 thead th { position: sticky; top: 0; background: #f3f5f7; }
 td.number { text-align: right; }
 tr.wrong { background: #fdecea; } tr.inherits { background: #fff4e0; } tr.first td, tr.first th { font-weight: 700; }
 tr:target { outline: 3px solid #0b57d0; }
-td.cause { max-width: 34rem; }
+td.cause { min-width: 20rem; white-space: normal; }
 """
 #: A net of more layers gets a small overview above its picture, which then scrolls.
 LARGEST_AT_A_GLANCE = 40

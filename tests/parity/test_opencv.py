@@ -8,7 +8,8 @@ import pytest
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.build import load_net
-from caffe_compat.parity.opencv import compare_with_opencv, record_opencv, require_importer, translate
+from caffe_compat.parity.opencv import compare_with_opencv, record_opencv, require_importer
+from caffe_compat.parity.opencv_net import translate
 from caffe_compat.proto.read import read_weights
 from tests.parity.nets import inputs_of, net_of
 

@@ -10,7 +10,8 @@ from caffe_compat.parity.comparison import Comparison, Difference, Kind, Verdict
 from caffe_compat.parity.measure import TOLERANCES
 from caffe_compat.parity.own_runs import record_layers
 from caffe_compat.parity.recording import Recording, read_recording
-from caffe_compat.parity.training import compare_training, record_training, training_solver
+from caffe_compat.parity.training import compare_training
+from caffe_compat.parity.training_runs import record_training, training_solver
 from caffe_compat.proto.read import read_solver
 
 SOLVERS = Path(__file__).resolve().parents[1] / "goldens/bvlc/solvers"
