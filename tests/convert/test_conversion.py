@@ -39,6 +39,7 @@ def test_there_and_back(to: str, tmp_path: Path) -> None:
     assert Path(back).read_bytes() == Path(RELEASED).read_bytes()
 
 
+@pytest.mark.slow
 def test_every_layer_is_in_the_report(tmp_path: Path) -> None:
     done = convert(RELEASED, "onnx", str(tmp_path / "n.onnx"), Options(rename="readable", fold_bn=True))
     source = read_caffemodel(RELEASED)
@@ -149,6 +150,11 @@ def test_outputs_and_open_batches(tmp_path: Path) -> None:
     shape = model.graph.output[1].type.tensor_type.shape
     assert [one.name for one in model.graph.output] == ["data", "conv"]
     assert (shape.dim[0].dim_param, shape.dim[1].dim_value) == ("N", 4)
+
+
+def test_a_dialect_that_the_file_does_not_speak_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DialectError, match="speaks the srn_fork dialect, not bvlc as asked"):
+        converted(RELEASED, "torch", tmp_path, source_dialect="bvlc")
 
 
 def test_the_source_is_not_overwritten(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,16 @@ def test_its_state_dict_is_the_file_s(files: dict[str, str]) -> None:
     assert not module(DATA, SCALE)["ip"].any()
 
 
+def test_a_copy_has_weights_of_its_own(files: dict[str, str]) -> None:
+    module = caffe.load(files["pt"])
+    other = copy.deepcopy(module)
+    with torch.no_grad():
+        next(module.parameters()).zero_()
+
+    assert other(DATA, SCALE)["tanh"].abs().max() > module(DATA, SCALE)["tanh"].abs().max()
+    assert other.double()(DATA.double(), SCALE.double())["ip"].dtype == torch.float64
+
+
 def test_training_asks_for_gradients(files: dict[str, str]) -> None:
     assert not any(weight.requires_grad for weight in caffe.load(files["pt"]).parameters())
     module = caffe.load(files["pt"], phase="TRAIN")
@@ -77,6 +88,7 @@ def test_training_asks_for_gradients(files: dict[str, str]) -> None:
     assert all(weight.grad is not None for weight in module.parameters())
 
 
+@pytest.mark.slow
 def test_the_released_structure_loads_without_its_prototxt() -> None:
     module = caffe.load(RELEASED, outputs=["prob"])
     with torch.no_grad():

@@ -85,6 +85,7 @@ def test_bad_shapes_and_targets_are_refused_by_the_arguments(run, tmp_path, caps
     assert "argument --input-shape: expected BLOB=N,C,H,W, got 'data=a,b'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_help_runs_from_any_folder(tmp_path):
     done = subprocess.run([sys.executable, TOOL, "--help"], capture_output=True, text=True, cwd=tmp_path)
 

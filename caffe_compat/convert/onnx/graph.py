@@ -31,12 +31,11 @@ class Graph:
         self.initializers: dict[str, TensorProto] = {}
         self._constants: dict[tuple[str, Shape, bytes], str] = {}
         self._weights: dict[int, str] = {}
-        self._layer = ""
+        self._layer, self._first = "", 0
 
     def enter(self, layer: str) -> None:
         """What is added from here on belongs to this layer."""
-        self._layer = layer
-        self._first = len(self.nodes)
+        self._layer, self._first = layer, len(self.nodes)
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Adds a node with one output; its name."""

@@ -27,6 +27,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_recorded_file_comes_back(name: str, tmp_path: Path) -> None:
     for source in FILES:
@@ -46,6 +47,7 @@ def assert_same_weights(one: Model, other: Model) -> None:
     assert_same_blobs(Model(one.net, {name: one.blobs[name] for name in other.blobs}, "", ""), other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["bvlc", "srn_fork"])
 def test_a_file_of_today_comes_back_byte_for_byte(folder: str, tmp_path: Path) -> None:
     same = 0

@@ -61,6 +61,7 @@ def test_statistics_of_a_net_that_was_not_training_stay_as_said() -> None:
     assert deploy_form(model).layer("n").batch_norm_param.HasField("use_global_stats")
 
 
+@pytest.mark.slow
 def test_the_released_structure_runs_from_its_weights_alone(tmp_path) -> None:
     """No prototxt: the rebuilt one gives what the one beside the weights gives, bit for bit."""
     model = read_caffemodel(RELEASED)

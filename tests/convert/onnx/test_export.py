@@ -100,7 +100,9 @@ def test_shared_weights_are_stored_once() -> None:
     assert len(export_onnx(net_of(ip % ("x", "x") + ip % ("y", "y"), (2, 4))).graph.initializer) == 2
 
 
-@pytest.mark.parametrize("path", [RELEASED, str(STAGES / "step_4" / "init.caffemodel")])
+@pytest.mark.parametrize(
+    "path", [pytest.param(RELEASED, marks=pytest.mark.slow), str(STAGES / "step_4" / "init.caffemodel")]
+)
 def test_whole_nets_agree_with_onnxruntime(path: str, tmp_path: Path) -> None:
     net = assemble(deploy_form(read_caffemodel(path)))
     file = str(tmp_path / "net.onnx")
