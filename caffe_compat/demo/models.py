@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from caffe_compat.datasets.scene_pictures import CELL
 from caffe_compat.datasets.scene_rules import CLASS_NAMES, SceneRules
-from caffe_compat.demo.recipe import RATE_DROPS, Arm, Recipe, Step
+from caffe_compat.demo.recipe import RATE_DROPS, Arm, Recipe
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
 from prototxt_gen.files import messages
@@ -26,7 +26,7 @@ def write_models(folder: Path, arm: Arm, recipe: Recipe, seed: int) -> None:
         iterations = step.epochs * _iterations_of_epoch(recipe)
         options = dataclasses.replace(common, step=str(number), base_lr=step.rate, max_iter=iterations)
         for name, message in messages(options, "models").items():
-            _schedule(message, step, iterations)
+            _adjust(message, iterations)
             write_text(folder / "models" / name, message, header=command(options, "models"))
 
 
@@ -57,15 +57,31 @@ def _options(arm: Arm, recipe: Recipe, seed: int) -> Options:
     )
 
 
-def _schedule(message: Message, step: Step, iterations: int) -> None:
-    """Set what the generator has no option for: when the rate falls, how often to log, no snapshots on the way."""
-    if not isinstance(message, caffe_pb2.SolverParameter):
-        return
-    message.stepvalue[:] = [int(part * iterations) for part in RATE_DROPS]
-    message.display = max(1, iterations // (4 * TESTS))
-    message.average_loss = message.display
-    message.test_interval = max(1, iterations // TESTS)
-    message.snapshot = 0
+def _adjust(message: Message, iterations: int) -> None:
+    """Set what the generator has no option for."""
+    if isinstance(message, caffe_pb2.SolverParameter):
+        _schedule(message, iterations)
+    elif isinstance(message, caffe_pb2.NetParameter):
+        _shuffle(message)
+
+
+def _schedule(solver: caffe_pb2.SolverParameter, iterations: int) -> None:
+    """When the rate falls, how often to log and test; no snapshots on the way."""
+    solver.stepvalue[:] = [int(part * iterations) for part in RATE_DROPS]
+    solver.display = max(1, iterations // (4 * TESTS))
+    solver.average_loss = solver.display
+    solver.test_interval = max(1, iterations // TESTS)
+    solver.snapshot = 0
+
+
+def _shuffle(net: caffe_pb2.NetParameter) -> None:
+    """Train on another order in every epoch: a field of the SRN fork, which BVLC Caffe lacks.
+
+    In one fixed order a few dozen batches come again and again, and small training sets are learned by heart.
+    """
+    for layer in net.layer:
+        if layer.type == "Data" and any(rule.phase == caffe_pb2.TRAIN for rule in layer.include):
+            layer.data_param.shuffle = True
 
 
 def _iterations_of_epoch(recipe: Recipe) -> int:

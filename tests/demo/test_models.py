@@ -3,6 +3,7 @@ import pytest
 from caffe_compat.demo.models import deploy_net, write_models
 from caffe_compat.demo.recipe import BASELINE, FULL, SRN, TINY
 from caffe_compat.net.build import load_net
+from caffe_compat.proto.read import read_net
 from caffe_compat.training.stages import find_stages
 
 
@@ -19,6 +20,17 @@ def test_steps_have_the_recipes_epochs_and_rates(tmp_path):
         assert list(stage.solver.stepvalue) == [int(0.65 * iterations), int(0.9 * iterations)]
         assert (stage.solver.random_seed, stage.solver.snapshot) == (3, 0)
         assert stage.final_weights.startswith("models/step_")
+
+
+def test_images_and_labels_are_shuffled_for_training_alone(tmp_path):
+    write_models(tmp_path, TINY.arms[BASELINE], TINY, seed=3)
+    net = read_net(str(tmp_path / "models" / "step_1_resnet101_trainval.prototxt"))
+
+    sources = {layer.data_param.source: layer.data_param.shuffle for layer in net.layer if layer.type == "Data"}
+    assert sources == {
+        "../data/train_image_lmdb": True, "../data/train_label_lmdb": True,
+        "../data/val_image_lmdb": False, "../data/val_label_lmdb": False,
+    }  # fmt: skip
 
 
 def test_both_arms_train_for_the_same_number_of_epochs():
