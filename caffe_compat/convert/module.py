@@ -1,8 +1,10 @@
 """A converted model as an nn.Module: `caffe_compat.load("net.safetensors")(images)`."""
 
+import copy
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -35,6 +37,14 @@ class CaffeModule(nn.Module):
             keys = blob_keys(step.layer.name, step.layer.spec.type, len(step.layer.blobs))
             for key, blob in zip(keys, step.layer.blobs, strict=True):
                 _register(self, key.split("."), blob)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CaffeModule":
+        """A module with weights of its own; what the layers were built from is shared, as nothing changes it."""
+        memo |= {id(step.layer.spec): step.layer.spec for step in self.net.steps}
+        other = CaffeModule.__new__(CaffeModule)
+        memo[id(self)] = other
+        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return other
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor | dict[str, Tensor]:
         """The output, or a dictionary of outputs by blob name where there are several.

@@ -124,8 +124,13 @@ def eltwise(graph: Graph, step: Step, *bottoms: str) -> str:
     return reduce(lambda one, other: graph.op(kind, one, other), bottoms)
 
 
+def dropout(graph: Graph, step: Step, bottom: str) -> list[str]:
+    layer = _of(step)
+    return [bottom if layer.scale_train else affine(graph, bottom, 1 - layer.ratio, 0)]
+
+
 def identity(graph: Graph, step: Step, *bottoms: str) -> list[str]:
-    """Layers that pass their bottoms on at TEST: Dropout, Split's every top, Gather and Scatter of one process."""
+    """Layers that pass their bottoms on at TEST: Split's every top, Gather and Scatter of one process."""
     return list(bottoms) if len(bottoms) == len(step.tops) else list(bottoms) * len(step.tops)
 
 

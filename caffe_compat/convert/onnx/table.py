@@ -24,7 +24,7 @@ EXPORTERS: dict[str, Exporter] = {
     "Crop": shaping.crop,
     "Deconvolution": convolution.deconvolution,
     "DepthwiseConvolution": convolution.convolution,
-    "Dropout": elementwise.identity,
+    "Dropout": elementwise.dropout,
     "ELU": elementwise.elu,
     "Eltwise": elementwise.eltwise,
     "Embed": convolution.embed,

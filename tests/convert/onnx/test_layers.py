@@ -63,6 +63,7 @@ DYNAMIC = {
     "Deconvolution": (layer("Deconvolution", conv("kernel_size: 3 stride: 2 pad: 1 group: 3")), IMAGE),
     "DepthwiseConvolution": (layer("DepthwiseConvolution", "convolution_param { kernel_size: 2 stride: 2 }"), IMAGE),
     "Dropout": (layer("Dropout", "dropout_param { dropout_ratio: 0.7 }"), IMAGE),
+    "Dropout, unscaled": (layer("Dropout", "dropout_param { dropout_ratio: 0.7 scale_train: false }"), IMAGE),
     "ELU": (layer("ELU", "elu_param { alpha: 0.6 }"), IMAGE),
     "Eltwise": (layer("Eltwise", "eltwise_param { coeff: 0.5 coeff: -2 coeff: 1 }", "abc"), IMAGE, IMAGE, IMAGE),
     "Eltwise, product": (layer("Eltwise", "eltwise_param { operation: PROD }", "ab"), IMAGE, IMAGE),
