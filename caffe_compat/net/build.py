@@ -38,9 +38,11 @@ class Surroundings:
 def load_net(
     path: str, phase: str, surroundings: Surroundings = Surroundings(), level: int = 0, stages: tuple[str, ...] = ()
 ) -> Net:
-    """Builds the net of a prototxt file for a phase, level and stages; errors name the file."""
-    state = caffe_pb2.NetState(phase=phase, level=level, stage=list(stages))
+    """Builds the net of a prototxt file for a phase, level and stages (its own `state` may name more); errors name
+    the file.
+    """
     parameter = read_net(path)
+    state = caffe_pb2.NetState(phase=phase, level=level, stage=[*parameter.state.stage, *stages])
     try:
         return build_net(parameter, state, surroundings)
     except CaffeError as error:

@@ -23,6 +23,16 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         load_net(str(file), "TEST", Surroundings())
 
 
+def test_stages_of_the_file_and_of_the_caller_count(tmp_path: Path) -> None:
+    file = tmp_path / "stages.prototxt"
+    rules = "".join(
+        f'layer {{ name: "{name}" type: "ReLU" bottom: "x" top: "{name}" include {{ stage: "{name}" }} }}'
+        for name in ("file", "caller", "neither")
+    )
+    file.write_text('state { stage: "file" } ' + INPUT + rules)
+    assert load_net(str(file), "TEST", stages=("caller",)).outputs == ["caller", "file"]
+
+
 def test_two_makers_of_one_top() -> None:
     with pytest.raises(GraphError, match=r"^layer 'b' \(ReLU\): top blob 'a' is produced by multiple sources"):
         build(INPUT + "".join(f'layer {{ name: "{name}" type: "ReLU" bottom: "x" top: "a" }}' for name in "ab"))

@@ -41,12 +41,12 @@ class Eltwise(Layer):
             "MAX": largest,
         }
         self.combine: Callable[[tuple[Tensor, ...]], Tensor] = operations[params.operation]
-        if params.operation == "MAX":
-            params.ignore("coeff")  # Caffe reads it for sums only, and refuses it for products only
-        self.coefficients: list[float] = params.coeff if params.operation == "SUM" else []
-        if len(self.coefficients) not in (0, len(spec.parameter.bottom)):
+        # Caffe refuses coeff for products; for maxima it counts them and leaves it at that.
+        coefficients: list[float] = params.coeff if params.operation != "PROD" else []
+        self.coefficients = coefficients if params.operation == "SUM" else []
+        if len(coefficients) not in (0, len(spec.parameter.bottom)):
             raise FieldError(
-                f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(self.coefficients)}"
+                f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(coefficients)}"
             )
 
     def forward(self, *bottoms: Tensor) -> Tensor:

@@ -16,6 +16,14 @@ def test_train_drops_a_share_and_scales_the_rest() -> None:
     assert abs(float((top == 0).double().mean()) - 0.25) < 0.0125  # four deviations of 20 000 draws
 
 
+def test_unscaled_training_is_scaled_at_test() -> None:
+    text = TEXT.replace("0.25", "0.25 scale_train: false")
+    bottom = torch.ones(50, 20, dtype=torch.float64)
+    (top,) = run(build(text, bottom), bottom)
+    assert sorted(top.unique().tolist()) == [0, pytest.approx(1)]
+    check_layer(text, [random_bottom(2, 3, 4)], lambda _, bottom: bottom * 0.75, phase="TEST")
+
+
 def test_holds_what_every_layer_holds() -> None:
     check_layer(TEXT, [random_bottom(2, 3, 4)])
     check_layer(TEXT, [random_bottom(2, 3, 4)], lambda _, bottom: bottom, phase="TEST")
@@ -32,7 +40,7 @@ def test_draws_from_the_global_generator() -> None:
 
 
 def test_every_field_matters() -> None:
-    assert_every_field_matters(TEXT, random_bottom(2, 30))
+    assert_every_field_matters(TEXT.replace("0.25", "0.25 scale_train: false"), random_bottom(2, 30))
 
 
 @pytest.mark.parametrize("ratio", [1, -0.5])
