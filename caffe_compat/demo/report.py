@@ -9,6 +9,7 @@ from caffe_compat.demo import findings, html, pictures
 from caffe_compat.demo.outcomes import FIGURES, GROUPS, Outcome, ap_gains, gains, group_ap, mean_figures, of_arm
 from caffe_compat.demo.recipe import BASELINE, RATE_DROPS, SRN, SRN_OUTPUTS, Recipe
 from caffe_compat.parity.comparison import Comparison
+from caffe_compat.parity.text_table import conclusion
 from caffe_compat.proto.atomic_file import replacing
 
 TITLE = "Spatial Regularization Network: a small one, trained and checked"
@@ -170,7 +171,7 @@ def _training(folder: Path, found: Findings) -> Iterator[str]:
 
 def _parity(parity: Comparison) -> Iterator[str]:
     yield html.heading("The same net elsewhere")
-    verdict = "All agree." if parity.agrees else f"The first to differ is {parity.first_wrong}."
+    verdict = f"Verdict: {conclusion(parity)}."
     yield html.paragraph(
         f"The trained deploy net and its .caffemodel were loaded by {parity.against}'s Caffe importer as well, and the "
         f"outputs of {len(parity.differences)} layers compared on test images. {verdict} The largest error is "
