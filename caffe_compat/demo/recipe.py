@@ -1,8 +1,8 @@
 """The demo's numbers.
 
-The rate of each model's longest step was chosen on the validation split alone, with a hand-written prototype of the same
-nets (mAP after 46 epochs, one seed). Baseline: 75.2 at 0.03, 80.1 at 0.05, 82.8 at 0.08, 56.0 at 0.12. SRN's y: 84.6 at
-0.03, 88.2 at 0.05, 89.2 at 0.08. `benchmarks/demo_rates.py` tries rates through the runtime.
+The rate of each model's longest step was chosen on the validation split alone, with a hand-written prototype of the
+same nets (mAP after 46 epochs, one seed). Baseline: 75.2 at 0.03, 80.1 at 0.05, 82.8 at 0.08, 56.0 at 0.12. SRN's y:
+84.6 at 0.03, 88.2 at 0.05, 89.2 at 0.08. `benchmarks/demo_rates.py` tries rates through the runtime.
 """
 
 from dataclasses import dataclass
