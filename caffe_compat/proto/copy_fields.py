@@ -12,16 +12,18 @@ MessageType = TypeVar("MessageType", bound=Message)
 _NAMED_BY_TYPE = ("LayerParameter", "V1LayerParameter")
 
 
-def copy_fields(message: Message, target: type[MessageType], dialect: str) -> MessageType:
+def copy_fields(
+    message: Message, target: type[MessageType], dialect: str, left_out: list[str] | None = None
+) -> MessageType:
     """The message in the schema of `target`, or itself if it is of that; DialectError where `dialect` lacks a field.
 
     Enums go by name; a list of equal values may become one value; a field that the target lacks may be left out where
-    it is set to its default.
+    it is set to its default. With a list `left_out`, what cannot be said is left out and told there, not refused.
     """
     if message.DESCRIPTOR is target.DESCRIPTOR:
         return cast(MessageType, message)
     copy: MessageType = target()
-    _Copier(dialect).copy(message, copy)
+    _Copier(dialect, left_out).copy(message, copy)
     return copy
 
 
@@ -38,8 +40,9 @@ def missing_fields(message: Any) -> list[str]:
 class _Copier:
     """Copies one message and those inside it, and knows the layer that it is in for errors."""
 
-    def __init__(self, dialect: str) -> None:
+    def __init__(self, dialect: str, left_out: list[str] | None) -> None:
         self.dialect = dialect
+        self.left_out = left_out
         self.layer = ""
 
     def copy(self, source: Any, copy: Any) -> None:
@@ -56,6 +59,11 @@ class _Copier:
             else:
                 self._copy_scalars(field, values, known, copy)
 
+    def _refuse(self, name: str, why: str) -> None:
+        if self.left_out is None:
+            raise DialectError(why)
+        self.left_out.append(f"{self.layer}{name}")
+
     def _copy_messages(self, values: list[Message], known: FieldDescriptor, copy: Message) -> None:
         for value in values:
             inner = getattr(copy, known.name).add() if is_repeated(known) else getattr(copy, known.name)
@@ -64,31 +72,33 @@ class _Copier:
 
     def _copy_scalars(self, field: FieldDescriptor, values: list[Any], known: FieldDescriptor, copy: Message) -> None:
         if field.enum_type is not None:
-            values = [self._enum_number(field, value, known) for value in values]
+            names = [field.enum_type.values_by_number[value].name for value in values]
+            values = [number for name in names if (number := self._enum_number(name, known)) is not None]
         if is_repeated(known):
             getattr(copy, known.name).extend(values)
         elif len(set(values)) == 1:
             setattr(copy, known.name, values[0])
-        else:
-            raise DialectError(
-                f"{self.layer}{_full_name(known)} may hold one value in the {self.dialect} dialect, found {values}"
-            )
+        elif values:
+            why = f"{self.layer}{_full_name(known)} may hold one value in the {self.dialect} dialect, found {values}"
+            self._refuse(_full_name(known), why)
 
-    def _enum_number(self, field: FieldDescriptor, value: int, known: FieldDescriptor) -> int:
+    def _enum_number(self, name: str, known: FieldDescriptor) -> int | None:
         """An enum's number in the other schema."""
-        name = field.enum_type.values_by_number[value].name
-        if name not in known.enum_type.values_by_name:
-            raise DialectError(
-                f"{self.layer}{_full_name(known)} cannot be {name} in the {self.dialect} dialect; "
-                f"it knows {', '.join(known.enum_type.values_by_name)}"
-            )
-        return int(known.enum_type.values_by_name[name].number)
+        if name in known.enum_type.values_by_name:
+            return int(known.enum_type.values_by_name[name].number)
+        self._refuse(
+            f"{_full_name(known)} {name}",
+            f"{self.layer}{_full_name(known)} cannot be {name} in the {self.dialect} dialect; "
+            f"it knows {', '.join(known.enum_type.values_by_name)}",
+        )
+        return None
 
     def _leave_out(self, field: FieldDescriptor, value: Any, copy: Message) -> None:
         if is_repeated(field) or field.message_type is not None or value != field.default_value:
-            raise DialectError(
+            self._refuse(
+                f"{copy.DESCRIPTOR.name}.{field.name}",
                 f"{self.layer}the {self.dialect} dialect has no {copy.DESCRIPTOR.name}.{field.name}; "
-                "leave the field out, write the other dialect, or write dialect 'own' for this program alone"
+                "leave the field out, write the other dialect, or write dialect 'own' for this program alone",
             )
 
 

@@ -61,6 +61,21 @@ def in_dialect(net: caffe_pb2.NetParameter, dialect: str) -> Message:
     return theirs
 
 
+def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
+    """A net as bytes of the dialect that can say it, or, where neither can, most of it; the dialect; what is left out.
+
+    A snapshot must not fail for a field that steers a data layer; a .caffemodel is read by layer names and blobs.
+    """
+    dialect = dialect_of(net)
+    if _can_say(net, dialect):
+        return encode_net(net, dialect), dialect, []
+    types = {layer.type for layer in net.layer}
+    dialect = SRN_FORK if types & LAYER_TYPES[SRN_FORK] and not types & LAYER_TYPES[BVLC] else BVLC
+    left_out: list[str] = []
+    theirs: Message = copy_fields(net, WRITE_SCHEMAS[dialect].NetParameter, dialect, left_out)
+    return bytes(theirs.SerializePartialToString(deterministic=True)), dialect, left_out
+
+
 def dialect_of(net: caffe_pb2.NetParameter) -> str:
     """The dialect to write a net in: the SRN fork's if only that has its layer types and fields, else BVLC's."""
     return SRN_FORK if not _can_say(net, BVLC) and _can_say(net, SRN_FORK) else BVLC

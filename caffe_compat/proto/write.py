@@ -3,6 +3,7 @@
 Files appear whole or not at all, and hold bytes as Caffe's own do: fields in order of number, packed floats, `shape`.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
-from caffe_compat.proto.dialect import dialect_of, encode_net
+from caffe_compat.proto.dialect import encode_nearest, encode_net
 from caffe_compat.proto.format_text import format_text as text
 from caffe_compat.proto.read import SolverState
+
+logger = logging.getLogger("caffe_compat")
 
 __all__ = ["text", "write_blob", "write_bytes", "write_solver_state", "write_text", "write_weights"]
 
@@ -46,8 +49,8 @@ def write_weights(
     """A .caffemodel (HDF5 where the name ends in .h5): the net's layers, each with the blobs under its name.
 
     `dialect` is 'bvlc', 'srn_fork', 'own' (every field, for this program only) or 'auto': the SRN fork's where only it
-    can say the net, else BVLC's. DialectError names the layer and field that the dialect lacks. `gradients` are what
-    snapshot_diff adds, one a blob.
+    can say the net, else BVLC's; fields that neither can say with the rest are left out, with a warning. A dialect that
+    is asked for must say all: DialectError names the layer and field. `gradients` are what snapshot_diff adds.
     """
     _refuse_unknown_layers(path, net, blobs)
     if str(path).endswith(".h5"):
@@ -80,8 +83,16 @@ def weights_chunks(
             f"net '{net.name}': {size} bytes of weights, but Caffe reads no binary file above {CAFFE_LIMIT} (2 GB); "
             "write HDF5, to a name that ends in .caffemodel.h5"
         )
-    encoded = encode_net(structure, dialect_of(net) if dialect == "auto" else dialect)
+    encoded = _encode_nearest(structure) if dialect == "auto" else encode_net(structure, dialect)
     return put_back(encoded, NET_BLOBS, arrays, differences)
+
+
+def _encode_nearest(net: caffe_pb2.NetParameter) -> bytes:
+    encoded, dialect, left_out = encode_nearest(net)
+    if left_out:
+        fields = "; ".join(dict.fromkeys(left_out))
+        logger.warning("no Caffe can say all of net '%s': written for %s without %s", net.name, dialect, fields)
+    return encoded
 
 
 def _refuse_unknown_layers(path: str | Path, net: caffe_pb2.NetParameter, blobs: Mapping[str, Sequence[Blob]]) -> None:
