@@ -14,13 +14,6 @@ from caffe_compat.parity.recording import Recorded
 from caffe_compat.parity.replay import array_of
 
 
-def dropout(trial: Trial) -> Iterator[Trial]:
-    """Torch7's first Dropout made up for what is dropped at TEST."""
-    kept = 1 - trial.parameter.dropout_param.dropout_ratio
-    says = f"dropout scale: the other side multiplies by {kept:g} at TEST"
-    yield replace(trial, finish=lambda top: top * kept, says=says)
-
-
 def unscaled_dropout(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
     """What the other side dropped, it dropped by its own lot; the rest must be divided."""
     if trial.phase != "TRAIN" or not isinstance(theirs, np.ndarray):
@@ -85,7 +78,6 @@ HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
     "BN": (bn,),
     "Convolution": (convolution,),
     "Deconvolution": (convolution,),
-    "Dropout": (dropout,),
     "Eltwise": (eltwise,),
     "EuclideanLoss": (loss,),
     "LRN": (lrn,),

@@ -234,7 +234,7 @@ RESULTS = {
     ),
     "dropout scaled at TEST": (
         layer("dropout_param { dropout_ratio: 0.4 }", "Dropout"), lambda bottom: bottom * 0.6,
-        r"^dropout scale: the other side multiplies by 0.6 at TEST",
+        r"^scale_train: false explains the other side",
     ),
     "padding of SAME": (
         layer(f"convolution_param {{ {CONV} pad: 1 stride: 2 }}", "Convolution"), None, r"^padding: .*SAME",
