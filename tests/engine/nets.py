@@ -16,9 +16,12 @@ def build(text: str, phase: str = "TRAIN", seed: int = 1) -> Net:
 
 
 def seeded(net: Net) -> Net:
-    """Random running statistics and inputs; labels are 0 or 1."""
+    """Random running statistics, slopes and inputs; labels are 0 or 1.
+
+    Biases are not 0: a channel that is constant over the batch would put a ReLU at 0, where rounding decides.
+    """
     for step in net.steps:
-        if step.layer.spec.type in ("BatchNorm", "BN"):
+        if step.layer.spec.type in ("BatchNorm", "BN", "Scale"):
             for blob in step.layer.blobs:
                 blob.data.copy_(torch.rand_like(blob) + 0.5)
     for name in net.inputs:
