@@ -23,7 +23,7 @@ def zipped() -> bytes:
         (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
         (b"\xff\xd8\xff\xe0", "a JPEG image"),
         (zipped(), "a zip archive"),
-        (gzip.compress(b"x"), "a gzip archive"),
+        (gzip.compress(b"x", mtime=0), "a gzip archive"),
         (b"\x80\x04\x95", "a Python pickle"),
         (b"\0" * 16 + b"\xde\xc0\xef\xbe" + b"\0" * 20, "an LMDB data file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
