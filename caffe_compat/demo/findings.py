@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from caffe_compat.demo.outcomes import Outcome, gains, mean_figures, mean_gain, of_arm
 from caffe_compat.demo.recipe import BASELINE, SRN
 
-#: A gain below this many points of AP is called none: about the spread between seeds.
-NOTICEABLE = 1.0
+NO_CONTROL = "No control was trained: run the demo with --control to see how much of this is the position rule."
 
 
 def verdict(scenes: Sequence[Outcome]) -> str:
@@ -33,37 +34,44 @@ def outputs_sentence(scenes: Sequence[Outcome]) -> str:
 
 
 def cause(scenes: Sequence[Outcome], control: Sequence[Outcome]) -> list[str]:
-    """What the two groups of labels, and the control if there is one, say about where the gain comes from."""
-    appearance, position = (100 * mean_gain(scenes, group) for group in ("appearance", "position"))
-    said = [
-        f"Labels that appearance decides gain {_signed(appearance)} points of AP, labels that only relative position "
-        f"decides {_signed(position)}."
+    """What the two groups of labels, y_att by itself, and the control if there is one, say about the gain's source."""
+    appearance, position = (_signed(100 * mean_gain(scenes, group)) for group in ("appearance", "position"))
+    return [
+        f"Labels that appearance decides gain {appearance} points of AP, labels that only relative position decides "
+        f"{position}.",
+        _share_of_attention(scenes),
+        *(_against_control(scenes, control) if control else [NO_CONTROL]),
     ]
-    if not control:
-        return [
-            *said,
-            "No control was trained: run the demo with --control to see how much of this is the position rule.",
-        ]
-    there, here = (100 * mean_gain(control, group) for group in ("appearance", "position"))
-    said.append(
-        f"In the control a coin decides between left and right: there the same labels gain {_signed(there)} and "
-        f"{_signed(here)} points."
-    )
-    return [*said, _reading(appearance, position, there, here)]
 
 
-def _reading(appearance: float, position: float, control_appearance: float, control_position: float) -> str:
-    of_rule = position - control_position
-    if of_rule > NOTICEABLE:
-        rule = f"About {of_rule:.1f} points of the gain on positional labels vanish with the rule, so they come from it"
-    else:
-        rule = "The gain on positional labels does not depend on the rule, so it does not come from it"
-    if min(appearance, control_appearance) > NOTICEABLE:
-        return (
-            f"{rule}; the gain on labels of appearance is there with and without the rule: it comes from pooling by "
-            "attention and the loss on y_att, not from relations between labels."
-        )
-    return f"{rule}; labels of appearance alone gain little or nothing."
+def _share_of_attention(scenes: Sequence[Outcome]) -> str:
+    """y_att (Eq. 7) scores each label by itself, so that no relation between labels is in it."""
+    base = mean_figures(of_arm(scenes, BASELINE))["mAP"]
+    attention, whole = (100 * (mean_figures(of_arm(scenes, SRN), output)["mAP"] - base) for output in ("y_att", "y"))
+    said = f"y_att, which weighs no label against another, gains {_signed(attention)} points of mAP by itself"
+    if attention >= whole:
+        return f"{said}, y {_signed(whole)}: pooling by attention and its loss are enough to explain the gain."
+    return f"{said}, y {_signed(whole)}: the rest comes with f_sr and from adding y_cls."
+
+
+def _against_control(scenes: Sequence[Outcome], control: Sequence[Outcome]) -> list[str]:
+    appearance, position = (_signed(100 * mean_gain(control, group)) for group in ("appearance", "position"))
+    of_rule = 100 * (np.array(gains(scenes, "position")) - gains(control, "position"))
+    return [
+        f"In the control a coin decides between left and right: there the same labels gain {appearance} and {position} "
+        "points.",
+        f"The rule's own share of the gain on positional labels is {_signed(of_rule.mean())} points"
+        + _certainty(of_rule),
+    ]
+
+
+def _certainty(values: NDArray[np.float64]) -> str:
+    """Whether a mean over seeds can be told from zero (Student's t, 95 %)."""
+    if len(values) < 2:
+        return "; one seed does not tell whether that is more than chance: see --seeds 3."
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    verdict = "more than chance" if low > 0 or high < 0 else "not to be told from none"
+    return f", 95 % interval from {_signed(low)} to {_signed(high)} over {len(values)} seeds: {verdict}."
 
 
 def _signed(points: float) -> str:
