@@ -21,8 +21,9 @@ layer { name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "y" bottom: "label"
 """
 
 
+# The bias before a normalisation has a gradient that nearly cancels: 1e-5 of it is rounding, more or less by processor.
 @pytest.mark.parametrize(
-    ("precision", "least", "most"), [("exact", 0, 0), ("float64", 1e-9, 1e-5), ("bf16", 1e-4, 3e-2)]
+    ("precision", "least", "most"), [("exact", 0, 0), ("float64", 1e-9, 1e-4), ("bf16", 1e-4, 3e-2)]
 )
 def test_a_precision_is_as_far_away_as_its_digits(precision: str, least: float, most: float) -> None:
     net = net_of(TEXT, "TRAIN")
