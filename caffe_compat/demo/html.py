@@ -24,6 +24,7 @@ th, td { padding: .3rem .9rem; text-align: right; border-bottom: 1px solid var(-
 thead th { border-bottom: 2px solid var(--soft); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tbody tr.main { font-weight: 650; }
+summary { cursor: pointer; color: var(--accent); margin: .8rem 0; }
 code { background: #eef1f4; padding: .1rem .3rem; border-radius: 3px; }
 """
 
@@ -72,6 +73,11 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], ma
         f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
     )
+
+
+def folded(summary: str, inner: str) -> str:
+    """What is shown only when asked for."""
+    return f"<details><summary>{escape(summary)}</summary>{inner}</details>"
 
 
 def _class(kind: str) -> str:

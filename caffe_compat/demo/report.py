@@ -105,7 +105,7 @@ def _cause(folder: Path, found: Findings) -> Iterator[str]:
     )
     yield html.table("Mean AP of two groups of labels, per cent.", ("labels", "baseline", "SRN y"), _group_rows(found))
     rows = [(name, f"{100 * gain:+.1f}") for name, gain in zip(CLASS_NAMES, ap_gains(found.scenes), strict=True)]
-    yield html.table("Gain in AP by label, points.", ("label", "gain"), rows)
+    yield html.folded("The gain of each label", html.table("Gain in AP, points.", ("label", "gain"), rows))
 
 
 def _group_rows(found: Findings) -> Iterator[tuple[str, ...]]:

@@ -29,6 +29,7 @@ def test_a_page_is_whole_and_needs_no_other_file(tmp_path):
         html.paragraph("text & more", "lead"),
         html.table("caption", ("name", "value"), [("first", "1"), ("second", "2")], main=["second"]),
         html.picture(tmp_path / "a.png", 'what it "shows"', "caption"),
+        html.folded("more & more", html.paragraph("inside")),
     ]
     text = html.page("Title", body)
 
@@ -37,6 +38,7 @@ def test_a_page_is_whole_and_needs_no_other_file(tmp_path):
     assert not checker.open
     assert checker.pictures == [{"src": "data:image/png;base64,iVBORw==", "alt": 'what it "shows"'}]
     assert "<h1>A &lt; B</h1>" in text
+    assert "<details><summary>more &amp; more</summary><p>inside</p></details>" in text
     assert '<p class="lead">text &amp; more</p>' in text
     assert '<tr class="main"><th scope="row">second</th><td>2</td></tr>' in text
     assert "http" not in text
