@@ -40,6 +40,7 @@ FIELDS = {
     "SPP": "spp_param { pyramid_height: 1 }",
     "ShuffleChannel": "shuffle_channel_param { group: 1 }",
     "Tile": "tile_param { tiles: 1 }",
+    "Upsample": "bottom: 'a' bottom: 'mask' top: 'b'",
     "VideoData": "video_data_param { source: 'FILES/videos.txt' batch_size: 1 modality: RGB }",
     "WindowData": "window_data_param { source: 'FILES/windows.txt' batch_size: 1 } transform_param { crop_size: 4 }",
 }

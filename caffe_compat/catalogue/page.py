@@ -24,13 +24,13 @@ KNOWN_TO = {
     "Axpy": "SENet",
     "ConvolutionDepthwise": "MobileNet forks",
     "DepthwiseConvolution": "MobileNet forks",
-    "Interp": "DeepLab, PSPNet",
+    "Interp": "DeepLab, PSPNet, SegStereo",
     "Normalize": f"{SRN}, SSD",
     "NormalizeBBox": "SSD",
     "Permute": "SSD",
     "ReLU6": "MobileNet forks",
     "ShuffleChannel": "ShuffleNet",
-    "Upsample": "SegNet",
+    "Upsample": "SegNet, YOLO ports",
 }
 
 HEADER = """# Layer types
@@ -40,7 +40,8 @@ Made from the registry by `scripts/generate`; do not edit.
 A type's name leads to its code. A field that is set but refused is an error that names it. Fields without effect are
 accepted: they pick a kernel, or Caffe does not use them there either. A whole message that a layer has no use for is
 ignored with a warning, as in Caffe. Old fields that Caffe itself moves when it loads a file, such as data_param.scale
-to transform_param.scale, are moved before a layer sees them, and so are refused here.
+to transform_param.scale, are moved before a layer sees them, and so are refused here; and so are the words of other
+Caffes for what BVLC's can say: DeepLab's `hole` is read as `dilation`, `ceil_mode: false` as `round_mode: FLOOR`.
 """
 COLUMNS = ("Type", "Known to", "Bottoms", "Tops", "Fields honoured", "Fields without effect", "Fields refused", "Tests")
 

@@ -134,12 +134,12 @@ def convolution(place: Place) -> Rewrite | None:
 
 def depthwise_convolution(place: Place) -> Rewrite | None:
     """A Convolution with a group for every channel."""
-    channels = place.bottoms[0][1]
+    channels, kind = place.bottoms[0][1], place.layer.type
     place.layer.type = "Convolution"
     place.layer.convolution_param.num_output = place.tops[0][1]
     place.layer.convolution_param.group = channels
     found = convolution(place)
-    return found and Rewrite(found.layers, found.blobs, "DepthwiseConvolution as Convolution with groups")
+    return found and Rewrite(found.layers, found.blobs, f"{kind} as Convolution with groups")
 
 
 def pooling(place: Place) -> Rewrite | None:
@@ -215,6 +215,7 @@ REWRITES: dict[str, RewriteRule] = {
     "Bias": bias,
     "Clip": clip,
     "Convolution": convolution,
+    "ConvolutionDepthwise": depthwise_convolution,
     "Deconvolution": convolution,
     "DepthwiseConvolution": depthwise_convolution,
     "InnerProduct": inner_product,

@@ -1,4 +1,7 @@
-"""What Caffe does to old files on load (upgrade_proto.cpp), in its order, with the log lines its users know."""
+"""What Caffe does to old files on load (upgrade_proto.cpp), in its order, with the log lines its users know.
+
+After it comes what other Caffes say otherwise than BVLC's, so that nothing behind the files has to know of it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import NamedTuple
 from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade_data import move_transform_fields, needs_transform_fields_moved
+from caffe_compat.proto.upgrade_forks import has_fields_of_forks, say_fields_of_forks_as_bvlc
 from caffe_compat.proto.upgrade_v0 import needs_v0_upgrade, upgrade_v0
 from caffe_compat.proto.upgrade_v1 import needs_v1_upgrade, upgrade_v1
 
@@ -105,6 +109,12 @@ UPGRADES: tuple[Upgrade, ...] = (
         freeze_batch_norm_params,
         "Attempting to upgrade batch norm layers using deprecated params",
         "Successfully upgraded batch norm layers using deprecated params.",
+    ),
+    Upgrade(
+        has_fields_of_forks,
+        say_fields_of_forks_as_bvlc,
+        "Attempting to upgrade input file specified using fields of other Caffes (hole, ceil_mode)",
+        "Successfully upgraded file specified using fields of other Caffes: they are dilation and round_mode now",
     ),
 )
 

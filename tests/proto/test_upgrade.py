@@ -66,13 +66,14 @@ def test_fields_of_todays_nets(old, new) -> None:
     assert upgraded == net(new)
 
 
-def test_order_is_caffes() -> None:
+def test_order_is_caffes_and_then_come_the_forks() -> None:
     assert [upgrade.apply.__name__ for upgrade in UPGRADES] == [
         "upgrade_v0",
         "move_transform_fields",
         "upgrade_v1",
         "inputs_to_layer",
         "freeze_batch_norm_params",
+        "say_fields_of_forks_as_bvlc",
     ]
 
 

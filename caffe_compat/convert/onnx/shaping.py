@@ -89,8 +89,8 @@ def parameter(graph: Graph, step: Step) -> str:
     return graph.op("Identity", graph.weight(step, 0))
 
 
-def interpolate(graph: Graph, step: Step, bottom: str) -> str:
-    """Interp: bilinear from corner to corner, after cropping."""
+def interpolate(graph: Graph, step: Step, bottom: str, like: str = "") -> str:
+    """Interp: bilinear from corner to corner, after cropping; of `like` only the size counts, which is fixed."""
     layer: Any = step.layer
     before, after = layer.crop
     sizes = step.bottom_shapes[0][2:]
@@ -102,8 +102,12 @@ def interpolate(graph: Graph, step: Step, bottom: str) -> str:
     return graph.op("Resize", bottom, "", "", target, **mode)
 
 
-def upsample(graph: Graph, step: Step, bottom: str, mask: str) -> str:
-    """Values to the places that a Pooling's mask names, in a blob of zeros."""
+def upsample(graph: Graph, step: Step, bottom: str, mask: str = "") -> str:
+    """Values to the places that a Pooling's mask names, in a blob of zeros; without a mask every pixel repeated."""
+    if not mask:
+        target = graph.ints(*step.top_shapes[0][2:])
+        mode = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return graph.op("Resize", bottom, "", "", target, axes=[2, 3], **mode)
     graph.require_fixed_batch(step, "ONNX scatters into zeros of a fixed shape")
     batch, channels, height, width = step.top_shapes[0]
     flat = (batch, channels, int(np.prod(step.bottom_shapes[0][2:])))

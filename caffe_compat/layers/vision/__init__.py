@@ -3,7 +3,7 @@
 from caffe_compat.layers.vision.conv import Convolution
 from caffe_compat.layers.vision.crop import Crop
 from caffe_compat.layers.vision.deconv import Deconvolution
-from caffe_compat.layers.vision.depthwise_conv import DepthwiseConvolution
+from caffe_compat.layers.vision.depthwise_conv import ConvolutionDepthwise, DepthwiseConvolution
 from caffe_compat.layers.vision.im2col import Im2col
 from caffe_compat.layers.vision.interp import Interp
 from caffe_compat.layers.vision.pooling import Pooling
@@ -14,6 +14,7 @@ from caffe_compat.layers.vision.upsample import Upsample
 __all__ = [
     "SPP",
     "Convolution",
+    "ConvolutionDepthwise",
     "Crop",
     "Deconvolution",
     "DepthwiseConvolution",

@@ -1,15 +1,15 @@
-"""Convolution with one group a channel, as later forks have it under two names."""
+"""Convolution with one group a channel, as later forks have it in two ways."""
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.conv import Convolution
 
 
-@register_layer("DepthwiseConvolution", "ConvolutionDepthwise")
+@register_layer("DepthwiseConvolution")
 class DepthwiseConvolution(Convolution):
     """A Convolution whose group is its number of channels, with that many outputs unless num_output says otherwise.
 
-    From yonghenglh6/DepthwiseConvolution and sp2823/caffe.
+    From yonghenglh6/DepthwiseConvolution.
     """
 
     def complete_fields(self) -> None:
@@ -17,3 +17,19 @@ class DepthwiseConvolution(Convolution):
             raise FieldError(f"{self.spec}: expected group {self.channels} (one a channel) or none, got {self.groups}")
         self.groups = self.channels
         self.outputs = self.outputs or self.channels
+
+
+@register_layer("ConvolutionDepthwise")
+class ConvolutionDepthwise(DepthwiseConvolution):
+    """The same with one output a channel: that Caffe never reads num_output, so that another number would mislead.
+
+    From sp2823/caffe (conv_dw_layer.cpp).
+    """
+
+    def complete_fields(self) -> None:
+        super().complete_fields()
+        if self.outputs != self.channels:
+            raise FieldError(
+                f"{self.spec}: expected num_output {self.channels} (one a channel) or none, got {self.outputs}; "
+                "DepthwiseConvolution has more outputs a channel"
+            )

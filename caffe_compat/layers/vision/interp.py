@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, between
 from caffe_compat.layers.registry import register_layer
 
 
@@ -13,9 +13,13 @@ class Interp(Layer):
     """Resizes (N, C, height, width) bilinearly, corner to corner, after cropping -pad_beg and -pad_end pixels.
 
     The size follows from one of shrink_factor and zoom_factor, else is `height` x `width`, else follows from both
-    factors. From hszhao/PSPNet (interp_layer.cpp).
+    factors; or it is that of bottom 1, of which nothing else is read. From hszhao/PSPNet and, the last,
+    yangguorun/SegStereo (interp_layer.cpp).
     """
 
+    bottoms = between(1, 2)
+    no_gradient_to = frozenset({1})
+    leaves_out_gradient_to = no_gradient_to
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -27,16 +31,24 @@ class Interp(Layer):
         self.zoom: int | None = params.zoom_factor if params.has("zoom_factor") else None
         self._require_valid(params.has("height") == params.has("width"))
 
-    def forward(self, bottom: Tensor) -> Tensor:
+    def forward(self, bottom: Tensor, like: Tensor | None = None) -> Tensor:
         before, after = self.crop
         height, width = (size - before - after for size in bottom.shape[2:])
         if height < 1 or width < 1:
             raise ShapeError(f"{self.spec}: expected pixels left after cropping {self.crop}, got {height}x{width}")
         bottom = bottom.narrow(2, before, height).narrow(3, before, width)
-        size = self._resized(height), self._resized(width)
-        if (self.shrink is None) == (self.zoom is None) and self.size is not None:
-            size = self.size
+        size = self._size_of(like) if like is not None else self._size_after((height, width))
         return interpolate(bottom, size, mode="bilinear", align_corners=True)
+
+    def _size_of(self, like: Tensor) -> tuple[int, int]:
+        if like.dim() != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes in bottom 1, which gives the size, got {list(like.shape)}")
+        return like.shape[2], like.shape[3]
+
+    def _size_after(self, cropped: tuple[int, int]) -> tuple[int, int]:
+        if (self.shrink is None) == (self.zoom is None) and self.size is not None:
+            return self.size
+        return self._resized(cropped[0]), self._resized(cropped[1])
 
     def _resized(self, size: int) -> int:
         shrunk = (size - 1) // (self.shrink or 1) + 1
@@ -45,7 +57,11 @@ class Interp(Layer):
     def _require_valid(self, sizes_match: bool) -> None:
         if min(self.crop) < 0:
             raise FieldError(f"{self.spec}: expected pad_beg and pad_end of 0 or below (cropping), got one above")
-        if not sizes_match or (self.size is None and self.shrink is None and self.zoom is None):
+        is_sized = self.size is not None or self.shrink is not None or self.zoom is not None
+        if len(self.spec.parameter.bottom) == 2:
+            if is_sized:
+                raise FieldError(f"{self.spec}: expected no size or factor where bottom 1 gives the size, got one")
+        elif not sizes_match or not is_sized:
             raise FieldError(f"{self.spec}: expected shrink_factor, zoom_factor, or height and width, got none")
         numbers = [*(self.size or ()), *(factor for factor in (self.shrink, self.zoom) if factor is not None)]
         if any(number < 1 for number in numbers):

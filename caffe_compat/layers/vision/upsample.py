@@ -1,23 +1,26 @@
-"""Upsample of SegNet."""
+"""Two layers named Upsample: SegNet's, which undoes a Pooling, and that of the YOLO ports, which repeats pixels."""
 
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, between
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.windows import SpatialField
+from caffe_compat.layers.windows import SpatialField, require_positive
+
+ONLY_WITH_MASK = ("upsample_h", "upsample_w", "pad_out_h", "pad_out_w")
 
 
 @register_layer("Upsample")
 class Upsample(Layer):
-    """Puts every element of bottom 0 where the mask (bottom 1, a Pooling's second top) says; the rest is 0.
+    """With a mask (bottom 1, a Pooling's second top) puts every element where the mask says; the rest is 0.
 
     The size is upsample_h x upsample_w, or the bottom's times scale, less 1 where pad_out_h or pad_out_w is set. From
-    alexgkendall/caffe-segnet (upsample_layer.cpp).
+    alexgkendall/caffe-segnet (upsample_layer.cpp). Without a mask every pixel becomes scale_h x scale_w pixels of its
+    value, as in ChenYingpeng/caffe-yolov3 and eric612/MobileNet-YOLO (upsample_layer.cpp).
     """
 
-    bottoms = exactly(2)
+    bottoms = between(1, 2)
     no_gradient_to = frozenset({1})
     leaves_out_gradient_to = no_gradient_to
     allows_in_place = False
@@ -25,15 +28,24 @@ class Upsample(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("upsample_param")
+        scale = SpatialField(spec, params, "scale", default=2)
+        self.has_mask = len(spec.parameter.bottom) == 2
         self.size: tuple[int, int] | None = self._size(params)
-        self.scale: list[int] = SpatialField(spec, params, "scale", default=2).along(2)
+        self.scale: list[int] = scale.along(2)
         self.less: tuple[bool, bool] = (params.pad_out_h, params.pad_out_w)
-        if min(self.size or self.scale) < 2:
-            raise FieldError(f"{spec}: expected upsampled sizes and scales above 1, got {self.size or self.scale}")
-        if self.size is None and any(odd and scale != 2 for odd, scale in zip(self.less, self.scale, strict=True)):
-            raise FieldError(f"{spec}: expected scale 2 where pad_out_h or pad_out_w is set, got {self.scale}")
+        if self.has_mask:
+            self._require_size()
+        else:
+            self._require_only_scale(params, scale)
 
-    def forward(self, bottom: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, bottom: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is not None:
+            return self._unpooled(bottom, mask)
+        if bottom.dim() != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
+        return bottom.repeat_interleave(self.scale[0], dim=2).repeat_interleave(self.scale[1], dim=3)
+
+    def _unpooled(self, bottom: Tensor, mask: Tensor) -> Tensor:
         if bottom.dim() != 4 or mask.shape != bottom.shape:
             raise ShapeError(
                 f"{self.spec}: expected 4 axes and a mask of the bottom's shape {list(bottom.shape)}, "
@@ -59,3 +71,17 @@ class Upsample(Layer):
             size * scale - int(odd) for size, scale, odd in zip(bottom.shape[2:], self.scale, self.less, strict=True)
         )
         return height, width
+
+    def _require_size(self) -> None:
+        if min(self.size or self.scale) < 2:
+            raise FieldError(f"{self.spec}: expected upsampled sizes and scales above 1, got {self.size or self.scale}")
+        if self.size is None and any(odd and scale != 2 for odd, scale in zip(self.less, self.scale, strict=True)):
+            raise FieldError(f"{self.spec}: expected scale 2 where pad_out_h or pad_out_w is set, got {self.scale}")
+
+    def _require_only_scale(self, params: Params, scale: SpatialField) -> None:
+        needless = [field for field in ONLY_WITH_MASK if params.has(field)]
+        if needless:
+            raise FieldError(f"{self.spec}: expected a mask as bottom 1 where {needless[0]} is set, got 1 bottom")
+        if not scale.is_set:  # its default is 2 in SegNet's Caffe and 1 in the YOLO ports
+            raise FieldError(f"{self.spec}: expected scale to be set where there is no mask (bottom 1), got none")
+        require_positive(self.spec, "scale", self.scale)

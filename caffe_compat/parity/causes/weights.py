@@ -10,7 +10,9 @@ from caffe_compat.parity.causes.trial import Trial
 from caffe_compat.parity.recording import Array
 
 #: Types whose last blob is a bias, and how many blobs they have with one.
-WITH_BIAS = {"Convolution": 2, "Deconvolution": 2, "DepthwiseConvolution": 2, "InnerProduct": 2, "Scale": 2}
+WITH_BIAS = dict.fromkeys(
+    ("Convolution", "ConvolutionDepthwise", "Deconvolution", "DepthwiseConvolution", "InnerProduct", "Scale"), 2
+)
 
 
 def recorded_weights(trial: Trial, theirs: Mapping[int, Array]) -> Iterator[Trial]:

@@ -79,6 +79,11 @@ DYNAMIC = {
         IMAGE,
     ),
     "Interp": (layer("Interp", "interp_param { zoom_factor: 2 pad_beg: -1 pad_end: -2 }"), IMAGE),
+    "Interp, a second bottom's size": (
+        layer("Pooling", "pooling_param { kernel_size: 2 stride: 2 }", tops="small")
+        + layer("Interp", bottoms=["small", "a"]),
+        IMAGE,
+    ),
     "Interp, sizes": (layer("Interp", "interp_param { height: 4 width: 9 }"), IMAGE),
     "LRN": (layer("LRN", "lrn_param { local_size: 3 alpha: 0.4 beta: 0.6 k: 1.7 }"), IMAGE),
     "LRN, within": (layer("LRN", "lrn_param { local_size: 3 alpha: 0.4 norm_region: WITHIN_CHANNEL }"), IMAGE),
@@ -172,6 +177,7 @@ FIXED = {
     ),
     "Slice of the batch": (layer("Slice", "slice_param { axis: 0 }", tops="x y"), [IMAGE], {}),
     "Tied values": (layer("ArgMax", "argmax_param { top_k: 2 }"), [(2, 4)], {"a": [[1, 3, 3, 0], [2, 2, 2, 2]]}),
+    "Upsample without a mask": (layer("Upsample", "upsample_param { scale_h: 3 scale_w: 2 }"), [(2, 6, 6, 4)], {}),
     "Upsample": (
         layer("Pooling", "pooling_param { kernel_size: 2 stride: 2 }", tops="x mask")
         + layer("Upsample", "upsample_param { upsample_h: 7 upsample_w: 5 }", ["x", "mask"]),

@@ -40,6 +40,28 @@ def test_resizes(fields: str, crop: tuple[int, int], size: tuple[int, int]) -> N
     check_layer(f"type: 'Interp' interp_param {{ {fields} }}", [random_bottom(2, 3, 5, 6)], oracle)
 
 
+def test_takes_the_size_of_a_second_bottom() -> None:
+    def oracle(_: list[Array], bottom: Array, like: Array) -> Array:
+        return resize(bottom[:, :, 1:, 1:], *like.shape[2:])
+
+    bottoms = [random_bottom(2, 3, 5, 6), random_bottom(1, 4, 7, 9)]
+    check_layer("type: 'Interp' interp_param { pad_beg: -1 }", bottoms, oracle)
+    assert_every_field_matters("type: 'Interp' interp_param { pad_beg: -1 pad_end: -2 }", *bottoms)
+
+
+@pytest.mark.parametrize("fields", ["zoom_factor: 2", "height: 7 width: 9", "shrink_factor: 2"])
+def test_refuses_two_sizes(fields: str) -> None:
+    message = r"^layer 'up' \(Interp\): expected no size or factor where bottom 1 gives the size, got one"
+    with pytest.raises(FieldError, match=message):
+        build(f"name: 'up' type: 'Interp' interp_param {{ {fields} }}", (2, 3, 5, 6), (2, 3, 7, 9))
+
+
+def test_refuses_a_second_bottom_without_height_and_width() -> None:
+    layer = build("name: 'up' type: 'Interp'", (2, 3, 5, 6), (2, 3, 7, 9))
+    with pytest.raises(ShapeError, match=r"^layer 'up' \(Interp\): expected 4 axes in bottom 1, which .* got \[2, 3\]"):
+        layer(random_bottom(2, 3, 5, 6), random_bottom(2, 3))
+
+
 def test_every_field_matters() -> None:
     for fields in ("height: 9 width: 4 pad_beg: -1 pad_end: -2", "shrink_factor: 2 zoom_factor: 3"):
         assert_every_field_matters(f"type: 'Interp' interp_param {{ {fields} }}", random_bottom(2, 3, 5, 6))

@@ -1,4 +1,4 @@
-"""Upsample against plain loops, with masks of a real Pooling."""
+"""Upsample against plain loops, with masks of a real Pooling and without a mask."""
 
 import numpy as np
 import pytest
@@ -30,6 +30,44 @@ def test_puts_elements_where_the_mask_says(fields: str, size: tuple[int, int]) -
         return top.reshape(2, 3, *size)
 
     check_layer(f"type: 'Upsample' upsample_param {{ {fields} }}", [POOLED, MASK], oracle)
+
+
+@pytest.mark.parametrize(
+    ("fields", "scale"), [("scale: 2", (2, 2)), ("scale: 1", (1, 1)), ("scale_h: 2 scale_w: 3", (2, 3))]
+)
+def test_repeats_pixels_without_a_mask(fields: str, scale: tuple[int, int]) -> None:
+    def oracle(_: list[Array], bottom: Array) -> Array:
+        top = np.zeros((2, 3, 4 * scale[0], 5 * scale[1]))
+        for n, c, y, x in np.ndindex(top.shape):
+            top[n, c, y, x] = bottom[n, c, y // scale[0], x // scale[1]]
+        return top
+
+    check_layer(f"type: 'Upsample' upsample_param {{ {fields} }}", [random_bottom(2, 3, 4, 5)], oracle)
+
+
+def test_every_field_matters_without_a_mask() -> None:
+    for fields in ("scale: 3", "scale_h: 2 scale_w: 3"):
+        assert_every_field_matters(f"type: 'Upsample' upsample_param {{ {fields} }}", random_bottom(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("", r"expected scale to be set where there is no mask \(bottom 1\), got none"),
+        ("scale: 0", r"expected scale above 0, got \[0, 0\]"),
+        ("scale: 2 pad_out_w: true", "expected a mask as bottom 1 where pad_out_w is set, got 1 bottom"),
+        ("upsample_h: 8 upsample_w: 9", "expected a mask as bottom 1 where upsample_h is set, got 1 bottom"),
+    ],
+)
+def test_refuses_fields_without_a_mask(fields: str, message: str) -> None:
+    with pytest.raises(FieldError, match=rf"^layer 'up' \(Upsample\): {message}"):
+        build(f"name: 'up' type: 'Upsample' upsample_param {{ {fields} }}", (2, 3, 4, 5))
+
+
+def test_refuses_other_than_images_without_a_mask() -> None:
+    layer = build("name: 'up' type: 'Upsample' upsample_param { scale: 2 }", (2, 3, 4, 5))
+    with pytest.raises(ShapeError, match=r"^layer 'up' \(Upsample\): expected 4 axes .* got \[3, 4, 5\]"):
+        layer(random_bottom(3, 4, 5))
 
 
 def test_every_field_matters() -> None:
