@@ -16,12 +16,13 @@ BVLC_ONLY = (
     "BatchNorm", "BatchReindex", "Clip", "Crop", "ELU", "Embed", "Input", "LSTM", "LSTMUnit", "Parameter", "RNN",
     "Swish",
 )  # fmt: skip
-SRN_ONLY = ("BN", "BatchReduction", "Gather", "ROIPooling", "Scatter", "SmoothL1Loss", "VideoData")
+SRN_ONLY = ("BatchReduction", "Gather", "ROIPooling", "Scatter", "SmoothL1Loss", "VideoData")
 #: The Caffes that know a type, where these are not both BVLC's and the one that SRN was released with.
 KNOWN_TO = {
     **dict.fromkeys(BVLC_ONLY, BVLC),
     **dict.fromkeys(SRN_ONLY, SRN),
     "Axpy": "SENet",
+    "BN": f"{SRN}, PSPNet, SegNet",
     "ConvolutionDepthwise": "MobileNet forks",
     "DepthwiseConvolution": "MobileNet forks",
     "Interp": "DeepLab, PSPNet, SegStereo",

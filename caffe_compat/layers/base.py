@@ -52,6 +52,11 @@ class Layer(nn.Module):
         self.phase = spec.phase
         self.blobs = nn.ParameterList()
 
+    @classmethod
+    def variant(cls, _spec: LayerSpec) -> "type[Layer]":
+        """The class that runs it, where two Caffes give one type two meanings and the fields tell which."""
+        return cls
+
     def setup(self, *bottom_shapes: Shape) -> None:
         """Makes the weights for these bottoms; most layers have none."""
 

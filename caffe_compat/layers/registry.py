@@ -39,7 +39,7 @@ def layer_class(spec: LayerSpec) -> type[Layer]:
         near = difflib.get_close_matches(spec.type, _LAYERS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known types: {', '.join(layer_types())}"
         raise UnknownLayerError(f"{spec}: no layer of this type; {hint}")
-    return _LAYERS[spec.type]
+    return _LAYERS[spec.type].variant(spec)
 
 
 def create_layer(spec: LayerSpec) -> Layer:

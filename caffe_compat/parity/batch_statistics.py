@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from caffe_compat.layers.normalization.bn import SegNetBN
 from caffe_compat.net.net import Step
 
 #: The blobs that a forward moves, by layer type.
@@ -11,6 +12,8 @@ STATISTICS = {"BatchNorm": (0, 1, 2), "BN": (2, 3)}
 def normalises_by_batch(step: Step) -> bool:
     """Whether the layer takes mean and variance from its bottom, not from its blobs."""
     parameter, is_train = step.layer.spec.parameter, step.layer.phase == "TRAIN"
+    if isinstance(step.layer, SegNetBN):
+        return False  # it does, but no blob keeps them
     if parameter.type == "BN":
         return is_train and not parameter.bn_param.frozen
     param = parameter.batch_norm_param

@@ -8,18 +8,30 @@ from collections.abc import Callable
 
 import numpy as np
 
+from caffe_compat.layers.normalization.bn import is_segnet_bn
 from caffe_compat.parity.opencv_chain import Chain, Layer, Place, Rewrite, as_it_is
 from caffe_compat.proto import caffe_pb2
 
 
-def bn(place: Place) -> Rewrite:
-    """The fork's BN: (x - mean) / sqrt(variance + eps) * slope + bias."""
+def bn(place: Place) -> Rewrite | None:
+    """The fork's BN: (x - mean) / sqrt(variance + eps) * slope + bias; SegNet's without statistics is a Scale."""
+    if is_segnet_bn(place.layer):
+        return segnet_bn(place)
     slope, bias, mean, variance = (blob.ravel() for blob in place.blobs)
     chain = Chain(place, "BN as BatchNorm + Scale")
     norm = chain.add("BatchNorm", blobs=[mean, variance, np.ones(1, np.float32)])
     norm.batch_norm_param.eps = place.layer.bn_param.eps
     norm.batch_norm_param.use_global_stats = True
     chain.add("Scale", blobs=[slope, bias]).scale_param.bias_term = True
+    return chain.end()
+
+
+def segnet_bn(place: Place) -> Rewrite | None:
+    """scale * x + shift; OpenCV does not normalise by the batch."""
+    if place.layer.bn_param.bn_mode == caffe_pb2.BNParameter.LEARN:
+        return None
+    chain = Chain(place, "BN as Scale")
+    chain.add("Scale", blobs=[blob.ravel() for blob in place.blobs]).scale_param.bias_term = True
     return chain.end()
 
 

@@ -19,6 +19,10 @@ DATA = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim
 #: One layer from blob `data` to blob `x` (see BOTTOMS for more), and what is said of it.
 LAYERS = {
     "BN": ('type: "BN" bn_param { eps: 0.01 }', "BN as BatchNorm + Scale"),
+    "SegNet's BN": (
+        'type: "BN" bn_param { scale_filler { type: "gaussian" std: 1 } bn_mode: INFERENCE }',
+        "BN as Scale",
+    ),
     "BatchNorm": ('type: "BatchNorm" batch_norm_param { eps: 0.01 }', ""),
     "Bias": ('type: "Bias" bias_param { axis: 1 }', "Bias as Scale"),
     "Clip": ('type: "Clip" clip_param { min: -0.3 max: 0.7 }', "Clip as two ReLUs"),
@@ -35,6 +39,10 @@ LAYERS = {
     "DepthwiseConvolution": (
         'type: "DepthwiseConvolution" convolution_param { num_output: 4 kernel_size: 3 pad: 1 }',
         "DepthwiseConvolution as Convolution with groups",
+    ),
+    "ConvolutionDepthwise": (
+        'type: "ConvolutionDepthwise" convolution_param { num_output: 4 kernel_size: 3 pad: 1 }',
+        "ConvolutionDepthwise as Convolution with groups",
     ),
     "floor Pooling": (
         'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR }',

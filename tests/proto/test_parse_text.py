@@ -46,9 +46,9 @@ def test_accepts_what_caffes_users_write() -> None:
             r"BatchNormParameter has no field 'slope_filler'; it belongs into bn_param \(the SRN fork only\)",
         ),
         (
-            "layer { bn_param { scale_filler { } } }",
+            "layer { bn_param { slopes_filler { } } }",
             NET,
-            "BNParameter has no field 'scale_filler'; did you mean 'slope_f",
+            "BNParameter has no field 'slopes_filler'; did you mean 'slope_f",
         ),
         (
             "layer { wibble_wobble { } }",

@@ -49,7 +49,7 @@ class Verdict:
 
 def to_variance(model: Model, statistics: str, report: Report) -> Model:
     """The model with variances in every BN; `statistics` says what the file holds, or 'auto'."""
-    layers = [layer for layer in model.net.layer if layer.type == "BN" and layer.name in model.blobs]
+    layers = [layer for layer in model.net.layer if _has_statistics(model, layer)]
     if not layers:
         return model
     verdict = judge(model, layers) if statistics == AUTO else Verdict(statistics, "as the option says")
@@ -71,6 +71,11 @@ def variance_of(path: str, layer: Layer, inverse: Blob) -> Blob:
             f"{inverse.min():g}; the file holds variances: use --bn-statistics variance"
         )
     return np.maximum(1 / inverse.astype(np.float64) ** 2 - layer.bn_param.eps, 0).astype(np.float32)
+
+
+def _has_statistics(model: Model, layer: Layer) -> bool:
+    """Whether it is a BN with four blobs; SegNet's has two."""
+    return layer.type == "BN" and len(model.blobs.get(layer.name, ())) > 3
 
 
 def judge(model: Model, layers: list[Layer]) -> Verdict:
@@ -126,7 +131,7 @@ def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:
     """For every BN right behind a convolution: log of the kernels' squared norms and of blob 3, each centred."""
     maker: dict[str, Layer] = {}
     for layer in undo_splits(model.net.layer):
-        if layer.type == "BN" and layer.name in model.blobs:
+        if _has_statistics(model, layer):
             source = maker.get(layer.bottom[0])
             if source is not None and source.type in ("Convolution", "InnerProduct") and source.name in model.blobs:
                 yield _centred_logs(model.blobs[source.name][0], model.blobs[layer.name][3])

@@ -14,6 +14,7 @@ from caffe_compat.convert.norm.pairs import only_reader, scale_behind
 from caffe_compat.convert.norm.to_bn import joined
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.layers.normalization.bn import is_segnet_bn
 from caffe_compat.proto.blobs import Blob
 
 Floats = NDArray[np.float64]
@@ -37,12 +38,15 @@ class _Chain:
 
 
 def fold_norms(model: Model, report: Report) -> Model:
-    """The model without BN and BatchNorm. GraphError for one that uses the batch's own statistics."""
+    """The model without BN and BatchNorm (SegNet's BN has no statistics, and stays).
+
+    GraphError for one that uses the batch's own statistics.
+    """
     layers = list(model.net.layer)
     blobs = dict(model.blobs)
     gone: set[int] = set()
     for index, layer in enumerate(layers):
-        if layer.type not in NORMS:
+        if layer.type not in NORMS or is_segnet_bn(layer):
             continue
         _require_foldable(model, layer)
         chain = _chain(layers, index, blobs)

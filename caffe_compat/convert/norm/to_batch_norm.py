@@ -9,6 +9,7 @@ import numpy as np
 
 from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.report import Report
+from caffe_compat.layers.normalization.bn import is_segnet_bn
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 
@@ -21,7 +22,7 @@ def bn_to_batch_norm(model: Model, report: Report) -> Model:
     blobs = dict(model.blobs)
     taken = {layer.name for layer in model.net.layer}
     for layer in model.net.layer:
-        if layer.type != "BN":
+        if layer.type != "BN" or is_segnet_bn(layer):
             layers.append(layer)
             continue
         scale_name = _free_name(layer.name, taken)

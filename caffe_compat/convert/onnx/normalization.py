@@ -10,6 +10,7 @@ from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.layers.normalization.bn import SegNetBN
 
 
 def batch_norm(graph: Graph, step: Step, bottom: str) -> str:
@@ -21,15 +22,22 @@ def batch_norm(graph: Graph, step: Step, bottom: str) -> str:
         ones, zeros = np.ones(layer.channels, np.float32), np.zeros(layer.channels, np.float32)
         top = _normalise(graph, value, [ones, zeros, *map(_numbers, layer.stored_statistics())], layer.eps)
     else:
-        graph.require_fixed_batch(step, "it normalises by the statistics of the batch")
-        axes = [0, *range(2, max(len(shape), 2))]
-        centred, variance = _moments(graph, value, axes)
-        top = graph.op("Div", centred, graph.op("Sqrt", affine(graph, variance, 1, layer.eps)))
+        top = _by_batch(graph, step, value)
     return graph.reshape(top, shape) if len(shape) == 1 else top
+
+
+def _by_batch(graph: Graph, step: Step, value: str) -> str:
+    layer: Any = step.layer
+    graph.require_fixed_batch(step, "it normalises by the statistics of the batch")
+    centred, variance = _moments(graph, value, [0, *range(2, max(len(step.bottom_shapes[0]), 2))])
+    return graph.op("Div", centred, graph.op("Sqrt", affine(graph, variance, 1, layer.eps)))
 
 
 def bn(graph: Graph, step: Step, bottom: str) -> str:
     layer: Any = step.layer
+    if isinstance(layer, SegNetBN):
+        normalised = _by_batch(graph, step, bottom) if layer.uses_batch else bottom
+        return graph.op("Add", graph.op("Mul", normalised, graph.weight(step, 0)), graph.weight(step, 1))
     return _normalise(graph, bottom, [_numbers(blob) for blob in layer.blobs], layer.eps)
 
 

@@ -1,4 +1,4 @@
-"""The BN layer of the Caffe that SRN was released with."""
+"""Two layers named BN: that of the Caffe that SRN was released with, which PSPNet has, too, and SegNet's."""
 
 import torch
 from torch import Tensor
@@ -9,6 +9,13 @@ from caffe_compat.layers.normalization.statistics import normalise_by_batch
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
+SEGNET_FIELDS = ("scale_filler", "shift_filler", "bn_mode")
+
+
+def is_segnet_bn(parameter: caffe_pb2.LayerParameter) -> bool:
+    """Whether a BN is SegNet's, which its fields alone tell."""
+    return parameter.type == "BN" and any(parameter.bn_param.HasField(field) for field in SEGNET_FIELDS)
+
 
 @register_layer("BN")
 class BN(Layer):
@@ -18,9 +25,15 @@ class BN(Layer):
     running = momentum * running + (1 - momentum) * batch, with the biased variance; TEST and `frozen` use them, and
     `frozen` fixes slope and bias, too. From yjxiong/caffe (bn_layer.cpp), except for backward at TEST, which there
     uses the formula for batches.
+
+    SegNetBN takes its place where bn_param has scale_filler, shift_filler or bn_mode.
     """
 
     keeps_shape = True
+
+    @classmethod
+    def variant(cls, spec: LayerSpec) -> type[Layer]:
+        return SegNetBN if is_segnet_bn(spec.parameter) else cls
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -51,3 +64,38 @@ class BN(Layer):
             for blob, statistic in zip(self.blobs[2:], statistics, strict=True):
                 blob.mul_(self.momentum).add_((1 - self.momentum) * statistic)
         return top
+
+
+class SegNetBN(Layer):
+    """scale * (x - mean) / sqrt(variance + 1e-9) + shift by the batch's own statistics, in both phases.
+
+    Blobs (1, C, 1, 1): scale, shift. With `bn_mode: INFERENCE` it is scale * x + shift: SegNet's script writes the
+    statistics of the training data into the two. From alexgkendall/caffe-segnet (bn_layer.cpp).
+    """
+
+    keeps_shape = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("bn_param")
+        self.uses_batch: bool = params.bn_mode == "LEARN"
+        self.eps = 1e-9
+        self.fillers = (params.scale_filler, params.shift_filler)
+
+    def setup(self, *bottom_shapes: Shape) -> None:
+        shape = bottom_shapes[0]
+        if len(shape) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+        for filler in self.fillers:
+            self.add_blob((1, shape[1], 1, 1), filler)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        scale: Tensor = self.blobs[0]
+        shift: Tensor = self.blobs[1]
+        if bottom.dim() != 4 or bottom.shape[1] != scale.shape[1]:
+            raise ShapeError(
+                f"{self.spec}: expected {scale.shape[1]} channels on axis 1 of 4, got {list(bottom.shape)}"
+            )
+        if not self.uses_batch:
+            return bottom * scale + shift
+        return normalise_by_batch(bottom, self.eps, scale.view(-1), shift.view(-1))[0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from caffe_compat.layers.normalization.bn import BN
 from caffe_compat.net.net import Step
 from caffe_compat.parity.measure import errors_between
 from caffe_compat.parity.recording import Array
@@ -13,7 +14,7 @@ EXPLAINS = 1e-3
 def find_gradient_cause(step: Step, ours: Array, theirs: Array) -> str:
     """One sentence, or nothing."""
     spec = step.layer.spec
-    if spec.type == "BN" and step.layer.phase == "TEST" and not spec.parameter.bn_param.frozen:
+    if isinstance(step.layer, BN) and step.layer.phase == "TEST" and not step.layer.is_frozen:
         return "the fork's BN uses its formula for batches in backward at TEST, ours the derivative of its forward"
     if spec.type == "MVN" and not spec.parameter.mvn_param.normalize_variance:
         return "backward of MVN without variance: the two Caffes differ there, too"

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from caffe_compat.layers.normalization.bn import is_segnet_bn
 from caffe_compat.parity.causes.trial import Trial
 
 
@@ -31,6 +32,8 @@ def batch_norm(trial: Trial) -> Iterator[Trial]:
 
 def bn(trial: Trial) -> Iterator[Trial]:
     """What the fourth blob is, and whose variance normalises."""
+    if is_segnet_bn(trial.parameter):
+        return
     slope, bias, mean, variance = trial.blobs
     eps = trial.parameter.bn_param.eps
     says = "variance convention: the other side takes blob 3 for inverse standard deviations (files before April 2016)"

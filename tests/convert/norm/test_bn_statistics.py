@@ -131,3 +131,10 @@ def test_nets_without_bn_are_left_alone() -> None:
     made, note = converted(model)
     assert note == "dialect bvlc"
     assert_same_blobs(made, model)
+
+
+def test_segnets_bn_has_no_statistics() -> None:
+    model = model_of(TEXT.replace("eps: 0.001", "scale_filler { value: 1 }"), 0)
+    report = Report(model)
+    assert to_variance(model, "auto", report) is model
+    assert report.notes == ["dialect bvlc"]

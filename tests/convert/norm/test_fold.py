@@ -5,6 +5,7 @@ from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.norm.fold import fold_norms
+from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError, ShapeError
 from tests.convert.models import STAGES, assert_close, model_of, run
@@ -115,3 +116,11 @@ def test_missing_statistics_are_refused() -> None:
         ShapeError, match=r"^net\.caffemodel: layer 'n' \(BN\): expected its statistics, found no blobs"
     ):
         folded(model)
+
+
+def test_segnets_bn_stays() -> None:
+    text = INPUT + CONV % ("c", "data", "c", "") + bn("c", "out").replace("eps: 0.1", "bn_mode: INFERENCE")
+    model = model_of(text, 0)
+    report = Report(model)
+    for made in (fold_norms(model, report), bn_to_batch_norm(model, report)):
+        assert [layer.type for layer in made.net.layer] == ["Input", "Convolution", "BN"]

@@ -16,6 +16,9 @@ def layer(kind: str, fields: str = "", bottoms: str = "a", tops: str = "out") ->
     return f'layer {{ name: "layer" type: "{kind}"{names} {fields} }}'
 
 
+SEGNET_BN = "bn_param { scale_filler { value: 1 } }"
+
+
 def conv(fields: str) -> str:
     return f"convolution_param {{ num_output: 6 {fields} }}"
 
@@ -175,6 +178,8 @@ FIXED = {
         [IMAGE, (2, 5)],
         {"b": [[0, 1, 2, 8, 12], [1, 0, 0, 4, 5]]},
     ),
+    "SegNet's BN": (layer("BN", SEGNET_BN), [IMAGE], {}),
+    "SegNet's BN, inference": (layer("BN", SEGNET_BN.replace("{", "{ bn_mode: INFERENCE", 1)), [IMAGE], {}),
     "Slice of the batch": (layer("Slice", "slice_param { axis: 0 }", tops="x y"), [IMAGE], {}),
     "Tied values": (layer("ArgMax", "argmax_param { top_k: 2 }"), [(2, 4)], {"a": [[1, 3, 3, 0], [2, 2, 2, 2]]}),
     "Upsample without a mask": (layer("Upsample", "upsample_param { scale_h: 3 scale_w: 2 }"), [(2, 6, 6, 4)], {}),

@@ -1,9 +1,9 @@
-"""BN of the SRN fork: batch statistics, moving averages, and the frozen form."""
+"""BN of the SRN fork: batch statistics, moving averages, and the frozen form; and SegNet's BN."""
 
 import pytest
 import torch
 
-from caffe_compat.errors import ShapeError
+from caffe_compat.errors import FieldError, ShapeError
 from tests.layers.harness import Array, assert_close, assert_every_field_matters, build, check_layer, random_bottom, run
 from tests.layers.normalization.oracles import by_channel, statistics
 
@@ -73,3 +73,48 @@ def test_every_field_matters() -> None:
 def test_refuses_other_channels_than_at_setup() -> None:
     with pytest.raises(ShapeError, match=r"^layer 'bn1' \(BN\): expected 3 channels on axis 1, got 4"):
         build(bn(), (2, 3, 5))(random_bottom(2, 4, 5))
+
+
+SEGNET = "scale_filler { type: 'gaussian' mean: 1 std: 0.3 } shift_filler { type: 'uniform' min: -1 max: 2 }"
+
+
+def segnet_bn(fields: str = "") -> str:
+    return f"name: 'bn1' type: 'BN' bn_param {{ {SEGNET} {fields} }}"
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_segnets_normalises_by_the_batch_in_both_phases(phase: str) -> None:
+    def oracle(blobs: list[Array], bottom: Array) -> Array:
+        return affine(by_channel(bottom, *statistics(bottom), 1e-9), blobs[0], blobs[1])
+
+    layer = check_layer(segnet_bn(), [random_bottom(2, 3, 4, 5)], oracle, phase=phase)
+    assert [tuple(blob.shape) for blob in layer.blobs] == [(1, 3, 1, 1)] * 2
+    assert not layer.fixed_blobs
+
+
+def test_segnets_inference_scales_and_shifts() -> None:
+    def oracle(blobs: list[Array], bottom: Array) -> Array:
+        return affine(bottom, blobs[0], blobs[1])
+
+    check_layer(segnet_bn("bn_mode: INFERENCE"), [random_bottom(2, 3, 4, 5)], oracle, phase="TEST")
+
+
+def test_every_field_of_segnets_matters() -> None:
+    assert_every_field_matters(segnet_bn("bn_mode: INFERENCE"), random_bottom(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"), [("momentum: 0.9", "momentum"), ("eps: 0.1", "eps"), ("frozen: true", "frozen")]
+)
+def test_segnets_refuses_the_other_ones_fields(fields: str, field: str) -> None:
+    with pytest.raises(FieldError, match=rf"^layer 'bn1' \(BN\): bn_param.{field} is set but BN does not honour it"):
+        build(segnet_bn(fields), (2, 3, 4, 5))
+
+
+def test_segnets_refuses_other_shapes() -> None:
+    with pytest.raises(ShapeError, match=r"^layer 'bn1' \(BN\): expected 4 axes .* got \[2, 3\]"):
+        build(segnet_bn(), (2, 3))
+    with pytest.raises(
+        ShapeError, match=r"^layer 'bn1' \(BN\): expected 3 channels on axis 1 of 4, got \[2, 4, 5, 6\]"
+    ):
+        build(segnet_bn(), (2, 3, 5, 6))(random_bottom(2, 4, 5, 6))
