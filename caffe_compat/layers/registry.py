@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from caffe_compat.errors import GraphError, UnknownLayerError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.foreign_types import FOREIGN_TYPES
+from caffe_compat.proto.upgrade_v1 import TYPES as V1_TYPES
 
 logger = logging.getLogger("caffe_compat")
 
@@ -36,10 +38,28 @@ def layer_types() -> list[str]:
 def layer_class(spec: LayerSpec) -> type[Layer]:
     """The class for a layer's type; an unknown type names its nearest neighbour."""
     if spec.type not in _LAYERS:
-        near = difflib.get_close_matches(spec.type, _LAYERS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known types: {', '.join(layer_types())}"
-        raise UnknownLayerError(f"{spec}: no layer of this type; {hint}")
+        raise UnknownLayerError(f"{spec}: no layer of this type{_advice(spec.type)}")
     return _LAYERS[spec.type].variant(spec)
+
+
+def _advice(unknown: str) -> str:
+    """Whose the type is and what stands for it, else the nearest type of ours, else all of them."""
+    foreign = FOREIGN_TYPES.get(unknown)
+    if foreign:
+        return f", which {foreign.caffe} added; {foreign.cure}"
+    near = _nearest(unknown)
+    if near:
+        return f"; did you mean '{near}'?"
+    return f" (docs/layers.md has all); write it as a Python layer of your own. Known types: {', '.join(layer_types())}"
+
+
+def _nearest(unknown: str) -> str | None:
+    """The type that it is in old files, or that is spelled most like it, small letters or capitals."""
+    if unknown in V1_TYPES:
+        return V1_TYPES[unknown]
+    folded = {name.lower(): name for name in _LAYERS}
+    near = difflib.get_close_matches(unknown.lower(), folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def create_layer(spec: LayerSpec) -> Layer:

@@ -8,6 +8,7 @@ from torch import Tensor
 from caffe_compat.errors import FieldError, GraphError, UnknownLayerError
 from caffe_compat.layers import registry
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.foreign_types import FOREIGN_TYPES
 from caffe_compat.layers.registry import create_layer, layer_types, register_layer
 from tests.layers.harness import layer_parameter
 
@@ -38,8 +39,31 @@ def test_unknown_types_name_their_neighbour() -> None:
         UnknownLayerError, match=r"^layer 'p' \(Poling\): no layer of this type; did you mean 'Pooling'"
     ):
         create("name: 'p' type: 'Poling'")
-    with pytest.raises(UnknownLayerError, match=r"^layer 'p' \(Xyzzy\): no layer of this type; known types: .*Pooling"):
+    message = (
+        r"^layer 'p' \(Xyzzy\): no layer of this type \(docs/layers.md has all\); write it as .* Known types: .*Pooling"
+    )
+    with pytest.raises(UnknownLayerError, match=message):
         create("name: 'p' type: 'Xyzzy'")
+
+
+@pytest.mark.parametrize(
+    ("unknown", "nearest"), [("relu", "ReLU"), ("RELU", "ReLU"), ("SOFTMAX_LOSS", "SoftmaxWithLoss"), ("TANH", "TanH")]
+)
+def test_unknown_types_in_another_spelling(unknown: str, nearest: str) -> None:
+    with pytest.raises(UnknownLayerError, match=rf"^layer 'p' \({unknown}\): .*; did you mean '{nearest}'\?"):
+        create(f"name: 'p' type: '{unknown}'")
+
+
+def test_types_of_other_caffes_say_whose_they_are_and_what_to_do() -> None:
+    message = (
+        r"^layer 'm' \(Mish\): no layer of this type, which the YOLO v4 ports added; x tanh\(log\(1 \+ e\^x\)\) is BNLL"
+    )
+    with pytest.raises(UnknownLayerError, match=message):
+        create("name: 'm' type: 'Mish'")
+
+
+def test_types_of_other_caffes_are_not_ours() -> None:
+    assert not set(FOREIGN_TYPES) & set(layer_types())
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_accepts_what_caffes_users_write() -> None:
         (
             'layer {\n  typ: "ReLU"\n}',
             NET,
-            "^f:2:3: LayerParameter has no field 'typ'; did you mean 'type'.; the line is 'typ: \"ReLU\"'",
+            "^f:2:3: layer number 1: LayerParameter has no field 'typ'; did you mean 'type'.; the line is 'typ: ",
         ),
         (
             "layer { num_output: 4 }",
@@ -53,8 +53,29 @@ def test_accepts_what_caffes_users_write() -> None:
         (
             "layer { wibble_wobble { } }",
             NET,
-            "has no field 'wibble_wobble'; neither BVLC Caffe nor the SRN fork has it",
+            "^f:1:9: layer number 1: LayerParameter has no field 'wibble_wobble'; neither BVLC Caffe nor the SRN fork "
+            "has it: take it out if it changes no result, else exchange the layer for one of docs/layers.md or for a P",
         ),
+        ("wibble_wobble: 3", SOLVER, "^f:1:1: SolverParameter .* take it out if it changes no result; the line"),
+        (
+            "layer { name: 'a' } layer { name: 'r' type: 'Reorg' reorg_param { stride: 2 } }",
+            NET,
+            r"^f:1:53: layer 'r' \(Reorg\): LayerParameter has no field 'reorg_param', a field of the YOLO ports: take",
+        ),
+        (
+            "layer { name: 'b' batch_norm_param { scale_filler { } } }",
+            NET,
+            "^f:1:38: layer 'b': BatchNormParameter has no field 'scale_filler', a field of NVIDIA/caffe: take it out",
+        ),
+        (
+            "layers { type: DATA name: 'd' transform_param { resize_param { } } }",
+            NET,
+            r"^f:1:49: layer 'd' \(DATA\): TransformationParameter has no field 'resize_param', a field of SSD",
+        ),
+        ("layer { name: 'a' } larc: true", NET, "^f:1:21: NetParameter has no field 'larc', a field of NVIDIA/caffe"),
+        ("eval_type: 'detection'", SOLVER, "SolverParameter has no field 'eval_type', a field of SSD: take it out"),
+        ("layer { pool_param { } }", NET, "has no field 'pool_param'; did you mean 'pooling_param'"),
+        ("layer { prior_thing_param { } }", NET, "has no field 'prior_thing_param'; neither BVLC"),
         ("base_lr: 0.1", NET, "^f:1:1: NetParameter has no field 'base_lr'; this seems to be a solver, not a net"),
         ("layer { }", SOLVER, "^f:1:1: SolverParameter has no field 'layer'; this seems to be a net, not a solver"),
         (
