@@ -13,6 +13,7 @@ from caffe_compat.parity.measure import TOLERANCES, Tolerances
 from caffe_compat.parity.opencv_net import OpenCvNet, translate
 from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.parity.replay import fill_inputs, value_of
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import text, weights_chunks
 
 
@@ -57,13 +58,20 @@ def _values_to_feed(net: Net, other: OpenCvNet) -> dict[str, Array]:
     return feeds
 
 
+def _names_and_types(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
+    """All that the weights need say: OpenCV takes the fields, of which no dialect may know all, from the prototxt."""
+    return caffe_pb2.NetParameter(
+        name=net.name, layer=[caffe_pb2.LayerParameter(name=layer.name, type=layer.type) for layer in net.layer]
+    )
+
+
 def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Every top by `layer/top`; layers are not fused, so that each can be read."""
     layers = list(other.found.values())
     if not layers:
         raise MissingFeatureError(f"OpenCV {cv2.__version__} has none of this net's layers")
     prototxt = text(other.parameter).encode()
-    weights = b"".join(weights_chunks(other.parameter, other.blobs, "bvlc"))
+    weights = b"".join(weights_chunks(_names_and_types(other.parameter), other.blobs, "bvlc"))
     try:
         network = cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt, np.uint8), np.frombuffer(weights, np.uint8))
         network.enableFusion(False)

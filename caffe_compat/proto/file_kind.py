@@ -27,6 +27,8 @@ SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer (run 'git lfs pull' to get the file itself)"),
 )
 LMDB_MAGIC = b"\xde\xc0\xef\xbe"
+# Strings, so that a # in one starts no comment; then comments, whose bytes Caffe's parser never looks at.
+_COMMENT = re.compile(rb"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|#[^\n]*""")
 NET_TEXT, SOLVER_TEXT, OTHER_TEXT = "a net as text (prototxt)", "a solver as text (prototxt)", "a text file"
 TEXT_KINDS = (
     (re.compile(rb"\s*<(!doctype|html|\?xml)", re.I), "a web page (the download was not the file itself)"),
@@ -97,12 +99,24 @@ def text_of(path: str | Path, data: bytes, wanted: str) -> str:
     if kind not in (None, NET_TEXT, SOLVER_TEXT, OTHER_TEXT):
         raise FormatError(f"{path}: expected {wanted}, found {kind}")
     try:
-        text = data.decode("utf-8-sig")
+        text = _decoded(data)
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: expected {wanted}, found {_not_text(data, error)}") from error
     if "\0" in text:
         raise FormatError(f"{path}: expected {wanted}, found a binary file (a .caffemodel? give its .prototxt)")
     return text
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:  # comments may be in any encoding (GBK is often met), names may not
+        return _COMMENT.sub(_plain_comment, data).decode("utf-8-sig")
+
+
+def _plain_comment(found: "re.Match[bytes]") -> bytes:
+    """A comment in whatever encoding, as ASCII of the same length; strings as they are."""
+    return found[0] if found[1] else bytes(byte if byte < 0x80 else ord("?") for byte in found[0])
 
 
 def _not_text(data: bytes, error: UnicodeDecodeError) -> str:

@@ -44,6 +44,9 @@ LAYERS = {
         'type: "ConvolutionDepthwise" convolution_param { num_output: 4 kernel_size: 3 pad: 1 }',
         "ConvolutionDepthwise as Convolution with groups",
     ),
+    "ShuffleChannel": ('type: "ShuffleChannel" shuffle_channel_param { group: 2 }', ""),
+    "Permute": ('type: "Permute" permute_param { order: 0 order: 2 order: 3 order: 1 }', ""),
+    "ReLU6": ('type: "ReLU6"', ""),
     "floor Pooling": (
         'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR }',
         "Pooling with FLOOR as Pooling + Slice",

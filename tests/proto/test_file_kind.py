@@ -55,6 +55,11 @@ def test_text_may_start_with_a_byte_order_mark() -> None:
     assert text_of("a.prototxt", b"\xef\xbb\xbfname: 'x'", "a net") == "name: 'x'"
 
 
+def test_comments_may_be_in_any_encoding() -> None:
+    data = "name: 'a # \"b' # 'c\n# \u4e2d\u6587 don't\r\ntop: \"x'\" #".encode("gbk")
+    assert text_of("a.prototxt", data, "a net") == "name: 'a # \"b' # 'c\n# ???? don't\r\ntop: \"x'\" #"
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -62,7 +67,11 @@ def test_text_may_start_with_a_byte_order_mark() -> None:
         (b"<html></html>", "^a.prototxt: expected a net, found a web page"),
         (b"\n\x04LeNe\xa2\x06\0", r"^a.prototxt: expected a net, found a binary file \(a .caffemodel\? give its"),
         (b"name: 'a\0'", "^a.prototxt: expected a net, found a binary file"),
-        (b"name: 'a'\n# gr\xfc\xdfe", "^a.prototxt: expected a net, found bytes in line 2 that are not UTF-8; save"),
+        (
+            b"name: 'a'\ntop: 'gr\xfc\xdfe'",
+            "^a.prototxt: expected a net, found bytes in line 2 that are not UTF-8; save",
+        ),
+        (b"name: 'a # \xd6\xd0' # b", "^a.prototxt: expected a net, found bytes in line 1 that are not UTF-8; save"),
     ],
 )
 def test_refuses_what_is_no_text(data, message) -> None:
