@@ -6,7 +6,7 @@ from caffe_compat.parity.comparison import WRONG, Verdict
 from caffe_compat.parity.measure import Errors
 
 #: Tops that jump where their bottoms move a little: judged on the other side's bottoms only.
-DISCRETE_TYPES = frozenset({"Accuracy", "ArgMax", "Threshold", "Filter"})
+DISCRETE_TYPES = frozenset({"Accuracy", "ArgMax", "Threshold", "Filter", "DetectionOutput"})
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from caffe_compat.layers.utility.argmax import ArgMax as ArgMax
 from caffe_compat.layers.utility.batch_reduction import BatchReduction as BatchReduction
 from caffe_compat.layers.utility.batch_reindex import BatchReindex as BatchReindex
 from caffe_compat.layers.utility.concat import Concat as Concat
+from caffe_compat.layers.utility.detection_output import DetectionOutput as DetectionOutput
 from caffe_compat.layers.utility.eltwise import Eltwise as Eltwise
 from caffe_compat.layers.utility.filter import Filter as Filter
 from caffe_compat.layers.utility.flatten import Flatten as Flatten

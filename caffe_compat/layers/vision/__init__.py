@@ -7,6 +7,7 @@ from caffe_compat.layers.vision.depthwise_conv import ConvolutionDepthwise, Dept
 from caffe_compat.layers.vision.im2col import Im2col
 from caffe_compat.layers.vision.interp import Interp
 from caffe_compat.layers.vision.pooling import Pooling
+from caffe_compat.layers.vision.prior_box import PriorBox
 from caffe_compat.layers.vision.roi_pooling import ROIPooling
 from caffe_compat.layers.vision.spp import SPP
 from caffe_compat.layers.vision.upsample import Upsample
@@ -21,6 +22,7 @@ __all__ = [
     "Im2col",
     "Interp",
     "Pooling",
+    "PriorBox",
     "ROIPooling",
     "Upsample",
 ]

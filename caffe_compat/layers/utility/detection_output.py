@@ -1,0 +1,118 @@
+"""DetectionOutput of SSD: offsets and scores as a list of boxes."""
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.params import Params
+from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.utility.box_codes import CODES
+from caffe_compat.layers.utility.suppress_overlaps import suppress_overlaps
+
+#: Only of use with output_directory, which writes result files.
+ABOUT_FILES = ("output_name_prefix", "output_format", "label_map_file", "name_size_file", "num_test_image")
+
+
+@register_layer("DetectionOutput")
+class DetectionOutput(Layer):
+    """(1, 1, detections, 7): item, class, score, xmin, ymin, xmax, ymax, in parts of the image.
+
+    Bottoms: offsets (N, priors * 4, or priors * classes * 4 without share_location), scores (N, priors * classes),
+    priors (1, 2, priors * 4). Without any detection a row of -1 an item, but for its number. From weiliu89/caffe
+    (detection_output_layer.cpp).
+    """
+
+    bottoms = exactly(3)
+    no_gradient_to = True
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("detection_output_param")
+        self.classes: int = params.num_classes
+        self.shares_location: bool = params.share_location
+        self.background: int = params.background_label_id
+        self.decode = CODES[params.code_type]
+        self.has_encoded_variance: bool = params.variance_encoded_in_target
+        self.kept_at_most: int = params.keep_top_k
+        self.least_score: float = params.confidence_threshold if params.has("confidence_threshold") else -torch.inf
+        self._read_suppression(params.nested("nms_param"))
+        self._refuse_files_and_windows(params)
+        if not self.classes:
+            raise FieldError(f"{spec}: expected num_classes above 0, got none")
+
+    def top_shapes(self, *_bottom_shapes: Shape) -> list[Shape]:
+        """One detection, as in Caffe before the first forward: how many there are depends on the scores."""
+        return [(1, 1, 1, 7)]
+
+    def forward(self, offsets: Tensor, scores: Tensor, priors: Tensor) -> Tensor:
+        boxes = self._boxes(offsets, priors)
+        by_class = self._scores(scores, boxes)
+        rows = [row for item in range(len(boxes)) for row in self._detections(item, boxes[item], by_class[item])]
+        if not rows:
+            rows = [offsets.new_tensor([item, *[-1.0] * 6]) for item in range(len(boxes))]
+        return torch.stack(rows)[None, None].to(offsets.device)
+
+    def _boxes(self, offsets: Tensor, priors: Tensor) -> Tensor:
+        """(N, priors, 1 or classes, 4), on the CPU, where the search for overlaps is faster."""
+        locations = 1 if self.shares_location else self.classes
+        count = priors.shape[-1] // 4 if priors.dim() == 3 else 0
+        if tuple(priors.shape) != (1, 2, count * 4) or offsets[0].numel() != count * locations * 4:
+            raise ShapeError(
+                f"{self.spec}: expected priors (1, 2, 4 priors) and {locations} x 4 offsets a prior, "
+                f"got {list(priors.shape)} and {list(offsets.shape)}"
+            )
+        means, variances = priors.detach().cpu().reshape(2, count, 1, 4)
+        moved = offsets.detach().cpu().reshape(-1, count, locations, 4)
+        return self.decode(means, moved if self.has_encoded_variance else variances * moved)
+
+    def _scores(self, scores: Tensor, boxes: Tensor) -> Tensor:
+        """(N, classes, priors)."""
+        items, priors = boxes.shape[:2]
+        if scores.shape[0] != items or scores[0].numel() != priors * self.classes:
+            raise ShapeError(
+                f"{self.spec}: expected {items} x {priors * self.classes} scores (priors x classes), "
+                f"got {list(scores.shape)}"
+            )
+        return scores.detach().cpu().reshape(items, priors, self.classes).transpose(1, 2)
+
+    def _detections(self, item: int, boxes: Tensor, scores: Tensor) -> list[Tensor]:
+        """An item's rows, class by class, the best first."""
+        found: list[tuple[int, int]] = []
+        for label in range(self.classes):
+            if label != self.background:
+                own = boxes[:, 0 if self.shares_location else label]
+                found += [(label, index) for index in self._kept(own, scores[label])]
+        if -1 < self.kept_at_most < len(found):
+            found.sort(key=lambda place: -float(scores[place]))
+            found = sorted(found[: self.kept_at_most], key=lambda place: place[0])
+        return [
+            torch.cat([scores.new_tensor([item, label, scores[label, index]]), self._box(boxes, label, index)])
+            for label, index in found
+        ]
+
+    def _box(self, boxes: Tensor, label: int, index: int) -> Tensor:
+        return boxes[index, 0 if self.shares_location else label]
+
+    def _kept(self, boxes: Tensor, scores: Tensor) -> list[int]:
+        order = scores.argsort(descending=True, stable=True)
+        order = order[scores[order] > self.least_score]
+        best = order[: self.looked_at_most] if self.looked_at_most > -1 else order
+        return suppress_overlaps(boxes, best.tolist(), self.most_overlap, self.eta)
+
+    def _read_suppression(self, params: Params) -> None:
+        self.most_overlap: float = params.nms_threshold
+        self.eta: float = params.eta
+        self.looked_at_most: int = params.top_k if params.has("top_k") else -1
+        if self.most_overlap < 0 or not 0 < self.eta <= 1:
+            raise FieldError(
+                f"{self.spec}: expected nms_threshold of at least 0 and eta in (0, 1], "
+                f"got {self.most_overlap:g} and {self.eta:g}"
+            )
+
+    def _refuse_files_and_windows(self, params: Params) -> None:
+        params.nested("save_output_param").ignore(*ABOUT_FILES)
+        params.ignore("visualize_threshold", "save_file")  # of use with visualize only
+        if params.visualize:
+            raise FieldError(f"{self.spec}: expected no visualize, which shows windows, got true; draw the top's boxes")

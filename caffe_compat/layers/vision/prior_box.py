@@ -1,0 +1,114 @@
+"""PriorBox of SSD: the boxes that its predictions are offsets from."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.params import Params
+from caffe_compat.layers.registry import register_layer
+
+#: Ratios nearer than this are one.
+SAME_RATIO = 1e-6
+DEFAULT_VARIANCE = 0.1
+
+Pair = tuple[float, float]
+
+
+@register_layer("PriorBox")
+class PriorBox(Layer):
+    """(1, 2, 4 boxes): for every place of bottom 0 boxes (xmin, ymin, xmax, ymax) in parts of the image, bottom 1.
+
+    A place has, for each min_size, a square of it, one of sqrt(min_size * max_size), and one box for every other
+    aspect ratio. Sizes lose what is behind their point. Row 1 holds the variances. From weiliu89/caffe
+    (prior_box_layer.cpp).
+    """
+
+    bottoms = exactly(2)
+    no_gradient_to = True
+    allows_in_place = False
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params("prior_box_param")
+        self.sizes = self._sizes(params)
+        self.is_clipped: bool = params.clip
+        self.variance = self._variance(params)
+        self.image = self._pair(params, "img_size", "img")
+        self.step = self._pair(params, "step", "step")
+        self.offset: float = params.offset
+
+    def forward(self, features: Tensor, image: Tensor) -> Tensor:
+        if features.dim() != 4 or image.dim() != 4:
+            raise ShapeError(
+                f"{self.spec}: expected two bottoms of 4 axes, got {list(features.shape)} and {list(image.shape)}"
+            )
+        height, width = self.image or (image.shape[2], image.shape[3])
+        centres = self._centres(features, height, width)
+        halves = features.new_tensor(self.sizes) / 2
+        corners = torch.cat([centres - halves, centres + halves], dim=3)
+        corners = corners / features.new_tensor([width, height, width, height])
+        boxes = corners.clamp(0, 1) if self.is_clipped else corners
+        variance = features.new_tensor(self.variance).expand_as(boxes)
+        return torch.stack([boxes.flatten(), variance.flatten()])[None]
+
+    def _centres(self, features: Tensor, height: float, width: float) -> Tensor:
+        """(rows, columns, 1, 2): x and y of every place, in pixels of the image."""
+        rows, columns = features.shape[2:]
+        down, right = self.step or (height / rows, width / columns)
+        y = (torch.arange(rows, dtype=features.dtype, device=features.device) + self.offset) * down
+        x = (torch.arange(columns, dtype=features.dtype, device=features.device) + self.offset) * right
+        return torch.stack([x.expand(rows, columns), y[:, None].expand(rows, columns)], dim=2)[:, :, None]
+
+    def _sizes(self, params: Params) -> list[Pair]:
+        """Width and height of a place's boxes, in pixels."""
+        smallest, largest = params.min_size, params.max_size
+        if not smallest or min(smallest) <= 0:
+            raise FieldError(f"{self.spec}: expected min_size, above 0, got {smallest}")
+        if largest and (len(largest) != len(smallest) or any(b <= a for a, b in zip(smallest, largest, strict=True))):
+            raise FieldError(
+                f"{self.spec}: expected a max_size above it for every min_size, or none, got {largest} for {smallest}"
+            )
+        ratios = self._ratios(params)
+        sizes: list[Pair] = []
+        for index, size in enumerate(map(int, smallest)):
+            sizes.append((size, size))
+            sizes += [(math.sqrt(size * int(largest[index])),) * 2] if largest else []
+            sizes += [(size * math.sqrt(ratio), size / math.sqrt(ratio)) for ratio in ratios]
+        return sizes
+
+    def _ratios(self, params: Params) -> list[float]:
+        """The aspect ratios other than 1, each once, and 1 / ratio behind it with flip."""
+        known = [1.0]
+        flip: bool = params.flip
+        for ratio in params.aspect_ratio:
+            if ratio <= 0:
+                raise FieldError(f"{self.spec}: expected aspect_ratio above 0, got {ratio:g}")
+            if all(abs(ratio - other) >= SAME_RATIO for other in known):
+                known += [ratio, 1 / ratio] if flip else [ratio]
+        return known[1:]
+
+    def _variance(self, params: Params) -> list[float]:
+        variance: list[float] = params.variance or [DEFAULT_VARIANCE]
+        if len(variance) not in (1, 4) or min(variance) <= 0:
+            raise FieldError(f"{self.spec}: expected 1 or 4 values of variance, above 0, got {variance}")
+        return variance
+
+    def _pair(self, params: Params, one: str, pair: str) -> Pair | None:
+        """Height and width from a field for both, or from its two halves; None where nothing is set."""
+        sides = [f"{pair}_h", f"{pair}_w"]
+        given = [side for side in sides if params.has(side)]
+        if len(given) == 1 or (given and params.has(one)):
+            raise FieldError(
+                f"{self.spec}: expected {one}, or both of {' and '.join(sides)}, got {given[0]} and others"
+            )
+        if not given and not params.has(one):
+            return None
+        height, width = (getattr(params, side if given else one) for side in sides)
+        if min(height, width) <= 0:
+            raise FieldError(
+                f"{self.spec}: expected {one}, or {' and '.join(sides)}, above 0, got {height:g}, {width:g}"
+            )
+        return height, width
