@@ -3,7 +3,7 @@
 import pytest
 
 from caffe_compat.errors import FieldError
-from tests.layers.harness import assert_close, build, check_layer, random_bottom, run
+from tests.layers.harness import assert_close, assert_every_field_matters, build, check_layer, random_bottom, run
 
 FIELDS = "kernel_size: 3 weight_filler { type: 'gaussian' std: 0.5 } bias_filler { type: 'constant' value: 2 }"
 
@@ -37,3 +37,13 @@ def test_refuses_outputs_that_sp2823s_layer_would_not_make() -> None:
     message = r"^layer 'dw' .* expected num_output 4 \(one a channel\) or none, got 8; DepthwiseConvolution has more"
     with pytest.raises(FieldError, match=message):
         build(f"name: 'dw' type: 'ConvolutionDepthwise' convolution_param {{ num_output: 8 {FIELDS} }}", (1, 4, 5, 6))
+
+
+@pytest.mark.parametrize("kind", ["DepthwiseConvolution", "ConvolutionDepthwise"])
+def test_every_field_matters(kind: str) -> None:
+    fillers = "weight_filler { type: 'gaussian' std: 0.5 }"
+    for fields in (
+        f"kernel_h: 2 kernel_w: 3 stride: 2 pad: 1 dilation: 2 {fillers} bias_filler {{ value: 2 }}",
+        f"kernel_size: 2 stride_h: 2 stride_w: 3 pad_h: 1 pad_w: 2 bias_term: false {fillers}",
+    ):
+        assert_every_field_matters(f"type: '{kind}' convolution_param {{ {fields} }}", random_bottom(2, 4, 7, 9))
