@@ -15,7 +15,7 @@ from caffe_compat.convert.model import Model, path_with_suffix
 from caffe_compat.convert.options import DEPLOY, SAME, Options
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.proto.dialect import in_dialect
+from caffe_compat.proto.dialect import OWN, can_say, in_dialect
 from caffe_compat.proto.write import write_text
 
 Write = Callable[[str, Model, Options, Report], None]
@@ -36,8 +36,19 @@ class Target:
 
 
 def dialect_for(model: Model, options: Options) -> str:
-    """The dialect to write in."""
-    return model.dialect if options.dialect == SAME else options.dialect
+    """The one asked for; else the source's, or our own where the net of a third Caffe needs more."""
+    if options.dialect != SAME:
+        return options.dialect
+    return model.dialect if can_say(model.net, model.dialect) else OWN
+
+
+def _dialect(model: Model, options: Options, report: Report) -> str:
+    dialect = dialect_for(model, options)
+    said = (
+        "with fields that neither BVLC's Caffe nor the SRN fork has" if dialect == OWN else f"in the {dialect} dialect"
+    )
+    report.notes.append(f"written {said}")
+    return dialect
 
 
 def _safetensors(path: str, model: Model, options: Options, report: Report) -> None:
@@ -55,15 +66,13 @@ def _hdf5(path: str, model: Model, options: Options, report: Report) -> None:
 
 
 def _caffemodel(path: str, model: Model, options: Options, report: Report) -> None:
-    dialect = dialect_for(model, options)
-    write_caffemodel(path, model, dialect)
-    report.notes.append(f"written in the {dialect} dialect")
+    write_caffemodel(path, model, _dialect(model, options, report))
 
 
 def _prototxt(path: str, model: Model, options: Options, report: Report) -> None:
     """The form is deployed already; the train form takes shapes of inputs from it."""
     made = model if options.form == DEPLOY else _with_input_shapes(train_form(model, report), options)
-    message: Message = in_dialect(made.net, dialect_for(model, options))
+    message: Message = in_dialect(made.net, _dialect(made, options, report))
     write_text(path, message, f"{options.form} form, rebuilt from {model.path}")
 
 

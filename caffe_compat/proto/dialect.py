@@ -67,7 +67,7 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
     A snapshot must not fail for a field that steers a data layer; a .caffemodel is read by layer names and blobs.
     """
     dialect = dialect_of(net)
-    if _can_say(net, dialect):
+    if can_say(net, dialect):
         return encode_net(net, dialect), dialect, []
     types = {layer.type for layer in net.layer}
     dialect = SRN_FORK if types & LAYER_TYPES[SRN_FORK] and not types & LAYER_TYPES[BVLC] else BVLC
@@ -78,10 +78,11 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
 
 def dialect_of(net: caffe_pb2.NetParameter) -> str:
     """The dialect to write a net in: the SRN fork's if only that has its layer types and fields, else BVLC's."""
-    return SRN_FORK if not _can_say(net, BVLC) and _can_say(net, SRN_FORK) else BVLC
+    return SRN_FORK if not can_say(net, BVLC) and can_say(net, SRN_FORK) else BVLC
 
 
-def _can_say(net: caffe_pb2.NetParameter, dialect: str) -> bool:
+def can_say(net: caffe_pb2.NetParameter, dialect: str) -> bool:
+    """Whether a dialect has all of the net's layer types and fields."""
     try:
         in_dialect(net, dialect)
     except DialectError:

@@ -192,3 +192,18 @@ def test_without_the_package_onnx_is_not_offered(tmp_path: Path, monkeypatch: py
         MissingFeatureError, match=r"out\.onnx: ONNX needs the package '.*': pip install onnx onnxruntime"
     ):
         converted(str(tmp_path / "w"), "onnx", tmp_path)
+
+
+@pytest.mark.parametrize("to", ["prototxt", "caffemodel"])
+def test_nets_of_a_third_caffe_keep_its_fields(to: str, tmp_path: Path) -> None:
+    layer = 'layer { name: "p" type: "Permute" bottom: "conv" top: "p" permute_param { order: 0 order: 2 } }'
+    source = str(tmp_path / "ssd.caffemodel")
+    write_caffemodel(source, model_of(TEXT + layer), "own")
+
+    done = convert(source, to, str(tmp_path / f"out.{to}"), Options())
+
+    assert "written with fields that neither BVLC's Caffe nor the SRN fork has" in done.report.notes
+    net = read_net(done.path) if to == "prototxt" else read_caffemodel(done.path).net
+    assert list(net.layer[2].permute_param.order) == [0, 2]
+    with pytest.raises(DialectError, match=r"^layer 'p' \(Permute\): the bvlc dialect has no LayerParameter.permute_"):
+        convert(source, to, str(tmp_path / f"bvlc.{to}"), Options(dialect="bvlc"))
