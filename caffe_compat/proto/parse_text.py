@@ -21,7 +21,7 @@ _UNKNOWN_VALUE = re.compile(r'Enum type "([\w.]+)" has no value named "?(\w+)')
 # What each of the two kinds of text file holds.
 _FILES = {"NetParameter": "a net, not a solver", "SolverParameter": "a solver, not a net"}
 #: Messages of a file that no layer holds.
-NOT_IN_A_LAYER = {*_FILES, "NetState", "MemoryOptimizationParameter"}
+NOT_IN_A_LAYER = {*_FILES, "NetState", "MemoryOptimizationParameter", "Phase"}
 _V1_TYPES = caffe_pb2.V1LayerParameter.LayerType.DESCRIPTOR
 _CAUSE = re.compile(r"^\d+:\d+ : (?:'.*': )?", re.DOTALL)
 
@@ -49,8 +49,8 @@ def _shown(text: str, number: int) -> str:
 
 
 def _layer_of(cause: str, message: Message) -> str:
-    """The layer whose field is unknown: the last that was read, unless the field is of the whole file."""
-    found = _UNKNOWN_FIELD.search(cause)
+    """The layer whose field or value is unknown: the last that was read, unless the field is of the whole file."""
+    found = _UNKNOWN_FIELD.search(cause) or _UNKNOWN_VALUE.search(cause)
     owner = found.group(1).split(".")[1] if found else "NetParameter"
     layers = [*getattr(message, "layers", ()), *getattr(message, "layer", ())]
     if owner in NOT_IN_A_LAYER or not layers:
