@@ -175,7 +175,7 @@ def param_name_dict() -> dict[str, str]:
     }
 
 
-_PARAMETER_NAMES = param_name_dict()
+_PARAMETER_NAMES = param_name_dict() | {"NormalizeBBox": "norm"}  # a second name of SSD's Normalize
 
 
 class NetSpec:

@@ -61,6 +61,14 @@ def test_layers_without_tops_have_names_too() -> None:
     assert [(layer.name, list(layer.top)) for layer in n.to_proto().layer] == [("data", ["data"]), ("quiet", [])]
 
 
+@pytest.mark.parametrize("kind", ["Normalize", "NormalizeBBox"])
+def test_ssds_normalize_takes_its_fields(kind: str) -> None:
+    made = getattr(L, kind)(L.Input(), across_spatial=False, scale_filler={"value": 20}).to_proto().layer[1]
+    assert made.type == kind
+    assert not made.norm_param.across_spatial
+    assert made.norm_param.scale_filler.value == 20
+
+
 def test_deep_nets_do_not_recurse() -> None:
     top = L.Input()
     for _ in range(3000):
