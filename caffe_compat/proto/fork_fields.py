@@ -27,6 +27,12 @@ _FIELDS = {
         "reorg_param", "region_loss_param", "yolov3_param", "eval_detection_param", "yolo_detection_output_param",
         "yolov3_detection_output_param", "mish_param",
     ),
+    "Wulingtian/yolov5_caffe": (
+        "UpsampleParameter.mode", "UpsampleParameter.height", "UpsampleParameter.width",
+        "UpsampleParameter.height_scale", "UpsampleParameter.width_scale",
+    ),
+    "yangguorun/SegStereo": ("InterpParameter.interp_type",),
+    "openvinotoolkit/training_toolbox_caffe": ("ReLU6Parameter.n",),
     "FlowNet": (
         "correlation_param", "augmentation_param", "coeff_schedule_param", "flow_warp_param", "resample_param",
         "downsample_param", "l1_loss_param", "lpq_loss_param", "mean_param", "writer_param", "reader_param",

@@ -72,6 +72,11 @@ def test_accepts_what_caffes_users_write() -> None:
             NET,
             r"^f:1:49: layer 'd' \(DATA\): TransformationParameter has no field 'resize_param', a field of SSD",
         ),
+        (
+            "layer { name: 'u' type: 'Upsample' upsample_param { height_scale: 2 } }",
+            NET,
+            r"^f:1:53: layer 'u' \(Upsample\): .* 'height_scale', a field of Wulingtian/yolov5_caffe: take it out",
+        ),
         ("layer { name: 'a' } larc: true", NET, "^f:1:21: NetParameter has no field 'larc', a field of NVIDIA/caffe"),
         ("eval_type: 'detection'", SOLVER, "SolverParameter has no field 'eval_type', a field of SSD: take it out"),
         ("layer { pool_param { } }", NET, "has no field 'pool_param'; did you mean 'pooling_param'"),
