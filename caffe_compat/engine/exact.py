@@ -1,6 +1,5 @@
 """The exact engine: every layer on its own, in float32, with every blob readable and in-place semantics kept."""
 
-import torch
 from torch import Tensor
 
 from caffe_compat.net.net import Net
@@ -14,7 +13,7 @@ class ExactEngine:
 
     def forward(self) -> Tensor:
         """One pass over all layers."""
-        return torch.tensor(self.net.forward_range(0, len(self.net.steps) - 1))
+        return self.net.run_range(0, len(self.net.steps) - 1)
 
     def forward_backward(self) -> Tensor:
         """One pass and its backward."""

@@ -114,18 +114,22 @@ class ParameterBlob(_LegacyShape):
     def flush(self) -> None:
         """Brings host arrays that were handed out since the last time to the device."""
         for which in self._written:
-            target = self.parameter.detach() if which == "data" else gradient_of(self.parameter)
+            # Through `.data`, so that a graph that reads the weight sees the new values in its backward, as in Caffe.
+            target = self.parameter.data if which == "data" else gradient_of(self.parameter)
             target.copy_(torch.from_numpy(self._hosts[which]))
         self._written.clear()
 
-    def point_to(self, parameter: nn.Parameter) -> None:
-        """Shows another net's weight from now on (shared weights); who holds this blob sees it too."""
-        self.parameter = parameter
-        self._hosts.clear()
-        self._written.clear()
+    def point_to(self, other: "ParameterBlob") -> None:
+        """Shows another net's weight from now on (shared weights); who holds this blob sees it too.
+
+        Host arrays are the other's as well: whichever net runs first brings to the device what was written to them.
+        """
+        self.parameter = other.parameter
+        self._hosts, self._written = other._hosts, other._written
 
     def reshape(self, *shape: int) -> None:
         """A new shape for the weights; another number of elements starts at zero."""
+        self.flush()
         data = self.parameter.data
         same = math.prod(shape) == data.numel()
         self.parameter.data = data.view(shape) if same else data.new_zeros(shape)

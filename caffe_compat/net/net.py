@@ -106,12 +106,16 @@ class Net(nn.Module):
 
     def forward_range(self, start: int, end: int) -> float:
         """Runs layers start to end, both included; returns the weighted sum of their losses."""
+        return float(self.run_range(start, end))
+
+    def run_range(self, start: int, end: int) -> Tensor:
+        """The same, with the loss on the net's device, shape (), so that nobody waits for it."""
         self.flush()
         losses = []
         for index in range(start, end + 1):
             with self.forward_hooks.around(index), exact_arithmetic(self.device):
                 losses += self._forward_step(self.steps[index])
-        return float(torch.stack(losses).sum()) if losses else 0.0
+        return torch.stack(losses).sum() if losses else torch.zeros((), device=self.device)
 
     def _forward_step(self, step: Step) -> list[Tensor]:
         step.outputs = []
@@ -178,13 +182,14 @@ class Net(nn.Module):
         return [torch.zeros_like(t) if g is None else g for g, t in zip(found, targets, strict=True)]
 
     def flush(self) -> None:
-        """Brings weights that were written on the host to the device."""
+        """Brings weights that were written on the host to the device; whatever reads or changes them there calls it."""
         for blobs in self.params.values():
             for blob in blobs:
                 blob.flush()
 
     def clear_parameter_gradients(self) -> None:
         """Sets the gradients of all learnable weights to zero."""
+        self.flush()
         gradients = [gradient_of(learnable.parameter) for learnable in self.learnable]
         if gradients:
             torch._foreach_zero_(gradients)
@@ -209,6 +214,7 @@ class Net(nn.Module):
 
     def copy_layers(self, sources: Sequence[LayerBlobs], file: str) -> list[str]:
         """Copies weights by layer name; returns the names in the file that the net lacks."""
+        self.flush()
         targets = {step.layer.name: step.layer for step in self.steps}
         ignored = []
         for source in sources:
@@ -232,7 +238,7 @@ class Net(nn.Module):
             for index, blob in enumerate(source.blobs):
                 replaced[id(step.layer.blobs[index])] = blob
                 step.layer.blobs[index] = blob
-                self.params[step.layer.name][index].point_to(blob)
+                self.params[step.layer.name][index].point_to(other.params[step.layer.name][index])
         for learnable in self.learnable:
             learnable.parameter = replaced.get(id(learnable.parameter), learnable.parameter)
 

@@ -41,17 +41,18 @@ class SyncedTensor:
 
     def tensor(self) -> Tensor:
         """The value on the device, with what was written to the host array."""
+        if self._host_is_newer and self._host is not None:
+            # A tensor of its own: a graph may still need the one that the array was made from.
+            self._tensor = torch.from_numpy(self._host).to(self._device)
+            self._host_is_newer = False
         if self._tensor is None:
             self._tensor = torch.zeros(self._shape, device=self._device, dtype=self._dtype)
-        if self._host_is_newer and self._host is not None:
-            self._tensor.copy_(torch.from_numpy(self._host))
-            self._host_is_newer = False
         return self._tensor
 
     def snapshot(self) -> Tensor:
-        """The value as a tensor that later writes cannot change (a copy only where someone holds the array)."""
+        """The value as a tensor that later writes cannot change: a copy where a host array shares its memory."""
         value = self.tensor().detach()
-        return value.clone() if self.is_looked_at else value
+        return value.clone() if self.is_looked_at and self._device.type == "cpu" else value
 
     def host(self) -> HostArray:
         """The host array, C-contiguous; it may be written."""

@@ -21,11 +21,11 @@ class TalkingEngine:
 
     def forward(self) -> Tensor:
         """One pass."""
-        loss = 0.0
+        loss = torch.zeros((), device=self.net.device)
         for index, step in enumerate(self.net.steps):
-            loss += self.net.forward_range(index, index)
+            loss += self.net.run_range(index, index)
             self._tell_forward(step)
-        return torch.tensor(loss)
+        return loss
 
     def forward_backward(self) -> Tensor:
         """One pass and its gradients."""

@@ -64,6 +64,7 @@ def check_snapshot_prefix(solver: caffe_pb2.SolverParameter) -> None:
 
 def write_net(net: Net, path: str, with_gradients: bool) -> None:
     """Writes a net's weights, and for snapshot_diff what the last update subtracted from them."""
+    net.flush()
     layers = [step.layer for step in net.steps]
     gradients = None
     if with_gradients:

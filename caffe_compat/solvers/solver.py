@@ -154,6 +154,7 @@ class Solver:
             self._display()
         for callback in self.callbacks:
             callback.on_gradients_ready()
+        self.net.flush()  # what callbacks wrote counts for all processes
         self.workers.average(
             [gradient_of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult]
         )

@@ -27,7 +27,7 @@ def seeded(net: Net) -> Net:
     for name in net.inputs:
         blob = net.blobs[name]
         values = torch.randn(blob.shape)
-        blob.assign((values > 0).float() if "label" in name else values)
+        blob.assign(((values > 0).float() if "label" in name else values).to(net.device))
     return net
 
 

@@ -27,6 +27,8 @@ class Python(Layer):
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
+        # Follows the net to its device: where the tops of a layer without bottoms belong.
+        self.register_buffer("_home", torch.empty(0), persistent=False)
         params = spec.params("python_param")
         params.ignore("share_in_parallel")  # every process has a layer of its own, as in pycaffe's train.py
         if not spec.allow_python_layers:
@@ -67,7 +69,7 @@ class Python(Layer):
         self.instance.reshape(self.bottom, self.top)
         self.instance.forward(self.bottom, self.top)
         self._write_back()
-        like = bottoms[0] if bottoms else torch.empty(0, device=self._device())
+        like = bottoms[0] if bottoms else self.get_buffer("_home")
         return tuple(torch.tensor(blob.data, dtype=like.dtype, device=like.device) for blob in self.top)
 
     def run_backward(
@@ -90,9 +92,6 @@ class Python(Layer):
     def _write_back(self) -> None:
         for weight in self.instance.blobs:
             weight.write_back()
-
-    def _device(self) -> torch.device:
-        return self.blobs[0].device if len(self.blobs) else torch.device("cpu")
 
 
 class _UserCode(torch.autograd.Function):

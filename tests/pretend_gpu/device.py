@@ -1,0 +1,118 @@
+"""A GPU that is not there: tensors that say they are on one, are computed on the CPU, and refuse to meet others.
+
+The error for tensors of two devices comes from a GPU's own kernels, so that a machine without one never sees it. Here
+every operation on a tensor of `GPU` goes through `PretendGpu`, which raises it, and counts where the host would wait.
+Torch wants to hear of a device before the first backward of the process; `plugin.py` sees to that.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
+
+NAME = "pretend"
+
+
+class _Module(_DummyBackendModule):  # type: ignore[misc]
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        """What autocast may use."""
+        return [torch.bfloat16, torch.float16]
+
+
+_setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
+GPU = torch.device(NAME, 0)
+CPU = torch.device("cpu")
+
+#: Operations for which the host has waited since the list was cleared.
+waits: list[str] = []
+
+
+class OnGpu(Tensor):
+    """A tensor of the pretended device; `values` holds it on the CPU."""
+
+    values: Tensor
+
+    @staticmethod
+    def __new__(cls, values: Tensor) -> "OnGpu":
+        layout = {"strides": values.stride(), "storage_offset": values.storage_offset()}
+        made: OnGpu = Tensor._make_wrapper_subclass(cls, values.shape, dtype=values.dtype, device=GPU, **layout)  # type: ignore[attr-defined]
+        made.values = values
+        return made
+
+    def __repr__(self) -> str:  # type: ignore[override]
+        return f"OnGpu({self.values})"
+
+    def tolist(self) -> Any:
+        """Numbers, for which a host waits."""
+        waits.append("tolist")
+        return self.values.tolist()
+
+    @property
+    def data(self) -> Tensor:  # type: ignore[override]
+        """The same memory outside of any graph."""
+        return Tensor.data.__get__(self)  # type: ignore[attr-defined, no-any-return]
+
+    @data.setter
+    def data(self, other: "OnGpu") -> None:
+        Tensor.data.__set__(self, other)  # type: ignore[attr-defined]
+        self.values = other.values
+
+    @classmethod
+    def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(operation, args, kwargs or {})
+
+
+class PretendGpu(TorchDispatchMode):
+    """While it is entered, tensors can be made on `GPU` and moved to it."""
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(operation, args, kwargs or {})
+
+
+def _run(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    name = operation.overloadpacket.__name__
+    tensors = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
+    here = any(isinstance(tensor, OnGpu) for tensor in tensors)
+    device = kwargs.get("device")
+    result_here = device.type == NAME if device is not None else here
+    if device is not None and device.type == NAME:
+        kwargs = {**kwargs, "device": CPU}
+    if name == "copy_":
+        return _copy(operation, args, kwargs)
+    if here and (name == "_local_scalar_dense" or (name == "_to_copy" and not result_here)):
+        waits.append(name)
+    elif here and name != "_to_copy":
+        _require_one_device(operation, tensors)
+    result = operation(*tree_map(_values, args), **tree_map(_values, kwargs))
+    if not result_here:
+        return result
+    result = tree_map(lambda value: OnGpu(value) if isinstance(value, Tensor) else value, result)
+    return result if name == "_to_copy" else return_and_correct_aliasing(operation, args, kwargs, result)
+
+
+def _require_one_device(operation: Any, tensors: list[Tensor]) -> None:
+    others = {str(tensor.device) for tensor in tensors if not isinstance(tensor, OnGpu) and tensor.dim()}
+    if others:
+        raise RuntimeError(f"{operation}: expected all tensors to be on {GPU}, but found {', '.join(others)}")
+
+
+def _copy(operation: Any, args: Any, kwargs: dict[str, Any]) -> Tensor:
+    target, source, *rest = args
+    if isinstance(source, OnGpu) and not isinstance(target, OnGpu):
+        waits.append("copy_")
+    operation(_values(target), _values(source), *rest, **kwargs)
+    return target  # type: ignore[no-any-return]
+
+
+def _values(value: Any) -> Any:
+    return value.values if isinstance(value, OnGpu) else value
+
+
+# What torch does below the dispatcher, where no mode sees it.
+_library = torch.library.Library("aten", "IMPL")
+_library.impl("empty_strided", lambda *a, **k: OnGpu(torch.empty_strided(*a, **{**k, "device": CPU})), "PrivateUse1")
+_library.impl("empty.memory_format", lambda *a, **k: OnGpu(torch.empty(*a, **{**k, "device": CPU})), "PrivateUse1")
+_library.impl("_copy_from", lambda source, target, wait=False: _values(target).copy_(_values(source)), "PrivateUse1")
