@@ -7,6 +7,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from signal import Signals
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -33,7 +34,10 @@ def train(stage: Stage, start: dict[str, str], engine: str, gpu: str) -> None:
     given = {"solver": str(stage.solver_file), **start, "engine": engine, "gpu": gpu, "log_file": stage.log_file}
     flags = [f"--{flag}={value}" for flag, value in given.items() if value]
     command = [sys.executable, "-m", "caffe_compat", "train", *flags]
-    if wait_for(subprocess.Popen(command, env=environment_of(stage))):
+    status = wait_for(subprocess.Popen(command, env=environment_of(stage)))
+    if status < 0:
+        raise SolverError(f"{stage}: ended by {Signals(-status).name}; run the command again to go on")
+    if status:
         raise SolverError(f"{stage}: training failed; the error is above")
     if not has_finished(stage):
         raise SolverError(f"{stage}: stopped before iteration {stage.solver.max_iter}; run the command again to go on")

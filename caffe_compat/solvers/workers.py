@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch import distributed as processes
 
+from caffe_compat.errors import SolverError
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
 
@@ -63,15 +65,17 @@ class ProcessGroup:
 
     def share_weights(self, net: Net) -> None:
         """Broadcasts learnable weights and statistics."""
-        for learnable in net.learnable:
-            processes.broadcast(learnable.parameter.data, src=0)
+        with self._told_in_a_line():
+            for learnable in net.learnable:
+                processes.broadcast(learnable.parameter.data, src=0)
 
     def average(self, gradients: list[Tensor]) -> None:
         """Sums over the processes, scaled by one over their number, as BVLC's NCCL does."""
         buckets = list(_buckets(gradients))
         flats = [torch.cat([gradient.flatten() for gradient in bucket]) for bucket in buckets]
-        for work in [processes.all_reduce(flat, async_op=True) for flat in flats]:
-            work.wait()  # type: ignore[union-attr]
+        with self._told_in_a_line():
+            for work in [processes.all_reduce(flat, async_op=True) for flat in flats]:
+                work.wait()  # type: ignore[union-attr]
         for bucket, flat in zip(buckets, flats, strict=True):
             parts = torch.split(flat.div_(self.size), [gradient.numel() for gradient in bucket])
             torch._foreach_copy_(bucket, [part.view_as(own) for part, own in zip(parts, bucket, strict=True)])
@@ -79,8 +83,20 @@ class ProcessGroup:
     def gather(self, value: Any) -> list[Any]:
         """By gloo."""
         values: list[Any] = [None] * self.size
-        processes.all_gather_object(values, value, group=self._messages)
+        with self._told_in_a_line():
+            processes.all_gather_object(values, value, group=self._messages)
         return values
+
+    @contextmanager
+    def _told_in_a_line(self) -> Iterator[None]:
+        """Where a process fails, the others meet a closed connection: theirs is not the message to read."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise SolverError(
+                f"process {self.rank} has lost one of the {self.size} processes, whose own message says why; "
+                f"resume from the last snapshot ({str(error).splitlines()[0]})"
+            ) from error
 
 
 def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:

@@ -1,9 +1,11 @@
 """The process that trains one step, alone or among those that torchrun or mpirun started."""
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
+from types import FrameType
 
 from caffe_compat.training.stages import Stage
 
@@ -30,12 +32,17 @@ def environment_of(stage: Stage) -> dict[str, str]:
 
 
 def wait_for(process: "subprocess.Popen[bytes]") -> int:
-    """Its exit status. An interrupt from the keyboard reaches the process itself, which stops as its flags say."""
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+    """Its exit status. Signals go on to the process, which snapshots or stops as its flags say."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def has_finished(stage: Stage) -> bool:

@@ -8,15 +8,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from google.protobuf import text_format
 from torch import distributed
 
+from caffe_compat.errors import SolverError
 from caffe_compat.net.build import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action
 from caffe_compat.solvers.solver import Solver
-from caffe_compat.solvers.workers import Alone, join_workers
+from caffe_compat.solvers.workers import Alone, ProcessGroup, join_workers
 
 NET = """
 net_param {{
@@ -103,6 +105,23 @@ def test_what_one_process_is_asked_for_all_do(tmp_path: Path) -> None:
 
 def test_unconnected_workers_leave_averaging_to_callbacks() -> None:
     assert isinstance(join_workers(Surroundings(rank=1, world_size=2)), Alone)
+
+
+def test_a_lost_process_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*arguments: object, **keywords: object) -> None:
+        raise RuntimeError("Connection closed by peer [127.0.0.1]:4\nand more lines")
+
+    workers = ProcessGroup.__new__(ProcessGroup)
+    workers.rank, workers.size, workers._messages = 1, 3, None
+    monkeypatch.setattr(distributed, "all_gather_object", closed)
+    monkeypatch.setattr(distributed, "all_reduce", closed)
+    message = (
+        r"^process 1 has lost one of the 3 processes, whose own message says why; resume .*\(Connection closed by p"
+    )
+    with pytest.raises(SolverError, match=message):
+        workers.gather(0)
+    with pytest.raises(SolverError, match=message):
+        workers.average([torch.zeros(2)])
 
 
 def test_the_log_says_how_many_items_an_update_sees(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

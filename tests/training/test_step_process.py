@@ -1,5 +1,9 @@
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -45,14 +49,20 @@ def test_others_wait_for_the_weights_that_the_first_process_writes(monkeypatch):
     assert not has_finished(STAGE)
 
 
-def test_an_interrupt_waits_for_the_process_to_stop():
-    class Process:
-        statuses = iter([KeyboardInterrupt, 5])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 7), (signal.SIGHUP, 7), (signal.SIGTERM, -15)])
+def test_signals_go_on_to_the_process(number, status):
+    program = (
+        "import signal, sys, time\n"
+        "for number in (signal.SIGINT, signal.SIGHUP):\n"
+        "    signal.signal(number, lambda *_: sys.exit(7))\n"
+        "print(flush=True)\n"
+        "time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    before = signal.getsignal(number)
+    Timer(0.2, os.kill, (os.getpid(), number)).start()
 
-        def wait(self):
-            status = next(self.statuses)
-            if status is KeyboardInterrupt:
-                raise KeyboardInterrupt
-            return status
-
-    assert wait_for(Process()) == 5
+    assert wait_for(process) == status
+    assert signal.getsignal(number) is before
+    process.stdout.close()

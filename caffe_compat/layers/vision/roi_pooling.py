@@ -41,12 +41,14 @@ class ROIPooling(Layer):
         corners = _rounded(regions[:, 1:] * self.scale)
         rows = _bin_members(corners[:, 1], corners[:, 3], self.bins[0], features.shape[2])
         columns = _bin_members(corners[:, 0], corners[:, 2], self.bins[1], features.shape[3])
-        pooled = _maxima(_maxima(features[images], columns).transpose(2, 3), rows).transpose(2, 3)
+        of_regions = features.index_select(0, images)
+        pooled = _maxima(_maxima(of_regions, columns).transpose(2, 3), rows).transpose(2, 3)
         filled = rows.any(dim=2)[:, :, None] & columns.any(dim=2)[:, None, :]
         return torch.where(filled[:, None], pooled, 0.0)
 
     def _require_images(self, images: Tensor, count: int) -> None:
-        if not images.is_meta and bool(((images < 0) | (images >= count)).any()):
+        # On a GPU the look-up itself stops at a wrong index; a check here would wait for the device.
+        if images.device.type == "cpu" and bool(((images < 0) | (images >= count)).any()):
             raise ShapeError(f"{self.spec}: expected image indices from 0 to {count - 1}, got {images.tolist()}")
 
 
