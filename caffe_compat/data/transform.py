@@ -4,6 +4,7 @@ Split in two, so that pictures travel as bytes: `Transform` cuts, resizes and mi
 numbers drawn beforehand; `Arithmetic` (arithmetic.py) takes mean and scale, on the device.
 """
 
+import logging
 from typing import Any, NamedTuple
 
 import cv2
@@ -22,6 +23,8 @@ from caffe_compat.data.crops import (
 from caffe_compat.data.draws import Draws
 from caffe_compat.errors import DataError, FieldError
 
+logger = logging.getLogger("caffe_compat")
+
 Pixels = NDArray[Any]
 
 
@@ -35,17 +38,20 @@ class Cut(NamedTuple):
 class Transform:
     """The geometry of a TransformationParameter in one phase.
 
-    `parameter` is anything with the message's fields as attributes; `owner` starts messages.
+    `parameter` is anything with the message's fields as attributes; `owner` starts messages. `raw` says that pixels
+    are not decoded from image files: the fork knows original_image for those alone, and crops others as without it.
     """
 
-    def __init__(self, parameter: Any, phase: str, owner: str) -> None:
+    def __init__(self, parameter: Any, phase: str, owner: str, raw: bool = False) -> None:
         self.owner = owner
         self.crop_size: int = parameter.crop_size
         self.mirror: bool = parameter.mirror
         self.is_flow: bool = parameter.is_flow
-        self.original_image: bool = parameter.original_image
+        self.original_image: bool = parameter.original_image and not raw
+        if parameter.original_image and raw:
+            logger.warning("%s: original_image only for encoded images; raw ones are cropped as without it", owner)
         self.decode_flag = decode_flag(parameter.force_color, parameter.force_gray, owner)
-        self._crop = _crop_of(parameter, phase, owner)
+        self._crop = _crop_of(parameter, phase, owner, self.original_image)
         self.draws_per_item = int(self.mirror) + draws_needed(self._crop)
 
     def item_size(self, height: int, width: int) -> tuple[int, int]:
@@ -104,7 +110,7 @@ def decode_flag(force_color: bool, force_gray: bool, owner: str) -> int:
     return cv2.IMREAD_UNCHANGED
 
 
-def _crop_of(parameter: Any, phase: str, owner: str) -> Crop:
+def _crop_of(parameter: Any, phase: str, owner: str, original_image: bool) -> Crop:
     train = TrainCrop(
         parameter.crop_size,
         parameter.multi_scale,
@@ -116,7 +122,7 @@ def _crop_of(parameter: Any, phase: str, owner: str) -> Crop:
     if not parameter.crop_size:
         _refuse_without_crop_size(parameter, owner)
         return whole
-    if parameter.original_image:
+    if original_image:
         return original_image_train if phase == "TRAIN" else original_image_test
     return train if phase == "TRAIN" else CentreCrop(parameter.crop_size)
 

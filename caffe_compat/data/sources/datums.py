@@ -42,11 +42,15 @@ class Datums(Source[KeyValue]):
     def first(self) -> Item:
         """The first record; says where a flag for encoded images meets raw ones."""
         record = self.fetch([0])[0]
-        if self._flag != cv2.IMREAD_UNCHANGED and not parse_datum(record.value, self._owner).encoded:
+        if self._flag != cv2.IMREAD_UNCHANGED and not self.are_encoded():
             logger.warning(
                 "%s: force_color and force_gray only for encoded datum; '%s' is raw", self._owner, self._database.path
             )
         return self.load(record, Draws())
+
+    def are_encoded(self) -> bool:
+        """Whether records hold image files, as the first one says."""
+        return bool(parse_datum(self.fetch([0])[0].value, self._owner).encoded)
 
     def key(self, ordinal: int) -> bytes:
         """The key of a record."""

@@ -3,7 +3,7 @@
 import cv2
 
 from caffe_compat.data.sources.datums import Datums
-from caffe_compat.data.transform import Transform
+from caffe_compat.data.transform import Transform, decode_flag
 from caffe_compat.layers.base import between
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
@@ -22,7 +22,9 @@ class Data(PrefetchingData):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("data_param")
-        transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
-        flag = cv2.IMREAD_COLOR if params.force_encoded_color else transform.decode_flag
+        changes = spec.params("transform_param")
+        flag = decode_flag(changes.force_color, changes.force_gray, str(spec))
+        flag = cv2.IMREAD_COLOR if params.force_encoded_color else flag
         self.datums = Datums(params.source, params.backend, flag, str(spec))
+        transform = Transform(changes, spec.phase, str(spec), raw=not self.datums.are_encoded())
         self.start(self.datums, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)

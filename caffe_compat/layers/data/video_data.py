@@ -1,9 +1,11 @@
 """VideoData: snippets of video frames, for temporal segment networks. From the SRN fork."""
 
+from torch import Tensor
+
 from caffe_compat.data.sources.video_frames import Snippets, VideoFrames
 from caffe_compat.data.transform import Transform
 from caffe_compat.errors import FieldError
-from caffe_compat.layers.base import exactly
+from caffe_compat.layers.base import Shape, exactly
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -11,7 +13,7 @@ from caffe_compat.layers.spec import LayerSpec
 
 @register_layer("VideoData")
 class VideoData(PrefetchingData):
-    """`new_length` frames from each of `num_segments` parts of a video, as channels, and the video's label."""
+    """`new_length` frames from each of `num_segments` parts of a video, as channels, and labels (num, 1, 1, 1)."""
 
     tops = exactly(2)
 
@@ -33,5 +35,15 @@ class VideoData(PrefetchingData):
             (params.new_height, params.new_width),
             train=spec.phase == "TRAIN",
         )
-        transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
+        transform = Transform(spec.params("transform_param"), spec.phase, str(spec), raw=True)
         self.start(source, transform, params.batch_size, params.shuffle, params.rand_skip)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        """Labels have four axes here alone, as in the fork."""
+        data, labels = super().top_shapes(*bottom_shapes)
+        return [data, (*labels, 1, 1, 1)]
+
+    def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
+        """The frames and the labels."""
+        data, labels = super().forward(*bottoms)
+        return data, labels.view(-1, 1, 1, 1)

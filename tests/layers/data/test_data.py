@@ -116,3 +116,17 @@ def test_old_fields_are_refused(lmdb: str) -> None:
         FieldError, match=r"^layer 'data' \(Data\): data_param.mirror is set but Data does not honour it"
     ):
         make_layer(text(lmdb, 3, "mirror: true"))
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_original_image_is_for_encoded_images(encoded: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The fork's Transform(Datum) knows nothing of it; Transform(cv::Mat) takes the middle 7/8, resized."""
+    image = picture(21, 16, seed=3)
+    raw = raw_lmdb(tmp_path / "raw", [image])
+    png = write_lmdb(tmp_path / "png", [encoded_datum(cv2.imencode(".png", image)[1].tobytes(), 1)])
+    path = png if encoded else raw
+    (data, _) = take(make_layer(text(str(path), 1, transform="crop_size: 7 original_image: true"), "TEST"), 1)[0]
+    part = cv2.resize(image[1:15, 1:15], (7, 7), interpolation=cv2.INTER_CUBIC) if encoded else image[7:14, 4:11]
+    assert np.array_equal(data[0], part.transpose(2, 0, 1))
+    told = "layer 'data' (Data): original_image only for encoded images; raw ones are cropped as without it"
+    assert (told in caplog.messages) != encoded

@@ -29,11 +29,16 @@ def text(source: str, video: str = "", transform: str = "") -> str:
     )
 
 
+def numbers(source: str, batches: int, video: str, seed: int = 5) -> list[float]:
+    """The labels of some batches."""
+    return np.ravel(labels(make_layer(text(source, video), seed=seed), batches)).tolist()
+
+
 def test_snippets_become_channels(source: str) -> None:
     layer = make_layer(text(source, "modality: FLOW new_height: 5 new_width: 4"), "TEST")
-    assert layer.top_shapes() == [(2, 12, 5, 4), (2,)]
+    assert layer.top_shapes() == [(2, 12, 5, 4), (2, 1, 1, 1)]
     data, found = take(layer, 1)[0]
-    assert found.tolist() == [0, 1]
+    assert found.tolist() == [[[[0]]], [[[1]]]]
     for number, frame in enumerate((1, 2, 3, 4, 5, 6)):
         expected = cv2.resize(picture(6, 7, 1, seed=10 + frame), (4, 5))
         assert np.array_equal(data[1, 2 * number], expected)
@@ -41,8 +46,8 @@ def test_snippets_become_channels(source: str) -> None:
 
 
 def test_shuffle_skip_crop_and_flow(source: str) -> None:
-    assert sorted(labels(make_layer(text(source, "shuffle: true encoded: false")), 3)) == [0, 0, 1, 1, 2, 2]
-    first = {labels(make_layer(text(source, "rand_skip: 2"), seed=seed), 1)[0] for seed in range(12)}
+    assert sorted(numbers(source, 3, "shuffle: true encoded: false")) == [0, 0, 1, 1, 2, 2]
+    first = {numbers(source, 1, "rand_skip: 2", seed=seed)[0] for seed in range(12)}
     assert first == {0, 1}
     assert make_layer(text(source, transform="crop_size: 4 is_flow: true mirror: true"))()[0].shape == (2, 12, 4, 4)
 
