@@ -27,6 +27,12 @@ class LearnableParameter:
         for view in self.views:
             view.data = self.parameter.data.view(view.shape)
             view.grad = gradient_of(self.parameter).view(view.shape)
+            view.is_tied = self.parameter.is_tied = True  # type: ignore[attr-defined]
+
+
+def is_tied(parameter: nn.Parameter) -> bool:
+    """Whether weights of another shape lie over this one's memory, which therefore must stay where it is."""
+    return getattr(parameter, "is_tied", False)
 
 
 @dataclass

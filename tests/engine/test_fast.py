@@ -155,3 +155,29 @@ def test_generated_models(model: str, layout: str, norm: str) -> None:
         train = "trainval" in name
         phase = "TRAIN" if train else "TEST"
         assert_engines_agree(generated(message, phase), generated(message, phase), backward=train)
+
+
+def test_weights_that_share_memory_in_other_shapes_stay_together() -> None:
+    """A (3, 3, 3, 3) kernel that another layer reads as (9, 3, 3, 1)."""
+    shared = "param { name: 'w' share_mode: PERMISSIVE }"
+    text = f"""
+    layer {{ name: "in" type: "Input" top: "data" top: "label"
+      input_param {{ shape {{ dim: 2 dim: 3 dim: 5 dim: 4 }} shape {{ dim: 2 dim: 4 }} }} }}
+    layer {{ name: "a" type: "Convolution" bottom: "data" top: "a" {shared} convolution_param {{
+      num_output: 3 kernel_size: 3 pad: 1 bias_term: false weight_filler {{ type: "xavier" }} }} }}
+    layer {{ name: "b" type: "Convolution" bottom: "a" top: "b" {shared} convolution_param {{
+      num_output: 9 kernel_h: 3 kernel_w: 1 bias_term: false weight_filler {{ type: "xavier" }} }} }}
+    layer {{ name: "fc" type: "InnerProduct" bottom: "b" top: "fc"
+      inner_product_param {{ num_output: 4 weight_filler {{ type: "xavier" }} }} }}
+    layer {{ name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "fc" bottom: "label" top: "loss" }}
+    """
+    nets = double(build(text)), double(build(text))
+    for net in nets:
+        net.learnable[0].tie_views()
+    assert_engines_agree(*nets, backward=True)
+    owner, view = (nets[1].step_of(layer).layer.blobs[0] for layer in "ab")
+    with torch.no_grad():
+        owner.fill_(0.25)
+    assert (view == 0.25).all()
+    assert view.data_ptr() == owner.data_ptr()
+    assert gradient_of(view).data_ptr() == gradient_of(owner).data_ptr()

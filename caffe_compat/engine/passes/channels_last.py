@@ -12,6 +12,7 @@ from torch import Tensor
 from caffe_compat.engine.plan import Plan
 from caffe_compat.layers.base import Tops, as_tuple
 from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.net.shared_params import is_tied
 
 
 def channels_last(plan: Plan) -> Plan:
@@ -31,7 +32,7 @@ def channels_last(plan: Plan) -> Plan:
 
 def lay_out(weight: torch.nn.Parameter) -> None:
     """Moves a weight (and its gradient) into the layout; its values and shape stay."""
-    if weight.dim() == 4:
+    if weight.dim() == 4 and not is_tied(weight):
         weight.data = innermost_channels(weight.data)
         if weight.grad is not None:
             weight.grad = innermost_channels(weight.grad)
