@@ -60,6 +60,9 @@ class Layer(nn.Module):
     def setup(self, *bottom_shapes: Shape) -> None:
         """Makes the weights for these bottoms; most layers have none."""
 
+    def connect(self, tops: Sequence[Any]) -> None:
+        """Hands over the net's blobs for the tops, for layers whose tops are also written from outside."""
+
     def state(self) -> dict[str, Any]:
         """What the next forward depends on beside bottoms, blobs and global random states; fits JSON."""
         return {}

@@ -89,6 +89,7 @@ class _Builder:
         shapes = layer.top_shapes(*bottom_shapes)
         for top, shape, weight in zip(tops, shapes, step.loss_weights, strict=True):
             self._make_blob(top, shape, weight)
+        layer.connect([self.blobs[top] for top in tops])
         self.memory.log_tops(layer, shapes, step.loss_weights)
         return step
 

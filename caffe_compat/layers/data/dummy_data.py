@@ -1,5 +1,6 @@
 """DummyData: tops from fillers (dummy_data_layer.cpp)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ _LEGACY_AXES = ("num", "channels", "height", "width")
 
 @register_layer("DummyData")
 class DummyData(DataLayer):
-    """Constant tops are filled once and stay as the user leaves them; random ones are filled anew every time."""
+    """Constant tops are filled at set-up and stay as the user leaves them; random ones are filled anew every time."""
 
     tops = at_least(1)
 
@@ -28,7 +29,7 @@ class DummyData(DataLayer):
         params = spec.params("dummy_data_param")
         self._shapes = _shapes(params, spec)
         self._fillers = _fillers(params, spec)
-        self._constants: list[Tensor | None] = [None] * spec.top_count
+        self._tops: Sequence[Any] = ()
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """As the prototxt says."""
@@ -38,14 +39,26 @@ class DummyData(DataLayer):
         """One tensor a top."""
         return tuple(self._top(number) for number in range(len(self._shapes)))
 
+    def connect(self, tops: Sequence[Any]) -> None:
+        """Fills the constant tops."""
+        for number, top in enumerate(tops):
+            if self._is_constant(number):
+                top.value.assign(self._filled(number))
+        self._tops = tops
+
     def _top(self, number: int) -> Tensor:
-        constant = self._constants[number]
-        if constant is None or constant.device != self.device:
-            constant = torch.empty(self._shapes[number], device=self.device)
-            fill(constant, self._fillers[number], str(self.spec))
-            if self._fillers[number].type == "constant":
-                self._constants[number] = constant
-        return constant
+        if self._tops and self._is_constant(number):
+            kept: Tensor = self._tops[number].value.snapshot()
+            return kept
+        return self._filled(number)
+
+    def _is_constant(self, number: int) -> bool:
+        return self._fillers[number].type == "constant"
+
+    def _filled(self, number: int) -> Tensor:
+        top = torch.empty(self._shapes[number], device=self.device)
+        fill(top, self._fillers[number], str(self.spec))
+        return top
 
 
 def _fillers(params: Params, spec: LayerSpec) -> list[caffe_pb2.FillerParameter]:

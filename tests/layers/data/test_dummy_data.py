@@ -2,8 +2,12 @@
 
 import pytest
 import torch
+from google.protobuf import text_format
 
+from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import FieldError
+from caffe_compat.net.build import build_net
+from caffe_compat.proto import caffe_pb2
 from tests.layers.data.made_layers import make_layer
 
 ERROR = r"^layer 'data' \(DummyData\): "
@@ -35,13 +39,20 @@ def test_legacy_sizes_and_no_filler() -> None:
     assert not any(top.any() for top in layer())
 
 
-def test_random_tops_are_filled_anew_and_constants_are_left_alone() -> None:
-    layer = dummy("shape { dim: 50 } data_filler { type: 'gaussian' std: 2 } data_filler { value: 3 }")
-    first, constant = layer()
-    constant[7] = 100  # as a program writes net.blobs['top1'].data
-    second, again = layer()
-    assert not torch.equal(first, second)
-    assert again[7] == 100
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_random_tops_are_filled_anew_and_constants_stay_as_the_user_leaves_them(engine: str) -> None:
+    text = """layer { name: "data" type: "DummyData" top: "random" top: "constant" dummy_data_param {
+      shape { dim: 50 } data_filler { type: "gaussian" std: 2 } data_filler { value: 3 } } }"""
+    net = build_net(text_format.Parse(text, caffe_pb2.NetParameter()), caffe_pb2.NetState())
+    assert (net.blobs["constant"].data == 3).all()  # at set-up, as in Caffe
+    created = create_engine(engine, net)
+    created.forward()
+    first = net.blobs["random"].data.copy()
+    net.blobs["constant"].data[7] = 100
+    for _ in range(2):
+        created.forward()
+        assert net.blobs["constant"].data[6:9].tolist() == [3, 100, 3]
+    assert (net.blobs["random"].data != first).any()
 
 
 @pytest.mark.parametrize(
