@@ -5,6 +5,9 @@ every operation on a tensor of `GPU` goes through `PretendGpu`, which raises it,
 Torch wants to hear of a device before the first backward of the process; `plugin.py` sees to that.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -22,8 +25,11 @@ class _Module(_DummyBackendModule):  # type: ignore[misc]
         return [torch.bfloat16, torch.float16]
 
 
-_setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
-GPU = torch.device(NAME, 0)
+#: Whether a real GPU takes the place of the pretended one.
+REAL = os.environ.get("TEST_GPU") == "cuda"
+if not REAL:
+    _setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
+GPU = torch.device("cuda" if REAL else NAME, 0)
 CPU = torch.device("cpu")
 
 #: Operations for which the host has waited since the list was cleared.
@@ -72,6 +78,23 @@ class PretendGpu(TorchDispatchMode):
         return _run(operation, args, kwargs or {})
 
 
+def on_the_gpu() -> AbstractContextManager[Any]:
+    """What tests run within."""
+    return nullcontext() if REAL else PretendGpu()
+
+
+@contextmanager
+def nothing_waits() -> Iterator[None]:
+    """Fails where the host waits for the device."""
+    waits.clear()
+    torch.cuda.set_sync_debug_mode("error") if REAL else None
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default") if REAL else None
+    assert waits == []
+
+
 def _run(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     name = operation.overloadpacket.__name__
     tensors = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
@@ -112,7 +135,10 @@ def _values(value: Any) -> Any:
 
 
 # What torch does below the dispatcher, where no mode sees it.
-_library = torch.library.Library("aten", "IMPL")
-_library.impl("empty_strided", lambda *a, **k: OnGpu(torch.empty_strided(*a, **{**k, "device": CPU})), "PrivateUse1")
-_library.impl("empty.memory_format", lambda *a, **k: OnGpu(torch.empty(*a, **{**k, "device": CPU})), "PrivateUse1")
-_library.impl("_copy_from", lambda source, target, wait=False: _values(target).copy_(_values(source)), "PrivateUse1")
+if not REAL:
+    _library = torch.library.Library("aten", "IMPL")
+    for _name, _make in (("empty_strided", torch.empty_strided), ("empty.memory_format", torch.empty)):
+        _library.impl(_name, lambda *a, _make=_make, **k: OnGpu(_make(*a, **{**k, "device": CPU})), "PrivateUse1")
+    _library.impl(
+        "_copy_from", lambda source, target, wait=False: _values(target).copy_(_values(source)), "PrivateUse1"
+    )

@@ -1,0 +1,41 @@
+"""Runs tests on a GPU that is not there, and on one that is: tensors of two devices that meet, and waits, come out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+TESTS = ["tests/pretend_gpu/cases.py", "tests/recorded", "tests/engine/test_fast.py", "tests/layers/data"]
+
+
+def run(tests: str, device: str, *options: str) -> None:
+    """In a process of its own, whose torch knows the device before its first backward."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.pretend_gpu.plugin"]
+    found = subprocess.run(
+        [*command, "-m", "not slow", *options, tests],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TEST_GPU": device},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout[-5000:] + found.stderr[-2000:]
+
+
+@pytest.mark.parametrize("tests", TESTS)
+def test_tests_pass_on_the_pretended_gpu(tests: str) -> None:
+    run(tests, "", "-k", "not bfloat16")  # autocast would need kernels of the device
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("tests", TESTS)
+def test_tests_pass_on_a_real_gpu(tests: str) -> None:
+    run(tests, "cuda")
