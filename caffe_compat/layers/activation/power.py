@@ -20,6 +20,6 @@ class Power(Layer):
     def forward(self, bottom: Tensor) -> Tensor:
         if self.power * self.scale == 0:
             # x ** 0 is 1 with gradient 0 everywhere, at infinities too.
-            return bottom.pow(0) * (bottom.new_tensor(self.shift) ** self.power)
+            return bottom.pow(0) * (bottom.new_full((), self.shift) ** self.power)
         shifted = self.shift + self.scale * bottom
         return shifted if self.power == 1 else shifted.pow(self.power)

@@ -1,5 +1,7 @@
 """The three ways to pool a window (pooling_layer.cpp), on blobs (N, C, height, width)."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
@@ -40,8 +42,14 @@ def average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
         return avg_pool2d(bottom, window.kernel, window.stride, window.pad, ceil_mode=window.round_up)
     padded = pad_with(bottom, window.margins(sizes))
     sums = avg_pool2d(padded, window.kernel, window.stride, divisor_override=1)
-    rows, columns = (sums.new_tensor(extents) for extents in window.divisors(sizes))
-    return sums / (rows[:, None] * columns)
+    return sums / _divisors(window, sizes, sums.dtype, sums.device)
+
+
+@lru_cache(maxsize=64)  # made on the host, for which a GPU would wait every time
+def _divisors(window: PoolingWindow, sizes: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(height, width): how many values every window has."""
+    rows, columns = (torch.tensor(extents, dtype=dtype, device=device) for extents in window.divisors(sizes))
+    return rows[:, None] * columns
 
 
 def stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
