@@ -127,7 +127,8 @@ class Solver:
         if self._is_due(self.parameter.display):
             with torch.no_grad():
                 self._smoothed_loss.add(self.engine.forward())
-            logger.info("Iteration %d, loss = %g", self.iteration, self._smoothed_loss.value())
+            (loss,) = self._mean_over_workers([self._smoothed_loss.value()])
+            logger.info("Iteration %d, loss = %g", self.iteration, loss)
         if self._is_due(self.parameter.test_interval):
             self.test_all()
             self._follow_root()
@@ -192,11 +193,18 @@ class Solver:
         return interval > 0 and self.iteration % interval == 0
 
     def _display(self) -> None:
-        loss = self._smoothed_loss.value()
+        loss, *outputs = self._mean_over_workers([self._smoothed_loss.value(), *output_values(self.net).tolist()])
         speed = self._speed.report(self.iteration, self.parameter.display)
         logger.info("Iteration %d %s, loss = %g", self.iteration, speed, loss)
         self._speed.restart(self.iteration)
-        log_outputs(self.net, "Train", output_values(self.net).tolist())
+        log_outputs(self.net, "Train", outputs)
+
+    def _mean_over_workers(self, figures: list[float]) -> list[float]:
+        """What one process with the whole batch would show (SyncLoss and SyncOutput of the SRN fork)."""
+        of_all = self.workers.gather(figures)
+        if any(len(theirs) != len(figures) for theirs in of_all):
+            return figures  # outputs whose size depends on the data have no mean
+        return [sum(column) / len(of_all) for column in zip(*of_all, strict=True)]
 
     def _snapshot_if_asked(self, action: Action) -> None:
         if self._is_due(self.parameter.snapshot) or action == Action.SNAPSHOT:

@@ -210,3 +210,24 @@ def test_callbacks_run_before_an_iteration_and_before_its_update() -> None:
 def test_what_would_fail_after_hours_is_refused_at_the_start(text: str, message: str) -> None:
     with pytest.raises(SolverError, match=message):
         make_solver(text)
+
+
+def test_a_display_shows_the_means_over_the_processes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    alone = make_solver("base_lr: 0.01 display: 1")
+    alone.step(1)
+    (shown,) = (float(line.split("loss = ")[1]) for line in caplog.messages if "iter/s" in line)
+    caplog.clear()
+    solver = make_solver("base_lr: 0.01 display: 1")
+
+    def gather(value: object) -> list[object]:
+        return [value, [3 * figure for figure in value]] if isinstance(value, list) else [value]
+
+    monkeypatch.setattr(solver.workers, "gather", gather)
+    solver.step(1)
+    (mean,) = (float(line.split("loss = ")[1]) for line in caplog.messages if "iter/s" in line)
+    assert mean == pytest.approx(2 * shown, rel=1e-4)  # %g prints six digits
+    outputs = [line for line in caplog.messages if "Train net output #0: loss" in line]
+    assert float(outputs[0].split()[6]) == pytest.approx(2 * shown / 1.3, rel=1e-4)
