@@ -13,7 +13,13 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 
-TESTS = ["tests/pretend_gpu/cases.py", "tests/recorded", "tests/engine/test_fast.py", "tests/layers/data"]
+TESTS = [
+    "tests/pretend_gpu/cases.py",
+    "tests/recorded",
+    "tests/engine/test_fast.py",
+    "tests/layers/data",
+    "tests/solvers/test_solver.py",
+]
 
 
 def run(tests: str, device: str, *options: str) -> None:

@@ -49,7 +49,7 @@ class DummyData(DataLayer):
     def _top(self, number: int) -> Tensor:
         if self._tops and self._is_constant(number):
             kept: Tensor = self._tops[number].value.snapshot()
-            return kept
+            return kept.to(self.device)  # a layer may leave its net, and then move
         return self._filled(number)
 
     def _is_constant(self, number: int) -> bool:
