@@ -14,7 +14,8 @@ from caffe_compat.layers.spec import LayerSpec
 class Data(PrefetchingData):
     """Datum messages: images, or the released format's labels (C x 1 x 1 floats); the second top is Datum.label.
 
-    `shuffle` (a field of the SRN fork) gives a new permutation every epoch. A `source` may be a pattern or a list file.
+    `shuffle` (a field of the SRN fork, which reads its first epoch in order) gives a new permutation every epoch. A
+    `source` may be a pattern or a list file.
     """
 
     tops = between(1, 2)
