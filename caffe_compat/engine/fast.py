@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.passes.channels_last import channels_last, innermost_channels
+from caffe_compat.engine.passes.channels_last import channels_last, innermost_channels, lay_out_weights
 from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
 from caffe_compat.engine.passes.fold_normalization import fold_normalization
 from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
+from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
 from caffe_compat.engine.plan import Operation, Plan, Values, plan_net
 from caffe_compat.layers.base import as_tuple
@@ -23,6 +25,7 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
     drop_unneeded,
     fold_normalization,
     fuse_normalization,
+    pack_convolutions,
     relu_in_place,
     channels_last,
 )
@@ -43,50 +46,64 @@ class FastEngine:
     ) -> None:
         self.net = net
         self.precision = precision
-        plan = plan_net(net, net.outputs) if requested is None else replace(plan_net(net, requested), losses=())
+        self._requested = requested if requested is None else tuple(requested)
+        lay_out_weights(net)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What a pass without a backward runs."""
+        return self._planned(learns=False)
+
+    @cached_property
+    def learning_plan(self) -> Plan:
+        """What a pass with its backward runs."""
+        return self._planned(learns=True)
+
+    def _planned(self, learns: bool) -> Plan:
+        plan = plan_net(self.net, self.net.outputs if self._requested is None else self._requested, learns)
+        plan = plan if self._requested is None else replace(plan, losses=())
         for rewrite in PASSES:
             plan = rewrite(plan)
-        self.plan = plan
-        self._last_use = _last_uses(plan)
+        return plan
 
     def forward(self) -> Tensor:
         """One pass without a gradient graph."""
         with torch.no_grad():
-            return self._run().detach()
+            return self._run(self.plan)
 
     def forward_backward(self) -> Tensor:
         """One pass; gradients are added to those of the weights that learn."""
         for step in self.net.steps:
             if step.needs_backward:
                 require_possible(step.layer, step.propagate_down)
-        loss = self._run()
+        loss = self._run(self.learning_plan)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def _run(self) -> Tensor:
+    def _run(self, plan: Plan) -> Tensor:
         self.net.flush()
         values: Values = {
-            value: innermost_channels(self.net.blobs[blob].value.snapshot()) for value, blob in self.plan.feeds.items()
+            value: innermost_channels(self.net.blobs[blob].value.snapshot()) for value, blob in plan.feeds.items()
         }
         learning = torch.is_grad_enabled()
-        for index, operation in enumerate(self.plan.operations):
+        for index, operation in enumerate(plan.operations):
             with torch.set_grad_enabled(learning and operation.learns), self._autocast(operation):
                 _execute(operation, values)
-            for value in self._last_use.get(index, ()):
+            for value in plan.last_uses.get(index, ()):
                 del values[value]
-        for blob, value in self.plan.results.items():
+        for blob, value in plan.results.items():
             result = values[value]
             self.net.blobs[blob].assign(result.float() if result.dtype in HALF else result)
-        return self._loss(values)
+        return self._loss(plan, values)
 
     def _autocast(self, operation: Operation) -> torch.autocast:
         """Lower precision for what bears it (matrix products, convolutions); losses always see float32."""
         lower = self.precision != torch.float32 and not operation.layer.is_loss
         return torch.autocast(self.net.device.type, self.precision, enabled=lower)
 
-    def _loss(self, values: Values) -> Tensor:
-        terms = [weight * values[value].sum() for value, weight in self.plan.losses]
+    def _loss(self, plan: Plan, values: Values) -> Tensor:
+        terms = [weight * values[value].sum() for value, weight in plan.losses]
         return torch.stack(terms).sum() if terms else torch.zeros((), device=self.net.device)
 
 
@@ -96,15 +113,3 @@ def _execute(operation: Operation, values: Values) -> None:
         bottoms = [bottom.float() if bottom.dtype in HALF else bottom for bottom in bottoms]
     results = as_tuple(operation.run(*bottoms))
     values.update(zip(operation.outputs, results, strict=True))
-
-
-def _last_uses(plan: Plan) -> dict[int, list[str]]:
-    """Which values no later operation reads, by the operation after which they can go."""
-    last: dict[str, int] = {}
-    for index, operation in enumerate(plan.operations):
-        last |= dict.fromkeys((*operation.inputs, *operation.outputs), index)
-    gone: dict[int, list[str]] = {}
-    for value, index in last.items():
-        if value not in plan.kept:
-            gone.setdefault(index, []).append(value)
-    return gone

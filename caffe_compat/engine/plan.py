@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from torch import Tensor
 
@@ -43,6 +44,18 @@ class Plan:
         """Values that must exist after a run."""
         return {*self.results.values(), *(value for value, _ in self.losses)}
 
+    @cached_property
+    def last_uses(self) -> dict[int, list[str]]:
+        """Which values no later operation reads, by the index of the operation after which they can go."""
+        last: dict[str, int] = {}
+        for index, operation in enumerate(self.operations):
+            last |= dict.fromkeys((*operation.inputs, *operation.outputs), index)
+        gone: dict[int, list[str]] = {}
+        for value, index in last.items():
+            if value not in self.kept:
+                gone.setdefault(index, []).append(value)
+        return gone
+
     def readers(self) -> dict[str, list[Operation]]:
         """The operations that read each value."""
         readers: dict[str, list[Operation]] = {}
@@ -67,8 +80,11 @@ class Plan:
         )
 
 
-def plan_net(net: Net, requested: Iterable[str]) -> Plan:
-    """The net as it is, one operation a layer; an in-place layer writes a new value."""
+def plan_net(net: Net, requested: Iterable[str], learns: bool = True) -> Plan:
+    """The net as it is, one operation a layer; an in-place layer writes a new value.
+
+    Without `learns` no backward follows: no operation needs a graph, whatever the net's learning rates say.
+    """
     version: dict[str, int] = {}
     operations: list[Operation] = []
     losses: list[tuple[str, float]] = []
@@ -87,9 +103,10 @@ def plan_net(net: Net, requested: Iterable[str]) -> Plan:
         if step.layer.is_input:
             feeds |= dict(zip(outputs, step.tops, strict=True))
         else:
+            step_learns = learns and step.needs_backward
             run = _run(step, [value in carry_gradients for value in inputs])
-            operations.append(Operation((step.layer,), run, inputs, outputs, step.needs_backward))
-            carry_gradients.update(outputs if step.needs_backward else ())
+            operations.append(Operation((step.layer,), run, inputs, outputs, step_learns))
+            carry_gradients.update(outputs if step_learns else ())
     return Plan(tuple(operations), {blob: current(blob) for blob in requested}, tuple(losses), feeds)
 
 

@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine
+from caffe_compat.engine.plan import Plan
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import build_net
@@ -181,3 +182,26 @@ def test_weights_that_share_memory_in_other_shapes_stay_together() -> None:
     assert (view == 0.25).all()
     assert view.data_ptr() == owner.data_ptr()
     assert gradient_of(view).data_ptr() == gradient_of(owner).data_ptr()
+
+
+def is_one_operation(plan: Plan, names: set[str]) -> bool:
+    return any(names <= {layer.name for layer in operation.layers} for operation in plan.operations)
+
+
+def test_a_net_with_losses_is_folded_where_only_its_forward_runs() -> None:
+    exact, fast = double(build(MIXED, "TEST")), double(build(MIXED, "TEST"))
+    engine = FastEngine(fast)
+    assert is_one_operation(engine.plan, {"c2", "n2"})
+    assert not is_one_operation(engine.learning_plan, {"c2", "n2"})
+    loss = create_engine("exact", exact).forward()
+    assert engine.forward().item() == pytest.approx(loss.item(), rel=1e-6)
+    engine.forward_backward()
+    assert fast.params["c1"][0].diff.any()
+
+
+def test_weights_have_their_layout_before_the_first_run() -> None:
+    net = build(MIXED)
+    FastEngine(net)
+    weight = net.step_of("c1").layer.blobs[0]
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert torch.zeros_like(weight).stride() == gradient_of(weight).stride() == weight.stride()

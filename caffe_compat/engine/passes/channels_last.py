@@ -12,15 +12,12 @@ from torch import Tensor
 from caffe_compat.engine.plan import Plan
 from caffe_compat.layers.base import Tops, as_tuple
 from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.net.net import Net
 from caffe_compat.net.shared_params import is_tied
 
 
 def channels_last(plan: Plan) -> Plan:
-    """Lays the weights of convolutions out once, and images as they come from their sources; shapes stay."""
-    for operation in plan.operations:
-        for layer in operation.layers:
-            if isinstance(layer, BaseConvolution):
-                lay_out(layer.blobs[0])
+    """Lays images out as they come from their sources; shapes stay."""
     return replace(
         plan,
         operations=tuple(
@@ -28,6 +25,13 @@ def channels_last(plan: Plan) -> Plan:
             for operation in plan.operations
         ),
     )
+
+
+def lay_out_weights(net: Net) -> None:
+    """Lays the weights of convolutions out, once: before an updater makes histories of the same layout."""
+    for step in net.steps:
+        if isinstance(step.layer, BaseConvolution):
+            lay_out(step.layer.blobs[0])
 
 
 def lay_out(weight: torch.nn.Parameter) -> None:

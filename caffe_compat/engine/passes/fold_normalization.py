@@ -3,19 +3,17 @@
 y = s (W x + b - m) + t  =  (s W) x + (s (b - m) + t), with s = slope / sqrt(variance + eps).
 """
 
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor
 
 from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
 from caffe_compat.engine.passes.fuse_normalization import is_channel_scale
+from caffe_compat.engine.passes.made_of_weights import MadeOfWeights
 from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.layers.normalization.bn import BN
 from caffe_compat.layers.vision.conv import Convolution
-from caffe_compat.net.blob import host_writes
 
 
 def fold_normalization(plan: Plan) -> Plan:
@@ -52,28 +50,15 @@ def _by_stored_statistics(layer: Layer) -> bool:
     return isinstance(layer, BN) and (layer.is_frozen or layer.phase == "TEST")
 
 
-@dataclass
 class FoldedConvolution:
-    """A convolution with a normalisation in its weights, folded again when any of them has changed."""
+    """A convolution with a normalisation in its weights."""
 
-    layers: list[Layer]
-    _versions: tuple[tuple[int, int, int], ...] = ()
-    _weights: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+    def __init__(self, layers: list[Layer]) -> None:
+        self._convolution = layers[0]
+        self._weights = MadeOfWeights(layers, lambda: fold(*layers))
 
     def __call__(self, bottom: Tensor) -> Tensor:
-        convolution = self.layers[0]
-        weight, bias = self._folded()
-        return convolution.convolve_with(bottom, weight, bias)  # type: ignore[operator, no-any-return]
-
-    def _folded(self) -> tuple[Tensor, Tensor]:
-        versions = tuple(
-            (blob.data_ptr(), blob._version, host_writes(blob)) for layer in self.layers for blob in layer.blobs
-        )
-        if self._weights is None or versions != self._versions:
-            self._versions = versions
-            with torch.no_grad():
-                self._weights = fold(*self.layers)
-        return self._weights
+        return self._convolution.convolve_with(bottom, *self._weights())  # type: ignore[operator, no-any-return]
 
 
 def fold(convolution: Layer, norm: Layer, scale: Layer | None = None) -> tuple[Tensor, Tensor]:

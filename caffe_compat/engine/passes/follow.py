@@ -13,12 +13,15 @@ class Chains:
         self._readers = plan.readers()
         self._kept = plan.kept
 
-    def next_after(self, operation: Operation, *types: str) -> Operation | None:
-        """The one reader of the operation's one value, if it is a layer of these types and nobody else looks."""
+    def next_after(self, operation: Operation, *types: str, inputs: int = 1) -> Operation | None:
+        """The one reader of the operation's one value, if it is a layer of these types and nobody else looks.
+
+        `inputs` is how many values the reader reads, all in all.
+        """
         if len(operation.outputs) != 1 or operation.outputs[0] in self._kept:
             return None
         readers = self._readers.get(operation.outputs[0], [])
-        alone = len(readers) == 1 and readers[0].is_a(*types) and len(readers[0].inputs) == 1
+        alone = len(readers) == 1 and readers[0].is_a(*types) and len(readers[0].inputs) == inputs
         return readers[0] if alone else None
 
 

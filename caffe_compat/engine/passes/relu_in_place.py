@@ -20,7 +20,7 @@ def relu_in_place(plan: Plan) -> Plan:
 
     def rewritten(operation: Operation) -> Operation:
         value = operation.inputs[0] if operation.inputs else ""
-        fits = _is_plain_relu(operation) and len(readers[value]) == 1 and value not in kept and value in maker
+        fits = is_plain_relu(operation) and len(readers[value]) == 1 and value not in kept and value in maker
         if not fits or maker[value].layer.spec.type not in DO_NOT_READ_THEIR_TOP:
             return operation
         return replace(operation, run=_rectify())
@@ -28,7 +28,8 @@ def relu_in_place(plan: Plan) -> Plan:
     return replace(plan, operations=tuple(rewritten(operation) for operation in plan.operations))
 
 
-def _is_plain_relu(operation: Operation) -> bool:
+def is_plain_relu(operation: Operation) -> bool:
+    """Whether it is max(x, 0)."""
     return operation.is_a("ReLU") and isinstance(operation.layer, ReLU) and operation.layer.negative_slope == 0
 
 

@@ -44,6 +44,7 @@ class Eltwise(Layer):
         # Caffe refuses coeff for products; for maxima it counts them and leaves it at that.
         coefficients: list[float] = params.coeff if params.operation != "PROD" else []
         self.coefficients = coefficients if params.operation == "SUM" else []
+        self.is_plain_sum: bool = params.operation == "SUM" and not coefficients
         if len(coefficients) not in (0, len(spec.parameter.bottom)):
             raise FieldError(
                 f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(coefficients)}"

@@ -38,7 +38,8 @@ class Convolution(BaseConvolution):
 
     def _convolve_columns(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         window, sizes = self.window, bottom.shape[2:]
-        columns = bottom if window.covers(sizes) else image_columns(bottom, window)
+        # A product of matrices wants each group's numbers side by side, whatever the layout of the images.
+        columns = bottom.contiguous() if window.covers(sizes) else image_columns(bottom, window)
         weight = weight.reshape(self.groups, self.outputs // self.groups, -1)
         columns = columns.reshape(bottom.shape[0], self.groups, weight.shape[2], -1)
         top = torch.einsum("ngkw,gok->ngow", columns, weight).reshape(bottom.shape[0], self.outputs, -1)

@@ -1,0 +1,72 @@
+"""Convolutions that learn nothing, with weights in the order of the processor's kernels and with what follows inside.
+
+On a CPU torch's convolution lays its weights out anew in every call, and a sum and a ReLU behind it read and write all
+images once more (docs/performance.md has what that costs).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from caffe_compat.engine.passes.fold_normalization import FoldedConvolution
+from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
+from caffe_compat.engine.passes.packed_convolution import PackedConvolution, kernels_exist
+from caffe_compat.engine.passes.relu_in_place import is_plain_relu
+from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.layers.utility.eltwise import Eltwise
+from caffe_compat.layers.vision.conv import Convolution
+
+
+def pack_convolutions(plan: Plan) -> Plan:
+    """Convolution, Eltwise SUM, ReLU as one operation; the sum, the ReLU or both may be missing."""
+    if not kernels_exist():
+        return plan
+    packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
+    for operation in packed.operations:
+        if isinstance(operation.run, PackedConvolution):
+            operation.run.sums_in_place = _may_sum_in_place(packed, operation)
+    return packed
+
+
+def _chains(plan: Plan) -> Iterator[list[Operation]]:
+    chains = Chains(plan)
+    taken: set[int] = set()  # a sum of two convolutions goes into one of them
+    for convolution in filter(_can_be_packed, plan.operations):
+        chain = [convolution]
+        addition = chains.next_after(convolution, "Eltwise", inputs=2)
+        if addition is not None and _is_plain_sum(addition) and id(addition) not in taken:
+            taken.add(id(addition))
+            chain.append(addition)
+        rectifier = chains.next_after(chain[-1], "ReLU")
+        if rectifier is not None and is_plain_relu(rectifier):
+            chain.append(rectifier)
+        yield chain
+
+
+def _can_be_packed(operation: Operation) -> bool:
+    layer = operation.layers[0]
+    if operation.learns or not isinstance(layer, Convolution) or layer.channel_axis != 1 or layer.window.axes != 2:
+        return False
+    return isinstance(operation.run, FoldedConvolution) or (
+        operation.is_a("Convolution") and len(operation.inputs) == 1
+    )
+
+
+def _is_plain_sum(operation: Operation) -> bool:
+    return isinstance(operation.layer, Eltwise) and operation.layer.is_plain_sum
+
+
+def _as_one(chain: list[Operation]) -> Operation:
+    made = {value for operation in chain for value in operation.outputs}
+    inputs = tuple(value for operation in chain for value in operation.inputs if value not in made)
+    return replace(fuse(chain, PackedConvolution(chain)), inputs=inputs)
+
+
+def _may_sum_in_place(plan: Plan, operation: Operation) -> bool:
+    """Whether a sum may write over its other term: it is the last to read it, and only packed convolutions know it."""
+    if len(operation.inputs) < 2 or operation.inputs[1] in plan.kept:
+        return False
+    term = operation.inputs[1]
+    makers = [maker for maker in plan.operations if term in maker.outputs]
+    readers = [reader for reader in plan.operations if term in reader.inputs]
+    only_packed = all(isinstance(other.run, PackedConvolution) for other in makers + readers)
+    return bool(makers) and only_packed and readers[-1] is operation and term != operation.inputs[0]

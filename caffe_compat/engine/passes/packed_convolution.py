@@ -1,0 +1,79 @@
+"""A convolution, perhaps a sum, perhaps a ReLU as one call of oneDNN, the library behind torch's own on a CPU."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, ops
+
+from caffe_compat.engine.passes.channels_last import innermost_channels
+from caffe_compat.engine.passes.fold_normalization import fold
+from caffe_compat.engine.passes.made_of_weights import MadeOfWeights
+from caffe_compat.engine.plan import Operation
+from caffe_compat.layers.base import Shape
+from caffe_compat.layers.vision.conv import Convolution
+
+#: What torch.compile calls, too, where weights are constant.
+KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
+
+
+def kernels_exist() -> bool:
+    """Whether this torch has them."""
+    exists = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return exists and all(hasattr(ops.mkldnn, name) for name in KERNELS)
+
+
+class PackedConvolution:
+    """Runs a chain of operations: a convolution, perhaps with folded weights, perhaps Eltwise SUM, perhaps ReLU.
+
+    `sums_in_place`: the sum's other term may be overwritten.
+    """
+
+    sums_in_place = False
+
+    def __init__(self, chain: list[Operation]) -> None:
+        self.chain = chain
+        self._layer: Convolution = chain[0].layers[0]  # type: ignore[assignment]
+        self._unary = "relu" if chain[-1].is_a("ReLU") else None
+        self._weights = MadeOfWeights(chain[0].layers, self._pack)
+        window = self._layer.window
+        self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
+
+    def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
+        """bottom (N, channels, height, width) to (N, outputs, ...); the sum's other term has the top's shape."""
+        if not self._fits(bottom, *term):
+            return self._one_by_one(bottom, *term)
+        weight, bias = self._weights(bottom.shape)
+        call = (innermost_channels(bottom), weight, bias, *self._window)
+        if term:
+            return self._with_sum(call, term[0])
+        return ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")  # type: ignore[no-any-return]
+
+    def _with_sum(self, call: tuple[Any, ...], term: Tensor) -> Tensor:
+        top = innermost_channels(term)
+        if top is term and not self.sums_in_place:
+            top = top.clone()
+        return ops.mkldnn._convolution_pointwise_(top, *call, "add", 1.0, self._unary, [], None)  # type: ignore[no-any-return]
+
+    def _pack(self, sizes: Shape) -> tuple[Tensor, Tensor | None]:
+        layers = self.chain[0].layers
+        weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias)
+        # The order is the best one for images of these sizes, and right for others.
+        return ops.mkldnn._reorder_convolution_weight(weight, *self._window, list(sizes)), bias
+
+    def _fits(self, bottom: Tensor, *term: Tensor) -> bool:
+        layer, sizes = self._layer, bottom.shape[2:]
+        if bottom.dim() != 4 or bottom.shape[1] != layer.channels or layer.window.covers(sizes):
+            return False
+        top_shape = (bottom.shape[0], layer.outputs, *layer.window.convolved(sizes))
+        return (
+            all(value.device.type == "cpu" and value.dtype == torch.float32 for value in (bottom, *term))
+            and not torch.is_autocast_enabled("cpu")
+            and all(size > 0 for size in top_shape)
+            and all(value.shape == top_shape for value in term)
+        )
+
+    def _one_by_one(self, bottom: Tensor, *term: Tensor) -> Tensor:
+        top: Tensor = self.chain[0].run(bottom)  # type: ignore[assignment]
+        for operation in self.chain[1:]:
+            top = operation.run(top, *term) if operation.is_a("Eltwise") else operation.run(top)  # type: ignore[assignment]
+        return top

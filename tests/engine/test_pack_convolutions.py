@@ -1,0 +1,186 @@
+"""Packed convolutions equal the layers one by one, whatever the sizes, and write over nothing that is still needed."""
+
+import pytest
+import torch
+
+from caffe_compat.engine.create import create_engine
+from caffe_compat.engine.fast import FastEngine
+from caffe_compat.engine.passes.drop_splits import drop_splits
+from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
+from caffe_compat.engine.passes.packed_convolution import PackedConvolution, kernels_exist
+from caffe_compat.engine.plan import Operation, plan_net
+from caffe_compat.net.net import Net
+from tests.engine.nets import build, double
+
+pytestmark = pytest.mark.skipif(not kernels_exist(), reason="this torch was built without oneDNN")
+
+#: Float32 sums of at most 5 * 9 terms, in another order.
+TOLERANCE = 1e-5
+
+INPUT = """layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 6 dim: 7 dim: 9 } } }"""
+
+
+def convolution(name: str, bottom: str, fields: str = "") -> str:
+    return f"""layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" convolution_param {{
+      weight_filler {{ type: "gaussian" std: 0.4 }} bias_filler {{ type: "gaussian" std: 0.6 }}
+      {fields or "num_output: 6 kernel_size: 3 pad: 1"} }} }}"""
+
+
+def rectified(blob: str) -> str:
+    return f'layer {{ name: "{blob}_relu" type: "ReLU" bottom: "{blob}" top: "{blob}" }}'
+
+
+def summed(one: str, other: str, top: str = "sum") -> str:
+    return f'layer {{ name: "{top}" type: "Eltwise" bottom: "{one}" bottom: "{other}" top: "{top}" }}'
+
+
+RESIDUAL = "\n".join(
+    [
+        INPUT,
+        convolution("stem", "data"),
+        rectified("stem"),
+        convolution("inner", "stem"),
+        rectified("inner"),
+        convolution("last", "inner"),
+        summed("stem", "last"),
+        rectified("sum"),
+        convolution("head", "sum"),
+    ]
+)
+
+
+def packed_operations(net: Net) -> list[Operation]:
+    operations = pack_convolutions(drop_splits(plan_net(net, net.outputs))).operations
+    return [operation for operation in operations if isinstance(operation.run, PackedConvolution)]
+
+
+def assert_equal_to_exact(text: str) -> Net:
+    exact, fast = build(text, "TEST"), build(text, "TEST")
+    create_engine("exact", exact).forward()
+    engine = create_engine("fast", fast)
+    for _ in range(2):  # a run must not have changed what the next one reads
+        engine.forward()
+        for output in exact.outputs:
+            mine, theirs = (net.blobs[output].value.tensor() for net in (fast, exact))
+            assert mine.shape == theirs.shape
+            assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max()), output
+    return fast
+
+
+def test_a_residual_block_becomes_its_convolutions() -> None:
+    net = assert_equal_to_exact(RESIDUAL)
+    names = [[layer.name for layer in operation.layers] for operation in packed_operations(net)]
+    assert names == [["stem", "stem_relu"], ["inner", "inner_relu"], ["last", "sum", "sum_relu"], ["head"]]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "num_output: 4 kernel_size: 3 stride: 2",
+        "num_output: 1 kernel_size: 1",
+        "num_output: 9 kernel_size: 3 group: 3 dilation: 2 pad: 1",
+        "num_output: 6 kernel_size: 3 group: 6",
+        "num_output: 5 kernel_h: 7 kernel_w: 2 pad_w: 1 bias_term: false",
+        "num_output: 8 kernel_h: 7 kernel_w: 9",  # the window is the whole input
+        "num_output: 3 kernel_h: 2 kernel_w: 1 stride_h: 3 stride_w: 2",
+    ],
+)
+def test_every_kind_of_window(fields: str) -> None:
+    layers = [INPUT, convolution("one", "data", fields), rectified("one"), convolution("two", "data", fields)]
+    assert_equal_to_exact("\n".join([*layers, summed("two", "one"), rectified("sum")]))
+    assert_equal_to_exact("\n".join([*layers, summed("two", "one")]))
+    assert_equal_to_exact("\n".join(layers))
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 11, 5), (7, 6, 4, 3), (2, 6, 1, 1), (0, 6, 5, 4)])
+def test_other_sizes_than_at_first(shape: tuple[int, ...]) -> None:
+    exact, fast = build(RESIDUAL, "TEST"), build(RESIDUAL, "TEST")
+    engine = create_engine("fast", fast)
+    engine.forward()
+    images = torch.randn(shape)
+    for net in (exact, fast):
+        net.blobs["data"].assign(images)
+    engine.forward()
+    create_engine("exact", exact).forward()
+    mine, theirs = (net.blobs["head"].value.tensor() for net in (fast, exact))
+    assert mine.shape == theirs.shape == shape
+    assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()) if theirs.numel() else 0)
+
+
+def test_weights_that_change_are_packed_again() -> None:
+    fast, exact = build(RESIDUAL, "TEST"), build(RESIDUAL, "TEST")
+    engine = create_engine("fast", fast)
+    engine.forward()
+    for net in (fast, exact):
+        net.params["last"][0].data[...] *= -3
+        with torch.no_grad():
+            net.step_of("stem").layer.blobs[1].add_(0.5)
+    engine.forward()
+    create_engine("exact", exact).forward()
+    mine, theirs = (net.blobs["head"].value.tensor() for net in (fast, exact))
+    assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
+
+
+def in_place(text: str, requested: list[str] | None = None) -> bool:
+    net = build(text, "TEST")
+    plan = pack_convolutions(drop_splits(plan_net(net, requested or net.outputs)))
+    (adding,) = (operation for operation in plan.operations if len(operation.inputs) == 2)
+    assert isinstance(adding.run, PackedConvolution)
+    return adding.run.sums_in_place
+
+
+def test_a_sum_writes_over_its_term_only_where_nobody_needs_it() -> None:
+    assert in_place(RESIDUAL)
+    assert not in_place(RESIDUAL, ["head", "stem"])
+    pooled = 'layer { name: "p" type: "Pooling" bottom: "stem" top: "p" pooling_param { kernel_size: 2 } }'
+    assert not in_place(RESIDUAL + pooled)
+    assert not in_place("\n".join([INPUT, convolution("one", "data"), summed("data", "one")]))
+    later = convolution("after", "stem")
+    assert not in_place(RESIDUAL + later)
+    assert_equal_to_exact(RESIDUAL + later)
+    assert_equal_to_exact(RESIDUAL + pooled)
+
+
+def test_the_fed_images_stay() -> None:
+    net = build("\n".join([INPUT, convolution("one", "data"), summed("data", "one")]), "TEST")
+    before = net.blobs["data"].value.tensor().clone()
+    create_engine("fast", net).forward()
+    assert torch.equal(net.blobs["data"].value.tensor(), before)
+
+
+@pytest.mark.parametrize(
+    ("eltwise", "layers"),
+    [
+        ("operation: SUM coeff: 0.5 coeff: 2", [["stem", "stem_relu"], ["inner", "inner_relu"], ["last"], ["head"]]),
+        ("operation: PROD", [["stem", "stem_relu"], ["inner", "inner_relu"], ["last"], ["head"]]),
+        ("operation: MAX", [["stem", "stem_relu"], ["inner", "inner_relu"], ["last"], ["head"]]),
+    ],
+)
+def test_other_eltwise_stay_apart(eltwise: str, layers: list[list[str]]) -> None:
+    text = RESIDUAL.replace('bottom: "last" top: "sum"', f'bottom: "last" top: "sum" eltwise_param {{ {eltwise} }}')
+    net = assert_equal_to_exact(text)
+    assert [[layer.name for layer in operation.layers] for operation in packed_operations(net)] == layers
+
+
+def test_leaky_relu_stays_apart() -> None:
+    text = RESIDUAL.replace(
+        'bottom: "inner" top: "inner" }', 'bottom: "inner" top: "inner" relu_param { negative_slope: 0.3 } }'
+    )
+    net = assert_equal_to_exact(text)
+    assert ["inner"] in [[layer.name for layer in operation.layers] for operation in packed_operations(net)]
+
+
+def test_float64_runs_one_by_one() -> None:
+    exact, fast = double(build(RESIDUAL, "TEST")), double(build(RESIDUAL, "TEST"))
+    create_engine("exact", exact).forward()
+    create_engine("fast", fast).forward()
+    assert torch.allclose(fast.blobs["head"].value.tensor(), exact.blobs["head"].value.tensor(), rtol=1e-12, atol=1e-12)
+
+
+def test_what_learns_is_not_packed() -> None:
+    loss = 'layer { name: "loss" type: "EuclideanLoss" bottom: "head" bottom: "data" top: "loss" }'
+    net = build(RESIDUAL + loss, "TRAIN")
+    assert packed_operations(net) == []
+    engine = FastEngine(net)
+    engine.forward_backward()
+    assert net.params["stem"][0].diff.any()
