@@ -1,12 +1,14 @@
 """The fast engine: the net as one graph, rewritten by passes; only requested blobs are kept."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.chosen_kernels import chosen_kernels
 from caffe_compat.engine.passes.channels_last import channels_last, innermost_channels, lay_out_weights
 from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
@@ -68,7 +70,7 @@ class FastEngine:
 
     def forward(self) -> Tensor:
         """One pass without a gradient graph."""
-        with torch.no_grad():
+        with torch.no_grad(), chosen_kernels(self.net.device):
             return self._run(self.plan)
 
     def forward_backward(self) -> Tensor:
@@ -76,9 +78,10 @@ class FastEngine:
         for step in self.net.steps:
             if step.needs_backward:
                 require_possible(step.layer, step.propagate_down)
-        loss = self._run(self.learning_plan)
-        if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+        with chosen_kernels(self.net.device):
+            loss = self._run(self.learning_plan)
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def _run(self, plan: Plan) -> Tensor:
@@ -97,10 +100,11 @@ class FastEngine:
             self.net.blobs[blob].assign(result.float() if result.dtype in HALF else result)
         return self._loss(plan, values)
 
-    def _autocast(self, operation: Operation) -> torch.autocast:
+    def _autocast(self, operation: Operation) -> AbstractContextManager[object]:
         """Lower precision for what bears it (matrix products, convolutions); losses always see float32."""
-        lower = self.precision != torch.float32 and not operation.layer.is_loss
-        return torch.autocast(self.net.device.type, self.precision, enabled=lower)
+        if self.precision == torch.float32 or operation.layer.is_loss:
+            return nullcontext()
+        return torch.autocast(self.net.device.type, self.precision)
 
     def _loss(self, plan: Plan, values: Values) -> Tensor:
         terms = [weight * values[value].sum() for value, weight in plan.losses]

@@ -11,6 +11,7 @@ from caffe_compat.data.order import Order, random_skip
 from caffe_compat.data.prefetch import Prefetcher
 from caffe_compat.data.sources.source import Source
 from caffe_compat.data.transform import Transform
+from caffe_compat.data.upload import upload
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, Shape, exactly
 from caffe_compat.layers.spec import LayerSpec
@@ -86,9 +87,9 @@ class PrefetchingData(DataLayer):
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
         """Data (num, channels, height, width), and labels (num,) or (num, labels) where a second top asks for them."""
         batch = self.prefetcher.take()
-        data = self._arithmetic(torch.from_numpy(batch.pixels).to(self.device), batch.cuts)
+        data = self._arithmetic(upload(batch.pixels, self.device), batch.cuts)
         self.prefetcher.give_back(batch)
-        labels = torch.from_numpy(batch.label_array).to(self.device)
+        labels = upload(batch.label_array, self.device)
         return (data, labels)[: self.spec.top_count]
 
     def state(self) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from caffe_compat.data.order import Order
 from caffe_compat.data.sources.hdf5 import Hdf5Rows
+from caffe_compat.data.upload import upload
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape, at_least
 from caffe_compat.layers.data.base_data import DataLayer
@@ -40,7 +40,7 @@ class HDF5Data(DataLayer):
         """The next rows, float32."""
         places = [self._order.place(self._next + number) for number in range(self.batch_size)]
         self._next += self.batch_size
-        return tuple(torch.from_numpy(rows).to(self.device) for rows in self._rows.rows(places))
+        return tuple(upload(rows, self.device) for rows in self._rows.rows(places))
 
     def state(self) -> dict[str, Any]:
         """The place of the next row and the seed of the order."""
