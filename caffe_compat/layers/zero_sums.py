@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,7 +43,7 @@ class _AddBias(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         (gradient,) = gradients
-        return gradient, gradient.sum(_all_but_channels(gradient), dtype=torch.float64).to(gradient.dtype)
+        return gradient, _channel_sums(gradient).to(gradient.dtype)
 
 
 class _CentreGradient(torch.autograd.Function):
@@ -55,12 +56,18 @@ class _CentreGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gradient,) = gradients
-        rest = gradient.mean(_all_but_channels(gradient), keepdim=True, dtype=torch.float64)
-        return gradient - rest.to(gradient.dtype)
+        channels = gradient.shape[1]
+        rest = _channel_sums(gradient) / (gradient.numel() // channels)
+        return gradient - rest.to(gradient.dtype).view(channels, *[1] * (gradient.dim() - 2))
 
 
-def _all_but_channels(values: Tensor) -> list[int]:
-    return [axis for axis in range(values.dim()) if axis != 1]
+def _channel_sums(values: Tensor) -> Tensor:
+    """The sums in float64 (C,) of values (N, C, ...)."""
+    axes = tuple(axis for axis in range(values.dim()) if axis != 1)
+    if values.device.type == "cpu" and values.dtype == torch.float32:
+        # NumPy widens numbers as it sums them; torch would first write all of them out as float64, at 4 times the time.
+        return torch.from_numpy(np.add.reduce(values.detach().numpy(), axis=axes, dtype=np.float64))
+    return values.sum(axes, dtype=torch.float64)
 
 
 def add_bias(top: Tensor, bias: Tensor) -> Tensor:

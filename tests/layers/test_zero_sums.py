@@ -39,3 +39,11 @@ def test_layers_sum_carefully_only_where_asked() -> None:
     with careful_sums():
         assert sums_are_careful()
     assert not sums_are_careful()
+
+
+def test_gradients_of_any_layout_are_summed_in_float64() -> None:
+    torch.manual_seed(6)
+    values = (torch.randn(5, 3, 17, 11) + 1e4).contiguous(memory_format=torch.channels_last)
+    bias = torch.zeros(3, requires_grad=True)
+    (gradient,) = torch.autograd.grad((add_bias(torch.zeros_like(values), bias) * values).sum(), bias)
+    assert torch.equal(gradient, values.double().sum((0, 2, 3)).float())

@@ -38,4 +38,4 @@ class Scale(Layer):
     def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
         scale = given[0] if given else self.blobs[0]
         scaled = bottom * aligned(self, scale, bottom, self.axis)
-        return scaled + aligned(self, self.blobs[-1], bottom, self.axis) if self.bias_term else scaled
+        return scaled.add_(aligned(self, self.blobs[-1], bottom, self.axis)) if self.bias_term else scaled
