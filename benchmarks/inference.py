@@ -75,7 +75,7 @@ def main() -> None:
     net = deploy_net(arguments)
     images = np.random.default_rng(0).normal(0, 50, net.blobs["data"].shape).astype(np.float32)
     net.blobs["data"].assign(torch.from_numpy(images).to(net.device))
-    exact, fast = create_engine("exact", net), create_engine("fast", net)
+    engines = {name: create_engine(name, net) for name in ("exact", "fast", "fast-bf16")}
     eager = Srn(arguments.depth, arguments.width, arguments.labels, arguments.size).eval().to(net.device)
     tensor = torch.from_numpy(images).to(net.device)
 
@@ -86,8 +86,7 @@ def main() -> None:
     contenders: dict[str, Callable[[], object]] = {
         "OpenCV DNN": opencv_run(net, images),
         "eager PyTorch": run_eager,
-        "exact engine": exact.forward,
-        "fast engine": fast.forward,
+        **{f"{name} engine": engine.forward for name, engine in engines.items()},
     }
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     report("the deploy net of SRN", take_turns(contenders, arguments.rounds), "OpenCV DNN", arguments.json, **settings)

@@ -1,4 +1,4 @@
-"""How long does a training step of the small SRN take: exact engine, fast engine, hand-written eager PyTorch?
+"""How long does a training step of the small SRN take: our engines, hand-written eager PyTorch?
 
     python benchmarks/training_step.py [--depth 26] [--width 16] [--size 96] [--batch 32] [--rounds 5] [--json FILE]
 
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     file = arguments.json.resolve() if arguments.json else None
-    solvers = {engine: solver_for(engine, arguments) for engine in ("exact", "fast")}
+    solvers = {engine: solver_for(engine, arguments) for engine in ("exact", "fast", "fast-bf16")}
     contenders: dict[str, Callable[[], object]] = {
         "eager PyTorch": eager_step(arguments, channels_last=False),
         "eager, channels-last": eager_step(arguments, channels_last=True),
