@@ -85,6 +85,10 @@ class FastEngine:
         return loss.detach()
 
     def _run(self, plan: Plan) -> Tensor:
+        with torch.autocast(self.net.device.type, enabled=False):  # the engine's precision counts, not the caller's
+            return self._run_as_planned(plan)
+
+    def _run_as_planned(self, plan: Plan) -> Tensor:
         self.net.flush()
         values: Values = {
             value: innermost_channels(self.net.blobs[blob].value.snapshot()) for value, blob in plan.feeds.items()

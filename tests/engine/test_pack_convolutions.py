@@ -184,3 +184,25 @@ def test_what_learns_is_not_packed() -> None:
     engine = FastEngine(net)
     engine.forward_backward()
     assert net.params["stem"][0].diff.any()
+
+
+def test_bfloat16_is_packed_near_float32_and_overwrites_nothing() -> None:
+    exact, lower = build(RESIDUAL, "TEST"), build(RESIDUAL, "TEST")
+    create_engine("exact", exact).forward()
+    engine = create_engine("fast-bf16", lower)
+    theirs = exact.blobs["head"].value.tensor()
+    for _ in range(2):
+        engine.forward()
+        mine = lower.blobs["head"].value.tensor()
+        assert mine.dtype == torch.float32
+        assert 0 < float((mine - theirs).abs().max()) <= 0.03 * float(theirs.abs().max())  # 8 bits of mantissa
+
+
+def test_the_callers_autocast_does_not_count() -> None:
+    net = build(RESIDUAL, "TEST")
+    engine = create_engine("fast", net)
+    engine.forward()
+    before = net.blobs["head"].value.tensor().clone()
+    with torch.autocast("cpu", torch.bfloat16):
+        engine.forward()
+    assert torch.equal(net.blobs["head"].value.tensor(), before)

@@ -1,5 +1,6 @@
 """A convolution, perhaps a sum, perhaps a ReLU as one call of oneDNN, the library behind torch's own on a CPU."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,6 +23,18 @@ def kernels_exist() -> bool:
     return exists and all(hasattr(ops.mkldnn, name) for name in KERNELS)
 
 
+def _precision() -> torch.dtype:
+    """Autocast's, else float32; an engine has one."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+
+
+@cache
+def _has_kernels_in(precision: torch.dtype) -> bool:
+    if precision == torch.bfloat16:
+        return bool(ops.mkldnn._is_mkldnn_bf16_supported())
+    return precision == torch.float32
+
+
 class PackedConvolution:
     """Runs a chain of operations: a convolution, perhaps with folded weights, perhaps Eltwise SUM, perhaps ReLU.
 
@@ -42,32 +55,35 @@ class PackedConvolution:
         """bottom (N, channels, height, width) to (N, outputs, ...); the sum's other term has the top's shape."""
         if not self._fits(bottom, *term):
             return self._one_by_one(bottom, *term)
-        weight, bias = self._weights(bottom.shape)
-        call = (innermost_channels(bottom), weight, bias, *self._window)
+        precision = _precision()
+        weight, bias = self._weights(bottom.shape, precision)
+        call = (innermost_channels(bottom.to(precision)), weight, bias, *self._window)
         if term:
             return self._with_sum(call, term[0])
         return ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")  # type: ignore[no-any-return]
 
     def _with_sum(self, call: tuple[Any, ...], term: Tensor) -> Tensor:
-        top = innermost_channels(term)
+        top = innermost_channels(term.to(_precision()))
         if top is term and not self.sums_in_place:
             top = top.clone()
         return ops.mkldnn._convolution_pointwise_(top, *call, "add", 1.0, self._unary, [], None)  # type: ignore[no-any-return]
 
-    def _pack(self, sizes: Shape) -> tuple[Tensor, Tensor | None]:
+    def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
         layers = self.chain[0].layers
         weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias)
         # The order is the best one for images of these sizes, and right for others.
-        return ops.mkldnn._reorder_convolution_weight(weight, *self._window, list(sizes)), bias
+        packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
+        return packed, bias if bias is None else bias.to(precision)
 
     def _fits(self, bottom: Tensor, *term: Tensor) -> bool:
-        layer, sizes = self._layer, bottom.shape[2:]
+        layer, sizes, precision = self._layer, bottom.shape[2:], _precision()
         if bottom.dim() != 4 or bottom.shape[1] != layer.channels or layer.window.covers(sizes):
             return False
         top_shape = (bottom.shape[0], layer.outputs, *layer.window.convolved(sizes))
         return (
-            all(value.device.type == "cpu" and value.dtype == torch.float32 for value in (bottom, *term))
-            and not torch.is_autocast_enabled("cpu")
+            _has_kernels_in(precision)
+            and all(value.device.type == "cpu" for value in (bottom, *term))
+            and all(value.dtype in (torch.float32, precision) for value in (bottom, *term))
             and all(size > 0 for size in top_shape)
             and all(value.shape == top_shape for value in term)
         )
