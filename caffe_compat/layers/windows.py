@@ -56,8 +56,12 @@ class SpatialField:
 
 
 def convolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
-    """(in + 2 pad - (dilation (kernel - 1) + 1)) / stride + 1, rounded down."""
-    return (size + 2 * pad - (dilation * (kernel - 1) + 1)) // stride + 1
+    """(in + 2 pad - (dilation (kernel - 1) + 1)) / stride + 1, rounded toward zero as C++ divides (conv_layer.cpp).
+
+    So an input that lacks less than a stride of its first window still has one: in 2, kernel 3, stride 2 give 1.
+    """
+    spare = size + 2 * pad - (dilation * (kernel - 1) + 1)
+    return (spare // stride if spare >= 0 else -(-spare // stride)) + 1
 
 
 def deconvolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:

@@ -69,6 +69,23 @@ def test_require_positive() -> None:
         require_positive(spec_of(""), "stride", (1, 0))
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "pad", "dilation", "windows"),
+    [
+        (2, 3, 2, 0, 1, 1),
+        (1, 3, 3, 0, 1, 1),
+        (4, 3, 2, 0, 2, 1),
+        (3, 6, 2, 1, 1, 1),
+        (1, 3, 2, 0, 1, 0),
+        (3, 9, 2, 0, 1, -2),
+    ],
+)
+def test_convolved_sizes_are_rounded_toward_zero(
+    size: int, kernel: int, stride: int, pad: int, dilation: int, windows: int
+) -> None:
+    assert convolved_size(size, kernel, stride, pad, dilation) == windows
+
+
 def test_convolved_and_deconvolved_sizes_are_those_of_torch() -> None:
     for size, kernel, stride, pad, dilation in [(7, 3, 2, 1, 1), (9, 2, 3, 0, 4), (6, 1, 4, 2, 1)]:
         line, weight = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel)

@@ -1,5 +1,6 @@
 """Layers that multiply with weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,19 +38,21 @@ def _slide(graph: Graph, step: Step, index: int, kind: str, bottom: str) -> str:
     inputs = [value, graph.weight(step, 0, weight)]
     if layer.has_bias:
         inputs.append(graph.weight(step, 1, (layer.outputs,)))
-    top = graph.op(kind, *inputs, group=layer.groups, **window_attributes(layer.window))
+    attributes = window_attributes(layer.window, shape[layer.channel_axis + 1 :] if kind == "Conv" else None)
+    top = graph.op(kind, *inputs, group=layer.groups, **attributes)
     return top if image == shape else graph.reshape(top, top_shape)
 
 
-def window_attributes(window: Any) -> dict[str, list[int]]:
-    """Kernel, strides, dilations and pads on both sides."""
+def window_attributes(window: Any, convolved: Sequence[int] | None = None) -> dict[str, list[int]]:
+    """Kernel, strides, dilations and pads on both sides; `convolved` are the sizes that a convolution reads."""
     if not window.axes:
         return {"kernel_shape": [1]}
+    missing = window.missing(convolved) if convolved is not None else [0] * window.axes
     return {
         "kernel_shape": list(window.kernel),
         "strides": list(window.stride),
         "dilations": list(window.dilation),
-        "pads": [*window.pad, *window.pad],
+        "pads": [*window.pad, *map(sum, zip(window.pad, missing, strict=True))],
     }
 
 
@@ -62,7 +65,7 @@ def im2col(graph: Graph, step: Step, bottom: str) -> str:
     image = (int(np.prod(shape[:axis])), *shape[axis:])
     value = bottom if image == shape else graph.reshape(bottom, image)
     pick = np.tile(np.eye(elements, dtype=np.float32), (channels, 1)).reshape(-1, 1, *window.kernel)
-    top = graph.op("Conv", value, graph.constant(pick), group=channels, **window_attributes(window))
+    top = graph.op("Conv", value, graph.constant(pick), group=channels, **window_attributes(window, shape[axis + 1 :]))
     return top if image == shape else graph.reshape(top, step.top_shapes[0])
 
 

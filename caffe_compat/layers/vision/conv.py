@@ -15,7 +15,7 @@ CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 
 @register_layer("Convolution")
 class Convolution(BaseConvolution):
-    """Correlates every window with the kernels, and adds a bias; output sizes are rounded down."""
+    """Correlates every window with the kernels, and adds a bias; output sizes are rounded toward zero."""
 
     def kernels_and_depth(self) -> tuple[int, int]:
         return self.outputs, self.channels // self.groups
@@ -33,7 +33,7 @@ class Convolution(BaseConvolution):
         if self.window.axes not in CONVOLUTIONS or self.window.covers(sizes):
             return self._convolve_columns(bottom, weight, bias)
         window = self.window
-        convolution = CONVOLUTIONS[window.axes]
+        convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
         return convolution(bottom, weight, bias, window.stride, window.pad, window.dilation, self.groups)
 
     def _convolve_columns(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

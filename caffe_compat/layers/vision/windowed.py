@@ -30,6 +30,18 @@ class ConvolutionWindow:
         """Whether one window reads the whole input, each element once."""
         return tuple(sizes) == self.kernel and not any(self.pad) and all(step == 1 for step in self.dilation)
 
+    def missing(self, sizes: Sequence[int]) -> list[int]:
+        """How far the first window reaches behind the padded input, along each axis: im2col reads zeros there."""
+        axes = self._per_axis(sizes)
+        return [max(0, gap * (extent - 1) + 1 - size - 2 * margin) for size, extent, _, margin, gap in axes]
+
+    def completed(self, bottom: Tensor) -> Tensor:
+        """The bottom with zeros behind its end for what is missing of the first window."""
+        missing = self.missing(bottom.shape[2:])
+        return (
+            pad_with_zeros(bottom, [side for end in reversed(missing) for side in (0, end)]) if any(missing) else bottom
+        )
+
     def convolved(self, sizes: Sequence[int]) -> list[int]:
         """The sizes after a convolution; below 1 where the window does not fit."""
         return [convolved_size(*values) for values in self._per_axis(sizes)]
@@ -75,7 +87,7 @@ def require_output(spec: LayerSpec, bottom_sizes: Sequence[int], top_sizes: Sequ
 def image_columns(bottom: Tensor, window: ConvolutionWindow) -> Tensor:
     """(N, C, *spatial) to (N, C * kernel elements, *windows): what each window reads, as Caffe's im2col orders it."""
     axes = window.axes
-    columns = pad_with_zeros(bottom, [margin for margin in reversed(window.pad) for _ in range(2)])
+    columns = pad_with_zeros(window.completed(bottom), [margin for margin in reversed(window.pad) for _ in range(2)])
     for axis, (extent, step, gap) in enumerate(zip(window.kernel, window.stride, window.dilation, strict=True)):
         columns = columns.unfold(2 + axis, gap * (extent - 1) + 1, step)[..., ::gap]
     places, offsets = range(2, 2 + axes), range(2 + axes, 2 + 2 * axes)

@@ -52,6 +52,7 @@ DYNAMIC = {
     "Concat": (layer("Concat", "concat_param { axis: -2 }", "ab"), IMAGE, (2, 6, 3, 5)),
     "Convolution": (layer("Convolution", conv("kernel_size: 3 stride: 2 pad: 1 dilation: 2 group: 2")), IMAGE),
     "Convolution, whole": (layer("Convolution", conv("kernel_h: 7 kernel_w: 5 group: 6")), IMAGE),
+    "Convolution, not filled": (layer("Convolution", conv("kernel_size: 8 stride: 3 stride: 4")), IMAGE),
     "Convolution, two": (layer("Convolution", conv("kernel_size: 2"), "ab", "x y"), IMAGE, (2, 6, 4, 4)),
     "Convolution, one axis": (layer("Convolution", conv("kernel_size: 3")), (2, 6, 9)),
     "Convolution, three axes": (

@@ -73,6 +73,19 @@ def test_a_window_over_the_whole_input() -> None:
     check_layer(text, [random_bottom(2, 3, 4, 5)], oracle)
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3, 4])
+def test_a_first_window_that_the_input_does_not_fill(axes: int) -> None:
+    kernel, sizes, stride = (5, 2, 3, 2)[:axes], (3, 4, 2, 2)[:axes], (3, 2, 2, 1)[:axes]
+    values = [" ".join(f"{name}: {n}" for n in each) for name, each in (("kernel_size", kernel), ("stride", stride))]
+
+    def oracle(blobs: list[Array], bottom: Array) -> Array:
+        window = {"stride": stride, "pad": (0,) * axes, "dilation": (1,) * axes}
+        return convolve(bottom, *blobs, (1, 2, 1, 1)[:axes], 2, **window)
+
+    text = convolution(f"num_output: 4 group: 2 {' '.join(values)}")
+    check_layer(text, [random_bottom(2, 6, *sizes)], oracle, gradients=axes < 4)
+
+
 def test_every_bottom_has_a_top() -> None:
     text = convolution("num_output: 3 kernel_size: 2")
     bottoms = [random_bottom(2, 2, 3, 4, seed=seed) for seed in (1, 2)]

@@ -24,6 +24,17 @@ def test_lists_what_each_window_reads() -> None:
     check_layer(TEXT, [random_bottom(2, 3, 5, 6)], oracle)
 
 
+def test_reads_zeros_behind_an_input_that_does_not_fill_the_window() -> None:
+    def oracle(_: list[Array], bottom: Array) -> Array:
+        top = np.zeros((2, 3, 4, 1, 1, 3))
+        for place, element, at in window_places((3, 5), (1, 3), (4, 1), stride=(2, 2), pad=(0, 0), dilation=(1, 1)):
+            top[(slice(None), slice(None), *element, *place)] = bottom[(slice(None), slice(None), *at)]
+        return top.reshape(2, 12, 1, 3)
+
+    text = "type: 'Im2col' convolution_param { kernel_h: 4 kernel_w: 1 stride: 2 }"
+    check_layer(text, [random_bottom(2, 3, 3, 5)], oracle)
+
+
 def test_every_field_matters() -> None:
     text = "type: 'Im2col' convolution_param { kernel_size: 2 stride: 2 pad: 1 dilation: 3 axis: 0 engine: CAFFE }"
     assert_every_field_matters(text, random_bottom(3, 8, 9), without_effect=["engine"])
