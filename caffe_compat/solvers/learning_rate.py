@@ -109,7 +109,8 @@ POLICIES: dict[str, Policy] = {
     "exp10": exp10,
     "plateau": plateau,
 }
-NEED_GAMMA_ABOVE_0 = ("step", "exp", "inv", "multistep", "sigmoid")
+#: Not sigmoid, where only the newest Caffe refuses it: with a negative gamma the rate falls.
+NEED_GAMMA_ABOVE_0 = ("step", "exp", "inv", "multistep")
 
 
 def check_policy(solver: caffe_pb2.SolverParameter) -> None:

@@ -59,6 +59,15 @@ def test_sigmoid_ends_in_zero_far_before_its_middle() -> None:
     assert learning_rate(far, Schedule()) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("iteration", "rate"), [(0, 0.3 / (1 + math.exp(-2.0))), (8, 0.15), (30, 0.3 / (1 + math.exp(5.5)))]
+)
+def test_sigmoid_falls_with_a_negative_gamma(iteration: int, rate: float) -> None:
+    solver = parameter("sigmoid", "base_lr: 0.3 gamma: -0.25 stepsize: 8")
+    check_policy(solver)
+    assert learning_rate(solver, Schedule(iteration=iteration)) == pytest.approx(rate, rel=1e-6)
+
+
 def test_plateau_takes_a_tenth_whenever_the_test_loss_stops_improving_down_to_1e_5(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
