@@ -115,9 +115,9 @@ def _encoding(flags: Flags, file: str) -> str:
 
 
 def _has_extension(file: str, encoding: str) -> bool:
-    same = {"jpeg": "jpg"}
+    """Whether a file needs no encoding (io.cpp, matchExt): a .jpeg is a jpg, but a .jpg is written anew as jpeg."""
     extension = Path(file).suffix.removeprefix(".").lower()
-    return same.get(extension, extension) == same.get(encoding, encoding)
+    return extension == encoding.lower() or (encoding.lower(), extension) == ("jpg", "jpeg")
 
 
 def _encode(image: Pixels, encoding: str, file: str) -> bytes:

@@ -68,6 +68,22 @@ def test_images_that_cannot_be_read_are_said_and_left_out(images: Path, run: Run
     assert messages(log)[-1] == "1 of 3 images could not be read and were left out"
 
 
+@pytest.mark.parametrize(
+    ("name", "encode_type", "kept"),
+    [("p.jpg", "JPG", True), ("p.jpeg", "jpg", True), ("p.jpg", "jpeg", False), ("p.jpeg", "jpeg", True)],
+)
+def test_a_file_in_the_asked_encoding_is_kept_as_it_is(
+    name: str, encode_type: str, kept: bool, tmp_path: Path, run: Run
+) -> None:
+    picture = np.random.RandomState(5).randint(0, 256, (12, 9, 3), np.uint8)
+    content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 40])[1].tobytes()
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "list").write_text(f"{name} 2\n")
+    assert run("convert_imageset", f"--encode_type={encode_type}", tmp_path, tmp_path / "list", tmp_path / "db")[0] == 0
+    (record,) = records(tmp_path / "db").values()
+    assert (caffe_pb2.Datum.FromString(record).data == content) == kept
+
+
 def test_shuffle_keeps_names_and_labels_together(images: Path, run: Run) -> None:
     (images / "list").write_text("a b.png 4\nc.png 7\nwide.png 9\n")
     run("convert_imageset", "--shuffle", images, images / "list", images / "db")
