@@ -5,7 +5,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
-from caffe_compat.layers.normalization.statistics import normalise_by_batch
+from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
 from caffe_compat.layers.registry import register_layer
 
 
@@ -44,7 +44,7 @@ class BatchNorm(Layer):
         if values.shape[1] != self.channels:
             raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {values.shape[1]}")
         if self.uses_global_statistics:
-            return torch.nn.functional.batch_norm(values, *self.stored_statistics(), slope, bias, eps=self.eps)
+            return normalise_by_stored(values, *self.stored_statistics(), self.eps, slope, bias)
         return self._by_batch(values, slope, bias)
 
     def stored_statistics(self) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
-from caffe_compat.layers.normalization.statistics import normalise_by_batch
+from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
@@ -58,7 +58,7 @@ class BN(Layer):
             raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {bottom.shape[1]}")
         slope, bias, mean, variance = (blob.view(-1) for blob in self.blobs)
         if self.is_frozen or self.phase == "TEST":
-            return torch.nn.functional.batch_norm(bottom, mean, variance, slope, bias, eps=self.eps)
+            return normalise_by_stored(bottom, mean, variance, self.eps, slope, bias)
         top, *statistics = normalise_by_batch(bottom, self.eps, slope, bias)
         with torch.no_grad():
             for blob, statistic in zip(self.blobs[2:], statistics, strict=True):
