@@ -42,5 +42,11 @@ def _scalar(field: FieldDescriptor, value: Any) -> str:
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return "true" if value else "false"
     if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT:
-        return str(np.float32(value)).removesuffix(".0")
+        return _float32(value)
     return str(value).removesuffix(".0")
+
+
+def _float32(value: float) -> str:
+    """As Caffe's own tools print it (0.0001, 1e-05), in the fewest of 6 to 9 digits that say this float32."""
+    texts = [f"{value:.{digits}g}" for digits in range(6, 10)]
+    return next((text for text in texts if np.float32(text) == np.float32(value)), texts[0])
