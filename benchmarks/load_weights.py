@@ -27,6 +27,8 @@ import cv2
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import caffe_compat
 from caffe_compat.net.build import load_net
 from caffe_compat.proto.read import read_weights

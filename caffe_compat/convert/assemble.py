@@ -80,7 +80,7 @@ def _connect(deployed: Model, phase: str) -> Assembly:
     # Layers need to know where their weights are, not what they are; NumPy lets go of the interpreter while it copies.
     with ThreadPoolExecutor(1) as beside:
         copied = beside.submit(_copy, deployed.blobs, places)
-        net = _connect_layers(deployed, phase, FileWeights(places))
+        net = _connect_layers(deployed, phase, FileWeights(places, phase))
         copied.result()
     return net
 
@@ -102,10 +102,14 @@ def _connect_layers(deployed: Model, phase: str, weights: "FileWeights") -> Asse
 
 
 class FileWeights:
-    """Gives layers the arrays of a file as blobs; those that share a name and a shape are one parameter."""
+    """Gives layers the arrays of a file as blobs; those that share a name and a shape are one parameter.
 
-    def __init__(self, arrays: Arrays) -> None:
+    They ask for gradients at TRAIN, where they learn.
+    """
+
+    def __init__(self, arrays: Arrays, phase: str) -> None:
         self._arrays = arrays
+        self._learns = phase == "TRAIN"
         self._shared: dict[str, nn.Parameter] = {}
 
     def blob(self, layer: Layer, shape: Shape, learnable: bool) -> nn.Parameter:
@@ -115,7 +119,7 @@ class FileWeights:
         name = params[index].name if index < len(params) else ""
         owner = self._shared.get(name)
         if owner is None or owner.shape != shape:
-            owner = nn.Parameter(self._numbers(layer, index, shape), learnable)
+            owner = nn.Parameter(self._numbers(layer, index, shape), learnable and self._learns)
         if name:
             self._shared.setdefault(name, owner)
         return owner

@@ -101,8 +101,7 @@ def load(
         if prototxt is not None:
             model = with_prototxt(model, prototxt, report)
         model = to_variance(model, bn_statistics, report)
-        module = CaffeModule(assemble(deploy_form(model, input_shapes, report), phase), outputs)
-    return module if phase == "TRAIN" else module.requires_grad_(False)
+        return CaffeModule(assemble(deploy_form(model, input_shapes, report), phase), outputs)
 
 
 @contextmanager

@@ -40,9 +40,9 @@ class ShapeWalk:
         """Sets the next layer up; GraphError for an unknown bottom, else whatever the layer finds wrong."""
         layer = create_layer(LayerSpec(parameter, self.phase))
         bottoms = self._bottom_shapes(layer)
-        layer.add_blob = partial(self._add_blob, layer)  # type: ignore[method-assign]
+        layer.__dict__["add_blob"] = partial(self._add_blob, layer)
         layer.setup(*bottoms)
-        del layer.add_blob
+        del layer.__dict__["add_blob"]
         self.shapes.update(zip(parameter.top, self._top_shapes(layer, bottoms), strict=True))
         return layer
 

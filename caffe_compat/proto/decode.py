@@ -1,8 +1,9 @@
 """Bytes to messages, whatever Python's protobuf makes of them."""
 
+from functools import cache
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import FormatError
@@ -26,6 +27,8 @@ def _mend_strings(message: Any) -> None:
 
     What cannot be read becomes the replacement character.
     """
+    if not _holds_strings(message.DESCRIPTOR):
+        return
     for field, value in message.ListFields():
         if field.message_type is not None:
             for inner in value if is_repeated(field) else [value]:
@@ -34,6 +37,15 @@ def _mend_strings(message: Any) -> None:
             value[:] = [_text(item) for item in value]
         elif field.type == FieldDescriptor.TYPE_STRING:
             setattr(message, field.name, _text(value))
+
+
+@cache
+def _holds_strings(message: Descriptor) -> bool:
+    """Whether a message or one inside it has strings; Caffe's messages hold none of their own kind."""
+    return any(
+        _holds_strings(field.message_type) if field.message_type else field.type == FieldDescriptor.TYPE_STRING
+        for field in message.fields
+    )
 
 
 def _text(value: str | bytes) -> str:

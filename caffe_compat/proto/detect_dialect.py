@@ -1,8 +1,9 @@
 """Which schema the bytes of a binary message fit, from its layer types and the wire types of its fields."""
 
-from functools import lru_cache
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.copy_fields import is_repeated
@@ -19,34 +20,61 @@ _WIRE_TYPES = {
 _LAYER, _LAYER_TYPE = 100, 2  # NetParameter.layer and LayerParameter.type, in every dialect
 
 
-def detect(structure: bytes) -> str:
+class Fit(NamedTuple):
+    """A dialect, and the fields of a net (see `misfits`) that do not fit it."""
+
+    dialect: str
+    misfits: list[str]
+
+
+def detect(structure: bytes) -> Fit:
     """The dialect of a binary NetParameter (without its weights): the one that its layer types and fields fit.
 
     BVLC where both fit equally: such a file says the same in both.
     """
-    fitting = (dialect for dialect in DIALECTS if not _misfit_count(structure, dialect))
-    return next(fitting, None) or min(DIALECTS, key=lambda dialect: _misfit_count(structure, dialect))
+    types = _layer_types(structure)
+    fits = []
+    for dialect in DIALECTS:
+        fit = Fit(dialect, net_misfits(structure, dialect))
+        fits.append((len(fit.misfits) + sum(name in FOREIGN_LAYER_TYPES[dialect] for name in types), fit))
+        if not fits[-1][0]:
+            break
+    return min(fits, key=lambda counted: counted[0])[1]
 
 
-def _misfit_count(structure: bytes, dialect: str) -> int:
-    foreign = FOREIGN_LAYER_TYPES[dialect]
-    return len(net_misfits(structure, dialect)) + sum(layer_type in foreign for layer_type in _layer_types(structure))
-
-
-@lru_cache(maxsize=4)  # asked again when a file is read in the dialect that was detected
-def net_misfits(structure: bytes, dialect: str) -> tuple[str, ...]:
+def net_misfits(structure: bytes, dialect: str) -> list[str]:
     """Fields of a binary NetParameter (without its weights) that do not fit a dialect."""
-    return tuple(misfits(READ_SCHEMAS[dialect].NetParameter.DESCRIPTOR, structure))
+    net = READ_SCHEMAS[dialect].NetParameter
+    return [] if _survives(net, structure) else misfits(net.DESCRIPTOR, structure)
+
+
+def _survives(message_type: type[Message], data: bytes) -> bool:
+    """Whether protobuf, without unknown fields, writes what it reads: a quick proof that every field fits.
+
+    It says no where an encoder orders fields in another way, too, or a bool is neither 0 nor 1.
+    """
+    try:
+        message: Any = message_type.FromString(data)
+    except (DecodeError, UnicodeDecodeError):
+        return False
+    message.DiscardUnknownFields()
+    return bool(message.SerializePartialToString() == data)
 
 
 def _layer_types(structure: bytes) -> list[str]:
     return [
-        structure[field.body : field.end].decode(errors="replace")
+        _layer_type(structure, layer)
         for layer in fields(structure, 0, len(structure))
         if (layer.number, layer.wire_type) == (_LAYER, LENGTH_DELIMITED)
-        for field in fields(structure, layer.body, layer.end)
-        if (field.number, field.wire_type) == (_LAYER_TYPE, LENGTH_DELIMITED)
     ]
+
+
+def _layer_type(structure: bytes, layer: Field) -> str:
+    """The type, which every Caffe writes second; nothing behind it is looked at."""
+    for field in fields(structure, layer.body, layer.end):
+        if (field.number, field.wire_type) == (_LAYER_TYPE, LENGTH_DELIMITED):
+            return structure[field.body : field.end].decode(errors="replace")
+    return ""
 
 
 def misfits(descriptor: Descriptor, buffer: bytes, start: int = 0, end: int | None = None) -> list[str]:

@@ -14,7 +14,7 @@ from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, take_out
 from caffe_compat.proto.decode import decode
-from caffe_compat.proto.detect_dialect import detect, net_misfits
+from caffe_compat.proto.detect_dialect import Fit, detect, net_misfits
 from caffe_compat.proto.dialect import BVLC, READ_SCHEMAS, decode_net
 from caffe_compat.proto.file_kind import is_hdf5, map_bytes, read_bytes, refuse_other_kinds, text_of
 from caffe_compat.proto.message_kind import refuse_other_messages
@@ -100,21 +100,23 @@ def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
         layers = [LayerBlobs(name, "", blobs) for name, blobs in hdf5.read_weights(path).items()]
         return Weights(caffe_pb2.NetParameter(), layers, BVLC, str(path))
     structure, blobs = _split(path, data, NET_BLOBS, "NetParameter", wanted)
-    return _weights(path, structure, blobs, _dialect(path, structure, dialect))
+    return _weights(path, structure, blobs, _fit(path, structure, dialect))
 
 
-def _dialect(path: str | Path, structure: bytes, asked: str | None) -> str:
+def _fit(path: str | Path, structure: bytes, asked: str | None) -> Fit:
     """The dialect asked for, or the one that fits."""
     spoken = detect(structure)
     if asked is None:
-        _LOG.info("%s: read in the %s dialect", path, spoken)
-    elif net_misfits(structure, asked) and not net_misfits(structure, spoken):
-        raise DialectError(f"{path}: speaks the {spoken} dialect, not {asked} as asked; leave the dialect out")
-    return asked or spoken
+        _LOG.info("%s: read in the %s dialect", path, spoken.dialect)
+        return spoken
+    fit = Fit(asked, net_misfits(structure, asked))
+    if fit.misfits and not spoken.misfits:
+        raise DialectError(f"{path}: speaks the {spoken.dialect} dialect, not {asked} as asked; leave the dialect out")
+    return fit
 
 
-def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str) -> Weights:
-    unknown = sorted(set(net_misfits(structure, dialect)))
+def _weights(path: str | Path, structure: bytes, blobs: list[Blob], fit: Fit) -> Weights:
+    dialect, unknown = fit.dialect, sorted(set(fit.misfits))
     if unknown:
         _LOG.warning("%s: fields of another Caffe are left out: %s", path, ", ".join(unknown))
     try:
@@ -134,12 +136,20 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], dialect: str
 def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) -> tuple[bytes, list[Blob]]:
     """A binary message's structure and its blobs; FormatError says what the file is if it is not a `name`."""
     refuse_other_kinds(path, data, wanted)
-    refuse_other_messages(path, data, name, wanted)
     try:
         structure, places = take_out(data, tree)
+    except FormatError as error:
+        refuse_other_messages(path, data, name, wanted)
+        raise _damaged(path, wanted, error) from error
+    refuse_other_messages(path, structure, name, wanted)
+    try:
         return structure, [decode_blob(data, place) for place in places]
     except FormatError as error:
-        raise FormatError(f"{path}: expected {wanted}, but {error}; the file is damaged: copy it again") from error
+        raise _damaged(path, wanted, error) from error
+
+
+def _damaged(path: str | Path, wanted: str, error: FormatError) -> FormatError:
+    return FormatError(f"{path}: expected {wanted}, but {error}; the file is damaged: copy it again")
 
 
 def read_solver_state(path: str | Path) -> SolverState:

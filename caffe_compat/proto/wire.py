@@ -24,6 +24,8 @@ class Field(NamedTuple):
 
 def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
     """The number at `at` and the position after it."""
+    if at < end and buffer[at] < 0x80:  # most are of one byte
+        return buffer[at], at + 1
     value = shift = 0
     while at < end and shift < 64:
         byte = buffer[at]

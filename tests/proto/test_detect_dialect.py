@@ -1,7 +1,7 @@
 import pytest
 
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.detect_dialect import detect, misfits
+from caffe_compat.proto.detect_dialect import detect, misfits, net_misfits
 from caffe_compat.proto.dialect import encode_net
 from caffe_compat.proto.parse_text import parse_text
 
@@ -28,7 +28,7 @@ def encoded(text: str, dialect: str) -> bytes:
     ],
 )
 def test_detects_the_dialect_it_was_written_in(text, dialect) -> None:
-    assert detect(encoded(text, dialect)) == dialect
+    assert detect(encoded(text, dialect)) == (dialect, [])
 
 
 def test_names_fields_that_do_not_fit() -> None:
@@ -48,3 +48,16 @@ def test_unpacked_and_packed_lists_both_fit() -> None:
 
 def test_bytes_that_are_no_message_do_not_fit_a_message() -> None:
     assert misfits(caffe_pb2.BlobProto.DESCRIPTOR, b"\x3a\x02\xff\xff") == ["BlobProto.shape"]
+
+
+def test_what_protobuf_writes_in_another_way_still_fits() -> None:
+    in_another_order = b"\xa2\x06\x09" + b"\x12\x04ReLU" + b"\x0a\x01a" + b"\x0a\x01n"
+    assert detect(in_another_order) == ("bvlc", [])
+
+
+def test_a_bool_that_is_no_bool_does_not_fit() -> None:
+    """DataParameter 10: BVLC's prefetch of 4 batches would be the fork's shuffle."""
+    net = caffe_pb2.NetParameter()
+    net.layer.add(name="d", type="Data").data_param.prefetch = 4
+    assert net_misfits(net.SerializeToString(), "srn_fork") == ["DataParameter.shuffle"]
+    assert net_misfits(net.SerializeToString(), "bvlc") == []

@@ -1,12 +1,13 @@
 """What Convolution and Deconvolution share (base_conv_layer.cpp)."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
-from caffe_compat.layers.vision.windowed import ConvolutionWindowFields
+from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, require_output
 from caffe_compat.layers.windows import require_positive
 
 
@@ -54,24 +55,42 @@ class BaseConvolution(Layer):
         """The weight's first two sizes."""
 
     @abstractmethod
+    def output_sizes(self, sizes: Sequence[int]) -> list[int]:
+        """A top's spatial sizes for a bottom's; may be below 1, where no window fits."""
+
+    @abstractmethod
     def convolve(self, bottom: Tensor) -> Tensor:
         """(N, channels, *spatial) to (N, outputs, *spatial)."""
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        return [self._top_shape(shape) for shape in bottom_shapes]
+
+    def _top_shape(self, bottom: Shape) -> Shape:
+        self._require_fit(bottom)
+        axis = self.channel_axis
+        return (*bottom[:axis], self.outputs, *self.output_sizes(bottom[axis + 1 :]))
 
     def forward(self, *bottoms: Tensor) -> Tops:
         tops = tuple(self._top(bottom) for bottom in bottoms)
         return tops[0] if len(tops) == 1 else tops
 
     def _top(self, bottom: Tensor) -> Tensor:
-        axis, axes = self.channel_axis, self.channel_axis + 1 + self.window.axes
-        if bottom.dim() != axes or bottom.shape[axis] != self.channels:
-            raise ShapeError(
-                f"{self.spec}: expected {axes} axes with {self.channels} channels on axis {axis}, "
-                f"got a bottom of {tuple(bottom.shape)}"
-            )
+        self._require_fit(bottom.shape)
+        axis = self.channel_axis
         if axis == 1:
             return self.convolve(bottom)
         top = self.convolve(bottom.reshape(-1, *bottom.shape[axis:]))
         return top.reshape(*bottom.shape[:axis], *top.shape[1:])
+
+    def _require_fit(self, bottom: Sequence[int]) -> None:
+        axis, axes = self.channel_axis, self.channel_axis + 1 + self.window.axes
+        if len(bottom) != axes or bottom[axis] != self.channels:
+            raise ShapeError(
+                f"{self.spec}: expected {axes} axes with {self.channels} channels on axis {axis}, "
+                f"got a bottom of {tuple(bottom)}"
+            )
+        sizes = bottom[axis + 1 :]
+        require_output(self.spec, sizes, self.output_sizes(sizes))
 
     @property
     def bias(self) -> Tensor | None:

@@ -1,12 +1,14 @@
 """Caffe's Convolution."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d
 
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
-from caffe_compat.layers.vision.windowed import image_columns, require_output
+from caffe_compat.layers.vision.windowed import image_columns
 from caffe_compat.layers.zero_sums import add_bias, sums_are_careful
 
 #: Spatial axes that torch has kernels for.
@@ -20,6 +22,9 @@ class Convolution(BaseConvolution):
     def kernels_and_depth(self) -> tuple[int, int]:
         return self.outputs, self.channels // self.groups
 
+    def output_sizes(self, sizes: Sequence[int]) -> list[int]:
+        return self.window.convolved(sizes)
+
     def convolve(self, bottom: Tensor) -> Tensor:
         return self.convolve_with(bottom, self.blobs[0], self.bias)
 
@@ -28,7 +33,6 @@ class Convolution(BaseConvolution):
         if bias is not None and bias.requires_grad and sums_are_careful():
             return add_bias(self.convolve_with(bottom, weight, None), bias)
         sizes = bottom.shape[2:]
-        require_output(self.spec, sizes, self.window.convolved(sizes))
         # A window as large as its input is a matrix product, which is several times as fast (SRN's 14x14 kernels).
         if self.window.axes not in CONVOLUTIONS or self.window.covers(sizes):
             return self._convolve_columns(bottom, weight, bias)

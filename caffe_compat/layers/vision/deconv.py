@@ -1,5 +1,7 @@
 """Caffe's Deconvolution."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from torch.nn.functional import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
@@ -7,7 +9,6 @@ from caffe_compat.errors import MissingFeatureError
 from caffe_compat.layers.base import Shape
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
-from caffe_compat.layers.vision.windowed import require_output
 
 DECONVOLUTIONS = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
 
@@ -27,11 +28,13 @@ class Deconvolution(BaseConvolution):
     def kernels_and_depth(self) -> tuple[int, int]:
         return self.channels, self.outputs // self.groups
 
+    def output_sizes(self, sizes: Sequence[int]) -> list[int]:
+        return self.window.deconvolved(sizes)
+
     def convolve(self, bottom: Tensor) -> Tensor:
         window = self.window
         if not window.axes:
             return conv_transpose1d(bottom[..., None], self.blobs[0][..., None], self.bias, groups=self.groups)[..., 0]
-        require_output(self.spec, bottom.shape[2:], window.deconvolved(bottom.shape[2:]))
         deconvolution = DECONVOLUTIONS[window.axes]
         return deconvolution(
             bottom, self.blobs[0], self.bias, window.stride, window.pad, 0, self.groups, window.dilation
