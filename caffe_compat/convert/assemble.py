@@ -21,6 +21,8 @@ Arrays = Mapping[str, Sequence[Blob]]
 
 #: Floats in 64 bytes, what PyTorch's own tensors begin at multiples of.
 ALIGNMENT = 16
+#: Floats of blobs that are worth a copy beside the interpreter; each makes two threads wait for each other once.
+LARGE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,18 @@ def _place(block: Blob, start: int, blob: Blob) -> Blob:
     return block[start : start + blob.size].reshape(blob.shape)
 
 
-def _copy(blobs: Arrays, places: Arrays) -> None:
-    for name, arrays in blobs.items():
-        for array, place in zip(arrays, places[name], strict=True):
-            np.copyto(place, array)
+def _copy(pairs: Sequence[tuple[Blob, Blob]]) -> None:
+    for place, array in pairs:
+        np.copyto(place, array)
 
 
 def _connect(deployed: Model, phase: str) -> Assembly:
     places = places_in_one_block(deployed.blobs)
+    pairs = [pair for name, arrays in deployed.blobs.items() for pair in zip(places[name], arrays, strict=True)]
+    _copy([pair for pair in pairs if pair[0].size < LARGE])
     # Layers need to know where their weights are, not what they are; NumPy lets go of the interpreter while it copies.
     with ThreadPoolExecutor(1) as beside:
-        copied = beside.submit(_copy, deployed.blobs, places)
+        copied = beside.submit(_copy, [pair for pair in pairs if pair[0].size >= LARGE])
         net = _connect_layers(deployed, phase, FileWeights(places, phase))
         copied.result()
     return net
