@@ -7,7 +7,8 @@ leaves making the layers to the first run; so what reading and copying alone tak
 for one image. They take turns in every
 round, after one that does not count, and figures are medians over rounds (ratios: of the ratios within a round), so
 that other load on the machine falls on both alike. Seconds are of the processor (over all threads), and of the clock.
-Memory is what a process of its own holds more after loading (RssAnon of /proc/self/status: pages that are not the
+"In a new process" is the same in processes that have loaded nothing large before, in turns as well. Memory is what such
+a process holds more after loading (RssAnon of /proc/self/status: pages that are not the
 file's, which the system may drop).
 """
 
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import caffe_compat
 from caffe_compat.net.build import load_net
+from caffe_compat.net.net import Net
 from caffe_compat.proto.read import read_weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,15 +64,20 @@ def our_output(weights: Path) -> Any:
         return ours(weights)(torch.from_numpy(IMAGE))
 
 
-def read_and_copy() -> Callable[[Path], Any]:
+@cache
+def standing_net() -> Net:
+    """A net that stands before any weights are read."""
+    return load_net(str(PROTOTXT), "TEST")
+
+
+def read_and_copy(weights: Path) -> Any:
     """Reading the weights and copying them into a net that stands, as `net.copy_from` does."""
-    net = load_net(str(PROTOTXT), "TEST")
-    return lambda weights: net.copy_layers(read_weights(weights).layers, str(weights))
+    return standing_net().copy_layers(read_weights(weights).layers, str(weights))
 
 
 #: What is timed, by question and by who does it.
 QUESTIONS: dict[str, dict[str, Callable[[Path], Any]]] = {
-    "load": {"OpenCV": opencv, "caffe_compat": ours, "caffe_compat, into a net": read_and_copy()},
+    "load": {"OpenCV": opencv, "caffe_compat": ours, "caffe_compat, into a net": read_and_copy},
     "load, first output": {"OpenCV": opencv_output, "caffe_compat": our_output},
 }
 CLOCKS = {"processor": time.process_time, "clock": time.perf_counter}
@@ -107,25 +115,35 @@ def anonymous_memory() -> int:
     return int(line.split()[1]) * 1024
 
 
-def grown(name: str, weights: Path) -> int:
-    """Bytes that this process holds more after loading, with the loader's modules in use before."""
+def grown(name: str, weights: Path) -> dict[str, float]:
+    """What loading takes of this process, with the loader in use before: seconds by each clock, bytes that it holds."""
     if name == "caffe_compat":
         ours(ROOT / "tests" / "goldens" / "srn_fork" / "released_like" / "weights.caffemodel")
-    before = anonymous_memory()
+    else:
+        cv2.dnn.readNetFromCaffe(str(PROTOTXT))
+    memory = anonymous_memory()
+    starts = {clock: now() for clock, now in CLOCKS.items()}
     loaded = QUESTIONS["load"][name](weights)
-    after = anonymous_memory()
+    taken = {clock: now() - starts[clock] for clock, now in CLOCKS.items()}
+    taken["bytes"] = anonymous_memory() - memory
     del loaded
-    return after - before
+    return taken
 
 
-def memory(name: str, weights: Path) -> int:
-    """`grown`, in a fresh process."""
-    command = [sys.executable, __file__, "--grown", name, str(weights)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def fresh(weights: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """`grown` in fresh processes, in turns: what a program meets that loads one model, in memory new to it."""
+    found: dict[str, list[dict[str, float]]] = {"OpenCV": [], "caffe_compat": []}
+    for _ in range(rounds):
+        for name, results in found.items():
+            command = [sys.executable, __file__, "--grown", name, str(weights)]
+            results.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    return found
 
 
-def report(seconds: dict[tuple[str, str], list[dict[str, float]]], weights: Path) -> dict[str, Any]:
+def report(seconds: dict[tuple[str, str], list[dict[str, float]]], weights: Path, rounds: int) -> dict[str, Any]:
     """Medians, ratios to OpenCV, and memory as a part of the file's size."""
+    alone = fresh(weights, rounds)
+    seconds = seconds | {("load, in a new process", name): results for name, results in alone.items()}
     rows = {}
     for (question, name), rounds in seconds.items():
         reference = seconds[question, "OpenCV"]
@@ -135,7 +153,7 @@ def report(seconds: dict[tuple[str, str], list[dict[str, float]]], weights: Path
             ratios = [mine[clock] / theirs[clock] for mine, theirs in zip(rounds, reference, strict=True)]
             row[f"{clock} ratio"] = round(statistics.median(ratios), 2)
     size = weights.stat().st_size
-    held = {name: round(memory(name, weights) / size, 2) for name in ("OpenCV", "caffe_compat")}
+    held = {name: round(statistics.median(one["bytes"] for one in alone[name]) / size, 2) for name in alone}
     versions = {"python": platform.python_version(), "cv2": cv2.__version__, "torch": torch.__version__}
     machine = {"processor": platform.machine(), "threads": torch.get_num_threads(), **versions}
     return {"machine": machine, "file MB": round(size / 1e6), "seconds": rows, "memory / file": held}
@@ -146,9 +164,9 @@ def print_table(result: dict[str, Any]) -> None:
     print(f"{result['machine']}, a file of {result['file MB']} MB")
     rows = result["seconds"]
     columns = list(next(iter(rows.values())))
-    print(f"{'':34s}" + "".join(f"{column:>18s}" for column in columns))
+    print(f"{'':40s}" + "".join(f"{column:>18s}" for column in columns))
     for name, row in rows.items():
-        print(f"{name:34s}" + "".join(f"{row[column]:18.3g}" for column in columns))
+        print(f"{name:40s}" + "".join(f"{row[column]:18.3g}" for column in columns))
     print(f"memory held after loading, of the file's size: {result['memory / file']}")
 
 
@@ -162,12 +180,12 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if arguments.grown:
-        print(grown(arguments.grown[0], Path(arguments.grown[1])))
+        print(json.dumps(grown(arguments.grown[0], Path(arguments.grown[1]))))
         return
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "resnet101.caffemodel"
         write_weights(weights)
-        result = report(measure(weights, arguments.rounds), weights)
+        result = report(measure(weights, arguments.rounds), weights, arguments.rounds)
     print_table(result)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -3,6 +3,7 @@
 import builtins
 import functools
 import importlib
+import re
 import sys
 
 import numpy as np
@@ -32,6 +33,22 @@ NUMPY_TYPES = {"float": float, "int": int, "object": object}
 
 METHODS = ("iteritems", "iterkeys", "itervalues", "has_key")
 DIFFERENCES = "print, except, division and dict methods have changed: convert the script once with 2to3"
+VIEWS = "dictionaries, map, filter and zip no longer give lists: write list(net.blobs.items())[0]"
+#: Messages of errors that only code of Python 2 or of old NumPy gives, and the cure.
+MESSAGES = (
+    (r"'(o?dict_(items|keys|values)|map|filter|zip)' object is not subscriptable", VIEWS),
+    (r"object of type '(map|filter|zip)' has no len\(\)", VIEWS),
+    (r"'dict_keys' object has no attribute 'sort'", "a dictionary's keys are no list any more: write sorted(d)"),
+    (r"unsupported operand type\(s\) for >>: 'builtin_function_or_method'", DIFFERENCES),
+    (
+        r"'float' object cannot be interpreted as an integer|indices must be integers",
+        "/ gives a float since Python 3: write // for whole numbers",
+    ),
+    (
+        r"only 0-dimensional arrays can be converted|setting an array element with a sequence",
+        "an array of one value is no number any more: write blob.data.item(), or blob.data[0]",
+    ),
+)
 
 
 def offer_old_names() -> None:
@@ -50,7 +67,7 @@ def python_2_hint(error: Exception) -> str | None:
         return f"{error.filename}:{error.lineno}: this is Python 2; {DIFFERENCES}"
     if isinstance(error, AttributeError) and error.name in METHODS:
         return f".{error.name}() is Python 2's; {DIFFERENCES}"
-    return None
+    return next((cure for pattern, cure in MESSAGES if re.search(pattern, str(error))), None)
 
 
 def _is_python_2(line: str) -> bool:

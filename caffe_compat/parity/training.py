@@ -25,6 +25,10 @@ NOISE = (
     "a bias before a normalisation by the batch, whose mean takes it away: its true gradient is zero, and {rule} makes "
     "full steps of what rounding leaves; the net's function does not depend on it"
 )
+STATISTICS = (
+    "running statistics: a Caffe before May 2016 decays them like weights; "
+    "give the layer three param { lr_mult: 0 decay_mult: 0 } there"
+)
 
 
 def compare_training(solver: Solver, other: Recording, tolerances: Tolerances) -> Comparison:
@@ -131,4 +135,6 @@ def _history_rows(solver: Solver, ours: Recording, other: Recording, tolerances:
             scale * ROUNDING / tolerances.update,
             tolerances.update,
         )
+        if row.verdict == Verdict.DIFFERS and int(blob) in steps[layer].layer.fixed_blobs:
+            row = replace(row, cause=STATISTICS)
         yield _excused(row, solver) if label in idle else row

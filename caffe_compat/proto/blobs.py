@@ -29,6 +29,7 @@ STATE_BLOBS: Tree = {3: BLOB}  # history
 SHAPE, DATA = 7, 5
 GRADIENTS = (6, 9)  # diff, double_diff: what snapshot_diff adds
 LEGACY_SHAPE = ("num", "channels", "height", "width")
+MOST_AXES = 32  # kMaxBlobAxes
 PLACEHOLDER = 1  # BlobProto.num
 
 
@@ -105,6 +106,11 @@ def decode_blob(buffer: bytes, place: Place) -> Blob:
     message = decode(b"".join(rest), caffe_pb2.BlobProto)
     numbers = _numbers(packed, message)
     shape = blob_shape(message)
+    if len(shape) > MOST_AXES or min(shape, default=0) < 0:
+        raise FormatError(
+            f"byte {place[0]}: expected a blob of at most {MOST_AXES} axes with sizes of at least 0, "
+            f"found {len(shape)} axes of {shape[:8]}"
+        )
     if prod(shape) != numbers.size:
         raise FormatError(f"byte {place[0]}: a blob of shape {shape} holds {numbers.size} numbers, not {prod(shape)}")
     return numbers.reshape(shape)

@@ -20,29 +20,36 @@ def read_weights(path: str | Path) -> dict[str, list[Blob]]:
     """The blobs of every layer in a .caffemodel.h5, by layer name, in HDF5's order, which is alphabetical.
 
     Caffe leaves out a blob that another layer owns; where one after it is there, it is an array of no numbers.
+    FormatError for links and for data that lie in other files.
     """
     with _open(path) as file:
-        if not isinstance(file.get("data"), h5py.Group):
-            raise FormatError(f"{path}: expected {_WEIGHTS}, found {_contents(file)}")
-        return {name: _numbered(path, group) for name, group in _layers(file["data"], "")}
+        members = _members(path, file)
+        if not isinstance(members.get("data"), h5py.Group):
+            raise FormatError(f"{path}: expected {_WEIGHTS}, found {_contents(members)}")
+        return {name: _numbered(path, group) for name, group in _layers(path, members["data"], "", set())}
 
 
-def _layers(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def _layers(path: str | Path, group: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """Groups that hold no groups: those are layers, whose names may hold slashes."""
-    for name, member in group.items():
+    for name, member in _members(path, group).items():
         if isinstance(member, h5py.Group):
-            inner = list(_layers(member, f"{prefix}{name}/"))
+            place = h5py.h5o.get_info(member.id).addr
+            if place in seen:
+                raise FormatError(f"{path}: expected every group in one place, found {member.name} in another, too")
+            seen.add(place)
+            inner = list(_layers(path, member, f"{prefix}{name}/", seen))
             yield from inner or [(prefix + name, member)]
 
 
 def read_solver_state(path: str | Path) -> tuple[int, str, int, list[Blob]]:
     """iter, learned_net, current_step and history of a .solverstate.h5."""
     with _open(path) as file:
-        if "iter" not in file or not isinstance(file.get("history"), h5py.Group):
-            raise FormatError(f"{path}: expected {_STATE}, found {_contents(file)}")
-        learned_net = np.asarray(file["learned_net"]).item().decode() if "learned_net" in file else ""
-        step = _integer(file["current_step"]) if "current_step" in file else 0
-        return _integer(file["iter"]), learned_net, step, _numbered(path, file["history"])
+        members = _members(path, file)
+        if "iter" not in members or not isinstance(members.get("history"), h5py.Group):
+            raise FormatError(f"{path}: expected {_STATE}, found {_contents(members)}")
+        iteration, step = (int(_single(path, members.get(name), 0)) for name in ("iter", "current_step"))
+        learned_net = _single(path, members.get("learned_net"), b"").decode(errors="replace")
+        return iteration, learned_net, step, _numbered(path, members["history"])
 
 
 def _open(path: str | Path) -> Any:
@@ -52,38 +59,64 @@ def _open(path: str | Path) -> Any:
         raise FormatError(f"{path}: not a readable HDF5 file ({error}); copy or download it again") from error
 
 
-def _contents(file: Any) -> str:
+def _members(path: str | Path, group: Any) -> dict[str, Any]:
+    """What lies in a group; a link, which Caffe never writes, could bring in any other file of the machine."""
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise FormatError(f"{path}: expected data of the file itself in {group.name}, found the link '{name}'")
+    return dict(group)
+
+
+def _contents(members: Mapping[str, Any]) -> str:
     """What another HDF5 file seems to be."""
-    names = ", ".join(f"/{name}" for name in file) or "nothing"
-    if "history" in file:
+    names = ", ".join(f"/{name}" for name in members) or "nothing"
+    if "history" in members:
         return f"{_STATE}: {names}"
-    if isinstance(file.get("data"), h5py.Group):
+    if isinstance(members.get("data"), h5py.Group):
         return f"{_WEIGHTS}: {names}"
-    return f"{names} (data for an HDF5Data layer?)" if "label" in file else names
+    return f"{names} (data for an HDF5Data layer?)" if "label" in members else names
 
 
-def _integer(dataset: Any) -> int:
-    return int(np.asarray(dataset).reshape(-1)[0])
+def _single(path: str | Path, dataset: Any, default: Any) -> Any:
+    """The one value of a dataset, of the default's kind; the default where there is none."""
+    if dataset is None:
+        return default
+    if not isinstance(dataset, h5py.Dataset) or dataset.size != 1:
+        raise FormatError(f"{path}: expected one value in {dataset.name}, found another number")
+    value = _values(path, dataset).item()
+    if not isinstance(value, type(default)):
+        raise FormatError(f"{path}: expected {type(default).__name__} in {dataset.name}, found {value!r}")
+    return value
 
 
 def _numbered(path: str | Path, group: Any) -> list[Blob]:
     """The datasets 0, 1, ... of a group; what is missing between them is an array of no numbers."""
-    strange = [name for name in group if not (name.isdecimal() and isinstance(group[name], h5py.Dataset))]
+    members = _members(path, group)
+    strange = [name for name, member in members.items() if not (name.isdecimal() and isinstance(member, h5py.Dataset))]
     if strange:
         raise FormatError(f"{path}: expected blobs named 0, 1, ... in {group.name}, found '{strange[0]}'")
-    count = max(map(int, group), default=-1) + 1
-    if count > 100 * max(1, len(group)):
+    count = max(map(int, members), default=-1) + 1
+    if count > 100 * max(1, len(members)):
         raise FormatError(f"{path}: expected blobs named 0, 1, ... in {group.name}, found '{count - 1}'")
-    return [_read(path, group[str(i)]) if str(i) in group else np.zeros(0, np.float32) for i in range(count)]
+    return [_blob(path, members[str(i)]) if str(i) in members else np.zeros(0, np.float32) for i in range(count)]
 
 
-def _read(path: str | Path, dataset: Any) -> Blob:
+def _blob(path: str | Path, dataset: Any) -> Blob:
+    if dataset.dtype.kind not in "fiu":
+        raise FormatError(f"{path}: expected numbers in {dataset.name}, found {dataset.dtype}")
+    return np.asarray(_values(path, dataset), np.float32)
+
+
+def _values(path: str | Path, dataset: Any) -> Any:
+    """A dataset as an array, if the file holds what it declares."""
+    if dataset.external or dataset.is_virtual:
+        raise FormatError(f"{path}: expected data of the file itself, found {dataset.name} in another file")
     if dataset.nbytes > _MOST_PACKED * dataset.id.get_storage_size():
         raise FormatError(
             f"{path}: {dataset.name} declares {dataset.nbytes} bytes, the file holds {dataset.id.get_storage_size()}; "
             "the file is damaged: copy or download it again"
         )
-    return np.asarray(dataset, np.float32)
+    return np.asarray(dataset)
 
 
 def write_weights(

@@ -10,6 +10,7 @@ from scipy.ndimage import zoom
 
 from caffe_compat.data.skimage_resize import resize
 from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.pycaffe.array_error import ArrayError
 
 Array = NDArray[Any]
 Image = NDArray[np.float32]
@@ -48,6 +49,10 @@ def resize_image(im: Array, new_dims: Sequence[int] | Array, interp_order: int =
     One or three channels are resized as scikit-image of 2016 does, which darkens the borders of an enlarged image
     towards its smallest value; others by scipy's zoom, which lets the corner pixels' centres coincide.
     """
+    if im.ndim != 3:
+        raise ArrayError(
+            f"expected an image (height, width, channels), got {im.shape}; grey has one channel: [..., None]"
+        )
     height, width = (int(size) for size in new_dims)
     if im.shape[-1] not in (1, 3):
         scale = (height / im.shape[0], width / im.shape[1], 1)

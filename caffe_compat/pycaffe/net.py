@@ -28,6 +28,12 @@ logger = logging.getLogger("caffe_compat")
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 
+USAGE = "expected Net(file, phase, level=0, stages=['name', ...], weights=file), or Net(file, weights, phase)"
+
+
+class NetArgumentError(GraphError, TypeError):
+    """Arguments that no pycaffe takes; a TypeError for scripts, as Boost's ArgumentError is."""
+
 
 @dataclass
 class _Options:
@@ -42,14 +48,30 @@ class _Options:
     @classmethod
     def of(cls, arguments: tuple[Any, ...], named: dict[str, Any]) -> "_Options":
         old_order = bool(arguments) and isinstance(arguments[0], str | os.PathLike)
-        names = ("weights", "phase") if old_order else ("phase", "level", "stages", "weights")
         if old_order:
             logger.warning("DEPRECATION WARNING - deprecated use of Python interface")
             logger.warning('Use this instead (with the named "weights" parameter): Net(file, phase, weights=file)')
-        options = cls(**dict(zip(names, arguments, strict=False)), **named)
-        if options.phase not in caffe_pb2.Phase.values():
-            raise GraphError(f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {options.phase}")
+        given = _named(("weights", "phase") if old_order else ("phase", "level", "stages", "weights"), arguments)
+        unknown = set(named) - set(cls.__dataclass_fields__) | set(named) & set(given)
+        if unknown:
+            raise NetArgumentError(f"{USAGE}; got the argument '{min(unknown)}' twice, or it is none of Net's")
+        options = cls(**given, **named)
+        options._require_types()
         return options
+
+    def _require_types(self) -> None:
+        if self.phase not in caffe_pb2.Phase.values():
+            raise GraphError(f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {self.phase}")
+        kinds = {"level": int, "weights": str | os.PathLike | None, "stages": list | tuple | None}
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind):
+                raise NetArgumentError(f"{USAGE}; got {getattr(self, name)!r} as {name}")
+
+
+def _named(names: Sequence[str], arguments: Sequence[Any]) -> dict[str, Any]:
+    if len(arguments) > len(names):
+        raise NetArgumentError(f"{USAGE}; got {len(arguments)} arguments after the file")
+    return dict(zip(names, arguments, strict=False))
 
 
 class Net(NetStructure):
@@ -60,6 +82,8 @@ class Net(NetStructure):
 
     def __init__(self, network_file: str, *arguments: Any, **named: Any) -> None:
         options = _Options.of(arguments, named)
+        if not isinstance(network_file, str | os.PathLike):
+            raise NetArgumentError(f"{USAGE}; got {network_file!r} as file")
         phase = caffe_pb2.Phase.Name(options.phase)
         around = surroundings(options.allow_python_layers)
         self._show(load_net(os.fspath(network_file), phase, around, options.level, tuple(options.stages or ())))

@@ -47,8 +47,10 @@ class Transformer:
 
     def deprocess(self, in_: str, data: Array) -> Array:
         """The image of an input blob: the same steps backward, without resizing."""
-        self._shape(in_)
+        axes = len(self._shape(in_)) - 1
         image = data.copy().squeeze()
+        if in_ in self.transpose and image.ndim < axes:
+            image = image.reshape(data.shape[-axes:])  # a channel alone, over which pycaffe stumbles
         if in_ in self.input_scale:
             image /= self.input_scale[in_]
         if in_ in self.mean:

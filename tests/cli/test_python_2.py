@@ -69,3 +69,22 @@ def test_methods_of_python_2_are_recognised() -> None:
 @pytest.mark.parametrize("code", ["a = (", "1 / 0", "[].foo()", "import nothing_of_this_name"])
 def test_other_errors_get_no_hint(code: str) -> None:
     assert python_2_hint(error_of(code)) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        ("from collections import OrderedDict; OrderedDict(a=1).items()[0]", "list(net.blobs.items())[0]"),
+        ("{}.keys()[0]", "list(net.blobs.items())[0]"),
+        ("map(str, [1])[0]", "list(net.blobs.items())[0]"),
+        ("len(filter(None, [1]))", "list(net.blobs.items())[0]"),
+        ("{}.keys().sort()", "sorted(d)"),
+        ("import sys; print >>sys.stderr, 'a'", "2to3"),
+        ("range(3 / 2)", "// for whole numbers"),
+        ("[1, 2][2 / 2]", "// for whole numbers"),
+        ("[1, 2][:2 / 2]", "// for whole numbers"),
+        ("import numpy; numpy.zeros(3)[0] = numpy.zeros((1, 2))", ".item()"),
+    ],
+)
+def test_errors_of_old_idioms_name_the_cure(code: str, cure: str) -> None:
+    assert cure in (python_2_hint(error_of(code)) or "")

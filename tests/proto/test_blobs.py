@@ -101,3 +101,18 @@ def test_structure_and_blobs_make_the_same_bytes_again() -> None:
 def test_refuses_blobs_that_do_not_add_up(data, message) -> None:
     with pytest.raises(FormatError, match=message):
         decoded(data)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"shape": (-2, -3)}, r"2 axes of \(-2, -3\)"),
+        ({"num": -2, "channels": -3, "height": 1, "width": 1}, r"4 axes of \(-2, -3, 1, 1\)"),
+        ({"shape": (1,) * 39 + (6,)}, r"40 axes of \(1, 1, 1, 1, 1, 1, 1, 1\)"),
+    ],
+)
+def test_shapes_that_no_blob_has_are_refused(fields, found) -> None:
+    with pytest.raises(
+        FormatError, match=rf"^byte 0: expected a blob of at most 32 axes with sizes .*, found {found}$"
+    ):
+        decoded(encoded(data=range(6), **fields))

@@ -103,3 +103,61 @@ def test_refuses_names_that_caffe_could_not_find(tmp_path) -> None:
         DialectError, match=r"f.h5: layer 'a/b': Caffe cannot find a name with a slash in an HDF5 file; w"
     ):
         hdf5.write_weights(tmp_path / "f.h5", {"a/b": []})
+
+
+@pytest.mark.parametrize(
+    ("place", "link"),
+    [
+        ("data", h5py.ExternalLink("other.h5", "/data")),
+        ("data/a", h5py.ExternalLink("other.h5", "/data/a")),
+        ("data/a/0", h5py.ExternalLink("other.h5", "/data/a/0")),
+        ("data/a/0", h5py.SoftLink("/nothing")),
+    ],
+)
+def test_links_are_refused(tmp_path, place, link) -> None:
+    hdf5.write_weights(tmp_path / "other.h5", {"a": [np.ones(3, np.float32)]})
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file[place] = link
+    name = place.rpartition("/")[2]
+    with pytest.raises(FormatError, match=rf"f.h5: expected data of the file itself in /.*, found the link '{name}'$"):
+        hdf5.read_weights(tmp_path / "f.h5")
+
+
+def test_data_in_other_files_are_refused(tmp_path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(8))
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("data/a/0", (2,), np.float32, external=[(str(tmp_path / "secret"), 0, 8)])
+    with pytest.raises(FormatError, match=r"f.h5: expected data of the file itself, found /data/a/0 in another file$"):
+        hdf5.read_weights(tmp_path / "f.h5")
+
+
+def test_a_group_within_itself_is_refused(tmp_path) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_group("data/a")
+        file["data/a/0"] = file["data"]
+    with pytest.raises(
+        FormatError, match=r"f.h5: expected every group in one place, found /data/a/0/a in another, too"
+    ):
+        hdf5.read_weights(tmp_path / "f.h5")
+
+
+def test_text_is_no_blob(tmp_path) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["data/a/0"] = ["x"]
+    with pytest.raises(FormatError, match=r"f.h5: expected numbers in /data/a/0, found object$"):
+        hdf5.read_weights(tmp_path / "f.h5")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1, 2], r"f.h5: expected one value in /iter, found another number$"),
+        (b"x", r"f.h5: expected int in /iter, found b'x'$"),
+    ],
+)
+def test_a_state_with_another_iter(tmp_path, value, message) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_group("history")
+        file["iter"] = value
+    with pytest.raises(FormatError, match=message):
+        hdf5.read_solver_state(tmp_path / "f.h5")

@@ -104,3 +104,8 @@ def test_ten_crops_of_each_image() -> None:
 def test_crops_fit_into_the_images() -> None:
     with pytest.raises(ShapeError, match=r"^expected crops of at most 7 x 8, the images' size, got 9 x 5"):
         oversample(np.zeros((1, 7, 8, 3)), (9, 5))
+
+
+def test_an_image_without_channels_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^expected an image \(height, width, channels\), got \(5, 7\); grey has one"):
+        resize_image(RANDOM.rand(5, 7), (3, 4))

@@ -260,3 +260,28 @@ def test_arrays_that_memory_data_cannot_take(
 def test_only_memory_data_takes_arrays(net: Net) -> None:
     with pytest.raises(GraphError, match=r"^layer 'data' \(Input\): set_input_arrays may only be called if the first"):
         net.set_input_arrays(np.zeros((2, 3, 4, 5), np.float32), np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "message"),
+    [
+        (("w.caffemodel", TEST, 0), {}, "got 3 arguments after the file$"),
+        ((TEST, 0, ["a"], "w.caffemodel", 1), {}, "got 5 arguments after the file$"),
+        ((TEST, "w.caffemodel"), {}, "got 'w.caffemodel' as level$"),
+        ((TEST,), {"stages": "train"}, "got 'train' as stages$"),
+        ((TEST,), {"weights": 3}, "got 3 as weights$"),
+        ((TEST,), {"phase": TEST}, "got the argument 'phase' twice, or it is none of Net's$"),
+        ((TEST,), {"weight": "w.caffemodel"}, "got the argument 'weight' twice, or it is none of Net's$"),
+    ],
+)
+def test_arguments_that_no_pycaffe_takes_are_refused(
+    net_file: NetFile, arguments: tuple, named: dict, message: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^expected Net\(file, phase, level=0, .*; {message}") as caught:
+        Net(net_file(NET), *arguments, **named)
+    assert isinstance(caught.value, CaffeError)
+
+
+def test_the_file_is_a_path() -> None:
+    with pytest.raises(TypeError, match=r"^expected Net\(file, phase, .*; got None as file$"):
+        Net(None, TEST)

@@ -95,3 +95,11 @@ def test_only_inputs_have_steps(transformer: Transformer) -> None:
 def test_wrong_shapes_are_values_errors(transformer: Transformer, call: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         getattr(transformer, call)("data", value)
+
+
+def test_a_grey_image_comes_back_with_its_channel() -> None:
+    grey = Transformer({"data": (1, 1, 5, 4)})
+    grey.set_transpose("data", (2, 0, 1))
+    grey.set_mean("data", np.array([10.0]))
+    image = RANDOM.rand(5, 4, 1).astype(np.float32)
+    np.testing.assert_allclose(grey.deprocess("data", grey.preprocess("data", image)[None]), image, rtol=0, atol=1e-6)

@@ -52,7 +52,7 @@ def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:
             f"{path}: expected the tensors that its description names, missing {', '.join(missing[:3])}; "
             "take description and tensors from one conversion"
         )
-    net = json_format.ParseDict(content["net"], caffe_pb2.NetParameter())
+    net = _net(path, content["net"])
     blobs = {name: _chosen(tensors, keys) for name, keys in content["blobs"].items()}
     return Model(net, blobs, content["dialect"], path, content["is_filtered"])
 
@@ -61,15 +61,35 @@ def _chosen(tensors: Mapping[str, Blob], keys: Sequence[str]) -> list[Blob]:
     return [tensors[key] for key in keys]
 
 
+def _net(path: str, fields: Any) -> caffe_pb2.NetParameter:
+    try:
+        return json_format.ParseDict(fields, caffe_pb2.NetParameter())
+    except json_format.ParseError as error:
+        raise FormatError(f"{path}: the description's net is none ({error}); convert again") from error
+
+
+#: What stands in a description, beside its format.
+PARTS = {"version": int, "dialect": str, "is_filtered": bool, "net": dict, "blobs": dict}
+
+
 def _parsed(path: str, description: str) -> dict[str, Any]:
     try:
         content: Any = json.loads(description)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise FormatError(f"{path}: the description of the net is not JSON ({error}); convert again") from error
     if not isinstance(content, dict) or content.get("format") != "caffe_compat":
         raise FormatError(f"{path}: expected a description that this converter wrote, found other JSON; convert again")
+    for part, kind in PARTS.items():
+        if not isinstance(content.get(part), kind):
+            raise FormatError(f"{path}: expected '{part}' ({kind.__name__}) in the description; convert again")
     if content["version"] > VERSION:
         raise FormatError(
             f"{path}: its description is of version {content['version']}, this program knows {VERSION}; update it"
         )
+    if not all(_is_list_of_names(keys) for keys in content["blobs"].values()):
+        raise FormatError(f"{path}: expected lists of names under 'blobs' in the description; convert again")
     return content
+
+
+def _is_list_of_names(keys: Any) -> bool:
+    return isinstance(keys, list) and all(isinstance(key, str) for key in keys)

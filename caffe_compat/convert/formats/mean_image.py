@@ -63,9 +63,9 @@ def _read(source: str) -> Blob:
     if not source.endswith(".npy"):
         return read_blob(source)
     try:
-        array = np.load(source, allow_pickle=False)
-    except (ValueError, OSError) as error:
+        array = np.load(source, mmap_mode="r", allow_pickle=False)  # which takes no memory for what the file lacks
+    except (ValueError, OSError, EOFError) as error:
         raise FormatError(f"{source}: not a whole NumPy array ({error}); save the image again") from error
     if array.dtype != np.float32:
         raise FormatError(f"{source}: expected float32 values, found {array.dtype}; save the array as float32")
-    return np.asarray(array, np.float32)
+    return np.array(array, np.float32)

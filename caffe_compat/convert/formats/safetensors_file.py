@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -11,6 +12,7 @@ from caffe_compat.convert.formats.description import describe, model_of, tensors
 from caffe_compat.convert.model import Model
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.blobs import Blob
 
 KEY = "caffe_compat"
 
@@ -32,10 +34,16 @@ def read_safetensors(path: str) -> Model:
                     f"{path}: expected a description of the net in the metadata, found none; "
                     "only files that this converter wrote can be read"
                 )
-            keys = file.keys()
-            return model_of(path, description, {key: file.get_tensor(key) for key in keys})
+            return model_of(path, description, {key: _tensor(path, file, key) for key in file.keys()})  # noqa: SIM118
     except SafetensorError as error:
         raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
+
+
+def _tensor(path: str, file: Any, key: str) -> Blob:
+    kind = file.get_slice(key).get_dtype()
+    if kind != "F32":
+        raise FormatError(f"{path}: expected F32 in tensor '{key}', found {kind}; convert again, and call half() later")
+    return np.asarray(file.get_tensor(key))
 
 
 def is_safetensors(path: str) -> bool:

@@ -10,6 +10,7 @@ from caffe_compat.convert.formats.description import describe, model_of, tensors
 from caffe_compat.convert.model import Model
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.blobs import Blob
 
 
 def description_path(path: str) -> Path:
@@ -36,4 +37,14 @@ def read_state_dict(path: str) -> Model:
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(f"{path}: not a whole file of plain tensors ({reason}); convert it again") from error
-    return model_of(path, beside.read_text(), {key: tensor.numpy() for key, tensor in tensors.items()})
+    if not isinstance(tensors, dict):
+        raise FormatError(f"{path}: expected a dictionary of tensors, found {type(tensors).__name__}; convert it again")
+    return model_of(path, beside.read_text(), {key: _array(path, key, tensor) for key, tensor in tensors.items()})
+
+
+def _array(path: str, key: object, tensor: object) -> Blob:
+    """A tensor's numbers; it must hold them all itself, so that a small file cannot claim much memory."""
+    if not (isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32 and tensor.is_contiguous()):
+        found = f"{tensor.dtype}" if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+        raise FormatError(f"{path}: expected a contiguous float32 tensor '{key}', found {found}; convert it again")
+    return np.asarray(tensor.numpy())

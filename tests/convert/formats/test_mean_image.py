@@ -57,3 +57,13 @@ def test_other_arrays_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.npy").write_bytes(b"nothing")
     with pytest.raises(FormatError, match=r"b\.npy: not a whole NumPy array \(.*\); save the image again"):
         convert_mean(str(tmp_path / "b.npy"), "binaryproto")
+
+
+def test_an_array_larger_than_its_file_takes_no_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(2, np.float32))
+    whole = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(whole.replace(b"(2,), }" + b" " * 12, b"(2199023255552,), }"))
+    with pytest.raises(
+        FormatError, match=r"a\.npy: not a whole NumPy array \(mmap length is greater than file size\); save"
+    ):
+        convert_mean(str(tmp_path / "a.npy"), "binaryproto")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from caffe_compat.convert.formats.description import describe
 from caffe_compat.convert.formats.safetensors_file import is_safetensors, read_safetensors, write_safetensors
 from caffe_compat.errors import FormatError
 from tests.convert.models import model_of
@@ -46,3 +47,12 @@ def test_an_empty_file_of_tensors_is_one(tmp_path: Path) -> None:
     header = json.dumps({}).encode()
     (tmp_path / "a").write_bytes(len(header).to_bytes(8, "little") + header)
     assert is_safetensors(str(tmp_path / "a"))
+
+
+def test_halves_are_refused(tmp_path: Path) -> None:
+    model = model_of(TEXT)
+    save_file({"p.weight": np.zeros((3, 2), np.float16)}, tmp_path / "a", {"caffe_compat": describe(model)})
+    with pytest.raises(
+        FormatError, match=r"a: expected F32 in tensor 'p.weight', found F16; convert again, and call half"
+    ):
+        read_safetensors(str(tmp_path / "a"))

@@ -35,3 +35,20 @@ def test_code_in_a_file_does_not_run(tmp_path: Path) -> None:
     torch.save({"p.weight": Path("x")}, path)
     with pytest.raises(FormatError, match=r"a\.pt: not a whole file of plain tensors \(.*\); convert it again"):
         read_state_dict(str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([torch.zeros(2)], "expected a dictionary of tensors, found list; convert it again"),
+        ({"p.weight": 3}, "expected a contiguous float32 tensor 'p.weight', found int; convert it again"),
+        ({"p.weight": torch.zeros(2).half()}, "float32 tensor 'p.weight', found torch.float16; convert it again"),
+        ({"p.weight": torch.zeros(1).expand(2**40)}, "contiguous float32 tensor 'p.weight', found torch.float32"),
+    ],
+)
+def test_other_contents_are_refused(content: object, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    write_state_dict(str(path), model_of(TEXT))
+    torch.save(content, path)
+    with pytest.raises(FormatError, match=rf"a\.pt: .*{message}"):
+        read_state_dict(str(path))
