@@ -20,11 +20,21 @@ def _transposed(bottom: Tensor) -> Tensor:
     return bottom.transpose(-1, -2)
 
 
+def _upside_down(bottom: Tensor) -> Tensor:
+    return bottom.flip(-2)
+
+
+def _mirrored(bottom: Tensor) -> Tensor:
+    return bottom.flip(-1)
+
+
 #: What is done to the first bottom, the least number of axes it needs, and what to say.
 ORDERS: tuple[tuple[Callable[[Tensor], Tensor], int, str], ...] = (
     (_reversed_channels, 2, "channel order: the other side reads the bottom's channels in reverse (RGB for BGR)"),
     (_channels_last, 3, "order of axes: the other side lays the bottom out channels last (NHWC)"),
     (_transposed, 4, "order of axes: the other side reads the bottom with height and width exchanged"),
+    (_upside_down, 4, "order of rows: the other side reads the bottom upside down"),
+    (_mirrored, 4, "order of columns: the other side reads the bottom mirrored"),
 )
 
 

@@ -116,7 +116,7 @@ def _other_values(field: Field) -> list[Any]:
     if isinstance(field.value, list):
         return _other_lists(field)
     if isinstance(field.value, int):
-        return sorted({field.value - 1, field.value + 1, descriptor.default_value, 1, 2} - {field.value, -1})
+        return sorted({field.value - 1, field.value + 1, descriptor.default_value, 1, 2, 3} - {field.value, -1})
     if isinstance(field.value, float):
         known = (descriptor.default_value, *WELL_KNOWN.get(field.name, ()))
         return [value for value in dict.fromkeys(known) if value != field.value]

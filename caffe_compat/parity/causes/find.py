@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
+
+import numpy as np
 
 from caffe_compat.parity.causes.bottoms import changed_bottoms
 from caffe_compat.parity.causes.fields import changed_fields, fitted_fields
@@ -32,17 +35,29 @@ class Explanation:
 
 def find_cause(suspect: Suspect, limit: float) -> str:
     """One sentence: what makes our layer give the other side's result, or what was tried in vain."""
+    strange = _not_finite(suspect)
+    if strange:
+        return strange
     before = _error(suspect, suspect.as_is)
     explanations = [Explanation(trial, _error(suspect, trial)) for trial in _trials(suspect)]
     best = _best(explanations)
     if best is None or best.error > limit:
         explanations += [Explanation(trial, _error(suspect, trial)) for trial in _fits(suspect)]
         best = _best(explanations)
-    if best is None or best.error * WORTH_SAYING > before:
+    if best is None or best.error == inf or best.error * WORTH_SAYING > before:
         return f"none of {len(explanations)} hypotheses explains it"
     if best.error > limit:
         return f"in part: {best.trial.says} (leaves an error of {best.error:.1e} of {before:.1e})"
     return f"{best.trial.says} (leaves an error of {best.error:.1e} of {before:.1e})"
+
+
+def _not_finite(suspect: Suspect) -> str:
+    """What to say of results that are no numbers, on either side; nothing where all are."""
+    ours = suspect.as_is.result()
+    sides = (("the other side", suspect.theirs), ("ours", None if ours is None else array_of(ours)))
+    counts = {name: int((~np.isfinite(values)).sum()) for name, values in sides if isinstance(values, np.ndarray)}
+    found = [f"{name} has {count} values that are infinite or no numbers" for name, count in counts.items() if count]
+    return " and ".join(found)
 
 
 def _trials(suspect: Suspect) -> Iterator[Trial]:
@@ -62,7 +77,7 @@ def _fits(suspect: Suspect) -> Iterator[Trial]:
 
 def _error(suspect: Suspect, trial: Trial) -> float:
     result = trial.result()
-    return float("inf") if result is None else errors_between(array_of(result), suspect.theirs).relative
+    return inf if result is None else errors_between(array_of(result), suspect.theirs).relative
 
 
 def _best(explanations: list[Explanation]) -> Explanation | None:

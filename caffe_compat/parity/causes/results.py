@@ -11,6 +11,11 @@ from caffe_compat.parity.causes.fit import fit_number
 from caffe_compat.parity.causes.trial import Trial
 from caffe_compat.parity.recording import Recorded
 
+#: Numbers of channels that a sentence names.
+SHOWN = 8
+#: Keeps a constant channel from dividing by zero.
+TINY = 1e-30
+
 
 def changed_results(trial: Trial) -> Iterator[Trial]:
     """Other orders of the result, its bottom handed through, and activations that were fused into it."""
@@ -52,15 +57,26 @@ def fitted_results(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 
     for make in (scaled, shifted):
         yield make(fit_number(make, theirs, 1.0))
-    yield from _shifted_channels(trial, theirs)
+    yield from _changed_channels(trial, theirs)
 
 
-def _shifted_channels(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """A mean that was taken away, or was not, from each channel of an image."""
+def _changed_channels(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """A mean that was taken away, or was not, from each channel of an image; then a factor for each, too."""
     ours = trial.result()
     if ours is None or ours.dim() != 4 or not isinstance(theirs, np.ndarray) or tuple(ours.shape) != theirs.shape:
         return
-    shifts = (torch.tensor(theirs, device=ours.device) - ours).mean(dim=(0, 2, 3), keepdim=True)
-    numbers = " ".join(f"{value:.4g}" for value in shifts.ravel().tolist())
-    says = f"mean: the other side's channels are ours plus {numbers}"
+    axes = (0, 2, 3)
+    other = torch.tensor(theirs, device=ours.device)
+    shifts = (other - ours).mean(dim=axes, keepdim=True)
+    says = f"mean: the other side's channels are ours plus {_numbers(shifts)}"
     yield replace(trial, finish=lambda result: result + shifts, says=says)
+    own, their = ours - ours.mean(dim=axes, keepdim=True), other - other.mean(dim=axes, keepdim=True)
+    factors = (own * their).sum(dim=axes, keepdim=True) / (own * own).sum(dim=axes, keepdim=True).clamp(min=TINY)
+    rest = (other - factors * ours).mean(dim=axes, keepdim=True)
+    says = f"other statistics, slopes or biases: each channel is ours times {_numbers(factors)}, plus {_numbers(rest)}"
+    yield replace(trial, finish=lambda result: result * factors + rest, says=says)
+
+
+def _numbers(values: Tensor) -> str:
+    """The first few of one number a channel."""
+    return " ".join(f"{value:.4g}" for value in values.ravel().tolist()[:SHOWN]) + (" ..." * (values.numel() > SHOWN))

@@ -43,7 +43,7 @@ class Trial:
         """What the changed layer gives, or None where it cannot be built or run so."""
         try:
             return self.finish(self._run() if self.given is None else self.given)
-        except (CaffeError, RuntimeError, ValueError):  # torch's own errors are RuntimeErrors
+        except (CaffeError, RuntimeError, ValueError, IndexError):  # what torch says of shapes and of axes
             return None
 
     def _run(self) -> Tensor:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from caffe_compat.parity.causes.normalization import batch_norm, bn
-from caffe_compat.parity.causes.trial import Fits, Hypotheses, Trial
+from caffe_compat.parity.causes.trial import Fits, Hypotheses, Trial, with_parameter
 from caffe_compat.parity.causes.vision import convolution, pooling
 from caffe_compat.parity.recording import Recorded
 from caffe_compat.parity.replay import array_of
+from caffe_compat.proto import caffe_pb2
 
 
 def unscaled_dropout(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
@@ -23,6 +25,25 @@ def unscaled_dropout(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
         f"dropout scale: the other side does not divide by {1 - trial.parameter.dropout_param.dropout_ratio:g} at TRAIN"
     )
     yield replace(trial, finish=lambda _: trial.bottoms[0] * kept, says=says)
+
+
+#: Functions of one value, without weights, that are taken for each other.
+FUNCTIONS = ("AbsVal", "BNLL", "ELU", "ReLU", "ReLU6", "Sigmoid", "Swish", "TanH")
+
+
+def other_function(trial: Trial) -> Iterator[Trial]:
+    """Another function in this one's place."""
+    for name in FUNCTIONS:
+        if name != trial.parameter.type:
+            parameter = with_parameter(trial, partial(_set_type, name))
+            yield replace(trial, parameter=parameter, says=f"type: {name} explains the other side")
+
+
+def _set_type(name: str, parameter: caffe_pb2.LayerParameter) -> None:
+    parameter.type = name
+    for field, _ in parameter.ListFields():
+        if field.name.endswith("_param"):
+            parameter.ClearField(field.name)
 
 
 def lrn(trial: Trial) -> Iterator[Trial]:
@@ -74,6 +95,7 @@ def loss(trial: Trial) -> Iterator[Trial]:
 
 
 HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
+    **dict.fromkeys(FUNCTIONS, (other_function,)),
     "BatchNorm": (batch_norm,),
     "BN": (bn,),
     "Convolution": (convolution,),

@@ -37,9 +37,12 @@ def _difference(trial: Trial, numbers: list[int], theirs: tuple[Tensor, ...]) ->
 
 
 def changed_weights(trial: Trial) -> Iterator[Trial]:
-    """Orders of a kernel's axes, and a bias left out."""
+    """Fewer digits, orders of a kernel's axes, and a bias left out."""
     if not trial.blobs:
         return
+    for kind, name in ((torch.float16, "float16"), (torch.bfloat16, "bfloat16")):
+        rounded = tuple(blob.to(kind).to(blob.dtype) for blob in trial.blobs)
+        yield replace(trial, blobs=rounded, says=f"weights: the other side rounds them to {name}")
     kernel, *rest = trial.blobs
     if kernel.dim() == 4:
         flipped = kernel.flip(2, 3)

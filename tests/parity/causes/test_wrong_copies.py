@@ -152,6 +152,15 @@ def no_bias(net: Net) -> None:
     net.step_of("suspect").layer.blobs[1].data.zero_()
 
 
+def halved(net: Net) -> None:
+    for blob in net.step_of("suspect").layer.blobs:
+        blob.data.copy_(blob.data.half())
+
+
+def no_slope(net: Net) -> None:
+    net.step_of("suspect").layer.blobs[0].data.fill_(1)
+
+
 WEIGHTS: dict[str, tuple[str, Callable[[Net], None], str, str]] = {
     "swapped channels": (layer("", "ReLU"), reversed_inputs, r"^channel order: .*RGB for BGR", "conv1"),
     "unscaled BatchNorm": (layer("", "BatchNorm"), unscaled, r"^scale factor: .*blob 2 \(2.5\)", "suspect"),
@@ -163,6 +172,12 @@ WEIGHTS: dict[str, tuple[str, Callable[[Net], None], str, str]] = {
     ),
     "true convolution": (
         layer(f"convolution_param {{ {CONV} }}", "Convolution"), flipped, r"^kernels: the other side flips", "suspect",
+    ),
+    "half weights": (
+        layer(f"convolution_param {{ {CONV} }}", "Convolution"), halved, r"^weights: .* them to float16", "suspect",
+    ),
+    "another slope": (
+        layer("scale_param { bias_term: true }", "Scale"), no_slope, r"^other statistics, slopes or ", "suspect",
     ),
     "missing bias": (layer("scale_param { bias_term: true }", "Scale"), no_bias, r"^bias: the other side", "suspect"),
 }  # fmt: skip
@@ -245,6 +260,13 @@ RESULTS = {
     "fused ReLU": (
         layer("power_param { scale: -1 shift: 0.1 }", "Power"), lambda bottom: torch.relu(0.1 - bottom), r"a ReLU",
     ),
+    "another function": (layer("", "Sigmoid"), torch.tanh, r"^type: TanH explains the other side"),
+    "upside down": (layer("", "TanH"), lambda bottom: torch.tanh(bottom.flip(2)), r"^order of rows: .* upside down"),
+    "mirrored": (layer("", "TanH"), lambda bottom: torch.tanh(bottom.flip(3)), r"^order of columns: .* mirrored"),
+    "no numbers": (
+        layer("", "TanH"), lambda bottom: torch.where(bottom > 0.9, torch.nan, torch.tanh(bottom)),
+        r"^the other side has \d+ values that are infinite or no numbers$",
+    ),
     "left out": (layer("bn_param { }", "BN"), lambda bottom: bottom.clone(), r"^the other side hands the bottom"),
 }  # fmt: skip
 
@@ -263,6 +285,17 @@ def test_other_results_are_explained(case: str) -> None:
     assert first is not None
     assert first.layer == "suspect"
     assert re.search(cause, first.cause), first.cause
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [("axis: 1", "operation: MEAN axis: 1"), ("axis: 0", "operation: MEAN"), ("axis: 0", "operation: ASUM")],
+)
+def test_results_of_few_axes_are_explained(text: str, wrong: str) -> None:
+    nets = [
+        net_of(AROUND.format(layer=layer(f"reduction_param {{ {field} }}", "Reduction"))) for field in (text, wrong)
+    ]
+    assert_named(compared(*nets), r"^operation: (MEAN|ASUM) explains the other side")
 
 
 def test_what_no_hypothesis_explains_is_said_so() -> None:
