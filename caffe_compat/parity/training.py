@@ -26,7 +26,7 @@ NOISE = (
     "full steps of what rounding leaves; the net's function does not depend on it"
 )
 STATISTICS = (
-    "running statistics: a Caffe before May 2016 decays them like weights; "
+    "running statistics: a Caffe before September 2016 (BVLC/caffe#4704) decays them like weights; "
     "give the layer three param { lr_mult: 0 decay_mult: 0 } there"
 )
 
@@ -128,7 +128,7 @@ def _history_rows(solver: Solver, ours: Recording, other: Recording, tolerances:
         theirs = other.histories[number]
         row = _row(
             steps[layer],
-            f"history {number} of blob {blob}",
+            f"{number} of blob {blob}",
             Kind.HISTORY,
             mine,
             theirs,

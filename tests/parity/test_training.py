@@ -83,7 +83,14 @@ class TestWrongTraining:
         other.histories["0"] = other.histories["0"] * np.float32(1.5)
         rows = compared(other)
         assert rows["loss loss"].verdict is Verdict.DIFFERS
-        assert "1.5 times" in rows["conv history 0 of blob 0"].cause
+        assert "1.5 times" in rows["conv 0 of blob 0"].cause
+
+    def test_decayed_statistics_are_told_from_other_faults(self) -> None:
+        other = recorded()
+        other.histories["3"] = other.histories["3"] + np.float32(0.01)
+        row = compared(other)["bn 3 of blob 1"]
+        assert row.verdict is Verdict.DIFFERS
+        assert row.cause.startswith("running statistics: a Caffe before September 2016 (BVLC/caffe#4704) decays them")
 
     def test_without_a_weights_file_both_start_where_the_other_side_did(self) -> None:
         other = recorded()
