@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.data.arithmetic import Arithmetic
 from caffe_compat.data.crops import Box
 from caffe_compat.data.transform import Cut
 from caffe_compat.errors import DataError
@@ -20,6 +21,9 @@ class Batch:
     `memory` of an earlier batch is used again where it fits: fresh pages cost a tenth of the decoding.
     """
 
+    #: Whether mean and scale are taken already.
+    finished = False
+
     def __init__(self, size: int, owner: str, memory: Pixels | None = None) -> None:
         self.size = size
         self._owner = owner
@@ -31,7 +35,7 @@ class Batch:
         self.cuts: list[Cut] = [_NOT_YET] * size
 
     def item(self, number: int, shape: tuple[int, int, int], like: Pixels) -> Pixels:
-        """The place of an item, (height, width, channels), in the type and memory order of the pixels it is cut from.
+        """Where to write an item, (height, width, channels), in the type and memory order of what it is cut from.
 
         The first item to arrive decides the size for all, as the first of a batch does in Caffe.
         """
@@ -46,13 +50,21 @@ class Batch:
             )
         return place
 
+    def put(self, number: int, item: Pixels, cut: Cut, label: Any) -> None:
+        """Takes an item that has been written, with its label."""
+        self.labels[number] = label
+        self.cuts[number] = cut
+
     def _allocate(self, shape: tuple[int, int, int], like: Pixels) -> None:
         height, width, channels = shape
         self._channels_first = like.strides[2] > like.strides[1]
-        wanted = (self.size, *((channels, height, width) if self._channels_first else shape))
+        self._take_memory((channels, height, width) if self._channels_first else shape, like.dtype)
+
+    def _take_memory(self, shape: tuple[int, int, int], kind: Any) -> None:
+        wanted = (self.size, *shape)
         used = self._used_before
-        fits = used is not None and used.shape == wanted and used.dtype == like.dtype
-        self._memory = used if fits else np.empty(wanted, like.dtype)
+        fits = used is not None and used.shape == wanted and used.dtype == kind
+        self._memory = used if fits else np.empty(wanted, kind)
 
     @property
     def memory(self) -> Pixels | None:
@@ -70,3 +82,27 @@ class Batch:
     def label_array(self) -> NDArray[np.float32]:
         """(num,) or (num, labels)."""
         return np.asarray(self.labels, np.float32)
+
+
+class FinishedBatch(Batch):
+    """A batch for the CPU: float32, channels first, mean and scale taken of each item by the thread that made it."""
+
+    finished = True
+
+    def __init__(self, size: int, owner: str, arithmetic: Arithmetic, memory: Pixels | None = None) -> None:
+        super().__init__(size, owner, memory)
+        self._arithmetic = arithmetic
+
+    def item(self, number: int, shape: tuple[int, int, int], like: Pixels) -> Pixels:
+        """Memory of the thread, from which `put` takes the item."""
+        super().item(number, shape, like)
+        return self._arithmetic.memory_for_item(shape, like)
+
+    def put(self, number: int, item: Pixels, cut: Cut, label: Any) -> None:
+        super().put(number, item, cut, label)
+        self._arithmetic.take(item, cut, self.pixels[number])
+
+    def _allocate(self, shape: tuple[int, int, int], like: Pixels) -> None:
+        height, width, channels = shape
+        self._channels_first = True
+        self._take_memory((channels, height, width), np.dtype(np.float32))

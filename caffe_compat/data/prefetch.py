@@ -12,7 +12,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from caffe_compat.data.batch import Batch
+from caffe_compat.data.arithmetic import Arithmetic
+from caffe_compat.data.batch import Batch, FinishedBatch
 from caffe_compat.data.draws import Draws, DrawsByPlace
 from caffe_compat.data.order import Order
 from caffe_compat.data.sources.source import Source
@@ -25,7 +26,11 @@ def available_cores() -> int:
 
 
 class Prefetcher:
-    """Batches of a source, `ahead` of their use. Threads start with the first batch and end with the object."""
+    """Batches of a source, `ahead` of their use. Threads start with the first batch and end with the object.
+
+    Every image is checked against `arithmetic`; with `finish`, the workers also take mean and scale, as the CPU wants
+    it; without, batches are bytes for a device that does the rest.
+    """
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class Prefetcher:
         batch_size: int,
         ahead: int = 4,
         workers: int | None = None,
+        arithmetic: Arithmetic | None = None,
     ) -> None:
         self._source = source
         self._transform = transform
@@ -44,8 +50,10 @@ class Prefetcher:
         self._batch_size = batch_size
         self._ahead = ahead
         self._workers = workers or available_cores()
+        self._arithmetic = arithmetic
+        self.finish = False
         self._next = 0
-        self._used: deque[NDArray[Any]] = deque(maxlen=2)
+        self._used: deque[NDArray[Any]] = deque()
         self._pending: deque[Future[tuple[Batch, list[Future[None]]]]] = deque()
         self._finder: ThreadPoolExecutor | None = None
         self._decoders: ThreadPoolExecutor | None = None
@@ -113,18 +121,26 @@ class Prefetcher:
     def _find(self, first: int) -> tuple[Batch, list[Future[None]]]:
         records = self._source.fetch(self._order.ordinals(first, self._batch_size))
         draws = self._draws.batch(self._order.place(first), self._batch_size)
-        batch = Batch(self._batch_size, self._transform.owner, self._used.popleft() if self._used else None)
+        batch = self._new_batch()
         share = -(-self._batch_size // self._workers)
         parts = [range(start, min(start + share, self._batch_size)) for start in range(0, self._batch_size, share)]
         pool = self._decoders
         return batch, [pool.submit(self._decode, batch, part, records, draws) for part in parts] if pool else []
 
+    def _new_batch(self) -> Batch:
+        memory = self._used.popleft() if self._used else None
+        if self._arithmetic is None or not self.finish:
+            return Batch(self._batch_size, self._transform.owner, memory)
+        return FinishedBatch(self._batch_size, self._transform.owner, self._arithmetic, memory)
+
     def _decode(self, batch: Batch, numbers: range, records: Sequence[Any], draws: Sequence[Draws]) -> None:
         for number in numbers:
             pixels, label = self._source.load(records[number], draws[number])
             height, width, channels = pixels.shape
+            if self._arithmetic is not None:
+                self._arithmetic.check(channels, height, width)
             shape = (*self._transform.item_size(height, width), channels)
             cut = self._transform.cut(height, width, draws[number])
-            self._transform.apply(pixels, cut, batch.item(number, shape, pixels))
-            batch.labels[number] = label
-            batch.cuts[number] = cut
+            item = batch.item(number, shape, pixels)
+            self._transform.apply(pixels, cut, item)
+            batch.put(number, item, cut, label)

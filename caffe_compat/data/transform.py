@@ -75,7 +75,7 @@ class Transform:
         top, left, height, width = cut.box
         part = image[top : top + height, left : left + width]
         interpolation = cv2.INTER_CUBIC if self.original_image else cv2.INTER_LINEAR
-        if _channels_together(part) and _channels_together(item):
+        if channels_together(part) and channels_together(item):
             _place(part, item, cut.mirrored, interpolation)
         else:
             for channel in range(item.shape[2]):
@@ -85,7 +85,7 @@ class Transform:
             item[..., ::2] = 255 - item[..., ::2]
 
 
-def _channels_together(image: Pixels) -> bool:
+def channels_together(image: Pixels) -> bool:
     """Whether the channels of a pixel are next to each other in memory, as cv2 takes them at once."""
     return bool(image.strides[2] == image.itemsize)
 

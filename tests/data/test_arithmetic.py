@@ -1,5 +1,6 @@
 """Mean and scale, against plain loops."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,58 @@ def test_does_not_touch_float_pixels() -> None:
     pixels = PIXELS.float()
     arithmetic("mean_value: 9 scale: 3")(pixels, CUTS)
     assert torch.equal(pixels, PIXELS.float())
+
+
+def host(made: Arithmetic, pixels: np.ndarray) -> np.ndarray:
+    """What workers make of (num, channels, height, width) in whatever memory order."""
+    batch = np.full(pixels.shape, np.nan, np.float32)
+    for item, cut, place in zip(pixels, CUTS, batch, strict=True):
+        made.take(item.transpose(1, 2, 0), cut, place)
+    return batch
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "scale: 0.3",
+        "mean_value: 7.5",
+        "mean_value: 10.1 mean_value: 20 mean_value: 30 scale: 0.3",
+        "mean_file: 'MEAN' scale: 0.3",
+        "mean_file: 'MEAN' multi_scale: true",
+    ],
+)
+def test_workers_compute_what_devices_do(tmp_path: Path, text: str, kind: type, together: bool) -> None:
+    made = arithmetic(text.replace("MEAN", mean_file(tmp_path)[0]))
+    pixels = PIXELS.numpy().astype(kind)
+    ordered = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if together else pixels
+    assert np.array_equal(host(made, ordered), made(torch.from_numpy(pixels), CUTS).numpy())
+
+
+@pytest.mark.parametrize("channels", [1, 2, 10])
+def test_workers_take_any_number_of_channels(channels: int) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (2, 4, 5, channels), dtype=np.uint8)
+    values = np.arange(channels) + 0.25
+    made = arithmetic(" ".join(f"mean_value: {value}" for value in values))
+    for item, cut in zip(pixels, CUTS, strict=True):
+        place = np.empty((channels, 4, 5), np.float32)
+        made.take(item, cut, place)
+        assert np.array_equal(place, (item - values).transpose(2, 0, 1))
+
+
+def test_memory_for_items_is_the_threads_own() -> None:
+    made, image = arithmetic(""), np.zeros((4, 5, 3), np.uint8)
+    first = made.memory_for_item((2, 3, 3), image)
+    assert first.shape == (2, 3, 3)
+    assert first.dtype == np.uint8
+    assert made.memory_for_item((2, 3, 3), image) is first
+    planes = made.memory_for_item((2, 3, 3), np.zeros((3, 4, 5), np.float32).transpose(1, 2, 0))
+    assert planes.strides[2] > planes.strides[1]
+    assert planes.dtype == np.float32
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(made.memory_for_item, (2, 3, 3), image).result() is not first
 
 
 def test_refuses_two_means(tmp_path: Path) -> None:

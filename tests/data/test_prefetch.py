@@ -5,10 +5,12 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from caffe_compat.data.arithmetic import Arithmetic
 from caffe_compat.data.draws import Draws, DrawsByPlace
 from caffe_compat.data.order import Order
 from caffe_compat.data.prefetch import Prefetcher, available_cores
@@ -44,10 +46,16 @@ class Pictures(Source[int]):
         self.closed = True
 
 
-def prefetcher(source: Source[int] | None = None, workers: int = 2, ahead: int = 2, seed: int = 3) -> Prefetcher:
+def prefetcher(
+    source: Source[int] | None = None,
+    workers: int = 2,
+    ahead: int = 2,
+    seed: int = 3,
+    arithmetic: Arithmetic | None = None,
+) -> Prefetcher:
     transform = Transform(TRANSFORM, "TRAIN", "layer")
     draws = DrawsByPlace(seed, "data", transform.draws_per_item)
-    return Prefetcher(source or Pictures(), transform, Order(7, seed, True), draws, 4, ahead, workers)
+    return Prefetcher(source or Pictures(), transform, Order(7, seed, True), draws, 4, ahead, workers, arithmetic)
 
 
 def take(made: Prefetcher, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -86,6 +94,33 @@ def test_memory_given_back_serves_again() -> None:
     memory = first.memory
     made.give_back(first)
     assert made.take().memory is memory
+
+
+def test_finished_batches_are_the_bytes_with_mean_and_scale_taken() -> None:
+    arithmetic = Arithmetic(caffe_pb2.TransformationParameter(mean_value=[9.5], scale=0.5), "layer")
+    made, raw = prefetcher(workers=3, arithmetic=arithmetic), prefetcher()
+    made.finish = True
+    for _ in range(3):
+        finished, unfinished = made.take(), raw.take()
+        assert (finished.finished, unfinished.finished) == (True, False)
+        assert finished.pixels.flags.c_contiguous
+        assert np.array_equal(finished.pixels, (unfinished.pixels - np.float32(9.5)) * np.float32(0.5))
+        assert np.array_equal(finished.label_array, unfinished.label_array)
+        made.give_back(finished)
+
+
+def test_every_image_must_fit_the_mean_image(tmp_path: Path) -> None:
+    blob = caffe_pb2.BlobProto(num=1, channels=3, height=8, width=9, data=[1.0] * 216)
+    (tmp_path / "mean").write_bytes(blob.SerializeToString())
+    parameter = caffe_pb2.TransformationParameter(mean_file=str(tmp_path / "mean"), crop_size=5)
+
+    class OneIsLarger(Pictures):
+        def load(self, record: int, draws: Draws) -> Item:
+            return Item(picture(8, 10 if record == 4 else 9), 0.0)
+
+    made = prefetcher(OneIsLarger(), arithmetic=Arithmetic(parameter, "layer"))
+    with pytest.raises(DataError, match=r"^layer: mean_file has shape \(3, 8, 9\), the image has \(3, 8, 10\); make"):
+        take(made, 2)
 
 
 def test_errors_of_workers_come_out_at_their_batch() -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.arithmetic import Arithmetic
+from caffe_compat.data.batch import Batch
 from caffe_compat.data.draws import DrawsByPlace, fresh_seed
 from caffe_compat.data.order import Order, random_skip
 from caffe_compat.data.prefetch import Prefetcher
@@ -68,8 +69,9 @@ class PrefetchingData(DataLayer):
         seed = fresh_seed() if spec.random_seed is None else spec.random_seed
         draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
         self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
-        self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead)
+        self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead, arithmetic=self._arithmetic)
         self.batch_size = batch_size
+        self._batch: Batch | None = None
         self._shapes = self._shapes_of(source, transform)
 
     def _shapes_of(self, source: Source[Any], transform: Transform) -> list[Shape]:
@@ -85,12 +87,23 @@ class PrefetchingData(DataLayer):
         return self._shapes
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """Data (num, channels, height, width), and labels (num,) or (num, labels) where a second top asks for them."""
-        batch = self.prefetcher.take()
-        data = self._arithmetic(upload(batch.pixels, self.device), batch.cuts)
-        self.prefetcher.give_back(batch)
+        """Data (num, channels, height, width), and labels (num,) or (num, labels) where a second top asks for them.
+
+        On the CPU the next call overwrites what this one returns.
+        """
+        batch = self._take()
+        pixels = upload(batch.pixels, self.device)
+        data = pixels if batch.finished else self._arithmetic(pixels, batch.cuts)
         labels = upload(batch.label_array, self.device)
         return (data, labels)[: self.spec.top_count]
+
+    def _take(self) -> Batch:
+        """The next batch, whose memory is its own until the next call."""
+        if self._batch is not None:
+            self.prefetcher.give_back(self._batch)
+        self.prefetcher.finish = self.device.type == "cpu"
+        self._batch = self.prefetcher.take()
+        return self._batch
 
     def state(self) -> dict[str, Any]:
         """The place of the next batch and the seeds."""

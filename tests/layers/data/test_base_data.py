@@ -52,7 +52,8 @@ def test_one_top_leaves_the_labels_out(lmdb: str) -> None:
 
 def test_the_cpu_uses_its_memory_again(lmdb: str) -> None:
     layer = make_layer(text(lmdb))
-    assert layer()[0].data_ptr() == layer()[0].data_ptr()
+    pointers = [layer()[0].data_ptr() for _ in range(40)]
+    assert len(set(pointers)) <= 4 + 2  # those read ahead, the one in use, and one that its finder has not used yet
 
 
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
