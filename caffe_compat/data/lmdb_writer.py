@@ -37,16 +37,23 @@ class LmdbWriter:
         try:
             self._transaction.put(key, datum.SerializeToString())
         except lmdb.Error as error:
-            raise DataError(f"cannot write record '{key.decode()}' to LMDB '{self.path}': {error}") from error
+            name = key.decode(errors="replace")
+            raise DataError(f"cannot write record '{name}' to LMDB '{self.path}': {error}") from error
         self._uncommitted += 1
         if self._uncommitted >= COMMIT_EVERY:
             self.commit()
 
     def commit(self) -> None:
         """Brings all records so far to the disk."""
-        self._transaction.commit()
+        self._commit()
         self._transaction = self._environment.begin(write=True)
         self._uncommitted = 0
+
+    def _commit(self) -> None:
+        try:
+            self._transaction.commit()
+        except lmdb.Error as error:
+            raise DataError(f"cannot write LMDB '{self.path}': {error}; is the disk full?") from error
 
     def keys(self) -> list[bytes]:
         """The keys that are there, in order."""
@@ -58,8 +65,10 @@ class LmdbWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Any:
-        if error is None:
-            self._transaction.commit()
-        else:
-            self._transaction.abort()
-        self._environment.close()
+        try:
+            if error is None:
+                self._commit()
+            else:
+                self._transaction.abort()
+        finally:
+            self._environment.close()

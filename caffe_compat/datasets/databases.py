@@ -1,17 +1,18 @@
 """Image and label LMDBs from image lists and label files, record for record in the same order."""
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from caffe_compat.data.datum import array_to_datum, decode_image, encoded_datum, record_key
 from caffe_compat.data.lmdb_writer import LmdbWriter
-from caffe_compat.datasets.layout import ListedImage, image_path, read_image_list
+from caffe_compat.datasets.layout import ListedImage, image_path, listed_images, read_image_list
 from caffe_compat.datasets.new_folder import new_folder
+from caffe_compat.datasets.samples import LabelRow
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.evaluation.text_matrices import read_labels
+from caffe_compat.evaluation.text_matrices import label_rows
 
 ANY_COLOUR = -1
 
@@ -35,19 +36,32 @@ def write_label_database(labels: Path, image_list: Path, out: Path) -> int:
     Each Datum holds C x 1 x 1 floats and, as its label, the number of tags (the released create_label_lmdb.py).
     Raises ShapeError or DataError where the two files do not fit.
     """
-    images, rows = read_image_list(image_list), read_labels(labels)
-    if len(images) != len(rows):
-        raise ShapeError(
-            f"{labels}: expected {len(images)} lines, as {image_list} lists images, found {len(rows)}; "
-            "both files must come from one list"
-        )
-    for number, (image, row) in enumerate(zip(images, rows, strict=True), start=1):
-        _check(image, row, f"{labels}: line {number}", image_list)
+    written = 0
     with new_folder(out) as folder, LmdbWriter(str(folder)) as database:
-        for ordinal, (image, row) in enumerate(zip(images, rows, strict=True)):
+        for image, row in _in_step(listed_images(image_list), image_list, label_rows(labels), labels):
             values = row.astype(np.float32).reshape(-1, 1, 1)
-            database.put(record_key(ordinal, image.name), array_to_datum(values, int(row.sum())))
-    return len(images)
+            database.put(record_key(written, image.name), array_to_datum(values, int(row.sum())))
+            written += 1
+    return written
+
+
+def _in_step(
+    images: Iterator[ListedImage], image_list: Path, rows: Iterator[tuple[int, LabelRow]], labels: Path
+) -> Iterator[tuple[ListedImage, LabelRow]]:
+    """Each image with its row; only one of them is in memory."""
+    for place in count():
+        image, (line, row) = next(images, None), next(rows, (0, None))
+        if image is None and row is None and place:
+            return
+        if image is None or row is None:
+            listed = place + (image is not None) + sum(1 for _ in images)
+            found = place + (row is not None) + sum(1 for _ in rows)
+            raise ShapeError(
+                f"{labels}: expected {listed} lines, as {image_list} lists images, found {found}; "
+                "both files must come from one list"
+            )
+        _check(image, row, f"{labels}: line {line}", image_list)
+        yield image, row
 
 
 def _read_encoded(path: Path) -> bytes:
@@ -59,7 +73,7 @@ def _read_encoded(path: Path) -> bytes:
     return encoded
 
 
-def _check(image: ListedImage, row: NDArray[Any], owner: str, image_list: Path) -> None:
+def _check(image: ListedImage, row: LabelRow, owner: str, image_list: Path) -> None:
     if row.min() < 0:
         raise DataError(
             f"{owner}: a net is trained on labels 0 and 1, found {row.min()}; write unspecified and absent labels as 0"

@@ -1,6 +1,6 @@
 """Where the files of a dataset lie, as the released SRN code and the generated nets name them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -45,24 +45,32 @@ class ListedImage(NamedTuple):
 
 
 def read_image_list(path: Path) -> list[ListedImage]:
-    """The lines `name` or `name tags`; a name may hold spaces, for the tags stand after the last one.
+    """All lines of an image list.
 
     Raises DataError if the list cannot be read or is empty.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot read the image list: {error}; expected text, one image a line") from error
-    images = [parse_listed_image(line.strip()) for line in lines if line.strip()]
+    images = list(listed_images(path))
     if not images:
         raise DataError(f"{path}: the image list is empty; expected lines 'name' or 'name tags'")
     return images
 
 
+def listed_images(path: Path) -> Iterator[ListedImage]:
+    """The lines `name` or `name tags`, one at a time; a name may hold spaces, for the tags stand after the last one.
+
+    Raises DataError if the list cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            yield from (parse_listed_image(line.strip()) for line in lines if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot read the image list: {error}; expected text, one image a line") from error
+
+
 def parse_listed_image(line: str) -> ListedImage:
     """A line without blanks at its ends."""
     name, space, tags = line.rpartition(" ")
-    return ListedImage(name.strip(), int(tags)) if space and tags.isdigit() else ListedImage(line, None)
+    return ListedImage(name.strip(), int(tags)) if space and tags.isdecimal() else ListedImage(line, None)
 
 
 def image_path(root: str, name: str) -> str:

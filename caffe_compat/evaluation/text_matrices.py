@@ -8,6 +8,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from caffe_compat.errors import DataError
 
+_LABELS = {"1": 1, "0": 0, "-1": -1}
+_FOREIGN = 2
+
 
 def read_scores(path: Path) -> NDArray[np.float64]:
     """Raw scores (images, classes) as the released model_test.py saves them; DataError if one is not a number."""
@@ -27,11 +30,22 @@ def read_labels(path: Path) -> NDArray[np.int8]:
     foreign = ~np.isin(labels, (-1, 0, 1))
     if foreign.any():
         row, column = np.argwhere(foreign)[0]
-        raise DataError(
-            f"{path}, line {_line_of_row(path, row)}: expected a label of 1, 0 or -1 in column {column + 1}, "
-            f"found {labels[row, column]:g}; if these are scores, give them as --predictions"
-        )
+        raise _foreign_label(path, _line_of_row(path, row), column + 1, f"{labels[row, column]:g}")
     return labels.astype(np.int8)
+
+
+def label_rows(path: Path) -> Iterator[tuple[int, NDArray[np.int8]]]:
+    """The same, line by line: each row (classes,) with the number of its line. Memory does not grow with the file."""
+    classes = None
+    for number, line in numbered_lines(path):
+        fields = _fields(line.strip())
+        row = np.array([_LABELS[field] if field in _LABELS else _label(field) for field in fields], np.int8)
+        classes = classes or len(row)
+        if len(row) != classes:
+            raise _wrong_width(path, number, classes, len(row))
+        if (foreign := np.flatnonzero(row == _FOREIGN)).size:
+            raise _foreign_label(path, number, foreign[0] + 1, fields[foreign[0]].strip())
+        yield number, row
 
 
 def read_matrix(path: Path, dtype: DTypeLike) -> NDArray[np.float64]:
@@ -48,10 +62,7 @@ def read_matrix(path: Path, dtype: DTypeLike) -> NDArray[np.float64]:
 
 
 def _first_line(path: Path) -> str:
-    try:
-        first = next(_numbered_lines(path), None)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    first = next(numbered_lines(path), None)
     if first is None:
         raise DataError(
             f"{path}: expected one line of numbers an image, found an empty file; was it written to its end?"
@@ -59,29 +70,31 @@ def _first_line(path: Path) -> str:
     return first[1]
 
 
-def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Line numbers and texts of the lines that hold something: the rows of the matrix."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield number, line
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+
+
+def _fields(line: str) -> list[str]:
+    return line.split(",") if "," in line else line.split()
 
 
 def _line_of_row(path: Path, row: int) -> int:
-    return next(number for index, (number, _) in enumerate(_numbered_lines(path)) if index == row)
+    return next(number for index, (number, _) in enumerate(numbered_lines(path)) if index == row)
 
 
 def _complaint(path: Path) -> DataError:
     """Name the first line that differs from the first in width, or that holds something other than numbers."""
     width = None
-    for number, line in _numbered_lines(path):
-        fields = line.split(",") if "," in line else line.split()
+    for number, line in numbered_lines(path):
+        fields = _fields(line)
         width = width or len(fields)
         if len(fields) != width:
-            return DataError(
-                f"{path}, line {number}: expected {width} numbers, as in the first line, found {len(fields)}; "
-                "a run that was cut short leaves such a line: write the file again"
-            )
+            return _wrong_width(path, number, width, len(fields))
         for column, field in enumerate(fields, start=1):
             if not _is_number(field):
                 return DataError(
@@ -89,6 +102,26 @@ def _complaint(path: Path) -> DataError:
                     "the file may hold numbers only: no header, no image names"
                 )
     return DataError(f"{path}: expected numbers separated by blanks or commas, found a mixture; use one of the two")
+
+
+def _label(field: str) -> int:
+    """Also labels that were written as real numbers."""
+    value = float(field) if _is_number(field) else _FOREIGN
+    return int(value) if value in _LABELS.values() else _FOREIGN
+
+
+def _wrong_width(path: Path, line: int, expected: int, found: int) -> DataError:
+    return DataError(
+        f"{path}, line {line}: expected {expected} numbers, as in the first line, found {found}; "
+        "a run that was cut short leaves such a line: write the file again"
+    )
+
+
+def _foreign_label(path: Path, line: int, column: int, found: str) -> DataError:
+    return DataError(
+        f"{path}, line {line}: expected a label of 1, 0 or -1 in column {column}, found {found}; "
+        "if these are scores, give them as --predictions"
+    )
 
 
 def _is_number(field: str) -> bool:
