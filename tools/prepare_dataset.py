@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.datasets.coco import coco
 from caffe_compat.datasets.layout import SPLITS
-from caffe_compat.datasets.nus_wide import nus_wide
+from caffe_compat.datasets.nus_wide import Accessible, nus_wide
 from caffe_compat.datasets.outcomes import PictureRules
 from caffe_compat.datasets.own_data import OwnSplit, own_data, read_class_names
 from caffe_compat.datasets.prepare import prepare
@@ -70,15 +70,23 @@ def nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
     for split in ("train", "test"):
         parser.add_argument(
             f"--accessible-{split}", type=Path, metavar="INDEX",
-            help=f"images of the official {split} list to keep: nus_test_accessible.mat, or text",
+            help=f"which images of the {split} list to keep: nus_test_accessible.mat, or text",
+        )  # fmt: skip
+        parser.add_argument(
+            f"--accessible-{split}-list", type=Path, metavar="LIST",
+            help="the image list whose lines that index counts (default: the official one)",
         )  # fmt: skip
     picture_arguments(parser, ["lmdb"])
 
 
 def nus_wide_source(arguments: argparse.Namespace) -> DatasetSource:
     """NUS-WIDE as the command line names it."""
-    given = {"train": arguments.accessible_train, "test": arguments.accessible_test}
-    return nus_wide(arguments.root, arguments.images, {split: path for split, path in given.items() if path})
+    given = {
+        split: Accessible(index, getattr(arguments, f"accessible_{split}_list"))
+        for split in ("train", "test")
+        if (index := getattr(arguments, f"accessible_{split}"))
+    }
+    return nus_wide(arguments.root, arguments.images, given)
 
 
 def wider_attribute_arguments(parser: argparse.ArgumentParser) -> None:

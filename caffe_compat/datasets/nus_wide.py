@@ -6,10 +6,12 @@ Images come from Flickr and many have vanished, so everyone has other ones: the 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.datasets.layout import read_image_list
 from caffe_compat.datasets.samples import DatasetSource, Finding, LabelRow, Sample, Samples, SampleSource
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.evaluation.accessible_images import read_accessible_images
@@ -20,30 +22,57 @@ UNTAGGED = Finding("untagged", "none of the concepts")
 NOT_ACCESSIBLE = Finding("not accessible", "not in the index of accessible images")
 
 
-def nus_wide(root: Path, images: Path, accessible: dict[str, Path]) -> DatasetSource:
+class Accessible(NamedTuple):
+    """Which images of a split to keep: positions from 1, or one 0 or 1 a line, of a list of image names.
+
+    The authors' index counts the lines of the label file that they published, which need not be the official list.
+    """
+
+    positions: Path
+    image_list: Path | None = None  # the official one by default
+
+
+def nus_wide(root: Path, images: Path, accessible: dict[str, Accessible]) -> DatasetSource:
     """The dataset from ImageList, Groundtruth and Concepts81.txt under `root`.
 
-    Labels come from TrainTestLabels, or from AllLabels where that folder is missing. `accessible` gives for a split
-    the index of images to keep: positions from 1 in that split's official list, or one 0 or 1 a line of it.
+    Labels come from TrainTestLabels, or from AllLabels where that folder is missing. `accessible` says for a split
+    which images to keep.
     """
     concepts = _lines(_first_there(root, "Concepts81.txt", "ConceptsList/Concepts81.txt"))
     splits = {split: partial(_split, root, images, split, concepts, accessible.get(split)) for split in SPLITS}
     return DatasetSource("nus_wide", concepts, splits, PUBLISHED)
 
 
-def _split(root: Path, images: Path, split: str, concepts: list[str], accessible: Path | None) -> SampleSource:
-    names = _names(root / "ImageList" / f"{SPLITS[split]}Imagelist.txt")
+def _split(root: Path, images: Path, split: str, concepts: list[str], accessible: Accessible | None) -> SampleSource:
+    official = root / "ImageList" / f"{SPLITS[split]}Imagelist.txt"
+    names = _names(official)
     labels = _labels(root, split, concepts, names)
-    wanted = np.ones(len(names), bool)
-    if accessible is not None:
-        wanted[:] = False
-        wanted[read_accessible_images(accessible, len(names))] = True
+    wanted = np.ones(len(names), bool) if accessible is None else _wanted(accessible, official, names)
 
     def sample(position: int) -> Sample:
         name, row = names[position], labels[position]
         return Sample(name, str(images / name), row, left_out=_unwanted(bool(wanted[position]), row))
 
     return Samples(range(len(names)), sample)
+
+
+def _wanted(accessible: Accessible, official: Path, names: list[str]) -> NDArray[np.bool_]:
+    """Which of the official list's names the index keeps."""
+    path = accessible.image_list or official
+    listed = _listed_names(path) if accessible.image_list else names
+    kept = {listed[position] for position in read_accessible_images(accessible.positions, len(listed), str(path))}
+    unknown = sorted(kept.difference(names))
+    if unknown:
+        raise DataError(
+            f"{path}: expected names of {official}, found {len(unknown)} others, such as '{unknown[0]}'; "
+            "both must count from the folder of images"
+        )
+    return np.array([name in kept for name in names])
+
+
+def _listed_names(path: Path) -> list[str]:
+    """Those of an image list, without numbers of tags."""
+    return [image.name.replace("\\", "/") for image in read_image_list(path)]
 
 
 def _unwanted(accessible: bool, row: LabelRow) -> Finding | None:
@@ -104,7 +133,9 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"{path}: cannot read it ({error.strerror}); --root must name the folder of it") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text, found {error}; unpack the archive again") from error
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _first_there(root: Path, *names: str) -> Path:

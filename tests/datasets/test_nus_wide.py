@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from caffe_compat.datasets.nus_wide import NOT_ACCESSIBLE, UNTAGGED, nus_wide
+from caffe_compat.datasets.nus_wide import NOT_ACCESSIBLE, UNTAGGED, Accessible, nus_wide
 from caffe_compat.errors import DataError, ShapeError
 from tests.datasets.synthetic_nus_wide import CONCEPTS, IMAGES, write_nus_wide
 
@@ -30,10 +30,30 @@ def test_the_index_of_accessible_images_is_honoured(tmp_path):
     root, images = write_nus_wide(tmp_path / "raw")
     savemat(tmp_path / "nus_test_accessible.mat", {"idx_final_test": np.array([[1], [3], [4]])})
     (tmp_path / "train.txt").write_text("0\n1\n0\n1\n1\n")
-    accessible = {"test": tmp_path / "nus_test_accessible.mat", "train": tmp_path / "train.txt"}
+    accessible = {
+        "test": Accessible(tmp_path / "nus_test_accessible.mat"),
+        "train": Accessible(tmp_path / "train.txt"),
+    }
     splits = nus_wide(root, images, accessible).splits
     assert [sample.left_out for sample in splits["test"]()] == [None, NOT_ACCESSIBLE, None, UNTAGGED]
     assert [sample.left_out for sample in splits["train"]()] == [NOT_ACCESSIBLE, UNTAGGED, NOT_ACCESSIBLE, None, None]
+
+
+def test_the_index_may_count_another_list(tmp_path):
+    root, images = write_nus_wide(tmp_path / "raw")
+    names = [name.replace("\\", "/") for name in IMAGES["Test"]]
+    (tmp_path / "list.txt").write_text(f"{names[2]} 1\n{names[0]} 3\n")
+    (tmp_path / "index.txt").write_text("1\n")
+    accessible = {"test": Accessible(tmp_path / "index.txt", tmp_path / "list.txt")}
+    left_out = [sample.left_out for sample in nus_wide(root, images, accessible).splits["test"]()]
+    assert left_out == [NOT_ACCESSIBLE, NOT_ACCESSIBLE, None, UNTAGGED]
+
+    (tmp_path / "list.txt").write_text("Flickr/a.jpg\n")
+    with pytest.raises(
+        DataError,
+        match=r"^.*/list.txt: expected names of .*TestImagelist.txt, found 1 others, such as 'Flickr/a.jpg'; both",
+    ):
+        nus_wide(root, images, accessible).splits["test"]()
 
 
 def test_label_files_of_another_length(tmp_path):

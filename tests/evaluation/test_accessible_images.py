@@ -41,12 +41,37 @@ def test_text(tmp_path, text, images, want) -> None:
     assert read_accessible_images(path, images).tolist() == want
 
 
-@pytest.mark.parametrize(("text", "found"), [("0\n3\n2\n", "0 to 3"), ("1\n6\n", "1 to 6")])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0\n3\n2\n", "3 numbers, 0 to 3"),
+        ("1\n6\n", "2 numbers, 1 to 6"),
+        ("1\n2.5\n", "2 numbers, 1 to 2.5"),
+        ("1\nnan\n", "2 numbers, nan to nan"),
+    ],
+)
 def test_positions_outside_the_list(tmp_path, text, found) -> None:
     path = tmp_path / "accessible.txt"
     path.write_text(text)
-    complaint = f"{path}: expected positions from 1 to 5 (the lines of the label file), found {found}; the index and"
+    complaint = (
+        f"{path}: expected positions from 1 to 5 (the lines of the label file), or as many 0 and 1, found {found}; the"
+    )
     with pytest.raises(DataError, match="^" + re.escape(complaint)):
+        read_accessible_images(path, 5)
+
+
+def test_a_mask_for_another_list(tmp_path) -> None:
+    path = tmp_path / "accessible.txt"
+    path.write_text("1\n1\n1\n2\n")
+    complaint = f"{path}: expected each position once, found 1 3 times among 4 numbers; if they are 0 and 1, the label"
+    with pytest.raises(DataError, match="^" + re.escape(complaint)):
+        read_accessible_images(path, 5)
+
+
+def test_a_variable_that_holds_no_numbers(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    as_matlab_5(path, "1 2 3")
+    with pytest.raises(FormatError, match=r"^.*accessible.mat: expected numbers in idx_final_test, found another kind"):
         read_accessible_images(path, 5)
 
 
