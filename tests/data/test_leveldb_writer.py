@@ -1,6 +1,7 @@
 """New LevelDB folders."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ def test_a_folder_that_exists_is_refused(tmp_path: Path) -> None:
         LevelDbWriter(str(tmp_path))
 
 
-@pytest.mark.skipif(HAS_PLYVEL, reason="plyvel is there")
-def test_without_plyvel_the_extra_is_named(tmp_path: Path) -> None:
+def test_without_plyvel_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plyvel", None)
     with pytest.raises(
         MissingFeatureError, match=rf"^writing LevelDB '{tmp_path}/db' needs the package plyvel; install"
     ):

@@ -1,9 +1,11 @@
 """LevelDB folders, as older Caffe files name them (db_leveldb.cpp); needs the extra `leveldb` (plyvel)."""
 
 import os
+import weakref
 from typing import Any
 
 from caffe_compat.data.sources.database import Database, KeyValue
+from caffe_compat.data.sources.environments import close_environment, open_environment
 from caffe_compat.errors import DataError, MissingFeatureError
 
 
@@ -12,7 +14,9 @@ class LevelDb(Database):
 
     def __init__(self, path: str, owner: str) -> None:
         self.path = path
-        self._database = _open(path, owner)
+        self._database = open_environment(path, owner, _open)
+        # Also where no one calls `close`; by absolute path, for the program may change its folder in between.
+        self._give_back = weakref.finalize(self, close_environment, os.path.realpath(path))
         self._keys = list(self._database.iterator(include_value=False))
         if not self._keys:
             raise DataError(f"{owner}: LevelDB '{path}' is empty")
@@ -26,8 +30,8 @@ class LevelDb(Database):
         return KeyValue(key, self._database.get(key))
 
     def close(self) -> None:
-        """Closes the database."""
-        self._database.close()
+        """The database closes with its last reader."""
+        self._give_back()
 
 
 def _open(path: str, owner: str) -> Any:
@@ -44,4 +48,7 @@ def _open(path: str, owner: str) -> Any:
     try:
         return plyvel.DB(path, create_if_missing=False)
     except plyvel.Error as error:
-        raise DataError(f"{owner}: cannot open LevelDB '{path}': {error}") from error
+        raise DataError(
+            f"{owner}: cannot open LevelDB '{path}': {error}; LevelDB writes to a folder that it opens, and lets one "
+            "process in: for several, or for folders that cannot be written, make an LMDB"
+        ) from error

@@ -3,6 +3,9 @@
 import os
 import weakref
 from functools import cached_property
+from typing import Any
+
+import lmdb
 
 from caffe_compat.data.sources.database import Database, KeyValue
 from caffe_compat.data.sources.environments import close_environment, open_environment
@@ -22,7 +25,7 @@ class Lmdb(Database):
     def __init__(self, path: str, owner: str) -> None:
         self.path = path
         self._owner = owner
-        environment = open_environment(path, owner)
+        environment = open_environment(path, owner, _open)
         # Also where no one calls `close`; by absolute path, for the program may change its folder in between.
         self._give_back = weakref.finalize(self, close_environment, os.path.realpath(path))
         self._transaction = environment.begin(buffers=True)
@@ -59,3 +62,13 @@ class Lmdb(Database):
         self._cursor.close()
         self._transaction.abort()
         self._give_back()
+
+
+def _open(path: str, owner: str) -> Any:
+    """Read-only and without locks."""
+    if not os.path.exists(os.path.join(path, "data.mdb")):
+        raise DataError(f"{owner}: cannot open LMDB '{path}': no data.mdb there; make it with convert_imageset")
+    try:
+        return lmdb.open(path, readonly=True, lock=False, readahead=False, max_dbs=0)
+    except lmdb.Error as error:
+        raise DataError(f"{owner}: cannot open LMDB '{path}': {error}") from error

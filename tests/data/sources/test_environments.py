@@ -7,7 +7,7 @@ import pytest
 
 from caffe_compat.data.sources import environments
 from caffe_compat.data.sources.environments import close_environment, open_environment
-from caffe_compat.data.sources.lmdb import Lmdb
+from caffe_compat.data.sources.lmdb import Lmdb, _open
 from caffe_compat.errors import DataError
 from tests.data.made_files import picture, raw_lmdb
 
@@ -18,8 +18,8 @@ def folder(tmp_path: Path) -> str:
 
 
 def test_one_environment_for_all_users(folder: str) -> None:
-    first = open_environment(folder, "train")
-    assert open_environment(f"{folder}/.", "test") is first
+    first = open_environment(folder, "train", _open)
+    assert open_environment(f"{folder}/.", "test", _open) is first
     close_environment(folder)
     assert first.stat()["entries"] == 4
     close_environment(folder)
@@ -45,10 +45,10 @@ def test_refuses_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"^layer: cannot open LMDB '.*/none': no data.mdb there; make it with convert_"
     ):
-        open_environment(f"{tmp_path}/none", "layer")
+        open_environment(f"{tmp_path}/none", "layer", _open)
 
 
 def test_refuses_other_files(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"x" * 10000)
     with pytest.raises(DataError, match=rf"^layer: cannot open LMDB '{tmp_path}': .*MDB_INVALID"):
-        open_environment(str(tmp_path), "layer")
+        open_environment(str(tmp_path), "layer", _open)

@@ -1,14 +1,22 @@
-"""LevelDB, with a stand-in for plyvel: the extra is not part of the tests' environment."""
+"""LevelDB: a folder that a real Caffe wrote, where plyvel is installed; and what is said, by a stand-in for it."""
 
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
+from caffe_compat.data.datum import record_key
+from caffe_compat.data.draws import Draws
+from caffe_compat.data.sources.datums import Datums
 from caffe_compat.data.sources.leveldb import LevelDb
 from caffe_compat.errors import DataError, MissingFeatureError
 from tests.data.made_files import picture, raw_lmdb
+
+DATA = Path(__file__).resolve().parents[2] / "goldens" / "bvlc" / "data"
 
 
 class BadDatabaseError(Exception):
@@ -61,6 +69,42 @@ def test_refuses_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Stored, "contents", {})
     with pytest.raises(DataError, match=rf"^layer: LevelDB '{tmp_path}' is empty"):
         LevelDb(str(tmp_path), "layer")
+
+
+def test_two_nets_share_a_folder(tmp_path: Path) -> None:
+    plyvel = pytest.importorskip("plyvel")
+    plyvel.DB(str(tmp_path / "db"), create_if_missing=True).put(b"a", b"1")
+    first, second = (LevelDb(str(tmp_path / "db"), owner) for owner in ("train", "test"))
+    first.close()
+    assert second.record(0) == (b"a", b"1")
+    second.close()
+    plyvel.DB(str(tmp_path / "db")).close()  # nobody holds it any more
+
+
+def test_a_folder_that_another_process_holds(tmp_path: Path) -> None:
+    plyvel = pytest.importorskip("plyvel")
+    with_lock = plyvel.DB(str(tmp_path), create_if_missing=True)
+    with pytest.raises(DataError, match=r"^layer: cannot open LevelDB .*already held by process.*; .* make an LMDB$"):
+        LevelDb(str(tmp_path), "layer")
+    with_lock.close()
+
+
+def test_reads_what_a_real_caffe_wrote(tmp_path: Path) -> None:
+    """`convert_imageset --backend=leveldb --resize_height 5 --resize_width 6` over the recorded images."""
+    pytest.importorskip("plyvel")
+    shutil.copytree(DATA / "leveldb", tmp_path / "db")  # LevelDB writes to what it opens
+    listed = [line.split() for line in (DATA / "list.txt").read_text().splitlines()]
+    datums = Datums(f"{tmp_path}/db", "LEVELDB", cv2.IMREAD_UNCHANGED, "layer")
+    assert [datums.key(number) for number in range(len(datums))] == [
+        record_key(number, name) for number, (name, _) in enumerate(listed)
+    ]
+    for record, (name, label) in zip(datums.fetch(range(len(listed))), listed, strict=True):
+        pixels, found = datums.load(record, Draws())
+        image = cv2.resize(cv2.imread(str(DATA / "images" / name)), (6, 5))
+        assert found == float(label)
+        # JPEG decoders of two OpenCVs differ a little; PNG leaves no choice.
+        assert np.abs(pixels.astype(int) - image).max() <= (0 if name.endswith("png") else 3)
+    datums.close()
 
 
 def test_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
