@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caffe_compat.datasets.json_file import member, read_json
+from caffe_compat.datasets.json_file import check_once, entries, member, read_json
 from caffe_compat.datasets.samples import DatasetSource, Finding, Sample, Samples, SampleSource, label_row
 from caffe_compat.errors import FormatError
 
@@ -38,7 +38,8 @@ def coco(annotations: Path, images: Path, labelled_only: bool = False) -> Datase
 
 def _categories(path: Path) -> dict[int, str]:
     """Names by category id, in the order of ids."""
-    listed = member(path, read_json(path, _thinned), "categories")
+    listed = entries(path, read_json(path, _thinned), "categories", {"id": int, "name": str})
+    check_once(f"{path}: categories", listed, "id")
     return {category["id"]: category["name"] for category in sorted(listed, key=lambda category: category["id"])}
 
 
@@ -46,7 +47,8 @@ def _split(path: Path, images: Path, year: str, categories: list[int], labelled_
     content = read_json(path, _thinned)
     columns = {category: column for column, category in enumerate(categories)}
     present = _labels_of_images(path, member(path, content, "annotations"), columns)
-    listed = sorted(member(path, content, "images"), key=lambda image: int(image["id"]))
+    listed = sorted(entries(path, content, "images", {"id": int, "file_name": str}), key=lambda image: int(image["id"]))
+    _check_images(path, listed, present)
 
     def sample(image: dict[str, Any]) -> Sample:
         name, labels = f"{year}/{image['file_name']}", present.get(image["id"], ())
@@ -56,10 +58,27 @@ def _split(path: Path, images: Path, year: str, categories: list[int], labelled_
     return Samples(listed, sample)
 
 
-def _labels_of_images(path: Path, annotations: list[_Annotation], columns: dict[int, int]) -> dict[int, set[int]]:
+def _check_images(path: Path, listed: list[dict[str, Any]], present: dict[int, set[int]]) -> None:
+    """Each image once, and an image for each label."""
+    check_once(f"{path}: images", listed, "id")
+    check_once(f"{path}: images", listed, "file_name")
+    unknown = present.keys() - {image["id"] for image in listed}
+    if unknown:
+        raise FormatError(
+            f"{path}: expected each annotation to be of a listed image, found some of {len(unknown)} others, such as "
+            f"{min(unknown)}; was the file cut or mixed with another?"
+        )
+
+
+def _labels_of_images(path: Path, annotations: Any, columns: dict[int, int]) -> dict[int, set[int]]:
     """Columns of each image's labels; crowds count as any other instance."""
     present = defaultdict(set)
-    for annotation in annotations:
+    for number, annotation in enumerate(annotations if isinstance(annotations, list) else [annotations]):
+        if not isinstance(annotation, _Annotation) or not all(isinstance(value, int) for value in annotation):
+            raise FormatError(
+                f"{path}: entry {number} of 'annotations': expected 'image_id' and 'category_id', two integers, found "
+                f"{str(annotation)[:80]}"
+            )
         if annotation.category not in columns:
             raise FormatError(
                 f"{path}: expected one of {len(columns)} categories for image {annotation.image}, found "

@@ -1,7 +1,8 @@
 """JSON files of annotations, with errors that name the file."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,28 @@ def member(path: Path, content: Any, name: str) -> Any:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise FormatError(f"{path}: expected a member '{name}', found {found or 'none'}; this is another kind of file")
     return content[name]
+
+
+def entries(path: Path, content: Any, name: str, fields: Mapping[str, type]) -> list[dict[str, Any]]:
+    """A member that is a list of objects with these fields; raises FormatError, with the entry's number, if not."""
+    listed = member(path, content, name)
+    if not isinstance(listed, list):
+        raise FormatError(f"{path}: expected a list as '{name}', found {type(listed).__name__}")
+    for number, entry in enumerate(listed):
+        check_fields(f"{path}: entry {number} of '{name}'", entry, fields)
+    return listed
+
+
+def check_fields(owner: str, entry: Any, fields: Mapping[str, type]) -> None:
+    """Raises FormatError if an entry is no object, or lacks a field, or has one of another type."""
+    for field, kind in fields.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get(field), kind):
+            found = repr(entry.get(field)) if isinstance(entry, dict) and field in entry else f"none in {entry!r}"
+            raise FormatError(f"{owner}: expected '{field}' of type {kind.__name__}, found {found[:80]}")
+
+
+def check_once(owner: str, listed: list[dict[str, Any]], field: str) -> None:
+    """Raises FormatError if two entries have one value of a field."""
+    value, times = next(iter(Counter(entry[field] for entry in listed).most_common(1)), (None, 0))
+    if times > 1:
+        raise FormatError(f"{owner}: expected each '{field}' once, found {value!r} {times} times")

@@ -1,5 +1,6 @@
 """Where the files of a dataset lie, as the released SRN code and the generated nets name them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,16 @@ class SplitFiles:
 def class_names_file(folder: Path) -> Path:
     """One label name a line, for all splits."""
     return folder / "classes.txt"
+
+
+def check_class_names(owner: str, names: Sequence[str]) -> None:
+    """Raises DataError if a file of one name a line cannot hold them, or two labels have one name."""
+    unfit = next((name for name in names if not name.strip() or len(name.splitlines()) > 1), None)
+    if unfit is not None:
+        raise DataError(f"{owner}: expected label names of one line each, found {unfit!r}")
+    name, times = next(iter(Counter(names).most_common(1)), ("any", 0))
+    if times != 1:
+        raise DataError(f"{owner}: expected label names, each once, found '{name}' {times} times")
 
 
 def write_class_names(folder: Path, names: Sequence[str]) -> None:

@@ -74,7 +74,7 @@ def _name_problem(name: str) -> Finding | None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         return Finding("bad name", "it must count from the folder of images, without '..'")
-    if name.splitlines() != [name.strip()] or name.encode("utf-8", "ignore").decode() != name:
+    if name.splitlines() != [name.strip()] or "\0" in name or name.encode("utf-8", "ignore").decode() != name:
         return Finding("bad name", "a line of an image list cannot hold it")
     if len(record_key(0, name)) > LONGEST_KEY:
         return Finding("bad name", f"with its number it is longer than {LONGEST_KEY} bytes, LMDB's limit for keys")

@@ -31,7 +31,10 @@ def read_csv(path: Path) -> OwnFormat:
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and cells."""
     reader = csv.reader(text_lines(path), delimiter=_DELIMITERS.get(path.suffix.lower(), ","))
-    return ((reader.line_num, cells) for cells in reader if cells)
+    try:
+        yield from ((reader.line_num, cells) for cells in reader if cells)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}; is a quotation mark left open?") from error
 
 
 def _body(path: Path, columns: int) -> Iterator[tuple[str, list[str]]]:

@@ -1,6 +1,5 @@
 """A user's own images and labels, in the formats that people have."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.datasets.layout import check_class_names
 from caffe_compat.datasets.own_csv import read_csv
 from caffe_compat.datasets.own_folders import read_folders
 from caffe_compat.datasets.own_json_lines import read_json_lines
@@ -40,7 +40,7 @@ def own_data(
     formats = {split: _format(given, class_names) for split, given in splits.items()}
     first = next(iter(formats.values()))
     names = list(class_names or first.class_names or _names_in(first.rows()))
-    _check_names(next(iter(splits.values())).annotations, names)
+    check_class_names(str(next(iter(splits.values())).annotations), names)
     counts = {split: _check_rows(form.rows(), names) for split, form in formats.items()}
     sources = {split: partial(OwnSamples, form, counts[split], root, names) for split, form in formats.items()}
     return DatasetSource("own", names, sources)
@@ -49,14 +49,8 @@ def own_data(
 def read_class_names(path: Path) -> list[str]:
     """One name a line. Raises DataError if a name comes twice or there is none."""
     names = [line.strip() for line in text_lines(path) if line.strip()]
-    _check_names(path, names)
+    check_class_names(str(path), names)
     return names
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    name, times = next(iter(Counter(names).most_common(1)), ("any", 0))
-    if times != 1:
-        raise DataError(f"{path}: expected label names, each once, found '{name}' {times} times")
 
 
 def _format(given: OwnSplit, class_names: Sequence[str] | None) -> OwnFormat:

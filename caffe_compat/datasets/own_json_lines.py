@@ -25,16 +25,18 @@ def _row(line: str, owner: str) -> OwnRow:
     try:
         entry = json.loads(line)
         name, labels = entry["image"], entry["labels"]
+        if not isinstance(name, str):
+            raise TypeError("a name is text")
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f'{owner}: expected an object such as {{"image": "a.jpg", "labels": ["cat"]}}, found {line.strip()[:80]}'
         ) from error
-    return OwnRow(owner, str(name), _values(labels, owner))
+    return OwnRow(owner, name, _values(labels, owner))
 
 
 def _values(labels: Any, owner: str) -> dict[str, int]:
     if isinstance(labels, dict):
         return {name: value_of(str(value), owner, name) for name, value in labels.items()}
-    if isinstance(labels, list):
+    if isinstance(labels, list) and all(isinstance(name, str | int) for name in labels):
         return {str(name): 1 for name in labels}
-    raise DataError(f"{owner}: expected a list of labels, or an object of labels and 1, 0 or -1, found {labels}")
+    raise DataError(f"{owner}: expected a list of label names, or an object of labels and 1, 0 or -1, found {labels}")

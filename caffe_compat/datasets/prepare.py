@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 
-from caffe_compat.datasets.layout import SplitFiles, write_class_names
+from caffe_compat.datasets.layout import SplitFiles, check_class_names, write_class_names
 from caffe_compat.datasets.manifest import write_manifest
 from caffe_compat.datasets.outcomes import PictureRules
 from caffe_compat.datasets.samples import DatasetSource
@@ -33,6 +33,7 @@ def prepare(source: DatasetSource, out: Path, rules: PictureRules, processes: in
     The same call goes on where a killed one stopped, and does nothing where all is done. Raises DataError if something
     else is there, or another run is at it.
     """
+    check_class_names(source.name, source.class_names)
     settings = _settings(source, rules)
     if out.exists():
         _check_settings(out, settings)

@@ -47,7 +47,7 @@ class Sample(NamedTuple):
     def fingerprint(self) -> bytes:
         """All of it as bytes: two runs over the same data see the same ones."""
         about = "\0".join((self.name, self.path, str(self.box), str(self.left_out)))
-        return about.encode("utf-8", "surrogateescape") + self.labels.tobytes()
+        return about.encode("utf-8", "surrogatepass") + self.labels.tobytes()
 
 
 class SampleSource(Protocol):

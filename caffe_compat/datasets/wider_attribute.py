@@ -6,13 +6,23 @@ splits than train keep all three values, for the evaluation passes over unspecif
 
 from collections.abc import Iterator
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from caffe_compat.datasets.json_file import member, read_json
-from caffe_compat.datasets.samples import ABSENT, PRESENT, Box, DatasetSource, Sample, Samples, SampleSource
+from caffe_compat.datasets.json_file import check_fields, entries, member, read_json
+from caffe_compat.datasets.samples import (
+    ABSENT,
+    PRESENT,
+    UNSPECIFIED,
+    Box,
+    DatasetSource,
+    Sample,
+    Samples,
+    SampleSource,
+)
 from caffe_compat.errors import FormatError
 
 FILES = {"train": "wider_attribute_trainval.json", "test": "wider_attribute_test.json"}
@@ -38,6 +48,8 @@ def wider_attribute(annotations: Path, images: Path) -> DatasetSource:
 
 def _attributes(path: Path) -> list[str]:
     names = member(path, read_json(path), "attribute_id_map")
+    if not isinstance(names, dict) or not all(identifier.isdecimal() for identifier in names):
+        raise FormatError(f"{path}: expected names by number as 'attribute_id_map', found {str(names)[:80]}")
     return [names[identifier] for identifier in sorted(names, key=int)]
 
 
@@ -47,17 +59,18 @@ def _split(path: Path, images: Path, attributes: int) -> SampleSource:
 
 
 def _people(path: Path, attributes: int) -> Iterator[_Person]:
-    for photograph in member(path, read_json(path), "images"):
+    for photograph in entries(path, read_json(path), "images", {"file_name": str, "targets": list}):
         for number, target in enumerate(photograph["targets"]):
             _check(f"{path}: person {number} of '{photograph['file_name']}'", target, attributes)
             yield _Person(photograph["file_name"], number, Box(*target["bbox"]), target["attribute"])
 
 
-def _check(owner: str, target: dict[str, Any], attributes: int) -> None:
+def _check(owner: str, target: Any, attributes: int) -> None:
+    check_fields(owner, target, {"attribute": list, "bbox": list})
     values, box = target["attribute"], target["bbox"]
-    if len(values) != attributes or not all(ABSENT <= value <= PRESENT for value in values):
+    if len(values) != attributes or not all(value in (ABSENT, UNSPECIFIED, PRESENT) for value in values):
         raise FormatError(f"{owner}: expected {attributes} attributes of 1, 0 or -1, found {values}")
-    if len(box) != len(Box._fields):
+    if len(box) != len(Box._fields) or not all(isinstance(side, int | float) and isfinite(side) for side in box):
         raise FormatError(f"{owner}: expected a box of left, top, width and height, found {box}")
 
 

@@ -55,6 +55,62 @@ def test_categories_of_another_release_are_refused(tmp_path):
         coco(annotations, images).splits["train"]()
 
 
+DELETED = object()
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        (("images", 0, "id"), DELETED, r"entry 0 of 'images': expected 'id' of type int, found none in \{"),
+        (("images", 1, "file_name"), 7, r"entry 1 of 'images': expected 'file_name' of type str, found 7"),
+        (("images",), None, r"expected a list as 'images', found NoneType"),
+        (
+            ("annotations", 2),
+            [3, 4],
+            r"entry 2 of 'annotations': expected 'image_id' and 'category_id', two .*\[3, 4\]",
+        ),
+        (
+            ("annotations", 0, "image_id"),
+            "x",
+            r"entry 0 of 'annotations': expected 'image_id' and .* found _Annotation",
+        ),
+        (("annotations",), None, r"entry 0 of 'annotations': expected .*, found None"),
+        (
+            ("annotations", 0, "image_id"),
+            987,
+            r"expected each annotation to be of a listed image, found some of 1 .* 987;",
+        ),
+    ],
+)
+def test_entries_of_another_form(tmp_path, where, value, message):
+    annotations, images = write_coco(tmp_path)
+    path = annotations / "instances_train2014.json"
+    content = json.loads(path.read_text())
+    holder = content
+    for step in where[:-1]:
+        holder = holder[step]
+    if value is DELETED:
+        del holder[where[-1]]
+    else:
+        holder[where[-1]] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=rf"^.*train2014.json: {message}"):
+        coco(annotations, images).splits["train"]()
+
+
+@pytest.mark.parametrize("field", ["id", "file_name"])
+def test_an_image_listed_twice(tmp_path, field):
+    annotations, images = write_coco(tmp_path)
+    path = annotations / "instances_train2014.json"
+    content = json.loads(path.read_text())
+    content["images"][1][field] = content["images"][0][field]
+    path.write_text(json.dumps(content))
+    with pytest.raises(
+        FormatError, match=rf"^.*train2014.json: images: expected each '{field}' once, found .* 2 times"
+    ):
+        coco(annotations, images).splits["train"]()
+
+
 def test_missing_annotations(tmp_path):
     with pytest.raises(DataError, match=r"^.*instances_val2014.json: cannot read the annotations"):
         coco(tmp_path, tmp_path)

@@ -1,6 +1,6 @@
 import pytest
 
-from caffe_compat.datasets.layout import ListedImage, SplitFiles, image_path, read_image_list
+from caffe_compat.datasets.layout import ListedImage, SplitFiles, check_class_names, image_path, read_image_list
 from caffe_compat.errors import DataError
 
 
@@ -35,3 +35,17 @@ def test_root_and_name_are_put_together_with_the_slash_that_people_forget(tmp_pa
     assert image_path(f"{tmp_path}/", "a.jpg") == f"{tmp_path}/a.jpg"
     assert image_path(f"{tmp_path}/prefix_", "a.jpg") == f"{tmp_path}/prefix_a.jpg"
     assert image_path("", "a.jpg") == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cat", "a\ndog"], r"expected label names of one line each, found 'a\\ndog'"),
+        (["cat", " "], r"expected label names of one line each, found ' '"),
+        (["cat", "dog", "cat"], r"expected label names, each once, found 'cat' 2 times"),
+        ([], r"expected label names, each once, found 'any' 0 times"),
+    ],
+)
+def test_label_names_that_a_file_cannot_hold(names, message):
+    with pytest.raises(DataError, match=rf"^mine: {message}"):
+        check_class_names("mine", names)

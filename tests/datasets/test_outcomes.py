@@ -133,6 +133,7 @@ def test_a_sample_that_is_not_wanted_is_not_read(sample, tmp_path):
         ("a\nb.jpg", "a line of an image list cannot hold it"),
         (" a.jpg", "a line of an image list cannot hold it"),
         ("a\udcff.jpg", "a line of an image list cannot hold it"),
+        ("a\0.jpg", "a line of an image list cannot hold it"),
         ("", "a line of an image list cannot hold it"),
         ("a" * 503, "longer than 511 bytes"),
     ],

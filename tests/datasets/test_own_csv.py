@@ -47,3 +47,12 @@ def test_errors(tmp_path):
         list(read_csv(write(tmp_path / "a.csv", "image,a,b\nx,1,0.5\n")).rows())
     with pytest.raises(DataError, match=r"^.*b.csv: cannot read the annotations: .*; expected text in UTF-8"):
         read_csv(tmp_path / "b.csv")
+
+
+def test_an_open_quotation_mark(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('image,cat\n"a.jpg' + 200_000 * "x")
+    with pytest.raises(
+        DataError, match=r"^.*a.csv, line 2: field larger than field limit .*; is a quotation mark left"
+    ):
+        list(read_csv(path).rows())

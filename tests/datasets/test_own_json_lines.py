@@ -21,7 +21,12 @@ def test_lists_and_objects(tmp_path):
         ('["a.jpg"]', r'expected an object such as {"image": "a.jpg", "labels": \["cat"\]}, found \["a.jpg"\]'),
         ('{"image": "a.jpg"}', r'expected an object .*, found {"image": "a.jpg"}'),
         ("{", "expected an object .*, found {"),
-        ('{"image": "a.jpg", "labels": "cat"}', "expected a list of labels, or an object of labels and .*, found cat"),
+        (
+            '{"image": "a.jpg", "labels": "cat"}',
+            "expected a list of label names, or an object of labels and .*, found cat",
+        ),
+        ('{"image": null, "labels": []}', r'expected an object .*, found {"image": null, "labels": \[\]}'),
+        ('{"image": "a.jpg", "labels": [["cat"]]}', r"expected a list of label names, or .*, found \[\['cat'\]\]"),
         ('{"image": "a.jpg", "labels": {"cat": 0.5}}', "expected 1, 0, -1 or nothing for label 'cat', found '0.5'"),
     ],
 )

@@ -22,7 +22,7 @@ def test_samples_can_be_gone_through_again():
 def test_fingerprints_differ_by_every_field():
     sample = Sample("a", "b", label_row(3, [1]))
     others = [
-        sample._replace(name="c"),
+        sample._replace(name="c\ud800"),
         sample._replace(path="c"),
         sample._replace(labels=label_row(3, [2])),
         sample._replace(box=Box(1, 2, 3, 4)),

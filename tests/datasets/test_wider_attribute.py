@@ -31,6 +31,10 @@ def test_people_with_boxes_and_attributes(tmp_path):
     [
         ({"attribute": [1, 0]}, r"expected 5 attributes of 1, 0 or -1, found \[1, 0\]"),
         ({"attribute": [1, 0, 2, 0, 0]}, r"expected 5 attributes of 1, 0 or -1, found \[1, 0, 2"),
+        ({"attribute": [1, 0, 0.5, 0, 0]}, r"expected 5 attributes of 1, 0 or -1, found \[1, 0, 0.5"),
+        ({"attribute": None}, r"expected 'attribute' of type list, found None"),
+        ({"bbox": [1, 2, "3", 4]}, r"expected a box of left, top, width and height, found \[1, 2, '3', 4\]"),
+        ({"bbox": [1, 2, float("nan"), 4]}, r"expected a box of left, top, width and height, found \[1, 2, nan, 4\]"),
         ({"bbox": [1, 2, 3]}, r"expected a box of left, top, width and height, found \[1, 2, 3\]"),
     ],
 )
@@ -41,5 +45,15 @@ def test_people_of_another_form(tmp_path, change, message):
     content["images"][0]["targets"][2].update(change)
     path.write_text(json.dumps(content))
     source = wider_attribute(annotations, images)
-    with pytest.raises((FormatError, TypeError), match=rf"^.*test.json: person 2 of 'test/.*_2_5.jpg': {message}"):
+    with pytest.raises(FormatError, match=rf"^.*test.json: person 2 of 'test/.*_2_5.jpg': {message}"):
         source.splits["test"]()
+
+
+def test_attribute_names_of_another_form(tmp_path):
+    annotations, images = write_wider_attribute(tmp_path)
+    path = annotations / "wider_attribute_trainval.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"attribute_id_map": ["Male"]}))
+    with pytest.raises(
+        FormatError, match=r"^.*trainval.json: expected names by number as 'attribute_id_map', found \['"
+    ):
+        wider_attribute(annotations, images)
