@@ -1,5 +1,7 @@
 """WindowData: random windows of images, for R-CNN (window_data_layer.cpp)."""
 
+import logging
+
 import numpy as np
 
 from caffe_compat.data.mean import read_mean
@@ -14,6 +16,8 @@ from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
+
+logger = logging.getLogger("caffe_compat")
 
 _CHANNELS = 3
 
@@ -32,13 +36,18 @@ class WindowData(PrefetchingData):
         if params.crop_mode not in ("warp", "square"):
             raise FieldError(f"{spec}: expected crop_mode 'warp' or 'square', got '{params.crop_mode}'")
         owner = str(spec)
+        # The upgrade of V1 nets moves the scale there, where the layer never looks: such nets learned unscaled.
+        transform.ignore("scale")
+        if spec.parameter.transform_param.scale != 1:
+            logger.warning(
+                "%s: transform_param.scale changes nothing here, as in Caffe; window_data_param.scale counts", owner
+            )
         source = Windows(
             read_window_file(params.source, params.fg_threshold, params.bg_threshold, owner, params.root_folder),
             params.batch_size,
             int(np.float32(params.batch_size) * np.float32(params.fg_fraction)),
             Warp(transform.crop_size, params.context_pad, params.crop_mode == "square"),
-            # Caffe moves window_data_param.scale to transform_param and then forgets to read it there.
-            Finish(_mean(transform, owner), params.scale * transform.scale),
+            Finish(_mean(transform, owner), params.scale),
             transform.mirror,
             params.cache_images,
             owner,

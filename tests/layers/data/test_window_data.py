@@ -1,5 +1,6 @@
 """WindowData."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import pytest
 from caffe_compat.errors import DataError, FieldError
 from caffe_compat.proto import caffe_pb2
 from tests.data.made_files import picture
-from tests.layers.data.made_layers import assert_resumes, make_layer, take
+from tests.layers.data.made_layers import GOLDENS, assert_resumes, make_layer, take
 
 IMAGE = picture(20, 30)
 ERROR = r"^layer 'data' \(WindowData\): "
@@ -52,16 +53,44 @@ def test_thresholds_decide(folder: Path) -> None:
     assert {label for _, found in take(layer, 4) for label in found[3:].tolist()} == {4}
 
 
-def test_mean_image_and_scales(folder: Path) -> None:
+def test_mean_image_and_scale(folder: Path) -> None:
     mean = np.frombuffer((folder / "mean").read_bytes(), np.uint8)
     blob = caffe_pb2.BlobProto.FromString(mean.tobytes())
     values = np.array(blob.data, np.float32).reshape(3, 12, 12)[:, 2:10, 2:10]
     plain = take(make_layer(text(folder)), 1)[0][0]
-    transform = f"crop_size: 8 scale: 0.5 mean_file: '{folder}/mean'"
-    data = take(make_layer(text(folder, "scale: 4", transform)), 1)[0][0]
-    assert np.array_equal(data, (plain - values) * 2)
+    data = take(make_layer(text(folder, "scale: 4", f"crop_size: 8 mean_file: '{folder}/mean'")), 1)[0][0]
+    assert np.array_equal(data, (plain - values) * 4)
     data = take(make_layer(text(folder, transform="crop_size: 8 mean_value: 3")), 1)[0][0]
     assert np.array_equal(data, plain - 3)
+
+
+def test_the_scale_of_transform_param_changes_nothing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = take(make_layer(text(folder, transform="crop_size: 8 scale: 0.5")), 1)[0][0]
+    assert np.array_equal(data, take(make_layer(text(folder)), 1)[0][0])
+    assert caplog.messages == [
+        "layer 'data' (WindowData): transform_param.scale changes nothing here, as in Caffe; "
+        "window_data_param.scale counts"
+    ]
+
+
+RECORDED = json.loads((GOLDENS / "bvlc" / "data" / "window" / "cases.json").read_text())
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_windows(tmp_path: Path, name: str) -> None:
+    """One window of each kind in a batch leaves a real Caffe nothing to draw: its tops, to the bit."""
+    case, record = RECORDED[name], np.load(GOLDENS / "bvlc" / "data" / "window" / "tops.npz")[name]
+    image = GOLDENS / "bvlc" / "data" / "window" / "image.png"
+    left, top, right, bottom = case["box"]
+    windows = "".join(f"{label} {overlap} {left} {top} {right} {bottom}\n" for label, overlap in ((3, 0.9), (2, 0.1)))
+    (tmp_path / "windows.txt").write_text(f"# 0\n{image}\n3\n47\n61\n2\n{windows}")
+    layer = make_layer(
+        f"type: 'WindowData' window_data_param {{ source: '{tmp_path}/windows.txt' batch_size: 2 fg_fraction: 0.5 "
+        f"{case['window']} }} transform_param {{ {case['transform']} }}"
+    )
+    ((data, labels),) = take(layer, 1)
+    assert np.array_equal(data, record)
+    assert labels.tolist() == [0, 3]
 
 
 def test_context_square_and_mirror_change_the_items(folder: Path) -> None:
