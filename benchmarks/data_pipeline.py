@@ -12,6 +12,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ import PIL.Image
 import torch
 from google.protobuf import text_format
 from sklearn.datasets import load_sample_images
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import caffe_compat.layers  # noqa: F401 - registers the types
 from caffe_compat.data.datum import encoded_datum, image_to_datum, record_key

@@ -7,6 +7,7 @@ seconds to open, to the first shuffled batch, and the microseconds a record afte
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import lmdb
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.data.datum import array_to_datum, record_key
 from caffe_compat.data.order import Order

@@ -26,6 +26,6 @@ class Data(PrefetchingData):
         changes = spec.params("transform_param")
         flag = decode_flag(changes.force_color, changes.force_gray, str(spec))
         flag = cv2.IMREAD_COLOR if params.force_encoded_color else flag
-        self.datums = Datums(params.source, params.backend, flag, str(spec))
-        transform = Transform(changes, spec.phase, str(spec), raw=not self.datums.are_encoded())
-        self.start(self.datums, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)
+        self.source = Datums(params.source, params.backend, flag, str(spec))
+        transform = Transform(changes, spec.phase, str(spec), raw=not self.source.are_encoded())
+        self.start(self.source, transform, params.batch_size, params.shuffle, params.rand_skip, params.prefetch)

@@ -25,5 +25,5 @@ class ImageData(PrefetchingData):
             )
         transform = Transform(spec.params("transform_param"), spec.phase, str(spec))
         labels = read_labels(params.label_source, str(spec)) if params.label_source else None
-        source = ImageList(params.source, str(spec), params.root_folder, size, params.is_color, labels)
-        self.start(source, transform, params.batch_size, params.shuffle, params.rand_skip)
+        self.source = ImageList(params.source, str(spec), params.root_folder, size, params.is_color, labels)
+        self.start(self.source, transform, params.batch_size, params.shuffle, params.rand_skip)

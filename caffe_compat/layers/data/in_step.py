@@ -1,14 +1,20 @@
-"""Image and label sources of one net must run in step: checked when the net is built, by keys and by fields."""
+"""Image and label sources of one net must run in step: checked when the net is built, by keys and by fields.
+
+Labels come from a database; images from another one, or from a list, whose images have the keys that a database made
+of the list would have.
+"""
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from caffe_compat.data.sources.datums import Datums
+from caffe_compat.data.datum import record_key
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.data.data import Data
+from caffe_compat.layers.data.image_data import ImageData
 
 logger = logging.getLogger("caffe_compat")
 
@@ -19,12 +25,12 @@ _COMPARED_KEYS = 200_000
 
 
 def check_in_step(layers: Iterable[Layer]) -> None:
-    """Refuses a net whose label database (items of 1 x 1 pixels) does not go with any of its image databases.
+    """Refuses a net whose label database (items of 1 x 1 pixels) does not go with any of its image sources.
 
-    Two image databases may differ: siamese nets read such.
+    Two image sources may differ: siamese nets read such.
     """
-    found = [layer for layer in layers if isinstance(layer, Data)]
-    labels = [layer for layer in found if layer.top_shapes()[0][2:] == (1, 1)]
+    found = [layer for layer in layers if isinstance(layer, Data | ImageData)]
+    labels = [layer for layer in found if isinstance(layer, Data) and layer.top_shapes()[0][2:] == (1, 1)]
     images = [layer for layer in found if layer not in labels]
     if not images:
         return
@@ -34,28 +40,48 @@ def check_in_step(layers: Iterable[Layer]) -> None:
             raise DataError(f"{label.spec} is not in step with the images: {'; '.join(filter(None, reasons))}")
 
 
-def _mismatch(image: Data, label: Data) -> str | None:
+def _mismatch(image: Data | ImageData, label: Data) -> str | None:
     """Why two layers would drift apart, or None."""
+    theirs, ours = _fields(image), label.spec.parameter.data_param
     for field in _FIELDS:
-        theirs, ours = (getattr(layer.spec.parameter.data_param, field) for layer in (image, label))
-        if theirs != ours:
-            return f"{image.spec} has data_param.{field} {theirs}, this layer {ours}"
-    return _key_mismatch(image.datums, label.datums, f"{image.spec}")
+        if getattr(theirs, field) != getattr(ours, field):
+            return (
+                f"{image.spec} has {_name(image)}.{field} {getattr(theirs, field)}, this layer {getattr(ours, field)}"
+            )
+    return _key_mismatch(image, label)
 
 
-def _key_mismatch(images: Datums, labels: Datums, owner: str) -> str | None:
-    if len(images) != len(labels):
-        return f"{owner} has {len(images)} records, this layer {len(labels)}"
-    count = min(len(images), _COMPARED_KEYS)
-    for ordinal in np.linspace(0, len(images) - 1, count, dtype=np.int64).tolist():
-        image, label = images.key(ordinal), labels.key(ordinal)
+def _name(layer: Data | ImageData) -> str:
+    return "data_param" if isinstance(layer, Data) else "image_data_param"
+
+
+def _fields(layer: Data | ImageData) -> Any:
+    return getattr(layer.spec.parameter, _name(layer))
+
+
+def _key_mismatch(images: Data | ImageData, labels: Data) -> str | None:
+    owner = f"{images.spec}"
+    if len(images.source) != len(labels.source):
+        return f"{owner} has {len(images.source)} records, this layer {len(labels.source)}"
+    count = min(len(labels.source), _COMPARED_KEYS)
+    for ordinal in np.linspace(0, len(labels.source) - 1, count, dtype=np.int64).tolist():
+        image, label = _key(images, ordinal), _key(labels, ordinal)
         if image == label:
             continue
         if not (_is_named(image) and _is_named(label)):
-            logger.warning("%s: its keys ('%s') cannot be compared with '%s'", owner, image.decode(), label.decode())
+            logger.warning("%s: its keys ('%s') cannot be compared with '%s'", owner, _shown(image), _shown(label))
             return None
-        return f"record {ordinal} of {owner} has key '{image.decode()}', of this layer '{label.decode()}'"
+        return f"record {ordinal} of {owner} has key '{_shown(image)}', of this layer '{_shown(label)}'"
     return None
+
+
+def _key(layer: Data | ImageData, ordinal: int) -> bytes:
+    key = layer.source.key(ordinal)
+    return key if isinstance(layer, Data) else record_key(ordinal, key.decode(errors="surrogateescape"))
+
+
+def _shown(key: bytes) -> str:
+    return key.decode(errors="replace")
 
 
 def _is_named(key: bytes) -> bool:

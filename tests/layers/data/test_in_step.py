@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,6 +45,29 @@ def test_two_image_databases_may_differ(tmp_path: Path, images: Path) -> None:
     left = write_lmdb(tmp_path / "left", [array_to_datum(picture(3, 4, 5))] * 2)
     labels = tags(tmp_path)
     check_in_step([data(left, "left"), data(images, "images"), data(labels, "tags")])
+
+
+def listed(folder: Path, more: str = "batch_size: 2"):
+    """The images of a list, `0.png` and so on."""
+    for number in range(3):
+        cv2.imwrite(f"{folder}/{number}.png", picture(4, 5))
+    (folder / "list").write_text("0.png 0\n1.png 0\n2.png 0\n")
+    source = f"source: '{folder}/list' root_folder: '{folder}/' {more}"
+    return make_layer(f"name: 'images' type: 'ImageData' image_data_param {{ {source} }}")
+
+
+def test_a_list_of_images_goes_with_a_database_of_labels(tmp_path: Path) -> None:
+    check_in_step([listed(tmp_path), data(tags(tmp_path), "tags")])
+
+
+def test_a_list_of_other_images_is_refused(tmp_path: Path) -> None:
+    labels = tags(tmp_path, [b"00000000_0.png", b"00000001_9.png", b"00000002_2.png"])
+    message = r"record 1 of layer 'images' \(ImageData\) has key '00000001_1.png', of this layer '00000001_9.png'"
+    with pytest.raises(DataError, match=ERROR + message):
+        check_in_step([listed(tmp_path), data(labels, "tags")])
+    message = r"layer 'images' \(ImageData\) has image_data_param.shuffle True, this layer False"
+    with pytest.raises(DataError, match=ERROR + message):
+        check_in_step([listed(tmp_path, "batch_size: 2 shuffle: true"), data(labels, "tags")])
 
 
 def test_other_names_are_refused(tmp_path: Path, images: Path) -> None:
