@@ -1,6 +1,8 @@
 """A report as a picture: the AP of every class, or, of several files, the paper's Figure 7."""
 
+import warnings
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +13,7 @@ from caffe_compat.evaluation.comparison import Comparison
 from caffe_compat.evaluation.report import Report
 
 INCHES_PER_CLASS = 0.16
+TITLE_CHARACTERS = 58  # as many as fit into the narrowest picture
 GAIN, LOSS, NEUTRAL = "#1b7837", "#b2182b", "#4d4d4d"
 
 
@@ -24,7 +27,9 @@ def write_png(report: Report, path: Path) -> None:
         _draw_comparison(report, comparison, gain_axes, labels_axes)
     if not report.comparisons:
         _draw_average_precision(report, axes[0])
-    figure.savefig(path, format="png", dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter that the font has not
+        figure.savefig(path, format="png", dpi=120)
 
 
 def _draw_comparison(report: Report, comparison: Comparison, gain_axes: Axes, labels_axes: Axes) -> None:
@@ -33,9 +38,10 @@ def _draw_comparison(report: Report, comparison: Comparison, gain_axes: Axes, la
     gain = 100 * comparison.ap_gain[order]
     _bars(gain_axes, report, order, gain, np.where(gain >= 0, GAIN, LOSS))
     gain_axes.set_ylabel("AP gain (points)")
-    gain_axes.set_title(
-        f"{comparison.name} over {comparison.base} on {report.rules.title}: "
-        f"mAP {100 * comparison.gains['mAP']:+.1f}, correlation {comparison.correlation:.2f}"
+    _set_title(
+        gain_axes,
+        f"{comparison.name} over {comparison.base} on {report.rules.title}",
+        f"mAP {100 * comparison.gains['mAP']:+.1f}, correlation {comparison.correlation:.2f}",
     )
     _bars(labels_axes, report, order, report.co_occurring[order], NEUTRAL)
     labels_axes.set_ylabel("co-occurring labels")
@@ -47,7 +53,13 @@ def _draw_average_precision(report: Report, axes: Axes) -> None:
     _bars(axes, report, order, 100 * measurement.ap[order], NEUTRAL)
     axes.axhline(100 * measurement.figures["mAP"], color=LOSS, linewidth=1)
     axes.set_ylabel("AP (%)")
-    axes.set_title(f"{measurement.name} on {report.rules.title}: mAP {100 * measurement.figures['mAP']:.1f}")
+    _set_title(axes, f"{measurement.name} on {report.rules.title}", f"mAP {100 * measurement.figures['mAP']:.1f}")
+
+
+def _set_title(axes: Axes, *lines: str) -> None:
+    """Names are a user's: long ones are wrapped, and a dollar sign begins no formula."""
+    lines = tuple(part for line in lines for part in wrap(line, TITLE_CHARACTERS))
+    axes.set_title("\n".join(lines), fontsize=10, parse_math=False)
 
 
 def _descending(values: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -60,7 +72,8 @@ def _bars(
     axes: Axes, report: Report, order: NDArray[np.intp], heights: NDArray[np.float64], colours: str | NDArray[np.str_]
 ) -> None:
     axes.bar(range(len(order)), heights, color=colours)
-    axes.set_xticks(range(len(order)), [report.class_names[index] for index in order], rotation=90, fontsize=7)
+    names = [report.class_names[index] for index in order]
+    axes.set_xticks(range(len(order)), names, rotation=90, fontsize=7, parse_math=False)
     axes.margins(x=0.01)
     axes.grid(axis="y", linewidth=0.3)
     axes.set_axisbelow(True)

@@ -6,7 +6,7 @@ from caffe_compat.evaluation.figures import write_png
 from caffe_compat.evaluation.report import Request, evaluate
 
 
-def draw(tmp_path, count):
+def draw(tmp_path, count, **more):
     generator = np.random.default_rng(2)
     labels = generator.random((30, 6)) < 0.5
     labels[:, 1] = False
@@ -14,7 +14,7 @@ def draw(tmp_path, count):
     predictions = [tmp_path / f"{index}.txt" for index in range(count)]
     for index, path in enumerate(predictions):
         np.savetxt(path, generator.normal(size=(30, 6)) + index * labels)
-    write_png(evaluate(Request("coco", tmp_path / "labels.txt", predictions)), tmp_path / "figure.png")
+    write_png(evaluate(Request("coco", tmp_path / "labels.txt", predictions, **more)), tmp_path / "figure.png")
     return cv2.imread(str(tmp_path / "figure.png"))
 
 
@@ -23,3 +23,12 @@ def test_two_panels_for_each_comparison(tmp_path, files, panels) -> None:
     height, width, _ = draw(tmp_path, files).shape
     assert height == pytest.approx(120 * (1.0 + 2.6 * panels), abs=1)
     assert width == 720
+
+
+def test_names_are_taken_as_they_are_and_long_titles_fit(tmp_path) -> None:
+    """A dollar sign begins no formula, a letter that the font lacks no warning, and nothing is cut at the edge."""
+    (tmp_path / "classes.txt").write_text("per$on$\n$\\frac$\n\u65e5\u672c\na & b\nc_1\n100%\n", encoding="utf-8")
+    names = ["$x^$ " + "a long name of a run " * 4, "another " * 12]
+    picture = draw(tmp_path, 2, names=names, class_names=tmp_path / "classes.txt")
+    edges = np.concatenate([picture[:, :2], picture[:, -2:]], axis=1)
+    assert (edges == 255).all()
