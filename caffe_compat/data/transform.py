@@ -68,7 +68,13 @@ class Transform:
     def cut(self, height: int, width: int, draws: Draws) -> Cut:
         """Draws what to take of an image of this size."""
         mirrored = self.mirror and draws.below(2) == 1
-        return Cut(self._crop(height, width, draws), mirrored)
+        box = self._crop(height, width, draws)
+        if min(box.height, box.width) < 1:
+            raise DataError(
+                f"{self.owner}: the crop has no pixel: {box.height} x {box.width} of an image of {height} x {width}; "
+                "take larger images or scale_ratios"
+            )
+        return Cut(box, mirrored)
 
     def apply(self, image: Pixels, cut: Cut, item: Pixels) -> None:
         """Writes the cut of an image (height, width, channels) into `item`, of `item_size`."""
@@ -122,6 +128,7 @@ def _crop_of(parameter: Any, phase: str, owner: str, original_image: bool) -> Cr
     if not parameter.crop_size:
         _refuse_without_crop_size(parameter, owner)
         return whole
+    _check_scales(parameter, owner)
     if original_image:
         return original_image_train if phase == "TRAIN" else original_image_test
     return train if phase == "TRAIN" else CentreCrop(parameter.crop_size)
@@ -131,3 +138,18 @@ def _refuse_without_crop_size(parameter: Any, owner: str) -> None:
     for field in ("multi_scale", "fix_crop", "more_fix_crop", "original_image"):
         if getattr(parameter, field):
             raise FieldError(f"{owner}: transform_param.{field} needs crop_size, which is not set")
+
+
+def _check_scales(parameter: Any, owner: str) -> None:
+    for ratio in parameter.scale_ratios:
+        if not 0 < ratio <= 1:
+            raise FieldError(f"{owner}: expected scale_ratios above 0 and up to 1, the whole image; found {ratio:g}")
+    if parameter.max_distort < 0:
+        raise FieldError(f"{owner}: expected a max_distort from 0 on, found {parameter.max_distort}")
+    for field, needed, is_set in (
+        ("scale_ratios", "multi_scale", bool(parameter.scale_ratios)),
+        ("max_distort", "multi_scale", parameter.max_distort != 1),
+        ("more_fix_crop", "fix_crop", parameter.more_fix_crop),
+    ):
+        if is_set and not getattr(parameter, needed):
+            logger.warning("%s: transform_param.%s changes nothing without %s", owner, field, needed)

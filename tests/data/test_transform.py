@@ -110,3 +110,48 @@ def test_refuses_both_colour_flags() -> None:
 def test_refuses_crops_without_a_size(field: str) -> None:
     with pytest.raises(FieldError, match=rf"^layer: transform_param.{field} needs crop_size, which is not set"):
         transform(f"{field}: true")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scale_ratios: 1.5", "expected scale_ratios above 0 and up to 1, the whole image; found 1.5"),
+        ("scale_ratios: 0", "expected scale_ratios above 0 and up to 1, the whole image; found 0"),
+        ("scale_ratios: nan", "expected scale_ratios above 0 and up to 1, the whole image; found nan"),
+        ("max_distort: -1", "expected a max_distort from 0 on, found -1"),
+    ],
+)
+def test_refuses_scales_that_are_none(text: str, message: str) -> None:
+    with pytest.raises(FieldError, match=rf"^layer: {message}"):
+        transform(f"crop_size: 5 multi_scale: true {text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "height", "width", "message"),
+    [
+        (
+            "multi_scale: true scale_ratios: 0.05",
+            9,
+            11,
+            r"the crop has no pixel: 0 x 0 of an image of 9 x 11; take larger",
+        ),
+        ("original_image: true", 7, 30, r"the crop has no pixel: 0 x 21 of an image of 7 x 30; take larger"),
+    ],
+)
+def test_refuses_crops_of_nothing(text: str, height: int, width: int, message: str) -> None:
+    made = transform(f"crop_size: 5 {text}", "TEST" if "original" in text else "TRAIN")
+    with pytest.raises(DataError, match=rf"^layer: {message}"):
+        made.cut(height, width, Draws([0] * 9))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "needed"),
+    [("scale_ratios", 0.5, "multi_scale"), ("max_distort", 2, "multi_scale"), ("more_fix_crop", "true", "fix_crop")],
+)
+def test_says_which_fields_change_nothing(
+    field: str, value: object, needed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    transform(f"crop_size: 5 {field}: {value} {needed}: true")
+    assert not caplog.messages
+    transform(f"crop_size: 5 {field}: {value}")
+    assert caplog.messages == [f"layer: transform_param.{field} changes nothing without {needed}"]
