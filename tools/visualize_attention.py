@@ -12,7 +12,6 @@ from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.prediction.attention_maps import Attention, attend, attention_blobs, draw_attention
-from caffe_compat.proto.read import read_weights
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,8 +35,7 @@ def main() -> int:
     """One picture an image."""
     arguments = parser().parse_args()
     try:
-        net = load_net(arguments.model, "TEST")
-        net.copy_layers(read_weights(arguments.weights).layers, arguments.weights)
+        net = load_net(arguments.model, "TEST", weights=arguments.weights)
         arguments.out.mkdir(parents=True, exist_ok=True)
         for image in arguments.images:
             print(f"wrote {draw(net, image, arguments)}")

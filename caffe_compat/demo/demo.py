@@ -23,7 +23,6 @@ from caffe_compat.net.build import load_net
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.opencv import compare_with_opencv
 from caffe_compat.prediction.released_input import net_input
-from caffe_compat.proto.read import read_weights
 
 #: The two datasets: with the position rule, and the control without.
 KINDS = {"scenes": SceneRules(), "control": SceneRules(position_rule=False)}
@@ -108,8 +107,7 @@ def _of_kind(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:
 
 def _compare(run: Run) -> Comparison:
     """The trained net here and in OpenCV, on test images."""
-    net = load_net(str(run.deploy_net), "TEST")
-    net.copy_layers(read_weights(str(run.weights)).layers, str(run.weights))
+    net = load_net(str(run.deploy_net), "TEST", weights=str(run.weights))
     files = run.files("test")
     _, _, height, width = net.blobs["data"].shape
     names = [image.name for image in read_image_list(files.image_list)[:PARITY_IMAGES]]

@@ -19,7 +19,6 @@ from caffe_compat.log_parsing.reader import Row, read_log
 from caffe_compat.net.build import load_net
 from caffe_compat.prediction.attention_maps import attend, attention_blobs, draw_attention
 from caffe_compat.prediction.released_input import read_picture
-from caffe_compat.proto.read import read_weights
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito) and in print (bars are hatched as well).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
@@ -115,8 +114,7 @@ def draw_attention_maps(run: Run, number: int, folder: Path) -> list[Path]:
     """A and U over the first test scenes that have three companions, for all labels of theirs; returns the files."""
     files = run.files("test")
     boxes = json.loads(files.boxes.read_text(encoding="utf-8"))
-    net = load_net(str(run.deploy_net), "TEST")
-    net.copy_layers(read_weights(str(run.weights)).layers, str(run.weights))
+    net = load_net(str(run.deploy_net), "TEST", weights=str(run.weights))
     crowded = sorted(boxes, key=lambda name: -len(boxes[name]))[:number]
     paths = []
     for count, name in enumerate(crowded, start=1):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.arity import Arity, at_least, between, exactly
-from caffe_compat.layers.fillers import fill
+from caffe_compat.layers.fillers import fill, require_fit
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
 
@@ -86,10 +86,10 @@ class Layer(nn.Module):
     def add_blob(
         self, shape: Sequence[int], filler: caffe_pb2.FillerParameter | None = None, learnable: bool = True
     ) -> None:
-        """Appends a blob, filled (zeros without a filler)."""
-        blob = torch.zeros(tuple(shape))
+        """Appends a blob, filled (zeros without a filler) unless a weights file overwrites it."""
+        blob = (torch.empty if self.spec.is_overwritten else torch.zeros)(tuple(shape))
         if filler is not None:
-            fill(blob, filler, str(self.spec))
+            (require_fit if self.spec.is_overwritten else fill)(blob, filler, str(self.spec))
         self.blobs.append(nn.Parameter(blob, requires_grad=learnable))
 
     def canonical_axis(self, axis: int, axes: int, what: str = "axis") -> int:

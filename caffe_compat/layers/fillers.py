@@ -77,12 +77,13 @@ FILLERS: dict[str, Callable[[Tensor, Filler], None]] = {
 
 def fill(blob: Tensor, filler: Filler, owner: str) -> None:
     """Fills a blob in place; `owner` starts the message where that cannot be."""
-    _require_fit(blob, filler, owner)
+    require_fit(blob, filler, owner)
     with torch.no_grad():
         FILLERS[filler.type](blob, filler)
 
 
-def _require_fit(blob: Tensor, filler: Filler, owner: str) -> None:
+def require_fit(blob: Tensor, filler: Filler, owner: str) -> None:
+    """Raises FieldError or ShapeError where a filler cannot fill a blob."""
     if filler.type not in FILLERS:
         raise FieldError(f"{owner}: no filler of type '{filler.type}'; known: {', '.join(FILLERS)}")
     if filler.sparse != -1 and filler.type != "gaussian":

@@ -18,6 +18,7 @@ class LayerSpec:
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
+    is_overwritten: bool = False  # a weights file fills all blobs: fillers need not
     _readers: dict[str, Params] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:

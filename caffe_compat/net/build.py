@@ -1,7 +1,7 @@
 """A NetParameter becomes a Net; the only caller of create_layer."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -19,7 +19,7 @@ from caffe_compat.net.net import Net, Step, prefix_file
 from caffe_compat.net.phase_rules import filter_net
 from caffe_compat.net.shared_params import collect_parameters
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.read import read_net
+from caffe_compat.proto.read import read_net, read_weights
 
 __all__ = ["Surroundings", "build_net", "caffe_compat", "load_net"]
 
@@ -33,20 +33,32 @@ class Surroundings:
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
+    overwritten: frozenset[str] = frozenset()  # layers whose blobs come from a weights file next
 
 
 def load_net(
-    path: str, phase: str, surroundings: Surroundings = Surroundings(), level: int = 0, stages: tuple[str, ...] = ()
+    path: str,
+    phase: str,
+    surroundings: Surroundings = Surroundings(),
+    level: int = 0,
+    stages: tuple[str, ...] = (),
+    weights: str | None = None,
 ) -> Net:
-    """Builds the net of a prototxt file for a phase, level and stages (its own `state` may name more); errors name
-    the file.
+    """Builds the net of a prototxt file for a phase, level and stages (its own `state` may name more).
+
+    Weights are copied by layer name from a file; what it holds is not filled before. Errors name the file.
     """
     parameter = read_net(path)
     state = caffe_pb2.NetState(phase=phase, level=level, stage=[*parameter.state.stage, *stages])
+    sources = read_weights(weights).layers if weights is not None else []
+    surroundings = replace(surroundings, overwritten=frozenset(layer.name for layer in sources if layer.blobs))
     try:
-        return build_net(parameter, state, surroundings)
+        net = build_net(parameter, state, surroundings)
     except CaffeError as error:
         raise prefix_file(error, path) from error
+    if weights is not None:
+        net.copy_layers(sources, weights)
+    return net
 
 
 def build_net(
@@ -111,6 +123,8 @@ def _spec(parameter: caffe_pb2.LayerParameter, net: caffe_pb2.NetParameter, surr
         surroundings.rank,
         surroundings.world_size,
         surroundings.allow_python_layers,
+        # What layers share may be left out of a file.
+        parameter.name in surroundings.overwritten and not any(param.name for param in parameter.param),
     )
 
 

@@ -13,7 +13,6 @@ from caffe_compat.engine.fast import FastEngine
 from caffe_compat.errors import GraphError, MissingFeatureError
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.prediction.released_input import net_input
-from caffe_compat.proto.read import read_weights
 
 Scores = NDArray[np.float32]
 #: Threads that read and resize images ahead of each net.
@@ -73,7 +72,7 @@ class _Worker:
     """A net on one device."""
 
     def __init__(self, prototxt: str, weights: str, batch_size: int, blob: str | None, device: torch.device) -> None:
-        self._net = load_net(prototxt, "TEST", Surroundings(device=device))
+        self._net = load_net(prototxt, "TEST", Surroundings(device=device), weights=weights)
         if len(self._net.inputs) != 1:
             raise GraphError(
                 f"{prototxt}: expected a net with one input for images, found inputs: "
@@ -84,7 +83,6 @@ class _Worker:
             raise GraphError(
                 f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self._net.outputs)}"
             )
-        self._net.copy_layers(read_weights(weights).layers, weights)
         self._input = self._net.blobs[self._net.inputs[0]]
         _, channels, *self.input_size = self._input.shape
         self._input.reshape(batch_size, channels, *self.input_size)

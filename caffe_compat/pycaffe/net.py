@@ -86,10 +86,10 @@ class Net(NetStructure):
             raise NetArgumentError(f"{USAGE}; got {network_file!r} as file")
         phase = caffe_pb2.Phase.Name(options.phase)
         around = surroundings(options.allow_python_layers)
-        self._show(load_net(os.fspath(network_file), phase, around, options.level, tuple(options.stages or ())))
+        weights = None if options.weights is None else os.fspath(options.weights)
+        stages = tuple(options.stages or ())
+        self._show(load_net(os.fspath(network_file), phase, around, options.level, stages, weights))
         self._follows_mode = True
-        if options.weights is not None:
-            self.copy_from(options.weights)
 
     @classmethod
     def of(cls, net: runtime.Net) -> "Net":

@@ -1,14 +1,19 @@
 """What a net refuses to be built from, and what it finds out while it is built."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from caffe_compat.errors import FieldError, GraphError, UnknownLayerError
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
+from prototxt_gen import generate
 from tests.engine.nets import build
 
 INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 5 } } }'
@@ -86,3 +91,47 @@ def test_another_number_of_blobs_in_the_prototxt() -> None:
             + 'layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 1 } '
             + "blobs { shape { dim: 1 dim: 5 } data: [1, 2, 3, 4, 5] } }"
         )
+
+
+def filled(name: str, filler: str) -> str:
+    """A layer with a weight that its filler fills."""
+    return (
+        f'layer {{ name: "{name}" type: "InnerProduct" bottom: "x" top: "{name}" inner_product_param {{ '
+        f'num_output: 3 bias_term: false weight_filler {{ type: "{filler}" }} }} }}'
+    )
+
+
+def loaded(tmp_path: Path, text: str, weights: str) -> Net:
+    """The net of a text, with the weights file of another."""
+    build(INPUT + weights).save(str(tmp_path / "w.caffemodel"))
+    (tmp_path / "net.prototxt").write_text(INPUT + text)
+    torch.manual_seed(6)
+    return load_net(str(tmp_path / "net.prototxt"), "TEST", weights=str(tmp_path / "w.caffemodel"))
+
+
+def test_what_a_weights_file_holds_is_not_filled_before(tmp_path: Path) -> None:
+    known = filled("known", "gaussian")
+    net = loaded(tmp_path, known, known)
+    assert torch.rand(1) == torch.rand(1, generator=torch.Generator().manual_seed(6))
+    np.testing.assert_array_equal(net.params["known"][0].data, build(INPUT + known).params["known"][0].data)
+
+
+def test_what_a_weights_file_lacks_is_filled(tmp_path: Path) -> None:
+    net = loaded(tmp_path, filled("new", "xavier"), filled("other", "xavier"))
+    assert net.params["new"][0].data.std() > 0.1
+
+
+def test_fillers_that_are_left_out_are_checked_all_the_same(tmp_path: Path) -> None:
+    with pytest.raises(FieldError, match=r"net.prototxt: layer 'known' \(InnerProduct\): no filler of type 'gaus'"):
+        loaded(tmp_path, filled("known", "gaus"), filled("known", "gaussian"))
+
+
+def test_deploy_nets_are_built_without_torch_compile(tmp_path: Path) -> None:
+    """Shapes from a run without data make torch import its compiler, which takes longer than all the rest."""
+    nets = [net for name, net in generate("resnet101_srn", labels=3, depth=26, width=4).items() if "_test." in name]
+    (tmp_path / "net.prototxt").write_text(str(nets[-1]))
+    script = (
+        "import sys; from caffe_compat.net.build import load_net; load_net(sys.argv[1], 'TEST'); "
+        "sys.exit(' '.join(sys.modules.keys() & {'torch._dynamo', 'sympy'}) or None)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "net.prototxt")], check=True)

@@ -37,11 +37,18 @@ class InnerProduct(Layer):
         if self.has_bias:
             self.add_blob((self.outputs,), self.bias_filler)
 
-    def forward(self, bottom: Tensor) -> Tensor:
-        axis = self.canonical_axis(self.axis, bottom.dim())
-        outer, inner = bottom.shape[:axis], math.prod(bottom.shape[axis:])
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        return [(*self._outer(bottom_shapes[0]), self.outputs)]
+
+    def _outer(self, shape: Shape) -> Shape:
+        """The axes that stay."""
+        axis = self.canonical_axis(self.axis, len(shape))
+        inner = math.prod(shape[axis:])
         if inner != self.inputs:
             raise ShapeError(f"{self.spec}: expected {self.inputs} inputs from axis {axis} on, got {inner}")
+        return tuple(shape[:axis])
+
+    def forward(self, bottom: Tensor) -> Tensor:
         weight = self.blobs[0].t() if self.transpose else self.blobs[0]
         bias = self.blobs[1] if self.has_bias else None
-        return linear(bottom.reshape(*outer, inner), weight, bias)
+        return linear(bottom.reshape(*self._outer(bottom.shape), self.inputs), weight, bias)

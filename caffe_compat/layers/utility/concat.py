@@ -1,10 +1,12 @@
 """Concat (concat_layer.cpp)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, at_least
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, at_least
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.legacy_axis import read_axis
 
@@ -19,17 +21,25 @@ class Concat(Layer):
         super().__init__(spec)
         self.axis = read_axis(spec, spec.params("concat_param"), "concat_dim")
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        axis = self._fitting_axis(bottom_shapes)
+        joined = sum(shape[axis] for shape in bottom_shapes)
+        return [(*bottom_shapes[0][:axis], joined, *bottom_shapes[0][axis + 1 :])]
+
     def forward(self, *bottoms: Tensor) -> Tensor:
-        axis = self.canonical_axis(self.axis, bottoms[0].dim())
-        wanted = _without(bottoms[0], axis)
-        for index, bottom in enumerate(bottoms):
-            if _without(bottom, axis) != wanted:
+        return torch.cat(bottoms, self._fitting_axis([bottom.shape for bottom in bottoms]))
+
+    def _fitting_axis(self, shapes: Sequence[Shape]) -> int:
+        axis = self.canonical_axis(self.axis, len(shapes[0]))
+        wanted = _without(shapes[0], axis)
+        for index, shape in enumerate(shapes):
+            if _without(shape, axis) != wanted:
                 raise ShapeError(
-                    f"{self.spec}: expected bottoms that differ on axis {axis} only, got {tuple(bottoms[0].shape)} "
-                    f"for bottom 0 and {tuple(bottom.shape)} for bottom {index}"
+                    f"{self.spec}: expected bottoms that differ on axis {axis} only, got {tuple(shapes[0])} "
+                    f"for bottom 0 and {tuple(shape)} for bottom {index}"
                 )
-        return torch.cat(bottoms, axis)
+        return axis
 
 
-def _without(bottom: Tensor, axis: int) -> tuple[int, ...]:
-    return tuple(bottom.shape[:axis] + bottom.shape[axis + 1 :])
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])

@@ -1,6 +1,6 @@
 """Eltwise (eltwise_layer.cpp)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add, mul
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, at_least
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, at_least
 from caffe_compat.layers.registry import register_layer
 
 
@@ -50,14 +50,21 @@ class Eltwise(Layer):
                 f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(coefficients)}"
             )
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        self._require_one_shape(bottom_shapes)
+        return [bottom_shapes[0]]
+
     def forward(self, *bottoms: Tensor) -> Tensor:
-        for index, bottom in enumerate(bottoms):
-            if bottom.shape != bottoms[0].shape:
-                raise ShapeError(
-                    f"{self.spec}: expected bottoms of one shape, got {tuple(bottoms[0].shape)} for bottom 0 "
-                    f"and {tuple(bottom.shape)} for bottom {index}"
-                )
+        self._require_one_shape([bottom.shape for bottom in bottoms])
         return self.combine(bottoms)
+
+    def _require_one_shape(self, shapes: Sequence[Shape]) -> None:
+        for index, shape in enumerate(shapes):
+            if shape != shapes[0]:
+                raise ShapeError(
+                    f"{self.spec}: expected bottoms of one shape, got {tuple(shapes[0])} for bottom 0 "
+                    f"and {tuple(shape)} for bottom {index}"
+                )
 
     def _sum(self, bottoms: tuple[Tensor, ...]) -> Tensor:
         if not self.coefficients:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.top_k_mean import top_k_mean
 
@@ -29,9 +29,16 @@ class Reduction(Layer):
             "TOPK": lambda rows: top_k_mean(spec, rows, rows.dim() - 1, self.k),
         }
         self.reduce = operations[params.operation]
-        self.k: int = params.k if params.operation == "TOPK" else 0
+        self.chooses_values: bool = params.operation == "TOPK"
+        self.k: int = params.k if self.chooses_values else 0
         self.axis: int = params.axis
         self.coefficient: float = params.coeff
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        if self.chooses_values:
+            return super().top_shapes(*bottom_shapes)
+        shape = bottom_shapes[0]
+        return [shape[: self.canonical_axis(self.axis, len(shape))]]
 
     def forward(self, bottom: Tensor) -> Tensor:
         axis = self.canonical_axis(self.axis, bottom.dim())

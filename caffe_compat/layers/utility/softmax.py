@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.registry import register_layer
 
 
@@ -15,6 +15,10 @@ class Softmax(Layer):
         params = spec.params("softmax_param")
         params.ignore("engine")  # picks a kernel, not a result
         self.axis: int = params.axis
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        self.canonical_axis(self.axis, len(bottom_shapes[0]))
+        return [bottom_shapes[0]]
 
     def forward(self, bottom: Tensor) -> Tensor:
         return bottom.softmax(self.canonical_axis(self.axis, bottom.dim()))

@@ -60,13 +60,21 @@ class Pooling(Layer):
         kernel = (sizes[0], sizes[1]) if self.is_global else self.kernel
         return PoolingWindow(kernel, self.stride, self.pad, self.round_up)
 
-    def forward(self, bottom: Tensor) -> Tops:
-        if bottom.dim() != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
-        sizes = tuple(bottom.shape[2:])
+    def _fitting_window(self, shape: Shape) -> PoolingWindow:
+        if len(shape) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+        sizes = tuple(shape[2:])
         window = self.window(sizes)
         if any(size < 1 for size in window.pooled(sizes)):
             raise ShapeError(f"{self.spec}: expected an input of at least one window {window.kernel}, got {sizes}")
+        return window
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        return [(*shape[:2], *self._fitting_window(shape).pooled(shape[2:]))] * self.spec.top_count
+
+    def forward(self, bottom: Tensor) -> Tops:
+        window, sizes = self._fitting_window(bottom.shape), tuple(bottom.shape[2:])
         if self.spec.top_count == 2:
             top, mask = max_pool_with_mask(bottom, window)
             return self._guarded(top, window.has_empty(sizes)), mask
