@@ -64,6 +64,11 @@ def our_output(weights: Path) -> Any:
         return ours(weights)(torch.from_numpy(IMAGE))
 
 
+def our_face(weights: Path) -> Any:
+    """The line of pycaffe's scripts."""
+    return caffe_compat.Net(str(PROTOTXT), str(weights), caffe_compat.TEST)
+
+
 @cache
 def standing_net() -> Net:
     """A net that stands before any weights are read."""
@@ -77,7 +82,12 @@ def read_and_copy(weights: Path) -> Any:
 
 #: What is timed, by question and by who does it.
 QUESTIONS: dict[str, dict[str, Callable[[Path], Any]]] = {
-    "load": {"OpenCV": opencv, "caffe_compat": ours, "caffe_compat, into a net": read_and_copy},
+    "load": {
+        "OpenCV": opencv,
+        "caffe_compat": ours,
+        "caffe_compat.Net": our_face,
+        "caffe_compat, into a net": read_and_copy,
+    },
     "load, first output": {"OpenCV": opencv_output, "caffe_compat": our_output},
 }
 CLOCKS = {"processor": time.process_time, "clock": time.perf_counter}
