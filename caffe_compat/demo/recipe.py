@@ -1,9 +1,9 @@
 """The demo's numbers.
 
-The rate of each model's longest step was chosen on the validation split alone, of a seed that is not reported.
-mAP there: baseline 77.7 at 0.03, 86.9 at 0.05; SRN's y 92.2 at 0.05, 91.0 at 0.08. At 0.08 the baseline's first
-iterations diverge and it learns late (73.0, another seed); clipping gradients at 10 cures that but costs more than it
-gains (76.4, and 81.3 at 0.05). `benchmarks/demo_rates.py` tries rates.
+The rate of each model's longest step was chosen on the validation split alone, of a seed that is not reported
+(`benchmarks/demo_rates.py`, `results/demo_rates.json`). mAP there at 0.03, 0.05 and 0.08: baseline 77.7, 86.9 and 77.2;
+SRN's y 91.8, 92.2 and 91.0. At 0.08 the baseline's first iterations diverge and it learns late; clipping gradients at
+10 cures that but costs more than it gains (76.4, and 81.3 at 0.05).
 """
 
 from dataclasses import dataclass
