@@ -1,6 +1,6 @@
 """A NetParameter becomes a Net; the only caller of create_layer."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -68,6 +68,7 @@ def build_net(
     filtered = filter_net(parameter, state)
     log_parameters(filtered)
     filtered = insert_splits(filtered)
+    surroundings = replace(surroundings, overwritten=surroundings.overwritten - _repeated_names(filtered))
     builder = _Builder(filtered, surroundings, surroundings.device or current_device())
     steps = [builder.step(layer) for layer in filtered.layer]
     layers = [step.layer for step in steps]
@@ -76,6 +77,11 @@ def build_net(
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
     log_result(net)
     return net
+
+
+def _repeated_names(net: caffe_pb2.NetParameter) -> set[str]:
+    """Layers of which a weights file fills the first alone."""
+    return {name for name, count in Counter(layer.name for layer in net.layer).items() if count > 1}
 
 
 @dataclass

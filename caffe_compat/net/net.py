@@ -215,7 +215,7 @@ class Net(nn.Module):
     def copy_layers(self, sources: Sequence[LayerBlobs], file: str) -> list[str]:
         """Copies weights by layer name; returns the names in the file that the net lacks."""
         self.flush()
-        targets = {step.layer.name: step.layer for step in self.steps}
+        targets = {step.layer.name: step.layer for step in reversed(self.steps)}  # of one name, the first gets them
         ignored = []
         for source in sources:
             if source.name not in targets:

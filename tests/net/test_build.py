@@ -121,6 +121,18 @@ def test_what_a_weights_file_lacks_is_filled(tmp_path: Path) -> None:
     assert net.params["new"][0].data.std() > 0.1
 
 
+def test_of_layers_of_one_name_the_first_takes_the_weights(tmp_path: Path) -> None:
+    """As in Net::CopyTrainedLayersFrom; the second keeps what its filler gave."""
+    twice = filled("known", "gaussian") + filled("known", "xavier").replace('top: "known"', 'top: "again"')
+    net = loaded(tmp_path, twice, filled("known", "gaussian"))
+    first, second = (step.layer.blobs[0].detach() for step in net.steps if step.layer.name == "known")
+    np.testing.assert_array_equal(first, build(INPUT + filled("known", "gaussian")).params["known"][0].data)
+    torch.manual_seed(6)
+    torch.empty(3, 5).normal_()
+    limit = (3 / 5) ** 0.5
+    assert torch.equal(second, torch.empty(3, 5).uniform_(-limit, limit))
+
+
 def test_fillers_that_are_left_out_are_checked_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(FieldError, match=r"net.prototxt: layer 'known' \(InnerProduct\): no filler of type 'gaus'"):
         loaded(tmp_path, filled("known", "gaus"), filled("known", "gaussian"))
