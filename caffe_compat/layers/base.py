@@ -41,6 +41,8 @@ class Layer(nn.Module):
     is_input: ClassVar[bool] = False
     #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
     fixed_blobs: frozenset[int] = frozenset()
+    #: Whether its backward gives all blobs their gradients, those with lr_mult 0, too.
+    ignores_lr_mult: ClassVar[bool] = False
 
     #: The tops for these bottoms.
     forward: Callable[..., Tops]

@@ -37,6 +37,12 @@ class Step:
     inputs: list[Tensor] = field(default_factory=list)  # what the last forward read, as leaves of its graph
     outputs: list[Tensor] = field(default_factory=list)
 
+    @property
+    def learning(self) -> list[nn.Parameter]:
+        """The weights whose gradients a backward adds to."""
+        everything = self.needs_backward and self.layer.ignores_lr_mult
+        return [blob for blob, need in zip(self.layer.blobs, self.weights_need, strict=True) if need or everything]
+
 
 class Net(nn.Module):
     """A graph of Caffe layers. `caffe_compat.net.build.build_net` makes it."""
@@ -95,12 +101,7 @@ class Net(nn.Module):
             step.needs_backward = needs.layer[index]
             step.propagate_down = needs.bottoms[index]
             step.weights_need = needs.weights[index]
-        learning = {
-            id(blob)
-            for step in self.steps
-            for blob, need in zip(step.layer.blobs, step.weights_need, strict=True)
-            if need
-        }
+        learning = {id(blob) for step in self.steps for blob in step.learning}
         for parameter in self.parameters():
             parameter.requires_grad_(id(parameter) in learning)
 
@@ -155,8 +156,7 @@ class Net(nn.Module):
         if not step.outputs and step.tops:
             self._run(step)  # Caffe runs backward without a forward too, on what the bottoms hold.
         require_possible(step.layer, step.propagate_down)
-        learning = (blob for blob, need in zip(step.layer.blobs, step.weights_need, strict=True) if need)
-        weights = list(dict.fromkeys(learning))  # a layer may share a weight with itself
+        weights = list(dict.fromkeys(step.learning))  # a layer may share a weight with itself
         bottoms = [value for value in step.inputs if value.requires_grad]
         targets = [*bottoms, *(weight for weight in weights if weight.requires_grad)]
         gradients = dict(zip(map(id, targets), self._gradients(step, targets), strict=True))

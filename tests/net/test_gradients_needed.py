@@ -151,6 +151,39 @@ def test_a_layer_may_share_a_weight_with_itself() -> None:
     assert gradient_of(net.learnable[0].parameter).tolist() == [8.0] * 5
 
 
+SEQUENCES = """layer { name: 'sequences' type: 'Input' top: 's' top: 'c'
+  input_param { shape { dim: 2 dim: 5 dim: 3 } shape { dim: 2 dim: 5 } } }"""
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+def test_fixed_weights_of_recurrent_layers_have_gradients(engine: str, kind: str) -> None:
+    """The unrolled net of RecurrentLayer knows no lr_mult; clip_gradients counts what it leaves in a fixed weight."""
+    layer = f"""
+        layer {{ name: 'r' type: '{kind}' bottom: 's' bottom: 'c' top: 'r' loss_weight: 0.5 %s
+          recurrent_param {{ num_output: 4 weight_filler {{ type: 'gaussian' std: 0.4 }} }} }}"""
+    gradients = []
+    for params in ("", "param { lr_mult: 2 } param { lr_mult: 0 }"):
+        torch.manual_seed(3)
+        net = build(SEQUENCES + layer % params)
+        net.blobs["s"].assign(torch.linspace(-1, 2, 30).view(2, 5, 3))
+        create_engine(engine, net).forward_backward()
+        gradients.append([gradient_of(blob) for blob in net.step_of("r").layer.blobs])
+    free, fixed = ([each for each in blobs if each.dim() == 1] for blobs in gradients)
+    assert all(bias.any() and torch.equal(bias, other) for bias, other in zip(free, fixed, strict=True))
+    assert net.step_of("r").weights_need[:2] == [True, False]  # debug_info leaves it out, as Caffe's does
+
+
+def test_recurrent_layers_that_learn_nothing_have_no_gradients() -> None:
+    fixed = "param { lr_mult: 0 } " * 3
+    net = build(
+        f"{SEQUENCES} layer {{ name: 'r' type: 'LSTM' bottom: 's' bottom: 'c' top: 'r' loss_weight: 0.5 {fixed}"
+        "recurrent_param { num_output: 4 bias_filler { type: 'constant' value: 0.3 } } }"
+    )
+    create_engine("exact", net).forward_backward()
+    assert not any(gradient_of(blob).any() or blob.requires_grad for blob in net.step_of("r").layer.blobs)
+
+
 def test_propagate_down_counts_bottoms() -> None:
     with pytest.raises(GraphError, match=r"^layer 'b' \(InnerProduct\): propagate_down param must be specified"):
         chain(second="propagate_down: true propagate_down: false")

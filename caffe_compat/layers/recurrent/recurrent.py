@@ -27,6 +27,7 @@ class Recurrent(Layer):
     tops = at_least(1)
     no_gradient_to = frozenset({1})
     allows_in_place = False
+    ignores_lr_mult = True  # the unrolled net knows nothing of the layer's `param`s; clip_gradients sees the result
     #: How many states go from step to step.
     state_count: ClassVar[int]
     #: How many sums a step needs for each output.
