@@ -116,10 +116,8 @@ def complete(options: Options) -> Options:
     """
     _check_choices(options)
     if bool(options.dataset) == bool(options.labels):
-        raise FieldError(
-            "options: expected either --dataset or --labels, "
-            f"found --dataset '{options.dataset}' and --labels {options.labels}; give one of the two"
-        )
+        found = f"--dataset {options.dataset} and --labels {options.labels}" if options.dataset else "neither"
+        raise FieldError(f"options: expected either --dataset or --labels, found {found}; give one of the two")
     known = DATASETS.get(options.dataset, Dataset(options.labels, train_images=10_000, test_images=1_000))
     derived: dict[str, Any] = {
         "dataset": "custom",

@@ -52,7 +52,13 @@ def import_caffe(arguments):
     """The caffe module of this Python."""
     if arguments.caffe_root:
         sys.path.insert(0, arguments.caffe_root)
-    import caffe
+    try:
+        import caffe
+    except ImportError as error:
+        sys.exit(
+            "record_blobs.py: %s: expected a Python that can import caffe (%s); "
+            "run it with the one of your Caffe, or give --caffe-root CAFFE/python" % (sys.executable, error)
+        )
 
     if arguments.gpu is None:
         caffe.set_mode_cpu()

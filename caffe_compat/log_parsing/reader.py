@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import DataError, FormatError
 from caffe_compat.log_parsing.clock import LogClock
 
 # At a line's start or right after glog's prefix: "MultiStep Status: Iteration N, step = s" counts nothing.
@@ -43,11 +43,17 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> TrainingLog:
-    """Read a log of this project, of BVLC Caffe or of the SRN fork; FormatError if nothing in it is one."""
-    reader = _Reader(LogClock(_year(path)))
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            reader.read(line)
+    """Read a log of this project, of BVLC Caffe or of the SRN fork.
+
+    Raises DataError if the file cannot be read, FormatError if nothing in it is a log.
+    """
+    try:
+        reader = _Reader(LogClock(_year(path)))
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                reader.read(line)
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the log ({error.strerror}); check the path") from error
     if not any(reader.log.series()):
         raise FormatError(
             f"{path}: expected a training log with lines 'Iteration N, loss = L' or 'Test net output #i: name = v', "

@@ -88,3 +88,10 @@ def test_missing_parts(tmp_path):
     (root / "ImageList" / "TestImagelist.txt").unlink()
     with pytest.raises(DataError, match=r"^.*TestImagelist.txt: cannot read it \(No such file or directory\); --root"):
         nus_wide(root, images, {}).splits["test"]()
+
+
+def test_a_list_that_is_no_text(tmp_path):
+    root, images = write_nus_wide(tmp_path)
+    (root / "ImageList" / "TestImagelist.txt").write_bytes(b"sky\\9.jpg\n\xff\xfe")
+    with pytest.raises(DataError, match=r"^.*TestImagelist.txt: expected text, found .*; unpack the archive again$"):
+        nus_wide(root, images, {}).splits["test"]()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import DataError, FormatError
 from caffe_compat.log_parsing.reader import Row, latest_rows, read_log
 from tests.log_parsing.caffe_parser import outputs_by_iteration
 
@@ -125,3 +125,10 @@ def test_a_file_that_is_no_log(tmp_path) -> None:
         FormatError, match="^" + re.escape(f"{path}: expected a training log with lines 'Iteration N, ")
     ):
         read_log(path)
+
+
+def test_a_log_that_is_not_there(tmp_path) -> None:
+    with pytest.raises(
+        DataError, match=r"^.*run.log: cannot read the log \(No such file or directory\); check the path$"
+    ):
+        read_log(tmp_path / "run.log")

@@ -7,8 +7,8 @@ from prototxt_gen import generate
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"^options: expected either --dataset or --labels, found --dataset '' and --labels 0; give one of the"),
-        ({"dataset": "coco", "labels": 3}, r"^options: expected either .* found --dataset 'coco' and --labels 3"),
+        ({}, r"^options: expected either --dataset or --labels, found neither; give one of the two$"),
+        ({"dataset": "coco", "labels": 3}, r"^options: expected either .* found --dataset coco and --labels 3; give"),
         ({"labels": 3, "model": "vgg"}, r"^options: --model must be one of resnet101, .*; found 'vgg'$"),
         ({"dataset": "voc"}, r"^options: --dataset must be one of nus_wide, coco, wider_att; found 'voc'$"),
         ({"labels": 3, "depth": 34}, r"^options: --depth must be one of 26, 50, 101, 152; found '34'$"),

@@ -37,7 +37,9 @@ def test_is_silent_without_verbose(run, tmp_path, capsys) -> None:
 
 def test_a_missing_log(run, tmp_path, capsys) -> None:
     assert run(tmp_path / "absent.log", tmp_path) == 1
-    assert capsys.readouterr().err.startswith("parse_log.py: [Errno 2] No such file or directory")
+    assert capsys.readouterr().err.endswith(
+        "absent.log: cannot read the log (No such file or directory); check the path\n"
+    )
 
 
 def test_a_delimiter_of_two_characters(run, tmp_path, capsys) -> None:

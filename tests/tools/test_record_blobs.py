@@ -127,3 +127,12 @@ def test_a_training_is_recorded_with_its_history(
     assert set(dump.final_weights) == set(theirs.final_weights)
     assert len(dump.histories) == 9
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_python_without_caffe(record: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "caffe", None)
+    monkeypatch.setattr(sys, "argv", ["record_blobs.py", "--prototxt", "net.prototxt", "dump.npz"])
+    with pytest.raises(
+        SystemExit, match=r"^record_blobs.py: .*: expected a Python that can import caffe .* --caffe-root"
+    ):
+        record.main()
