@@ -68,7 +68,7 @@ def _read_encoded(path: Path) -> bytes:
     try:
         encoded = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot read the image: {error}") from error
+        raise DataError(f"{path}: cannot read the image ({error.strerror}); check the folder of images") from error
     decode_image(encoded, ANY_COLOUR, str(path))
     return encoded
 

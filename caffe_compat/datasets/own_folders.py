@@ -17,7 +17,7 @@ def read_folders(root: Path) -> OwnFormat:
     try:
         labels = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:
-        raise DataError(f"{root}: cannot read the folder: {error}") from error
+        raise DataError(f"{root}: cannot read the folder ({error.strerror}); check the path") from error
     if not labels:
         raise DataError(f"{root}: expected a folder for each label, found none; put images at LABEL/IMAGE")
     return OwnFormat(partial(_rows, root, labels), labels, root)

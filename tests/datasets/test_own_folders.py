@@ -38,5 +38,7 @@ def test_errors(tmp_path):
         DataError, match=r"^.*: expected a folder for each label, found none; put images at LABEL/IMAGE"
     ):
         read_folders(tmp_path)
-    with pytest.raises(DataError, match=r"^.*gone: cannot read the folder: "):
+    with pytest.raises(
+        DataError, match=r"^.*gone: cannot read the folder \(No such file or directory\); check the path"
+    ):
         read_folders(tmp_path / "gone")
