@@ -4,7 +4,7 @@ root := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 .PHONY: help demo test test-fast generate setup
 
 help:
-	@echo "make demo       data, nets, four training steps, evaluation, parity, report (about about 5 minutes)"
+	@echo "make demo       data, nets, four training steps, evaluation, parity, report (about 5 minutes on two cores)"
 	@echo "make test       format, lint, types, all tests (about 5 minutes on two cores); make test-fast leaves out the slow ones"
 	@echo "make generate   remakes every generated file"
 
