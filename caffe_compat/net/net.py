@@ -15,7 +15,7 @@ from caffe_compat.net.exact_arithmetic import exact_arithmetic
 from caffe_compat.net.gradients_needed import Needs, require_possible
 from caffe_compat.net.hooks import Hooks
 from caffe_compat.net.shared_params import LearnableParameter
-from caffe_compat.net.weights import blobs_of, copy_blobs
+from caffe_compat.net.weights import blobs_of, copy_blobs, warn_of_other_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import LayerBlobs
 from caffe_compat.proto.write import write_weights
@@ -213,7 +213,10 @@ class Net(nn.Module):
     # -- weights
 
     def copy_layers(self, sources: Sequence[LayerBlobs], file: str) -> list[str]:
-        """Copies weights by layer name; returns the names in the file that the net lacks."""
+        """Copies weights by layer name; returns the names in the file that the net lacks.
+
+        Caffe is silent about a file that has no layer of the net; here it is a warning.
+        """
         self.flush()
         targets = {step.layer.name: step.layer for step in reversed(self.steps)}  # of one name, the first gets them
         ignored = []
@@ -223,6 +226,7 @@ class Net(nn.Module):
                 ignored.append(source.name)
             elif source.blobs or targets[source.name].blobs:
                 copy_blobs(targets[source.name], source.blobs, file)
+        warn_of_other_net(targets, sources, file)
         return ignored
 
     def share_weights(self, other: "Net") -> None:

@@ -1,7 +1,7 @@
 """Copies blobs into a net by layer name (Net::CopyTrainedLayersFrom) and reads them out for a file."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.blob import note_host_write
+from caffe_compat.proto.read import LayerBlobs
 
 logger = logging.getLogger("caffe_compat")
 
@@ -34,6 +35,18 @@ def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
             )
     for source, target in zip(sources, layer.blobs, strict=True):
         _fill(target, source)
+
+
+def warn_of_other_net(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs], file: str) -> None:
+    """Says so where a file holds weights, the net has weights, and no layer is in both."""
+    wanted = [name for name, layer in targets.items() if layer.blobs]
+    found = [source.name for source in sources if source.blobs]
+    if wanted and found and not set(wanted) & set(found):
+        logger.warning(
+            "%s: no weight was copied: expected weights of layers such as '%s', found those of '%s'; "
+            "give the weights of this net, or name its layers as the file does",
+            file, "', '".join(wanted[:3]), "', '".join(found[:3]),
+        )  # fmt: skip
 
 
 def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:

@@ -74,3 +74,16 @@ def test_blobs_that_another_layer_owns_may_be_missing_in_hdf5() -> None:
     target.copy_layers(source(np.zeros(0, np.float32), BIAS), "w.h5")
     np.testing.assert_array_equal(target.params["ip"][0].data, WEIGHT)
     np.testing.assert_array_equal(target.params["ip"][1].data, BIAS)
+
+
+def test_a_file_of_another_net_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    net().copy_layers(source(WEIGHT, BIAS, name="fc8"), "other.caffemodel")
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "other.caffemodel: no weight was copied: expected weights of layers such as 'ip', found those of 'fc8'; "
+        "give the weights of this net, or name its layers as the file does"
+    ]
+
+
+def test_a_file_that_has_some_of_the_layers_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    net().copy_layers([*source(WEIGHT, BIAS), *source(BIAS, name="fc8")], "w")
+    assert not [record for record in caplog.records if record.levelno == logging.WARNING]
