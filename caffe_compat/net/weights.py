@@ -38,15 +38,19 @@ def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
 
 
 def warn_of_other_net(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs], file: str) -> None:
-    """Says so where a file holds weights, the net has weights, and no layer is in both."""
+    """Says so where the net has weights, and a file has none of its layers."""
     wanted = [name for name, layer in targets.items() if layer.blobs]
     found = [source.name for source in sources if source.blobs]
-    if wanted and found and not set(wanted) & set(found):
+    if wanted and not set(wanted) & set(found):
         logger.warning(
-            "%s: no weight was copied: expected weights of layers such as '%s', found those of '%s'; "
+            "%s: no weight was copied: expected those of layers such as %s, found %s; "
             "give the weights of this net, or name its layers as the file does",
-            file, "', '".join(wanted[:3]), "', '".join(found[:3]),
+            file, _quoted(wanted), _quoted(found) if found else "none",
         )  # fmt: skip
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:3])
 
 
 def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:

@@ -76,10 +76,11 @@ def test_blobs_that_another_layer_owns_may_be_missing_in_hdf5() -> None:
     np.testing.assert_array_equal(target.params["ip"][1].data, BIAS)
 
 
-def test_a_file_of_another_net_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    net().copy_layers(source(WEIGHT, BIAS, name="fc8"), "other.caffemodel")
+@pytest.mark.parametrize(("layers", "found"), [(source(WEIGHT, BIAS, name="fc8"), "'fc8'"), ([], "none")])
+def test_a_file_of_another_net_is_told(layers: list[LayerBlobs], found: str, caplog: pytest.LogCaptureFixture) -> None:
+    net().copy_layers(layers, "other.caffemodel")
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-        "other.caffemodel: no weight was copied: expected weights of layers such as 'ip', found those of 'fc8'; "
+        f"other.caffemodel: no weight was copied: expected those of layers such as 'ip', found {found}; "
         "give the weights of this net, or name its layers as the file does"
     ]
 
