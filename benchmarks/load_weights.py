@@ -127,10 +127,10 @@ def anonymous_memory() -> int:
 
 def grown(name: str, weights: Path) -> dict[str, float]:
     """What loading takes of this process, with the loader in use before: seconds by each clock, bytes that it holds."""
-    if name == "caffe_compat":
-        ours(ROOT / "tests" / "goldens" / "srn_fork" / "released_like" / "weights.caffemodel")
-    else:
+    if name == "OpenCV":
         cv2.dnn.readNetFromCaffe(str(PROTOTXT))
+    else:
+        ours(ROOT / "tests" / "goldens" / "srn_fork" / "released_like" / "weights.caffemodel")
     memory = anonymous_memory()
     starts = {clock: now() for clock, now in CLOCKS.items()}
     loaded = QUESTIONS["load"][name](weights)
@@ -142,7 +142,7 @@ def grown(name: str, weights: Path) -> dict[str, float]:
 
 def fresh(weights: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
     """`grown` in fresh processes, in turns: what a program meets that loads one model, in memory new to it."""
-    found: dict[str, list[dict[str, float]]] = {"OpenCV": [], "caffe_compat": []}
+    found: dict[str, list[dict[str, float]]] = {"OpenCV": [], "caffe_compat": [], "caffe_compat.Net": []}
     for _ in range(rounds):
         for name, results in found.items():
             command = [sys.executable, __file__, "--grown", name, str(weights)]

@@ -1,14 +1,9 @@
 """A deploy form becomes layers that run, with one copy of its weights."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import NoReturn
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -17,16 +12,8 @@ from caffe_compat.convert.shape_walk import ShapeWalk
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.net import prefix_file
-from caffe_compat.proto.blobs import Blob
-
-Arrays = Mapping[str, Sequence[Blob]]
-
-#: Floats in 64 bytes, what PyTorch's own tensors begin at multiples of.
-ALIGNMENT = 16
-#: Floats of blobs that are worth a copy beside the interpreter; each makes two threads wait for each other once.
-LARGE = 1 << 18
-#: How long the copying thread waits for the interpreter between two blobs; Python waits 5 ms, longer than a copy takes.
-HANDOVER_SECONDS = 2e-5
+from caffe_compat.net.own_copies import Arrays, copied_beside
+from caffe_compat.proto.blobs import same_shape
 
 
 @dataclass(frozen=True)
@@ -55,54 +42,13 @@ class Assembly:
 def assemble(deployed: Model, phase: str = "TEST") -> Assembly:
     """The layers with their weights; ShapeError where weights are missing or have other shapes."""
     try:
-        return _connect(deployed, phase)
+        with copied_beside(deployed.blobs) as blobs:
+            return _connect(deployed, phase, FileWeights(blobs, phase))
     except CaffeError as error:
         raise prefix_file(error, deployed.path) from error
 
 
-def places_in_one_block(blobs: Arrays) -> Arrays:
-    """Room for copies in one block of memory: the file's bytes are read-only, and lie where float32 should not.
-
-    The system gives one large block in large pages, several times as fast as many small ones.
-    """
-    sizes = [-(-blob.size // ALIGNMENT) * ALIGNMENT for arrays in blobs.values() for blob in arrays]
-    block = np.empty(sum(sizes), np.float32)
-    starts = iter([0, *accumulate(sizes)])
-    return {name: [_place(block, next(starts), blob) for blob in arrays] for name, arrays in blobs.items()}
-
-
-def _place(block: Blob, start: int, blob: Blob) -> Blob:
-    return block[start : start + blob.size].reshape(blob.shape)
-
-
-def _copy(pairs: Sequence[tuple[Blob, Blob]]) -> None:
-    for place, array in pairs:
-        np.copyto(place, array)
-
-
-@contextmanager
-def _quick_handover() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(HANDOVER_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _connect(deployed: Model, phase: str) -> Assembly:
-    places = places_in_one_block(deployed.blobs)
-    pairs = [pair for name, arrays in deployed.blobs.items() for pair in zip(places[name], arrays, strict=True)]
-    _copy([pair for pair in pairs if pair[0].size < LARGE])
-    # Layers need to know where their weights are, not what they are; NumPy lets go of the interpreter while it copies.
-    with _quick_handover(), ThreadPoolExecutor(1) as beside:
-        copied = beside.submit(_copy, [pair for pair in pairs if pair[0].size >= LARGE])
-        net = _connect_layers(deployed, phase, FileWeights(places, phase))
-        copied.result()
-    return net
-
-
-def _connect_layers(deployed: Model, phase: str, weights: "FileWeights") -> Assembly:
+def _connect(deployed: Model, phase: str, weights: "FileWeights") -> Assembly:
     walk = ShapeWalk({}, phase, weights.blob)
     steps = []
     inputs: dict[str, Shape] = {}
@@ -151,8 +97,8 @@ class FileWeights:
         arrays = self._arrays.get(layer.name, [])
         if index >= len(arrays):
             self._refuse(layer, f"a blob {index}", f"{len(arrays)} blobs")
-        if arrays[index].shape != shape and arrays[index].shape != (1,) * (4 - len(shape)) + shape:
-            self._refuse(layer, f"blob {index} of shape {shape}", arrays[index].shape)  # old files: (1, 1, 1, C)
+        if not same_shape(arrays[index].shape, shape):
+            self._refuse(layer, f"blob {index} of shape {shape}", arrays[index].shape)
         return torch.from_numpy(arrays[index]).reshape(shape)
 
     def _refuse(self, layer: Layer, expected: str, found: object) -> NoReturn:

@@ -1,9 +1,7 @@
 """A converted model as an nn.Module: `caffe_compat.load("net.safetensors")(images)`."""
 
 import copy
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,6 +16,7 @@ from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import as_tuple
+from caffe_compat.net.collector_paused import collector_paused
 
 
 class CaffeModule(nn.Module):
@@ -102,15 +101,3 @@ def load(
             model = with_prototxt(model, prototxt, report)
         model = to_variance(model, bn_statistics, report)
         return CaffeModule(assemble(deploy_form(model, input_shapes, report), phase), outputs)
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """No garbage collection while objects are made that all stay: it would look through everything again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

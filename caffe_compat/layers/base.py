@@ -11,6 +11,7 @@ from caffe_compat.layers.arity import Arity, at_least, between, exactly
 from caffe_compat.layers.fillers import fill, require_fit
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import same_shape
 
 __all__ = ["Arity", "Layer", "LayerSpec", "LossLayer", "Shape", "Tops", "at_least", "between", "exactly"]
 
@@ -88,11 +89,19 @@ class Layer(nn.Module):
     def add_blob(
         self, shape: Sequence[int], filler: caffe_pb2.FillerParameter | None = None, learnable: bool = True
     ) -> None:
-        """Appends a blob, filled (zeros without a filler) unless a weights file overwrites it."""
-        blob = (torch.empty if self.spec.is_overwritten else torch.zeros)(tuple(shape))
+        """Appends a blob: the weights file's, which stay where they are, else filled (zeros without a filler)."""
+        given = self._given_blob(tuple(shape))
+        blob = torch.zeros(tuple(shape)) if given is None else given
         if filler is not None:
-            (require_fit if self.spec.is_overwritten else fill)(blob, filler, str(self.spec))
+            (fill if given is None else require_fit)(blob, filler, str(self.spec))
         self.blobs.append(nn.Parameter(blob, requires_grad=learnable))
+
+    def _given_blob(self, shape: Shape) -> Tensor | None:
+        """The weights file's next blob where it is of this shape; whoever copies the file's weights refuses others."""
+        for array in self.spec.weights[len(self.blobs) :][:1]:
+            if same_shape(array.shape, shape):
+                return torch.from_numpy(array).reshape(shape)
+        return None
 
     def canonical_axis(self, axis: int, axes: int, what: str = "axis") -> int:
         """A prototxt axis, counted from the end where negative, as an index below `axes`."""

@@ -1,11 +1,13 @@
 """What a layer is built from: its LayerParameter, the phase and the surroundings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.params import Params
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import Blob
 
 
 @dataclass
@@ -18,7 +20,7 @@ class LayerSpec:
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
-    is_overwritten: bool = False  # a weights file fills all blobs: fillers need not
+    weights: Sequence[Blob] = ()  # what a weights file holds for it: blobs take them in place of filling
     _readers: dict[str, Params] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:

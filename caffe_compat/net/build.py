@@ -1,6 +1,6 @@
 """A NetParameter becomes a Net; the only caller of create_layer."""
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,11 +11,13 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.data.in_step import check_in_step
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.net.blob import Blob
+from caffe_compat.net.collector_paused import collector_paused
 from caffe_compat.net.device import current_device
 from caffe_compat.net.gradients_needed import find_needs
 from caffe_compat.net.insert_splits import insert_splits
 from caffe_compat.net.log_build import MemoryLog, log_connections, log_parameters, log_result
 from caffe_compat.net.net import Net, Step, prefix_file
+from caffe_compat.net.own_copies import Arrays, blobs_to_keep, copied_beside
 from caffe_compat.net.phase_rules import filter_net
 from caffe_compat.net.shared_params import collect_parameters
 from caffe_compat.proto import caffe_pb2
@@ -33,9 +35,10 @@ class Surroundings:
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
-    overwritten: frozenset[str] = frozenset()  # layers whose blobs come from a weights file next
+    weights: Arrays = field(default_factory=dict)  # blobs that layers, by name, take in place of filling their own
 
 
+@collector_paused()
 def load_net(
     path: str,
     phase: str,
@@ -51,16 +54,17 @@ def load_net(
     parameter = read_net(path)
     state = caffe_pb2.NetState(phase=phase, level=level, stage=[*parameter.state.stage, *stages])
     sources = read_weights(weights).layers if weights is not None else []
-    surroundings = replace(surroundings, overwritten=frozenset(layer.name for layer in sources if layer.blobs))
-    try:
-        net = build_net(parameter, state, surroundings)
-    except CaffeError as error:
-        raise prefix_file(error, path) from error
+    with copied_beside(blobs_to_keep(parameter, sources)) as blobs:
+        try:
+            net = build_net(parameter, state, replace(surroundings, weights=blobs))
+        except CaffeError as error:
+            raise prefix_file(error, path) from error
     if weights is not None:
-        net.copy_layers(sources, weights)
+        net.copy_layers([replace(source, blobs=blobs.get(source.name, source.blobs)) for source in sources], weights)
     return net
 
 
+@collector_paused()
 def build_net(
     parameter: caffe_pb2.NetParameter, state: caffe_pb2.NetState, surroundings: Surroundings = Surroundings()
 ) -> Net:
@@ -68,7 +72,6 @@ def build_net(
     filtered = filter_net(parameter, state)
     log_parameters(filtered)
     filtered = insert_splits(filtered)
-    surroundings = replace(surroundings, overwritten=surroundings.overwritten - _repeated_names(filtered))
     builder = _Builder(filtered, surroundings, surroundings.device or current_device())
     steps = [builder.step(layer) for layer in filtered.layer]
     layers = [step.layer for step in steps]
@@ -77,11 +80,6 @@ def build_net(
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
     log_result(net)
     return net
-
-
-def _repeated_names(net: caffe_pb2.NetParameter) -> set[str]:
-    """Layers of which a weights file fills the first alone."""
-    return {name for name, count in Counter(layer.name for layer in net.layer).items() if count > 1}
 
 
 @dataclass
@@ -101,8 +99,10 @@ class _Builder:
         log_connections(layer, tops)
         bottom_shapes = [self.blobs[bottom].shape for bottom in parameter.bottom]
         layer.setup(*bottom_shapes)
+        layer.spec.weights = ()  # which would keep the file's copies, when the layer's blobs are others long since
         _take_blobs_of_the_prototxt(layer)
-        layer.to(self.device)
+        if self.device.type != "cpu":
+            layer.to(self.device)  # looks through all of a layer, also where nothing moves
         step = Step(layer, list(parameter.bottom), tops, _loss_weights(layer, len(tops)))
         shapes = layer.top_shapes(*bottom_shapes)
         for top, shape, weight in zip(tops, shapes, step.loss_weights, strict=True):
@@ -129,8 +129,7 @@ def _spec(parameter: caffe_pb2.LayerParameter, net: caffe_pb2.NetParameter, surr
         surroundings.rank,
         surroundings.world_size,
         surroundings.allow_python_layers,
-        # What layers share may be left out of a file.
-        parameter.name in surroundings.overwritten and not any(param.name for param in parameter.param),
+        surroundings.weights.get(parameter.name, ()),
     )
 
 

@@ -70,7 +70,6 @@ class Net(nn.Module):
         self.outputs = find_outputs(steps)
         self.forward_hooks = Hooks()
         self.backward_hooks = Hooks()
-        self.to(device)
 
     # -- what is in it
 

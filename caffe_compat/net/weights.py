@@ -10,6 +10,7 @@ import torch
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.blob import note_host_write
+from caffe_compat.proto.blobs import same_shape
 from caffe_compat.proto.read import LayerBlobs
 
 logger = logging.getLogger("caffe_compat")
@@ -26,7 +27,7 @@ def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
             "to learn this layer from scratch, rename it"
         )
     for index, (source, target) in enumerate(zip(sources, layer.blobs, strict=True)):
-        if not _same_shape(source.shape, tuple(target.shape)):
+        if not same_shape(source.shape, tuple(target.shape)):
             raise ShapeError(
                 f"{file}: Cannot copy param {index} weights from layer '{layer.name}'; shape mismatch.  "
                 f"Source param shape is {_shape_string(source.shape)}; "
@@ -68,19 +69,15 @@ def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:
 
 
 def _fill(target: torch.nn.Parameter, source: Array) -> None:
-    """One copy from the file's bytes, which may be read-only, into the weight."""
+    """One copy from the file's bytes, which may be read-only, into the weight; none where the weight is `source`."""
     values = source.reshape(tuple(target.shape))
     if target.device.type == "cpu":
-        np.copyto(target.detach().numpy(), values)
+        if target.data_ptr() != values.ctypes.data:
+            np.copyto(target.detach().numpy(), values)
         note_host_write(target)
     else:
         with torch.no_grad():
             target.copy_(torch.from_numpy(np.array(values, dtype=np.float32)))
-
-
-def _same_shape(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Equal, or the old form of four axes in which missing ones are leading ones (Blob::ShapeEquals)."""
-    return source == target or (len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target)
 
 
 def _shape_string(shape: tuple[int, ...]) -> str:

@@ -137,3 +137,8 @@ def blob_shape(message: caffe_pb2.BlobProto) -> tuple[int, ...]:
     if any(message.HasField(name) for name in LEGACY_SHAPE):
         return tuple(getattr(message, name) for name in LEGACY_SHAPE)
     return tuple(message.shape.dim)
+
+
+def same_shape(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Equal, or the old form of four axes in which missing ones are leading ones (Blob::ShapeEquals)."""
+    return source == target or (len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target)
