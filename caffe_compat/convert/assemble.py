@@ -40,10 +40,15 @@ class Assembly:
 
 
 def assemble(deployed: Model, phase: str = "TEST") -> Assembly:
-    """The layers with their weights; ShapeError where weights are missing or have other shapes."""
+    """The layers with weights of their own; ShapeError where weights are missing or have other shapes."""
+    with copied_beside(deployed.blobs) as blobs:
+        return connect(deployed, blobs, phase)
+
+
+def connect(deployed: Model, blobs: Arrays, phase: str) -> Assembly:
+    """The same with these arrays as weights, whose values it does not look at."""
     try:
-        with copied_beside(deployed.blobs) as blobs:
-            return _connect(deployed, phase, FileWeights(blobs, phase))
+        return _connect(deployed, phase, FileWeights(blobs, phase))
     except CaffeError as error:
         raise prefix_file(error, deployed.path) from error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from caffe_compat.convert.assemble import Assembly, assemble, require_blobs
+from caffe_compat.convert.assemble import Assembly, connect, require_blobs
 from caffe_compat.convert.formats.blob_names import blob_keys
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
@@ -17,6 +17,7 @@ from caffe_compat.convert.report import Report
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.collector_paused import collector_paused
+from caffe_compat.net.own_copies import copied_beside
 
 
 class CaffeModule(nn.Module):
@@ -100,4 +101,6 @@ def load(
         if prototxt is not None:
             model = with_prototxt(model, prototxt, report)
         model = to_variance(model, bn_statistics, report)
-        return CaffeModule(assemble(deploy_form(model, input_shapes, report), phase), outputs)
+        deployed = deploy_form(model, input_shapes, report)
+        with copied_beside(deployed.blobs) as blobs:
+            return CaffeModule(connect(deployed, blobs, phase), outputs)

@@ -1,17 +1,16 @@
 """A net's own copies of a file's blobs, made while its layers are built: these need to know where, not what."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import accumulate
-from threading import RLock
 
 import numpy as np
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.mapped_file import MappedFile, Part, mapping_of
 from caffe_compat.proto.read import LayerBlobs
 
 Arrays = Mapping[str, list[Blob]]
@@ -20,12 +19,6 @@ Arrays = Mapping[str, list[Blob]]
 ALIGNMENT = 16
 #: Floats in a page of memory, of the smallest pages that systems have.
 PAGE = 1024
-#: Floats of blobs that are worth a copy beside the interpreter; each makes two threads wait for each other once.
-LARGE = 1 << 19
-#: How long the copying thread waits for the interpreter between two blobs; Python waits 5 ms, longer than a copy takes.
-HANDOVER_SECONDS = 2e-5
-#: Held while the interpreter's own setting is another: what threads save and restore must nest.
-_HANDOVER = RLock()
 
 
 def blobs_to_keep(net: caffe_pb2.NetParameter, sources: Sequence[LayerBlobs]) -> Arrays:
@@ -44,25 +37,24 @@ def _once(names: Iterable[str]) -> set[str]:
 
 @contextmanager
 def copied_beside(blobs: Arrays) -> Iterator[Arrays]:
-    """The copies, by layer name; the large ones are filled when the `with` block has ended, not before.
+    """The copies, by layer name; they are whole when the `with` block has ended, not before.
 
-    The file's bytes themselves are read-only, and lie where float32 should not. NumPy lets go of the interpreter
-    while it copies, so the block runs beside.
+    The bytes of a mapped file are read-only, and lie where float32 should not. They are read while the block runs.
     """
     copies = _in_one_block(blobs)
-    pairs = [pair for name, arrays in blobs.items() for pair in zip(copies[name], arrays, strict=True)]
-    _fill([pair for pair in pairs if pair[0].size < LARGE])
-    with _quick_handover(), ThreadPoolExecutor(1) as beside:
-        filled = beside.submit(_fill, [pair for pair in pairs if pair[0].size >= LARGE])
+    reads = _parts(copies, blobs)
+    with ThreadPoolExecutor(1) as beside:
+        filled = [beside.submit(file.read_parts, parts) for file, parts in reads.items()]
         yield copies
-        filled.result()
+        for reading in filled:
+            reading.result()
 
 
 def _in_one_block(blobs: Arrays) -> Arrays:
     """Room for the copies in one block of memory.
 
     The system gives one large block in large pages, several times as fast as many small ones. It gives them when they
-    are first written, from memory near the processor that writes: here, not where the copying thread happens to run.
+    are first written, from memory near the processor that writes: here, not where the reading thread happens to run.
     """
     sizes = [-(-blob.size // ALIGNMENT) * ALIGNMENT for arrays in blobs.values() for blob in arrays]
     block = np.empty(sum(sizes), np.float32)
@@ -75,17 +67,14 @@ def _place(block: Blob, start: int, blob: Blob) -> Blob:
     return block[start : start + blob.size].reshape(blob.shape)
 
 
-def _fill(pairs: Sequence[tuple[Blob, Blob]]) -> None:
-    for copy, array in pairs:
-        np.copyto(copy, array)
-
-
-@contextmanager
-def _quick_handover() -> Iterator[None]:
-    with _HANDOVER:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(HANDOVER_SECONDS)
-        try:
-            yield
-        finally:
-            sys.setswitchinterval(before)
+def _parts(copies: Arrays, blobs: Arrays) -> dict[MappedFile, list[Part]]:
+    """What is to be read from which file; other arrays are copied at once."""
+    parts: dict[MappedFile, list[Part]] = {}
+    for name, arrays in blobs.items():
+        for copy, array in zip(copies[name], arrays, strict=True):
+            file = mapping_of(array)
+            if file is None:
+                np.copyto(copy, array)
+            else:
+                parts.setdefault(file, []).append((file.offset_of(array), copy))
+    return parts

@@ -1,12 +1,12 @@
 """What a file seems to be, by its first bytes: for errors that tell the user what was given instead."""
 
-import mmap
 import re
 from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import cast
 
 from caffe_compat.errors import FormatError
+from caffe_compat.proto.mapped_file import MappedFile
 
 HDF5 = "an HDF5 file"
 SIGNATURES = (
@@ -70,12 +70,8 @@ def read_bytes(path: str | Path, wanted: str) -> bytes:
 
 
 def map_bytes(path: str | Path, wanted: str) -> bytes:
-    """The same without reading it: pages come when they are looked at and are the system's to drop again.
-
-    The mapping, which gives bytes and numbers as `bytes` does, lives as long as an array that looks into it.
-    """
-    with _existing(path, wanted).open("rb") as file:
-        return cast(bytes, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    """The same without reading it: pages come when they are looked at and are the system's to drop again."""
+    return cast(bytes, MappedFile(_existing(path, wanted)))
 
 
 def _existing(path: str | Path, wanted: str) -> Path:

@@ -1,0 +1,98 @@
+"""A file whose bytes come when they are looked at, and whose parts can be read into arrays in a few calls."""
+
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.errors import FormatError
+
+#: An array, and the bytes of the file that belong into it: where they begin.
+Part = tuple[int, np.ndarray[Any, np.dtype[Any]]]
+
+#: Buffers that one call fills at most (IOV_MAX of every system).
+MOST_BUFFERS = 1024
+#: Bytes between two parts that are read and dropped rather than left out by a new call.
+SMALL_GAP = 1 << 12
+
+
+class MappedFile(mmap.mmap):
+    """A read-only mapping, which gives bytes and numbers as `bytes` does, of a file that stays open as long.
+
+    Arrays over it (np.frombuffer) keep it alive.
+    """
+
+    path: Path
+    descriptor: int
+
+    def __new__(cls, path: Path) -> "MappedFile":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            mapped = super().__new__(cls, descriptor, 0, access=mmap.ACCESS_READ)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        mapped.path, mapped.descriptor = path, descriptor
+        return mapped
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+    def offset_of(self, array: np.ndarray[Any, Any]) -> int:
+        """Where the bytes of an array over this mapping begin in the file."""
+        return array.ctypes.data - np.frombuffer(self, np.uint8, 1).ctypes.data
+
+    def read_parts(self, parts: Iterable[Part]) -> None:
+        """Fills arrays from the file, not from the mapping: without the interpreter, and without a page fault a page.
+
+        FormatError where the file has become shorter since it was mapped; through the mapping, that ends the process.
+        """
+        for start, buffers in _runs(sorted((part for part in parts if part[1].size), key=lambda part: part[0])):
+            self._fill(start, buffers)
+
+    def _fill(self, start: int, buffers: list[memoryview]) -> None:
+        while buffers:
+            count = os.preadv(self.descriptor, buffers, start)
+            if not count:
+                raise FormatError(f"{self.path}: ends at byte {start} now: the file was changed while it was read")
+            start, buffers = start + count, _without(buffers, count)
+
+
+def mapping_of(array: np.ndarray[Any, Any]) -> MappedFile | None:
+    """The file that an array's numbers lie in as they are, one behind the other; None where there is none."""
+    base: Any = array if array.flags.c_contiguous else None
+    while isinstance(base, np.ndarray):
+        base = base.base
+    owner = base.obj if isinstance(base, memoryview) else base
+    return owner if isinstance(owner, MappedFile) else None
+
+
+def _runs(parts: Sequence[Part]) -> Iterator[tuple[int, list[memoryview]]]:
+    """Parts that one call can read: where it begins, and the buffers, with room for what lies between them."""
+    buffers: list[memoryview] = []
+    start = end = 0
+    for offset, array in parts:
+        gap = offset - end
+        if buffers and not (0 <= gap <= SMALL_GAP and len(buffers) + 2 <= MOST_BUFFERS):
+            yield start, buffers
+            buffers = []
+        if not buffers:
+            start = offset
+        elif gap:
+            buffers.append(memoryview(bytearray(gap)))
+        buffers.append(array.reshape(-1).view(np.uint8).data)
+        end = offset + array.nbytes
+    if buffers:
+        yield start, buffers
+
+
+def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
+    """What is left of the buffers when so many bytes of them are filled; a call may stop short of the end."""
+    for index, buffer in enumerate(buffers):
+        if count < buffer.nbytes:
+            return [buffer[count:], *buffers[index + 1 :]]
+        count -= buffer.nbytes
+    return []
