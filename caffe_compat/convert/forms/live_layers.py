@@ -35,8 +35,14 @@ def live_layers(layers: Sequence[Layer], learned: set[str]) -> list[Layer]:
     `learned` are the layers with weights. A loss reads predictions and labels; the predictions depend on weights.
     Silenced tops are no results.
     """
-    working = [layer for layer in layers if not is_data(layer) and not is_training_only(layer)]
-    results = _results(layers, working, learned)
+    working: list[Layer] = []
+    ends: list[Layer] = []
+    for layer in layers:
+        if is_training_only(layer):
+            ends.append(layer)
+        elif not is_data(layer):
+            working.append(layer)
+    results = _results(working, ends, learned)
     kept: list[Layer] = []
     needed = set(results)
     for layer in reversed(working):
@@ -46,9 +52,8 @@ def live_layers(layers: Sequence[Layer], learned: set[str]) -> list[Layer]:
     return kept[::-1]
 
 
-def _results(layers: Sequence[Layer], working: Sequence[Layer], learned: set[str]) -> list[str]:
+def _results(working: Sequence[Layer], ends: Sequence[Layer], learned: set[str]) -> list[str]:
     predicted = _blobs_after(working, learned)
-    ends = [layer for layer in layers if is_training_only(layer)]
     readers = Counter(bottom for layer in ends for bottom in set(layer.bottom))
     silenced = Counter(bottom for layer in ends if layer.type == "Silence" for bottom in set(layer.bottom))
     return [
