@@ -75,7 +75,8 @@ def listed_images(path: Path) -> Iterator[ListedImage]:
         with path.open(encoding="utf-8") as lines:
             yield from (parse_listed_image(line.strip()) for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot read the image list: {error}; expected text, one image a line") from error
+        reason = error.strerror if isinstance(error, OSError) else error  # an OSError names the path again
+        raise DataError(f"{path}: cannot read the image list: {reason}; expected text, one image a line") from error
 
 
 def parse_listed_image(line: str) -> ListedImage:

@@ -48,4 +48,5 @@ def text_lines(path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             yield from lines
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot read the annotations: {error}; expected text in UTF-8") from error
+        reason = error.strerror if isinstance(error, OSError) else error  # an OSError names the path again
+        raise DataError(f"{path}: cannot read the annotations: {reason}; expected text in UTF-8") from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-import caffe_compat.layers  # registers every type
+import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.data.in_step import check_in_step
@@ -22,8 +22,6 @@ from caffe_compat.net.phase_rules import filter_net
 from caffe_compat.net.shared_params import collect_parameters
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_weights
-
-__all__ = ["Surroundings", "build_net", "caffe_compat", "load_net"]
 
 
 @dataclass(frozen=True)
