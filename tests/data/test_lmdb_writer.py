@@ -1,5 +1,8 @@
 """LMDB folders that we write."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,30 @@ def test_refuses_a_file(tmp_path: Path) -> None:
 def test_refuses_long_keys(tmp_path: Path) -> None:
     with LmdbWriter(str(tmp_path)) as writer, pytest.raises(DataError, match=r"^cannot write record 'kkk.* to LMDB "):
         writer.put(b"k" * 600, encoded_datum(b"x"))
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    path = str(tmp_path / "lmdb")
+    with LmdbWriter(path) as writer:
+        writer.put(b"kept", image_to_datum(picture(2, 3)))
+    with pytest.raises(DataError, match=rf"^cannot write LMDB '{path}': .*; is the disk full\?$"):
+        append_beyond(4096, path)
+    assert Lmdb(path, "layer").record(0)[0] == b"kept"
+    assert len(Lmdb(path, "layer")) == 1
+
+
+def append_beyond(size: int, path: str) -> None:
+    with LmdbWriter(path, append=True) as writer:
+        writer.put(b"lost", image_to_datum(picture(200, 300)))
+        with files_of_at_most(size):
+            writer.commit()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -185,6 +185,14 @@ def test_weights_are_saved_and_loaded(net: Net, net_file: NetFile, tmp_path: Pat
         assert all((mine.data == theirs.data).all() for mine, theirs in zip(blobs, other.params[name], strict=True))
 
 
+def test_weights_of_another_shape_are_not_shared(net: Net, net_file: NetFile) -> None:
+    other = Net(net_file(NET.replace("num_output: 7", "num_output: 8")), TRAIN)
+    with pytest.raises(
+        GraphError, match=r"^layer 'fc' .*: cannot share weights with a net whose blobs have other shap"
+    ):
+        other.share_with(net)
+
+
 def test_shared_weights_are_seen_by_who_holds_the_blobs(net: Net, net_file: NetFile) -> None:
     other = Net(net_file(NET), TRAIN)
     held = other.params["fc"][0]

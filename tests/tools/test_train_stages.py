@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffe_compat.errors import SolverError
 from caffe_compat.log_parsing.reader import read_log
 from caffe_compat.proto.read import read_weights
+from caffe_compat.proto.write import write_text
+from caffe_compat.training.stages import find_stages
+from prototxt_gen.files import generate
+from tools import train_stages
 
 ROOT = Path(__file__).parents[2]
 SCENES = ("--train", "8", "--val", "2", "--test", "2")
@@ -130,3 +136,33 @@ def test_errors_are_one_line(tmp_path):
 
     assert done.returncode == 1
     assert done.stderr.startswith("train_stages.py: nowhere: expected solvers step_1_*_solver.prototxt, ")
+
+
+@pytest.fixture
+def stage(tmp_path):
+    for name, message in generate(str(tmp_path), labels=3, depth=26, width=1, max_iter=12).items():
+        write_text(tmp_path / name, message)
+    return find_stages(tmp_path)[0]
+
+
+def test_a_step_that_fails_shows_its_error_first(stage, tmp_path):
+    done = run(tmp_path, [ROOT / "tools" / "train_stages.py"], "--models", str(tmp_path), "--gpu", "none")
+
+    assert done.returncode == 1
+    *before, last = done.stderr.splitlines()
+    assert last == "train_stages.py: step 1 (resnet101): training failed; the error is above"
+    assert "layer 'data' (Data): cannot open LMDB 'data/custom/train_image_lmdb'" in before[-1]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (-signal.SIGTERM, r"^step 1 \(resnet101\): ended by SIGTERM; run the command again to go on$"),
+        (0, r"^step 1 \(resnet101\): stopped before iteration 12; run the command again to go on$"),
+    ],
+)
+def test_a_step_that_did_not_finish_can_go_on(stage, monkeypatch, status, message):
+    monkeypatch.setattr(train_stages, "wait_for", lambda process: process.wait() or status)
+    monkeypatch.setattr(train_stages.sys, "executable", "true")
+    with pytest.raises(SolverError, match=message):
+        train_stages.train(stage, {}, "exact", "none")
