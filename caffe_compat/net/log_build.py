@@ -39,12 +39,14 @@ class MemoryLog:
 
     def log_tops(self, layer: Layer, shapes: Sequence[Shape], loss_weights: Sequence[float]) -> None:
         """One layer's tops."""
+        self.values += sum(map(math.prod, shapes))
+        if not logger.isEnabledFor(logging.INFO):
+            return
         logger.info("Setting up %s", layer.name)
         for shape, weight in zip(shapes, loss_weights, strict=True):
             logger.info("Top shape: %s", " ".join([*map(str, shape), f"({math.prod(shape)})"]))
             if weight:
                 logger.info("    with loss weight %g", weight)
-            self.values += math.prod(shape)
         logger.info("Memory required for data: %d", self.values * BYTES_A_VALUE)
 
 
