@@ -1,6 +1,7 @@
 """Blobs: what flows between layers, and the weights; pycaffe's Blob."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -74,16 +75,50 @@ class Blob(_LegacyShape):
         self.gradient.move(device)
 
 
+def gradient_of(parameter: nn.Parameter) -> Tensor:
+    """The parameter's gradient, zeros where no backward has run."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
+
+
+class _HostCopy:
+    """The host array of a weight or gradient on a GPU, and whether it was handed out since the last flush."""
+
+    def __init__(self) -> None:
+        self._array: HostArray | None = None
+        self._may_be_written = False
+
+    def of(self, tensor: Tensor) -> HostArray:
+        """The values; the array itself where they lie on the host."""
+        if tensor.device.type == "cpu":
+            return tensor.numpy()
+        values = tensor.detach().cpu().numpy()
+        if self._array is not None and self._array.shape == values.shape:
+            np.copyto(self._array, values)
+        else:
+            self._array = values
+        self._may_be_written = True
+        return self._array
+
+    def flush(self, target: Callable[[], Tensor]) -> None:
+        """Brings the array to the device."""
+        if self._may_be_written and self._array is not None:
+            target().copy_(torch.from_numpy(self._array))
+        self._may_be_written = False
+
+
 class ParameterBlob(_LegacyShape):
-    """A weight: the blob behind one `nn.Parameter`; its diff is the parameter's accumulated gradient.
+    """A weight: the blob behind one `nn.Parameter`; its diff is the accumulated gradient, which `gradient` finds.
 
     On a GPU, `flush` brings what was written to `data` and `diff` to the device; the net calls it before it runs.
     """
 
-    def __init__(self, parameter: nn.Parameter) -> None:
+    def __init__(self, parameter: nn.Parameter, gradient: Callable[[nn.Parameter], Tensor] = gradient_of) -> None:
         self.parameter = parameter
-        self._hosts: dict[str, HostArray] = {}
-        self._written: set[str] = set()
+        self._gradient = gradient
+        self._data = _HostCopy()
+        self._diff = _HostCopy()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -93,39 +128,26 @@ class ParameterBlob(_LegacyShape):
     def data(self) -> HostArray:
         """The weights, writable in place."""
         note_host_write(self.parameter)
-        return self._host("data", self.parameter.data)
+        return self._data.of(self.parameter.data)
 
     @property
     def diff(self) -> HostArray:
         """The accumulated gradient, writable in place."""
-        return self._host("diff", gradient_of(self.parameter))
-
-    def _host(self, which: str, tensor: Tensor) -> HostArray:
-        if tensor.device.type == "cpu":
-            return tensor.numpy()
-        values = tensor.detach().cpu().numpy()
-        if which in self._hosts and self._hosts[which].shape == values.shape:
-            np.copyto(self._hosts[which], values)
-        else:
-            self._hosts[which] = values
-        self._written.add(which)
-        return self._hosts[which]
+        return self._diff.of(self._gradient(self.parameter))
 
     def flush(self) -> None:
         """Brings host arrays that were handed out since the last time to the device."""
-        for which in self._written:
-            # Through `.data`, so that a graph that reads the weight sees the new values in its backward, as in Caffe.
-            target = self.parameter.data if which == "data" else gradient_of(self.parameter)
-            target.copy_(torch.from_numpy(self._hosts[which]))
-        self._written.clear()
+        # Through `.data`, so that a graph that reads the weight sees the new values in its backward, as in Caffe.
+        self._data.flush(lambda: self.parameter.data)
+        self._diff.flush(lambda: self._gradient(self.parameter))
 
     def point_to(self, other: "ParameterBlob") -> None:
-        """Shows another net's weight from now on (shared weights); who holds this blob sees it too.
+        """Shows another net's weight from now on (shared weights); who holds this blob sees it too. The diff stays.
 
-        Host arrays are the other's as well: whichever net runs first brings to the device what was written to them.
+        The host array is the other's as well: whichever net runs first brings to the device what was written to it.
         """
         self.parameter = other.parameter
-        self._hosts, self._written = other._hosts, other._written
+        self._data = other._data
 
     def reshape(self, *shape: int) -> None:
         """A new shape for the weights; another number of elements starts at zero."""
@@ -144,10 +166,3 @@ def note_host_write(parameter: nn.Parameter) -> None:
 def host_writes(parameter: nn.Parameter) -> int:
     """How often the values may have been written on the host: what is made of them must be made again."""
     return getattr(parameter, "host_writes", 0)
-
-
-def gradient_of(parameter: nn.Parameter) -> Tensor:
-    """The parameter's gradient, zeros where no backward has run."""
-    if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
-    return parameter.grad

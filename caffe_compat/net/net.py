@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import Layer, as_tuple
-from caffe_compat.net.blob import Blob, ParameterBlob, gradient_of
+from caffe_compat.net.blob import Blob, ParameterBlob
 from caffe_compat.net.exact_arithmetic import exact_arithmetic
 from caffe_compat.net.gradients_needed import Needs, require_possible
 from caffe_compat.net.hooks import Hooks
 from caffe_compat.net.shared_params import LearnableParameter
+from caffe_compat.net.weight_gradients import WeightGradients
 from caffe_compat.net.weights import blobs_of, copy_blobs, warn_of_other_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import LayerBlobs
@@ -62,7 +63,8 @@ class Net(nn.Module):
         self.learnable = learnable
         self.device = device
         self.layer_modules = nn.ModuleList([step.layer for step in steps])
-        self.params: OrderedDict[str, list[ParameterBlob]] = _parameter_blobs(steps)
+        self.gradients = WeightGradients()
+        self.params: OrderedDict[str, list[ParameterBlob]] = _parameter_blobs(steps, self.gradients)
         self.blob_loss_weights = OrderedDict((name, 0.0) for name in blobs) | OrderedDict(
             (top, weight) for step in steps for top, weight in zip(step.tops, step.loss_weights, strict=True)
         )
@@ -164,7 +166,7 @@ class Net(nn.Module):
                 self.blobs[name].gradient.assign(gradients[id(value)])
         for weight in weights:
             if id(weight) in gradients:
-                gradient_of(weight).add_(gradients[id(weight)])
+                self.gradients.of(weight).add_(gradients[id(weight)])
 
     def _gradients(self, step: Step, targets: Sequence[Tensor]) -> list[Tensor]:
         tops = [
@@ -186,10 +188,14 @@ class Net(nn.Module):
             for blob in blobs:
                 blob.flush()
 
+    def learnable_gradients(self) -> list[Tensor]:
+        """The gradient of each learnable weight."""
+        return [self.gradients.of(learnable.parameter) for learnable in self.learnable]
+
     def clear_parameter_gradients(self) -> None:
         """Sets the gradients of all learnable weights to zero."""
         self.flush()
-        gradients = [gradient_of(learnable.parameter) for learnable in self.learnable]
+        gradients = self.learnable_gradients()
         if gradients:
             torch._foreach_zero_(gradients)
 
@@ -229,9 +235,12 @@ class Net(nn.Module):
         return ignored
 
     def share_weights(self, other: "Net") -> None:
-        """Uses the other net's weights for layers of the same name (Net::ShareTrainedLayersWith)."""
+        """Uses the other net's weights for layers of the same name (Net::ShareTrainedLayersWith); gradients stay apart.
+
+        The other net's gradients are not this one's: scripts add up those of several nets of one set of weights.
+        """
         theirs = {step.layer.name: step.layer for step in other.steps}
-        replaced: dict[int, nn.Parameter] = {}
+        replaced: dict[nn.Parameter, nn.Parameter] = {}
         for step in self.steps:
             source = theirs.get(step.layer.name)
             if source is None or not source.blobs:
@@ -239,11 +248,19 @@ class Net(nn.Module):
             if [blob.shape for blob in source.blobs] != [blob.shape for blob in step.layer.blobs]:
                 raise GraphError(f"{step.layer.spec}: cannot share weights with a net whose blobs have other shapes")
             for index, blob in enumerate(source.blobs):
-                replaced[id(step.layer.blobs[index])] = blob
+                replaced[step.layer.blobs[index]] = blob
                 step.layer.blobs[index] = blob
                 self.params[step.layer.name][index].point_to(other.params[step.layer.name][index])
+            for weight in step.learning:
+                weight.requires_grad_(True)  # the other net may not need its gradient
+        self._borrow(replaced)
+
+    def _borrow(self, replaced: dict[nn.Parameter, nn.Parameter]) -> None:
+        for own, lent in replaced.items():
+            if own is not lent:
+                self.gradients.hand_over(own, lent)
         for learnable in self.learnable:
-            learnable.parameter = replaced.get(id(learnable.parameter), learnable.parameter)
+            learnable.parameter = replaced.get(learnable.parameter, learnable.parameter)
 
     def save(self, path: str, dialect: str = "auto") -> None:
         """Writes a .caffemodel: the whole net with its weights."""
@@ -256,6 +273,7 @@ class Net(nn.Module):
             return
         self.flush()
         self.to(device)
+        self.gradients.move(device)
         for learnable in self.learnable:
             learnable.tie_views()
         for blob in self.blobs.values():
@@ -270,13 +288,15 @@ class Net(nn.Module):
                 close()
 
 
-def _parameter_blobs(steps: list[Step]) -> "OrderedDict[str, list[ParameterBlob]]":
+def _parameter_blobs(steps: list[Step], gradients: WeightGradients) -> "OrderedDict[str, list[ParameterBlob]]":
     # One ParameterBlob a parameter, so that sharers show the same host arrays.
     known: dict[int, ParameterBlob] = {}
     params: OrderedDict[str, list[ParameterBlob]] = OrderedDict()
     for step in steps:
         if step.layer.blobs:
-            params[step.layer.name] = [known.setdefault(id(blob), ParameterBlob(blob)) for blob in step.layer.blobs]
+            params[step.layer.name] = [
+                known.setdefault(id(blob), ParameterBlob(blob, gradients.of)) for blob in step.layer.blobs
+            ]
     return params
 
 

@@ -7,7 +7,6 @@ import torch
 from torch import distributed as processes
 
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.device import current_device
 from caffe_compat.pycaffe.process import solver_count, solver_rank
 
@@ -61,8 +60,7 @@ class NCCL:
         """Averages the gradients; the whole net's at once, also where a script asks for it layer by layer."""
         if solver_count() > 1:
             self._net.flush()
-            for learnable in self._net.learnable:
-                gradient = gradient_of(learnable.parameter)
+            for gradient in self._net.learnable_gradients():
                 processes.all_reduce(gradient)
                 gradient.div_(solver_count())
 

@@ -6,7 +6,6 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.net import Net, Step
 from caffe_compat.net.shared_params import param_spec
 
@@ -54,12 +53,12 @@ class TalkingEngine:
                 logger.info("    [Backward] Layer %s, bottom blob %s diff: %g", name, bottom, _magnitude(gradient))
         for index, (blob, wanted) in enumerate(zip(step.layer.blobs, step.weights_need, strict=True)):
             if wanted:
-                gradient = gradient_of(blob)
+                gradient = self.net.gradients.of(blob)
                 logger.info("    [Backward] Layer %s, param blob %d diff: %g", name, index, _magnitude(gradient))
 
     def _tell_norms(self) -> None:
         weights = [learnable.parameter.detach() for learnable in self.net.learnable]
-        gradients = [gradient_of(learnable.parameter) for learnable in self.net.learnable]
+        gradients = self.net.learnable_gradients()
         logger.error(
             "    [Backward] All net params (data, diff): L1 norm = (%g, %g); L2 norm = (%g, %g)",
             *(_norm(tensors, order) for order in (1, 2) for tensors in (weights, gradients)),

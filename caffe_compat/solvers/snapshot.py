@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caffe_compat.errors import SolverError
-from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import blobs_of
 from caffe_compat.proto import caffe_pb2
@@ -69,7 +68,7 @@ def write_net(net: Net, path: str, with_gradients: bool) -> None:
     gradients = None
     if with_gradients:
         gradients = {
-            layer.name: [gradient_of(blob).detach().cpu().numpy() for blob in layer.blobs]
+            layer.name: [net.gradients.of(blob).detach().cpu().numpy() for blob in layer.blobs]
             for layer in layers
             if layer.blobs
         }

@@ -9,7 +9,6 @@ from google.protobuf import text_format
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import SolverError
-from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
@@ -157,7 +156,7 @@ class Solver:
             callback.on_gradients_ready()
         self.net.flush()  # what callbacks wrote counts for all processes
         self.workers.average(
-            [gradient_of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult]
+            [self.net.gradients.of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult]
         )
         self.apply_update()
         self._snapshot_if_asked(max(self.workers.gather(self._take_action())))

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import SolverError
-from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
@@ -33,9 +32,10 @@ class Updater:
     def apply(self, rate: float, iteration: int) -> None:
         """One update. Afterwards the gradients hold what was subtracted, as in Caffe."""
         moving = [self._net.learnable[index] for index in self._moving]
-        gradients = [gradient_of(learnable.parameter) for learnable in moving]
+        all_gradients = self._net.learnable_gradients()
+        gradients = [all_gradients[index] for index in self._moving]
         weights: list[Tensor] = [learnable.parameter for learnable in moving]
-        clip([gradient_of(learnable.parameter) for learnable in self._net.learnable], self._solver.clip_gradients)
+        clip(all_gradients, self._solver.clip_gradients)
         if not moving:
             return
         normalise(gradients, self._solver.iter_size)

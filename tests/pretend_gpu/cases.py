@@ -186,3 +186,17 @@ def test_a_training_step_of_srn_never_waits_for_the_device(norm: str, engine: st
     solver.step(1)
     with nothing_waits():
         solver.step(2)
+
+
+def test_gradients_of_shared_weights_stay_apart() -> None:
+    net, other = built(NET), built(NET)
+    other.share_weights(net)
+    forward(other)
+    backward(other)
+    expected = other.params["fc"][0].diff.copy()
+    other.params["fc"][0].diff[...] = 5
+    forward(net)
+    backward(net)
+    np.testing.assert_allclose(net.params["fc"][0].diff, expected, rtol=1e-5)
+    other.flush()
+    assert (other.params["fc"][0].diff == 5).all()

@@ -89,3 +89,18 @@ def test_other_nets_share_its_weights(solver_file: str, tmp_path: Path) -> None:
     solver.net.blobs["data"].data[...] = 1
     solver.step(1)
     assert (other.params["fc"][0].data == solver.net.params["fc"][0].data).all()
+
+
+def test_a_solver_moves_borrowed_weights_by_its_own_gradients(solver_file: str) -> None:
+    lender, worker = SGDSolver(solver_file), SGDSolver(solver_file)
+    worker.net.share_with(lender.net)
+    weight, rate = lender.net.params["fc"][0], worker.lr
+    before = weight.data.copy()
+    weight.diff[...] = 100
+    for blobs in worker.net.params.values():
+        for blob in blobs:
+            blob.diff[...] = 2
+    worker.apply_update()
+    assert (weight.diff == 100).all()
+    assert float(np.abs(before - weight.data).max()) <= 3 * rate
+    assert (before != weight.data).all()
