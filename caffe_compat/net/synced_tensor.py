@@ -15,7 +15,8 @@ class SyncedTensor:
 
     A host array, once handed out, stays the blob's memory: later values are copied into it, so that a user who keeps it
     sees them, and what the user writes reaches the device before the next use. Nothing is copied where nobody looked.
-    On a GPU a written array counts from the last call of `host`, as in Caffe.
+    On a GPU a written array counts from the last call of `host`, as in Caffe. A shape that needs no more room leaves
+    the memory where it is (Blob::Reshape): the first values stay, and arrays handed out before are still the blob's.
     """
 
     def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> None:
@@ -23,7 +24,8 @@ class SyncedTensor:
         self._device = device
         self._dtype = dtype
         self._tensor: Tensor | None = None
-        self._host: HostArray | None = None
+        self._memory: HostArray | None = None  # flat, as large as the largest array handed out
+        self._host: HostArray | None = None  # the part of it that the shape needs
         self._host_is_newer = False
 
     @property
@@ -60,6 +62,7 @@ class SyncedTensor:
         if self._host is None:
             private = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
             self._host = private.numpy()
+            self._memory = self._host.reshape(-1)
             if self._device.type == "cpu":
                 self._tensor = private
         elif self._device.type != "cpu":
@@ -68,36 +71,43 @@ class SyncedTensor:
         return self._host
 
     def assign(self, value: Tensor) -> None:
-        """Takes a new value; it goes into the host array if someone holds one of this shape."""
+        """Takes a new value; it goes into the memory that someone holds an array of, if that is large enough."""
         value = value.detach()
         self._host_is_newer = False
-        if self._host is not None and self._shape == tuple(value.shape):
-            if self._device.type == "cpu":
-                np.copyto(self._host, value.cpu().numpy())
-                return
+        if self._shape != tuple(value.shape):
+            self._tensor = None
+            self.reshape(tuple(value.shape))
+        if self._host is not None and self._device.type == "cpu":
+            np.copyto(self._host, value.cpu().numpy())
+        else:
             self._tensor = value
-            return
-        self._host = None
-        self._shape = tuple(value.shape)
-        self._tensor = value
 
     def reshape(self, shape: tuple[int, ...]) -> None:
-        """A new shape; the values stay where their number does, else they start at zero (Caffe keeps stale ones)."""
+        """A new shape; the first values stay, and where more are needed than there is room for, all start at zero."""
         if shape == self._shape:
             return
-        if self._tensor is not None and math.prod(shape) == math.prod(self._shape):
-            self._tensor = self.tensor().detach().contiguous().view(shape)
-            self._host = None if self._host is None else self._host.reshape(shape)
+        count = math.prod(shape)
+        if self._memory is not None and count <= self._memory.size:
+            self._lay_over_memory(self._memory, shape)
+        elif self._tensor is not None and count <= math.prod(self._shape):
+            self._tensor = self._tensor.detach().contiguous().view(-1)[:count].view(shape)
         else:
-            self._tensor = None
-            self._host = None
+            self._tensor = self._memory = self._host = None
+            self._host_is_newer = False
         self._shape = shape
+
+    def _lay_over_memory(self, memory: HostArray, shape: tuple[int, ...]) -> None:
+        on_device = self._device.type != "cpu"
+        if on_device and not self._host_is_newer and self._tensor is not None and self._host is not None:
+            np.copyto(self._host, self._tensor.detach().cpu().numpy())
+        self._host = memory[: math.prod(shape)].reshape(shape)
+        self._tensor = None if self._host_is_newer else torch.from_numpy(self._host).to(self._device)
 
     def move(self, device: torch.device) -> None:
         """Puts the value on another device; a host array that was handed out stays connected."""
         if device == self._device:
             return
-        if self._tensor is not None:
+        if self._tensor is not None or self._host_is_newer:
             value = self.tensor().detach()
             self._tensor = value.to(device)
             if self._host is not None and device.type == "cpu":

@@ -49,8 +49,34 @@ def test_reshape_keeps_values_of_the_same_count_and_the_array() -> None:
     blob.reshape(3, 4)
     assert blob.data.shape == blob.diff.shape == (3, 4)
     assert blob.data[2, 3] == 11
-    blob.reshape(5)
+    blob.reshape(13)
     assert (blob.data == 0).all()
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_smaller_shape_keeps_the_first_values(looked_at: bool) -> None:
+    blob = Blob((3, 4), CPU)
+    blob.assign(torch.arange(12.0).reshape(3, 4))
+    if looked_at:
+        _ = blob.data
+    blob.reshape(2, 3)
+    assert blob.data.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_an_array_kept_over_shapes_that_fit_is_still_the_blobs() -> None:
+    blob = Blob((3, 4), CPU)
+    kept = blob.data
+    blob.reshape(1, 4)
+    kept[0] = 7
+    assert (blob.value.tensor() == 7).all()
+    blob.reshape(3, 4)
+    kept[2] = 5
+    assert blob.data[:, 1].tolist() == [7, 0, 5]
+    blob.assign(torch.full((2, 4), 9.0))
+    assert kept[:, 3].tolist() == [9, 9, 5]
+    blob.assign(torch.full((4, 4), 6.0))  # more than there is room for
+    assert kept[0, 0] == 9
+    assert blob.data.shape == (4, 4)
 
 
 def test_new_shapes_from_a_layer_reach_the_gradient() -> None:

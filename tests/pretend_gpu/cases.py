@@ -200,3 +200,30 @@ def test_gradients_of_shared_weights_stay_apart() -> None:
     np.testing.assert_allclose(net.params["fc"][0].diff, expected, rtol=1e-5)
     other.flush()
     assert (other.params["fc"][0].diff == 5).all()
+
+
+def test_a_host_array_lasts_over_shapes_that_fit() -> None:
+    value = SyncedTensor((3, 4), GPU)
+    kept = value.host()
+    kept[...] = 4
+    value.reshape((2, 4))
+    assert value.tensor().tolist() == [[4] * 4] * 2
+    value.assign(torch.full((1, 4), 6.0, device=GPU))
+    assert value.host().tolist() == [[6] * 4]
+    kept[1] = 3
+    value.reshape((2, 4))
+    assert value.tensor().tolist() == [[6] * 4, [3] * 4]
+    value.assign(torch.full((3, 4), 5.0, device=GPU))
+    value.reshape((1, 2))
+    assert value.host().tolist() == [[5] * 2]
+    value.reshape((5, 4))
+    assert value.host().shape == (5, 4)
+    assert not value.host().any()
+
+
+def test_a_write_before_a_shape_that_fits_survives_a_move() -> None:
+    value = SyncedTensor((2, 3), GPU)
+    value.host()[...] = 8
+    value.reshape((2, 2))
+    value.move(torch.device("cpu"))
+    assert value.host().tolist() == [[8, 8]] * 2
