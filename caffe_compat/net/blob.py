@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.errors import ShapeError
+from caffe_compat.layers.sizes import whole_sizes
 from caffe_compat.net.synced_tensor import HostArray, SyncedTensor
 
 
@@ -63,9 +64,7 @@ class Blob(_LegacyShape):
 
     def reshape(self, *shape: int) -> None:
         """A new shape, as `blob.reshape(1, 3, 224, 224)`."""
-        axes = tuple(int(size) for size in shape)
-        if any(size < 0 for size in axes):
-            raise ShapeError(f"expected sizes of at least 0, got {axes}")
+        axes = whole_sizes(shape)
         self.value.reshape(axes)
         self.gradient.reshape(axes)
 
@@ -152,9 +151,9 @@ class ParameterBlob(_LegacyShape):
     def reshape(self, *shape: int) -> None:
         """A new shape for the weights; another number of elements starts at zero."""
         self.flush()
-        data = self.parameter.data
-        same = math.prod(shape) == data.numel()
-        self.parameter.data = data.view(shape) if same else data.new_zeros(shape)
+        data, axes = self.parameter.data, whole_sizes(shape)
+        same = math.prod(axes) == data.numel()
+        self.parameter.data = data.view(axes) if same else data.new_zeros(axes)
         self.parameter.grad = None
 
 

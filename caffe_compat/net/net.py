@@ -112,12 +112,19 @@ class Net(nn.Module):
 
     def run_range(self, start: int, end: int) -> Tensor:
         """The same, with the loss on the net's device, shape (), so that nobody waits for it."""
+        self._require_layers(start, end)
         self.flush()
         losses = []
         for index in range(start, end + 1):
             with self.forward_hooks.around(index), exact_arithmetic(self.device):
                 losses += self._forward_step(self.steps[index])
         return torch.stack(losses).sum() if losses else torch.zeros((), device=self.device)
+
+    def _require_layers(self, first: int, last: int) -> None:
+        if first < 0 or last >= len(self.steps):
+            raise GraphError(
+                f"net '{self.name}': expected layers from 0 to {len(self.steps) - 1}, got {first} to {last}"
+            )
 
     def _forward_step(self, step: Step) -> list[Tensor]:
         step.outputs = []
@@ -145,6 +152,7 @@ class Net(nn.Module):
 
     def backward_range(self, start: int, end: int) -> None:
         """Runs backward from layer start down to layer end; weights' gradients are added to, blobs' are replaced."""
+        self._require_layers(end, start)
         self.flush()
         for index in range(start, end - 1, -1):
             with self.backward_hooks.around(index), exact_arithmetic(self.device):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data import datum as datums
+from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import blob_shape
 from caffe_compat.pycaffe.array_error import ArrayError
@@ -54,5 +55,12 @@ def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
 
 def datum_to_array(datum: caffe_pb2.Datum) -> Array:
     """(channels, height, width): uint8 where the Datum holds bytes, else float64; the label stays in the Datum."""
-    array = datums.datum_to_array(datum)
+    if datum.encoded:
+        raise ArrayError(
+            "the Datum is encoded: an image file; read it by cv2.imdecode(np.frombuffer(datum.data, np.uint8), 1)"
+        )
+    try:
+        array = datums.datum_to_array(datum)
+    except DataError as error:
+        raise ArrayError(str(error)) from error
     return array if array.dtype == np.uint8 else array.astype(np.float64)

@@ -21,7 +21,7 @@ def forward_all(net: "Net", blobs: Sequence[str] | None, inputs: Arrays) -> Arra
     """The outputs, and `blobs`, for every item."""
     count = _count(inputs)
     collected = _Collected()
-    for batch in in_batches(inputs, _batch_size(net)):
+    for batch in in_batches(inputs, batch_size(net)):
         collected.add(net.forward(blobs, **batch))
     return collected.arrays(count)
 
@@ -30,7 +30,7 @@ def forward_backward_all(
     net: "Net", blobs: Sequence[str] | None, diffs: Sequence[str] | None, arrays: Arrays
 ) -> tuple[Arrays, Arrays]:
     """Outputs and input gradients for every item; a direction without arrays runs on what its blobs hold."""
-    count, size = _count(arrays), _batch_size(net)
+    count, size = _count(arrays), batch_size(net)
     inputs = {name: array for name, array in arrays.items() if name in net.inputs}
     gradients = {name: array for name, array in arrays.items() if name not in net.inputs}
     values, slopes = _Collected(), _Collected()
@@ -48,6 +48,11 @@ def in_batches(arrays: Mapping[str, Array], size: int) -> Iterator[Batch]:
         yield {name: _padded(array[first : first + size], size) for name, array in arrays.items()}
 
 
+def batch_size(net: "Net") -> int:
+    """How many items the net takes at a time: axis 0 of its first blob."""
+    return next(iter(net.blobs.values())).shape[0]
+
+
 def _padded(items: Array, size: int) -> Array:
     if len(items) == size:
         return items
@@ -59,10 +64,6 @@ def _count(arrays: Mapping[str, Array]) -> int:
     if len(set(counts.values())) != 1:
         raise ShapeError(f"expected arrays of one length, by name of blob, got {counts or 'none'}")
     return next(iter(counts.values()))
-
-
-def _batch_size(net: "Net") -> int:
-    return next(iter(net.blobs.values())).shape[0]
 
 
 class _Collected:

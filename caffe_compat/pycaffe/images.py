@@ -19,11 +19,17 @@ Image = NDArray[np.float32]
 GREY_WEIGHTS = (0.2125, 0.7154, 0.0721)
 
 
+class ImageFileError(DataError, OSError):
+    """A file that is no image; an OSError (IOError) for scripts, which skip bad images so."""
+
+
 def load_image(filename: str, color: bool = True) -> Image:
     """(height, width, 3), or (height, width, 1) with `color=False`; alpha is dropped, no rotation."""
     stored: Array | None = cv2.imread(filename, cv2.IMREAD_UNCHANGED)
     if stored is None:
-        raise DataError(f"{filename}: cannot read the image; it is missing or of a format that OpenCV does not know")
+        raise ImageFileError(
+            f"{filename}: cannot read the image; it is missing or of a format that OpenCV does not know"
+        )
     picture = _as_float(stored)
     if picture.ndim == 2:
         return np.repeat(picture[..., None], 3 if color else 1, axis=2).astype(np.float32)

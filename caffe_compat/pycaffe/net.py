@@ -2,14 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.errors import FormatError, GraphError, ShapeError
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
 from caffe_compat.net.blob import Blob
@@ -29,6 +29,10 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 USAGE = "expected Net(file, phase, level=0, stages=['name', ...], weights=file), or Net(file, weights, phase)"
+
+
+class NetFileError(FormatError, RuntimeError):
+    """A file that cannot be read; a RuntimeError for scripts, as pycaffe's of a file that cannot be opened."""
 
 
 class NetArgumentError(GraphError, TypeError):
@@ -61,7 +65,9 @@ class _Options:
 
     def _require_types(self) -> None:
         if self.phase not in caffe_pb2.Phase.values():
-            raise GraphError(f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {self.phase}")
+            raise NetArgumentError(
+                f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {self.phase}"
+            )
         kinds = {"level": int, "weights": str | os.PathLike | None, "stages": list | tuple | None}
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
@@ -88,7 +94,10 @@ class Net(NetStructure):
         around = surroundings(options.allow_python_layers)
         weights = None if options.weights is None else os.fspath(options.weights)
         stages = tuple(options.stages or ())
-        self._show(load_net(os.fspath(network_file), phase, around, options.level, stages, weights))
+        try:
+            self._show(load_net(os.fspath(network_file), phase, around, options.level, stages, weights))
+        except FormatError as error:
+            raise NetFileError(str(error)) from error
         self._follows_mode = True
 
     @classmethod
@@ -142,6 +151,10 @@ class Net(NetStructure):
     ) -> tuple[Arrays, Arrays]:
         """`forward` and `backward` over as many items as there are; `arrays` name inputs and outputs' gradients."""
         return batches.forward_backward_all(self, blobs, diffs, arrays)
+
+    def _batch(self, blobs: Arrays) -> Iterator[batches.Batch]:
+        """The arrays in pieces of the net's batch, the last one padded."""
+        return batches.in_batches(blobs, batches.batch_size(self))
 
     def _forward(self, start: int, end: int) -> float:
         self._follow_mode()

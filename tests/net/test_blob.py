@@ -97,6 +97,15 @@ def test_negative_sizes_are_refused() -> None:
         Blob((2,), CPU).reshape(2, -1)
 
 
+@pytest.mark.parametrize("sizes", [(2, 1.5), ((2, 3),), ("2",)])
+def test_sizes_are_whole_numbers(sizes: tuple[object, ...]) -> None:
+    for blob in (Blob((2,), CPU), ParameterBlob(torch.nn.Parameter(torch.zeros(2, 3)))):
+        with pytest.raises(TypeError, match=r"write reshape\(\*shape\), and // for a division"):
+            blob.reshape(*sizes)  # type: ignore[arg-type]
+        blob.reshape(np.int64(3), 2)
+        assert blob.shape == (3, 2)
+
+
 def test_parameter_blob_writes_reach_the_weight() -> None:
     weight = torch.nn.Parameter(torch.zeros(2, 3))
     blob = ParameterBlob(weight)

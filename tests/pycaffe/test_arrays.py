@@ -68,3 +68,17 @@ def test_a_datum_has_three_axes() -> None:
         ValueError, match=r"^incorrect array shape: expected 3 axes \(channels, height, width\), got \(2,"
     ):
         io.array_to_datum(np.zeros((2, 3)))
+
+
+def test_an_encoded_datum_is_no_array() -> None:
+    datum = io.array_to_datum(np.zeros((1, 2, 3), np.uint8))
+    datum.encoded = True
+    with pytest.raises(ValueError, match=r"^the Datum is encoded: an image file; read it by cv2\.imdecode"):
+        io.datum_to_array(datum)
+
+
+def test_a_datum_of_another_size_is_a_value_error() -> None:
+    datum = io.array_to_datum(np.zeros((1, 2, 3), np.uint8))
+    datum.width = 4
+    with pytest.raises(ValueError, match=r"the Datum says \(1, 2, 4\) .* but holds 6 values"):
+        io.datum_to_array(datum)

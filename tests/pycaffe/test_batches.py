@@ -58,3 +58,9 @@ def test_arrays_must_have_one_length(deploy: Net, net: Net) -> None:
         ShapeError, match=r"^expected arrays of one length, by name of blob, got {'data': 6, 'label': 5}"
     ):
         net.forward_all(data=np.zeros((6, 2, 6, 5)), label=np.zeros(5))
+
+
+def test_nets_cut_batches_as_pycaffes_do(deploy: Net) -> None:
+    first, last = deploy._batch({"data": np.ones((7, 2)), "label": np.ones(7)})
+    assert first["label"].tolist() == [1] * 4
+    assert last["data"][:, 1].tolist() == [1, 1, 1, 0]

@@ -61,6 +61,12 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
         load_image(str(tmp_path / "none.png"))
 
 
+def test_scripts_skip_bad_images_as_they_did(tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    with pytest.raises(OSError, match=r"bad\.jpg: cannot read the image"):
+        load_image(str(tmp_path / "bad.jpg"))
+
+
 def test_resizing_keeps_the_range_of_any_image() -> None:
     image = (RANDOM.rand(9, 6, 3) * 40 - 7).astype(np.float32)
     resized = resize_image(image, (4, 11), interp_order=3)

@@ -40,6 +40,24 @@ def test_a_phase_is_needed(net_file: NetFile) -> None:
         Net(net_file(NET))
 
 
+def test_a_missing_file_or_phase_is_what_scripts_catch(net_file: NetFile) -> None:
+    with pytest.raises(RuntimeError, match=r"^none\.prototxt: no such file; expected a NetParameter as text"):
+        Net("none.prototxt", TEST)
+    with pytest.raises(RuntimeError, match=r"^none\.caffemodel: no such file; expected weights"):
+        Net(net_file(NET), TEST, weights="none.caffemodel")
+    with pytest.raises(TypeError, match=r"^expected a phase"):
+        Net(net_file(NET))
+
+
+def test_layers_by_number_are_in_the_net(net: Net) -> None:
+    last = len(net.layers) - 1
+    for run, first, end in ((net._forward, -1, 2), (net._forward, 0, last + 1), (net._backward, last + 1, 0)):
+        with pytest.raises(GraphError, match=rf"^net 'small': expected layers from 0 to {last}, got"):
+            run(first, end)
+    with pytest.raises(GraphError, match=r"got -1 to 2"):
+        net._backward(2, -1)
+
+
 def test_levels_and_stages_choose_layers(net_file: NetFile) -> None:
     text = NET + (
         "layer { name: 'high' type: 'Power' bottom: 'scores' top: 'high' include { min_level: 2 } }"

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caffe_compat.layers.sizes import whole_sizes
+
 HostArray = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -45,7 +47,7 @@ class PythonBlob(_Shaped):
 
     def reshape(self, *shape: int) -> None:
         """Another shape, `top[0].reshape(2, 3)`; values stay where their number does, else they are zero."""
-        sizes = tuple(int(size) for size in shape)
+        sizes = whole_sizes(shape)
         if sizes == self.shape:
             return
         if math.prod(sizes) == self.count:
@@ -97,9 +99,9 @@ class PythonParameter(_Shaped):
 
     def reshape(self, *shape: int) -> None:
         """Another shape; values stay where their number does, else they are zero."""
-        old = self.parameter.data
+        old, sizes = self.parameter.data, whole_sizes(shape)
         self.parameter.grad = None
-        self.parameter.data = old.view(shape) if math.prod(shape) == old.numel() else old.new_zeros(shape)
+        self.parameter.data = old.view(sizes) if math.prod(sizes) == old.numel() else old.new_zeros(sizes)
 
     def write_back(self) -> None:
         """Brings what was written to copies to the device."""
@@ -127,7 +129,7 @@ class PythonParameters(Sequence[PythonParameter]):
 
     def add_blob(self, *shape: int) -> None:
         """Appends a learnable blob of this shape."""
-        self._blobs.append(nn.Parameter(torch.zeros(shape)))
+        self._blobs.append(nn.Parameter(torch.zeros(whole_sizes(shape))))
         self._entries.append(PythonParameter(self._blobs, len(self._entries)))
 
     def __len__(self) -> int:

@@ -1,9 +1,11 @@
 """The blobs that Python layers see."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from caffe_compat.errors import ShapeError
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
 
 
@@ -87,3 +89,16 @@ def test_copies_of_weights_on_a_gpu_are_written_back() -> None:
     array[...] = 3
     weights[0].write_back()
     assert values.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("sizes", [(2, 1.5), ((2, 3),), ("2",), (2.0,)])
+def test_sizes_are_whole_numbers(sizes: tuple[object, ...]) -> None:
+    weights = PythonParameters(nn.ParameterList())
+    weights.add_blob(2)
+    for reshape in (PythonBlob().reshape, weights.add_blob, weights[0].reshape):
+        with pytest.raises(
+            TypeError, match=r"^expected one whole number an axis, as in reshape\(1, 3, 224, 224\), got"
+        ):
+            reshape(*sizes)  # type: ignore[arg-type]
+        with pytest.raises(ShapeError, match=r"^expected sizes of at least 0, got \(2, -1\)"):
+            reshape(2, -1)
