@@ -1,6 +1,7 @@
 """Caffe's HDF5 files: /data/<layer>/<i> for weights (Net::ToHDF5), /history/<i> for solver states (SGDSolver)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from caffe_compat.proto.blobs import Blob
 _WEIGHTS, _STATE = "weights (/data/<layer>/<i>)", "a solver state (/iter, /history/<i>)"
 # No compression that HDF5 comes with packs more (deflate's limit), so that a small file cannot claim much memory.
 _MOST_PACKED = 1032
+# What h5py raises where the library finds a file damaged; which of them depends on what it was looking for.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
 def read_weights(path: str | Path) -> dict[str, list[Blob]]:
@@ -52,10 +55,13 @@ def read_solver_state(path: str | Path) -> tuple[int, str, int, list[Blob]]:
         return iteration, learned_net, step, _numbered(path, members["history"])
 
 
-def _open(path: str | Path) -> Any:
+@contextmanager
+def _open(path: str | Path) -> Iterator[Any]:
+    """The file; FormatError for damage, wherever in the block it is met."""
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
+        with h5py.File(path, "r") as file:
+            yield file
+    except _DAMAGE as error:
         raise FormatError(f"{path}: not a readable HDF5 file ({error}); copy or download it again") from error
 
 
@@ -111,9 +117,10 @@ def _values(path: str | Path, dataset: Any) -> Any:
     """A dataset as an array, if the file holds what it declares."""
     if dataset.external or dataset.is_virtual:
         raise FormatError(f"{path}: expected data of the file itself, found {dataset.name} in another file")
-    if dataset.nbytes > _MOST_PACKED * dataset.id.get_storage_size():
+    held = min(dataset.id.get_storage_size(), Path(path).stat().st_size)
+    if dataset.nbytes > _MOST_PACKED * held:
         raise FormatError(
-            f"{path}: {dataset.name} declares {dataset.nbytes} bytes, the file holds {dataset.id.get_storage_size()}; "
+            f"{path}: {dataset.name} declares {dataset.nbytes} bytes, the file holds {held}; "
             "the file is damaged: copy or download it again"
         )
     return np.asarray(dataset)

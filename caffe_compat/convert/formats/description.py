@@ -65,7 +65,8 @@ def _net(path: str, fields: Any) -> caffe_pb2.NetParameter:
     try:
         return json_format.ParseDict(fields, caffe_pb2.NetParameter())
     except json_format.ParseError as error:
-        raise FormatError(f"{path}: the description's net is none ({error}); convert again") from error
+        reason = str(error).splitlines()[0]
+        raise FormatError(f"{path}: the description's net is none ({reason}); convert again") from error
 
 
 #: What stands in a description, beside its format.

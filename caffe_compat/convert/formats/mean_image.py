@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import torch
@@ -64,8 +65,11 @@ def _read(source: str) -> Blob:
         return read_blob(source)
     try:
         array = np.load(source, mmap_mode="r", allow_pickle=False)  # which takes no memory for what the file lacks
-    except (ValueError, OSError, EOFError) as error:
-        raise FormatError(f"{source}: not a whole NumPy array ({error}); save the image again") from error
+    except (ValueError, OSError, EOFError, TypeError, SyntaxError, TokenError) as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(f"{source}: not a whole NumPy array ({reason}); save the image again") from error
+    if not isinstance(array, np.ndarray):
+        raise FormatError(f"{source}: expected one array, found an archive of several (.npz); save the image alone")
     if array.dtype != np.float32:
         raise FormatError(f"{source}: expected float32 values, found {array.dtype}; save the array as float32")
     return np.array(array, np.float32)

@@ -12,6 +12,9 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
 
+#: What torch.load raises for a damaged file, by what it was looking for.
+DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError)
+
 
 def description_path(path: str) -> Path:
     """`net.pt` is described by `net.pt.json`."""
@@ -24,7 +27,7 @@ def write_state_dict(path: str, model: Model) -> None:
     with replacing(path) as beside:
         torch.save(tensors, beside)
     with replacing(description_path(path)) as beside:
-        beside.write_text(describe(model) + "\n")
+        beside.write_text(describe(model) + "\n", encoding="utf-8")
 
 
 def read_state_dict(path: str) -> Model:
@@ -34,12 +37,19 @@ def read_state_dict(path: str) -> Model:
         raise FormatError(f"{path}: expected {beside.name} beside it, found no such file; move both files together")
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FormatError(f"{path}: not a whole file of plain tensors ({reason}); convert it again") from error
     if not isinstance(tensors, dict):
         raise FormatError(f"{path}: expected a dictionary of tensors, found {type(tensors).__name__}; convert it again")
-    return model_of(path, beside.read_text(), {key: _array(path, key, tensor) for key, tensor in tensors.items()})
+    return model_of(path, _description(beside), {key: _array(path, key, tensor) for key, tensor in tensors.items()})
+
+
+def _description(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: the description of the net is not text ({error}); convert again") from error
 
 
 def _array(path: str, key: object, tensor: object) -> Blob:

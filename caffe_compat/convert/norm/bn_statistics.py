@@ -74,8 +74,9 @@ def variance_of(path: str, layer: Layer, inverse: Blob) -> Blob:
 
 
 def _has_statistics(model: Model, layer: Layer) -> bool:
-    """Whether it is a BN with four blobs; SegNet's has two."""
-    return layer.type == "BN" and len(model.blobs.get(layer.name, ())) > 3
+    """Whether it is a BN with four blobs, and any numbers in the last; SegNet's has two."""
+    blobs = model.blobs.get(layer.name, ())
+    return layer.type == "BN" and len(blobs) > 3 and blobs[3].size > 0
 
 
 def judge(model: Model, layers: list[Layer]) -> Verdict:
@@ -139,9 +140,10 @@ def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:
 
 
 def _centred_logs(weight: Blob, statistic: Blob) -> tuple[Floats, Floats]:
-    kernels = weight.reshape(weight.shape[0], -1).astype(np.float64)
-    norms, values = np.square(kernels).sum(axis=1), statistic.reshape(-1).astype(np.float64)
-    # Channels without weights are constant whatever they read.
-    live = norms > 0
+    with np.errstate(invalid="ignore"):  # NaN
+        kernels = weight.reshape(weight.shape[0], -1).astype(np.float64)
+        norms, values = np.square(kernels).sum(axis=1), statistic.reshape(-1).astype(np.float64)
+    # Channels without weights are constant whatever they read; those that diverged say nothing.
+    live = (norms > 0) & np.isfinite(norms) & np.isfinite(values)
     logs = np.log(norms[live]), np.log(values[live])
-    return logs[0] - logs[0].mean(), logs[1] - logs[1].mean()
+    return (logs[0] - logs[0].mean(), logs[1] - logs[1].mean()) if live.any() else logs

@@ -58,6 +58,10 @@ def test_other_arrays_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"b\.npy: not a whole NumPy array \(.*\); save the image again"):
         convert_mean(str(tmp_path / "b.npy"), "binaryproto")
 
+    np.savez(tmp_path / "c.npz", a=np.zeros(3))
+    with pytest.raises(FormatError, match=r"c\.npy: expected one array, found an archive of several \(\.npz\); save"):
+        convert_mean(str((tmp_path / "c.npz").rename(tmp_path / "c.npy")), "binaryproto")
+
 
 def test_an_array_larger_than_its_file_takes_no_memory(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(2, np.float32))

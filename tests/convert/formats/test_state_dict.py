@@ -29,6 +29,13 @@ def test_without_its_description_it_is_no_model(tmp_path: Path) -> None:
         read_state_dict(str(tmp_path / "a.pt"))
 
 
+def test_a_description_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    write_state_dict(str(tmp_path / "a.pt"), model_of(TEXT))
+    (tmp_path / "a.pt.json").write_bytes(b"\xff{}")
+    with pytest.raises(FormatError, match=r"a\.pt\.json: the description of the net is not text \(.*\); convert again"):
+        read_state_dict(str(tmp_path / "a.pt"))
+
+
 def test_code_in_a_file_does_not_run(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     write_state_dict(str(path), model_of(TEXT))

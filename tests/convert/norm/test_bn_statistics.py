@@ -107,6 +107,28 @@ def test_few_channels_do_not_decide() -> None:
     assert "do not tell" in converted(model)[1]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_channels_that_diverged_do_not_decide(value: float) -> None:
+    model = seeded()
+    model.blobs["bn"][3] *= np.float32(0.01)
+    model.blobs["conv"][0][3] = value
+    model.blobs["bn"][3][0, 8] = np.nan
+
+    assert converted(model)[1].startswith("BN blob 3 holds the variance: against the kernels' squared norms")
+
+
+def test_kernels_of_zeros_do_not_decide() -> None:
+    model = model_of(TEXT)
+    model.blobs["conv"][0][...] = 0
+    assert "do not tell" in converted(model)[1]
+
+
+def test_blobs_without_numbers_hold_no_statistics() -> None:
+    model = model_of(TEXT)
+    model.blobs["bn"] = [np.zeros((1, 0), np.float32)] * 4
+    assert converted(model) == (model, "dialect bvlc")
+
+
 def test_the_option_wins() -> None:
     model = seeded()
     assert converted(model, "variance")[1] == "BN blob 3 holds the variance: as the option says"
