@@ -34,9 +34,9 @@ def find_attention(nodes: Sequence[Node]) -> Attention | None:
 
 
 def name_classifier(names: RoleNames, nodes: Sequence[Node], attention: Attention | None) -> Node | None:
-    """pool5, its Flatten, and cls_fc, which gives y_cls: the inner product that A does not reach."""
+    """pool5, its Flatten, and cls_fc, which gives y_cls: the inner product that A does not reach, not a hidden one."""
     for node in nodes:
-        if node.type == "InnerProduct" and not (attention and attention.map in ancestors(node)):
+        if node.type == "InnerProduct" and not (_is_hidden(node) or (attention and attention.map in ancestors(node))):
             for source in node.sources:
                 if source.type == "Flatten":
                     names.name(source, "pool5_flat")
@@ -46,6 +46,17 @@ def name_classifier(names: RoleNames, nodes: Sequence[Node], attention: Attentio
             names.name(node, "cls_fc", "y_cls")
             return node
     return None
+
+
+def _is_hidden(node: Node) -> bool:
+    """Whether nothing but another inner product reads it, through an activation or none, as VGG's fc6 and fc7."""
+    while len(node.readers) == 1:
+        (node,) = node.readers
+        if node.type == "InnerProduct":
+            return True
+        if node.type not in ("ReLU", "Dropout"):
+            break
+    return False
 
 
 def name_attention(names: RoleNames, nodes: Sequence[Node], attention: Attention, main: set[Node]) -> None:

@@ -10,21 +10,28 @@ from caffe_compat.errors import FormatError
 def read_names(path: str) -> RoleNames:
     """A JSON object of old and new names, or lines `old new`; # starts a comment. A blob of an old name changes too."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: expected a file of names, cannot read it: {error}") from error
     names = _from_json(path, text) if text.lstrip().startswith("{") else _from_lines(path, text)
+    if not names:
+        raise FormatError(f"{path}: expected old and new names, found none; write lines 'old new'")
     return RoleNames(names, dict(names))
 
 
 def _from_json(path: str, text: str) -> dict[str, str]:
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
+        content = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    except (json.JSONDecodeError, RecursionError) as error:
         raise FormatError(f"{path}: expected a JSON object of old and new names, found bad JSON: {error}") from error
-    if not all(isinstance(new, str) for new in content.values()):
-        raise FormatError(f"{path}: expected strings for the new names, found other values")
-    return dict(content)
+    names: dict[str, str] = {}
+    for old, new in content:
+        if not (isinstance(new, str) and new):
+            raise FormatError(f"{path}: expected a string as the new name of '{old}', found {json.dumps(new)}")
+        if old in names:
+            raise FormatError(f"{path}: '{old}' has a new name already, '{names[old]}'")
+        names[old] = new
+    return names
 
 
 def _from_lines(path: str, text: str) -> dict[str, str]:

@@ -14,14 +14,13 @@ from caffe_compat.convert.rename.head_names import (
     name_regularization,
     name_semantic,
 )
-from caffe_compat.convert.rename.role_names import RoleNames
-from caffe_compat.errors import GraphError
+from caffe_compat.convert.rename.role_names import RoleNames, without_clashes
 
 
 def readable_names(model: Model) -> RoleNames:
-    """New names for the layers and blobs of a residual net, with SRN's heads where it has them.
+    """New names for the layers and blobs of a residual backbone, and of SRN's heads, where the net has them.
 
-    Layers of no known role keep their names. GraphError for nets without residual blocks.
+    Layers of no known role keep their names: in a net with neither, which says of no layer what it is for, all do.
     """
     nodes = graph_of(undo_splits(model.net.layer))
     attention = find_attention(nodes)
@@ -29,13 +28,11 @@ def readable_names(model: Model) -> RoleNames:
     classifier = name_classifier(names, nodes, attention)
     main = ancestors(classifier) if classifier is not None else set(nodes)
     blocks = find_blocks(node for node in nodes if node in main)
-    if not blocks:
-        raise GraphError(
-            f"{model.path}: expected residual blocks (two paths that meet in an Eltwise sum) to name, found none; "
-            "give a file of names: --rename NAMES.txt"
-        )
-    name_stem(names, blocks)
-    name_backbone(names, blocks, main)
+    if not blocks and attention is None:
+        return RoleNames()
+    if blocks:
+        name_stem(names, blocks)
+        name_backbone(names, blocks, main)
     if attention is not None:
         name_attention(names, nodes, attention, main)
         name_confidence(names, nodes, attention, main)
@@ -43,4 +40,5 @@ def readable_names(model: Model) -> RoleNames:
     if classifier is not None:
         name_semantic(names, classifier)
     name_losses(names, nodes)
-    return names
+    blobs = [*model.net.input, *(top for node in nodes for top in node.layer.top)]
+    return RoleNames(without_clashes(names.layers, (node.name for node in nodes)), without_clashes(names.blobs, blobs))

@@ -1,7 +1,7 @@
 """Gives layers and blobs new names; weights go with their layers."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from caffe_compat.convert.forms.undo_splits import is_automatic, undo_splits
 from caffe_compat.convert.model import Layer, Model
@@ -19,12 +19,18 @@ READABLE = "readable"
 def rename(model: Model, how: str, report: Report) -> Model:
     """`how` is 'readable' or a file of names. GraphError for names that are not in the net or not unique after."""
     names = readable_names(model) if how == READABLE else read_names(how)
+    if how == READABLE and not names.layers:
+        report.notes.append(
+            "no residual blocks (two paths that meet in an Eltwise sum) and no attention map to name: "
+            "every layer keeps its name (--rename FILE gives others)"
+        )
     _require_known(model, names, how)
     whole = undo_splits(model.net.layer)
     layers = [_renamed(layer, names) for layer in whole]
     blobs = dict.fromkeys([*model.net.input, *(top for layer in whole for top in layer.top)])
-    _require_unique(how, (layer.name for layer in layers), "layers")
-    _require_unique(how, (names.blobs.get(blob, blob) for blob in blobs), "blobs")
+    # Layers that had one name before (of two phases, say) have one afterwards, too.
+    _require_unique(how, names.layers, dict.fromkeys(layer.name for layer in whole), "layers")
+    _require_unique(how, names.blobs, blobs, "blobs")
     for layer in model.net.layer:
         _report(layer, names, how, report)
     renamed = model.with_layers(layers, {names.layers.get(name, name): arrays for name, arrays in model.blobs.items()})
@@ -73,7 +79,7 @@ def _require_known(model: Model, names: RoleNames, how: str) -> None:
         raise GraphError(f"{how}: no layer or blob '{unknown[0]}' in {model.path}; leave it out, or mend its spelling")
 
 
-def _require_unique(how: str, names: Iterable[str], what: str) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
+def _require_unique(how: str, new: Mapping[str, str], old: Iterable[str], what: str) -> None:
+    twice = [name for name, count in Counter(new.get(name, name) for name in old).items() if count > 1]
     if twice:
         raise GraphError(f"{how}: expected names that are unique after renaming, found two {what} '{twice[0]}'")

@@ -1,5 +1,7 @@
 """Collects new names for layers and for the blobs that they make."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from caffe_compat.convert.rename.blocks import NORMS
@@ -44,3 +46,15 @@ class RoleNames:
             self.name(scale, f"scale{suffix}")
             return scale
         return norm
+
+
+def without_clashes(new: Mapping[str, str], old: Iterable[str]) -> dict[str, str]:
+    """The new names less those that something else has: of two of one role the first keeps it."""
+    known = set(old)
+    kept = dict(new)
+    while True:
+        counts = Counter(kept.get(name, name) for name in known)
+        clashing = next((name for name in reversed(kept) if counts[kept[name]] > 1 and kept[name] != name), None)
+        if clashing is None:
+            return kept
+        del kept[clashing]

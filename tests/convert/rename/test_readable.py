@@ -7,7 +7,6 @@ import pytest
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.rename.readable import readable_names
-from caffe_compat.errors import GraphError
 from caffe_compat.net.phase_rules import filter_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
@@ -120,9 +119,55 @@ def test_no_name_is_looked_up() -> None:
     assert sorted(found.layers.values()) == sorted(expected.layers.values())
 
 
-def test_a_net_without_blocks_is_refused() -> None:
-    text = 'layer { name: "data" type: "Input" top: "data" } layer { name: "t" type: "TanH" bottom: "data" top: "t" }'
-    with pytest.raises(
-        GraphError, match=r"^net\.caffemodel: expected residual blocks \(two paths that meet in an Eltwise"
-    ):
-        readable_names(model_of(text))
+CHAIN = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 5 } } }
+layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 7 kernel_size: 2 } }
+layer { name: "fc6" type: "InnerProduct" bottom: "c" top: "fc6" inner_product_param { num_output: 8 } }
+layer { name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6" }
+layer { name: "drop6" type: "Dropout" bottom: "fc6" top: "fc6" }
+layer { name: "fc7" type: "InnerProduct" bottom: "fc6" top: "fc7" inner_product_param { num_output: 4 } }
+"""
+HEAD = """
+layer { name: "a" type: "Convolution" bottom: "c" top: "a" convolution_param { num_output: 4 kernel_size: 1 } }
+layer { name: "f" type: "Reshape" bottom: "a" top: "f" reshape_param { shape { dim: 0 dim: 0 dim: -1 } } }
+layer { name: "s" type: "Softmax" bottom: "f" top: "s" softmax_param { axis: 2 } }
+layer { name: "m" type: "Reshape" bottom: "s" top: "m" reshape_param { shape { dim: 0 dim: 0 dim: 5 dim: -1 } } }
+layer { name: "g" type: "Convolution" bottom: "m" top: "g" convolution_param { num_output: 9 kernel_size: 1 } }
+layer { name: "h" type: "InnerProduct" bottom: "g" top: "h" inner_product_param { num_output: 4 } }
+"""
+
+
+def test_a_net_without_blocks_keeps_its_names() -> None:
+    names = readable_names(model_of(CHAIN))
+    assert (names.layers, names.blobs) == ({}, {})
+
+
+def test_heads_are_named_on_a_backbone_without_blocks() -> None:
+    assert readable_names(model_of(CHAIN + HEAD)).layers == {
+        "fc7": "cls_fc",
+        "a": "att_conv1",
+        "f": "att_flat",
+        "s": "att_softmax",
+        "m": "att_map",
+        "g": "srn_conv2",
+        "h": "srn_fc",
+    }
+
+
+def test_a_name_that_is_taken_is_not_given_twice() -> None:
+    """Two classifiers behind the attention map, and a layer that is called like a role."""
+    net = model_of(CHAIN + HEAD.replace('"m"', '"att_conv1"') + HEAD.splitlines()[-1].replace('"h"', '"i"'))
+    names = readable_names(net)
+    layers = [names.layers.get(layer.name, layer.name) for layer in net.net.layer]
+
+    assert (names.layers["a"], names.layers["att_conv1"]) == ("att_conv1", "att_map")
+    assert (names.layers["h"], names.layers.get("i")) == ("srn_fc", None)
+    assert len(set(layers)) == len(layers)
+    assert len(set(names.blobs.values())) == len(names.blobs)
+
+
+def test_a_layer_without_a_role_keeps_its_name_against_one_with() -> None:
+    net = model_of((CHAIN + HEAD).replace('"c"', '"srn_fc"'))
+    names = readable_names(net)
+    assert "h" not in names.layers
+    assert names.layers["fc7"] == "cls_fc"

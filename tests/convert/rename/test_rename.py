@@ -76,6 +76,28 @@ def test_splits_are_those_that_caffe_makes_of_the_new_names() -> None:
     assert list(made.net.input) == ["data"]
 
 
+def test_a_net_without_roles_is_kept_and_the_report_says_so() -> None:
+    model = model_of(TEXT.replace('type: "Eltwise"', 'type: "Concat"'))
+    report = Report(model)
+    made = rename(model, "readable", report)
+
+    assert made.net == model.net
+    assert report.notes[-1] == (
+        "no residual blocks (two paths that meet in an Eltwise sum) and no attention map to name: "
+        "every layer keeps its name (--rename FILE gives others)"
+    )
+    assert {row.done for row in report.rows(made)} == {"no known role, name kept"}
+
+
+def test_layers_of_one_name_stay_together(tmp_path: Path) -> None:
+    """A net for both phases has two layers called data."""
+    model = model_of(TEXT)
+    model.net.layer.insert(1, model.net.layer[0])
+    made, _ = renamed(model, names(tmp_path, "data image"))
+
+    assert [layer.name for layer in made.net.layer] == ["image", "image", "ip", "relu", "sum"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
