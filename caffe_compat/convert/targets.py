@@ -16,7 +16,7 @@ from caffe_compat.convert.options import DEPLOY, SAME, Options
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialect import OWN, can_say, in_dialect
-from caffe_compat.proto.write import write_text
+from caffe_compat.proto.write import write_bytes, write_text
 
 Write = Callable[[str, Model, Options, Report], None]
 
@@ -95,10 +95,11 @@ def _onnx(path: str, model: Model, options: Options, report: Report) -> None:
             f"{path}: ONNX needs the package '{error.name}': pip install onnx onnxruntime"
         ) from error
     net = assemble(model)
-    export.write_onnx(path, export.export_onnx(net, options.outputs, options.dynamic_batch))
+    data = export.onnx_bytes(path, export.export_onnx(net, options.outputs, options.dynamic_batch))
     if options.check:
-        worst = export.compare_with_onnxruntime(path, net, options.outputs)
+        worst = export.compare_with_onnxruntime(path, data, net, options.outputs)
         report.notes.append(f"onnxruntime agrees: '{worst.output}' differs most, by {worst.error:.2g} of its largest")
+    write_bytes(path, [data])
 
 
 def _always(options: Options) -> bool:

@@ -207,3 +207,13 @@ def test_nets_of_a_third_caffe_keep_its_fields(to: str, tmp_path: Path) -> None:
     assert list(net.layer[2].permute_param.order) == [0, 2]
     with pytest.raises(DialectError, match=r"^layer 'p' \(Permute\): the bvlc dialect has no LayerParameter.permute_"):
         convert(source, to, str(tmp_path / f"bvlc.{to}"), Options(dialect="bvlc"))
+
+
+def test_a_file_of_before_stays_where_the_check_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caffe_compat.convert.onnx.export.TOLERANCE", -1.0)
+    (tmp_path / "out.onnx").write_text("before")
+    with pytest.raises(FormatError, match=r"out\.onnx: onnxruntime's '.*' differs from ours by"):
+        converted(BVLC_STEP, "onnx", tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["out.onnx"]
+    assert (tmp_path / "out.onnx").read_text() == "before"

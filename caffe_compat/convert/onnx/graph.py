@@ -1,6 +1,6 @@
 """An ONNX graph in the making."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,13 @@ Array = NDArray[Any]
 class Graph:
     """Nodes and constants; values are known by name.
 
-    With `dynamic`, axis 0 of every blob follows the batch, so Reshapes leave it open.
+    With `dynamic`, axis 0 of every blob follows the batch, so Reshapes leave it open. `blobs` are names that only
+    these blobs may have, as ONNX keeps one table of names for everything.
     """
 
-    def __init__(self, dynamic: bool) -> None:
+    def __init__(self, dynamic: bool, blobs: Iterable[str] = ()) -> None:
         self.dynamic = dynamic
+        self._taken = set(blobs)
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self._constants: dict[tuple[str, Shape, bytes], str] = {}
@@ -37,14 +39,21 @@ class Graph:
         """What is added from here on belongs to this layer."""
         self._layer, self._first = layer, len(self.nodes)
 
+    def free(self, name: str) -> str:
+        """The name, with a mark behind it as long as something else has it."""
+        while name in self._taken:
+            name += "'"
+        self._taken.add(name)
+        return name
+
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Adds a node with one output; its name."""
         return self.ops(kind, inputs, 1, **attributes)[0]
 
     def ops(self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
         """Adds a node with several outputs; their names."""
-        name = f"{self._layer}/{kind}_{len(self.nodes) - self._first}"
-        tops = [name if index == 0 else f"{name}:{index}" for index in range(outputs)]
+        name = self.free(f"{self._layer}/{kind}_{len(self.nodes) - self._first}")
+        tops = [name, *(self.free(f"{name}:{index}") for index in range(1, outputs))]
         self.nodes.append(helper.make_node(kind, list(inputs), tops, name=name, **attributes))
         return tops
 
@@ -53,7 +62,7 @@ class Graph:
         array = np.ascontiguousarray(values).reshape(values.shape)
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self._constants:
-            name = f"constant_{len(self._constants)}"
+            name = self.free(f"constant_{len(self._constants)}")
             self._constants[key] = name
             self.initializers[name] = numpy_helper.from_array(array, name)
         return self._constants[key]
@@ -72,7 +81,7 @@ class Graph:
         if shape is not None and tuple(shape) != tuple(blob.shape):
             return self.constant(_array(blob).reshape(shape))
         if id(blob) not in self._weights:
-            name = blob_keys(step.layer.name, step.layer.spec.type, len(step.layer.blobs))[index]
+            name = self.free(blob_keys(step.layer.name, step.layer.spec.type, len(step.layer.blobs))[index])
             self._weights[id(blob)] = name
             self.initializers[name] = numpy_helper.from_array(_array(blob), name)
         return self._weights[id(blob)]

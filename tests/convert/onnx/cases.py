@@ -8,7 +8,7 @@ import torch
 
 from caffe_compat.convert.assemble import Assembly, assemble
 from caffe_compat.convert.module import CaffeModule
-from caffe_compat.convert.onnx.export import difference, export_onnx, write_onnx
+from caffe_compat.convert.onnx.export import difference, export_onnx, onnx_bytes
 from tests.convert.models import model_of
 
 #: Of an output's largest value: float32 sums of some hundred terms.
@@ -55,7 +55,7 @@ def check(
 ) -> None:
     """The exported net computes what ours does; with an open batch, for another batch, too."""
     path = folder / "net.onnx"
-    write_onnx(str(path), export_onnx(net, dynamic=dynamic))
+    path.write_bytes(onnx_bytes(str(path), export_onnx(net, dynamic=dynamic)))
     for batch in (None, 5) if dynamic else (None,):
         inputs = inputs_of(net, given, batch)
         wanted, got = ours(net, inputs), theirs(path, inputs)

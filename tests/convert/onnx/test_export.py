@@ -15,7 +15,7 @@ from caffe_compat.convert.onnx.export import (
     difference,
     export_onnx,
     needed_steps,
-    write_onnx,
+    onnx_bytes,
 )
 from caffe_compat.errors import FormatError, GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.phase_rules import filter_net
@@ -57,7 +57,7 @@ def test_what_real_caffe_recorded(folder: Path, tmp_path: Path) -> None:
     outputs = [name for name in net.outputs if name not in net.inputs]
     if not outputs:
         pytest.skip("nothing but losses and measures")
-    write_onnx(str(tmp_path / "n.onnx"), export_onnx(net, outputs))
+    (tmp_path / "n.onnx").write_bytes(onnx_bytes("n.onnx", export_onnx(net, outputs)))
     got = theirs(tmp_path / "n.onnx", {key[3:]: value for key, value in record.items() if key.startswith("in/")})
 
     last = {key.split("/", 3)[3]: value for key, value in record.items() if key.startswith("fwd/")}
@@ -103,35 +103,48 @@ def test_shared_weights_are_stored_once() -> None:
 @pytest.mark.parametrize(
     "path", [pytest.param(RELEASED, marks=pytest.mark.slow), str(STAGES / "step_4" / "init.caffemodel")]
 )
-def test_whole_nets_agree_with_onnxruntime(path: str, tmp_path: Path) -> None:
+def test_whole_nets_agree_with_onnxruntime(path: str) -> None:
     net = assemble(deploy_form(read_caffemodel(path)))
-    file = str(tmp_path / "net.onnx")
-    write_onnx(file, export_onnx(net, dynamic=True))
+    data = onnx_bytes("net.onnx", export_onnx(net, dynamic=True))
 
-    assert compare_with_onnxruntime(file, net).error < 3e-4
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    assert compare_with_onnxruntime("net.onnx", data, net).error < 3e-4
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape[0] == "N"
 
 
-def test_a_wrong_model_is_noticed(tmp_path: Path) -> None:
+def test_a_wrong_model_is_noticed() -> None:
     net = net_of(TEXT, (2, 4))
     model = export_onnx(net)
     model.graph.node[0].attribute[0].i = 1
     model.graph.node[-1].op_type = "Sin"
-    file = str(tmp_path / "net.onnx")
-    write_onnx(file, model)
     with pytest.raises(
         FormatError, match=r"net\.onnx: onnxruntime's 'side' differs from ours by .* of its largest value"
     ):
-        compare_with_onnxruntime(file, net)
+        compare_with_onnxruntime("net.onnx", onnx_bytes("net.onnx", model), net)
 
 
-def test_a_model_against_the_rules_is_not_written(tmp_path: Path) -> None:
+def test_a_model_that_onnxruntime_cannot_run_is_noticed() -> None:
+    net = net_of(TEXT, (2, 4))
+    with pytest.raises(
+        FormatError, match=r"net\.onnx: onnxruntime does not run the model: .*; --no-check writes it all"
+    ):
+        compare_with_onnxruntime("net.onnx", b"nothing", net)
+
+
+def test_a_model_against_the_rules_is_refused() -> None:
     model = export_onnx(net_of(TEXT, (2, 4)))
     model.graph.node[0].op_type = "Gemmm"
     with pytest.raises(FormatError, match=r"net\.onnx: ONNX's checker refuses the model: "):
-        write_onnx(str(tmp_path / "net.onnx"), model)
-    assert not (tmp_path / "net.onnx").exists()
+        onnx_bytes("net.onnx", model)
+
+
+def test_a_blob_may_be_called_as_a_weight_or_an_operation_is(tmp_path: Path) -> None:
+    ip = 'layer { name: "%s" type: "InnerProduct" bottom: "%s" top: "%s" inner_product_param { num_output: 4 } }'
+    text = ip % ("x", "a", "x.weight") + ip % ("constant_0", "x.weight", "x.bias") + ip % ("y", "x.bias", "y/Gemm_0")
+    for kind in ("ReLU", "TanH"):  # two layers of one name
+        text += f'layer {{ name: "r" type: "{kind}" bottom: "y/Gemm_0" top: "y/Gemm_0" }}'
+    text += 'layer { name: "z" type: "Sigmoid" bottom: "y/Gemm_0" top: "y/Gemm_0@r" }'
+    check(net_of(text, (2, 4)), tmp_path)
 
 
 def test_differences() -> None:
