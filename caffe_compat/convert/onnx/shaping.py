@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.onnx.graph import Graph
@@ -121,3 +123,9 @@ def roi_pooling(graph: Graph, step: Step, features: str, regions: str) -> str:
     layer: Any = step.layer
     rows = graph.op("Reshape", regions, graph.ints(-1, 5))
     return graph.op("MaxRoiPool", features, rows, pooled_shape=list(layer.bins), spatial_scale=layer.scale)
+
+
+def prior_box(graph: Graph, step: Step, features: str, image: str) -> str:
+    """Boxes that follow from the shapes alone: a constant."""
+    boxes: Tensor = step.layer(*(torch.zeros(shape) for shape in step.bottom_shapes))
+    return graph.op("Identity", graph.constant(boxes.numpy()))

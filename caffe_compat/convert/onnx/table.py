@@ -47,6 +47,7 @@ EXPORTERS: dict[str, Exporter] = {
     "Permute": shaping.permute,
     "Pooling": pooling.pooling,
     "Power": elementwise.power,
+    "PriorBox": shaping.prior_box,
     "RNN": recurrent.rnn,
     "ROIPooling": shaping.roi_pooling,
     "ReLU": elementwise.relu,

@@ -168,6 +168,16 @@ FIXED = {
     "Log to e": (layer("Log"), [(2,)], {"a": [1, 2]}),
     "Parameter": (layer("Parameter", "parameter_param { shape { dim: 2 dim: 3 } }", ""), [], {}),
     "Permute of the batch": (layer("Permute", "permute_param { order: 2 }"), [IMAGE], {}),
+    "PriorBox": (
+        layer(
+            "PriorBox",
+            "prior_box_param { min_size: 7 max_size: 15 aspect_ratio: 3 flip: true clip: true variance: 0.1 "
+            "variance: 0.2 variance: 0.3 variance: 0.4 step: 8 offset: 0.25 }",
+            "ab",
+        ),
+        [(1, 2, 3, 5), (1, 3, 29, 41)],
+        {},
+    ),
     "RNN": (layer("RNN", RECURRENT % "", "ab"), [(4, 2, 3), (4, 2)], {"b": MARKERS}),
     "RNN, states": (
         layer("RNN", RECURRENT % "expose_hidden: true", "abc", "h last"),
