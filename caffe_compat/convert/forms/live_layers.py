@@ -33,7 +33,7 @@ def live_layers(layers: Sequence[Layer], learned: set[str]) -> list[Layer]:
     """The layers that lead to a result: a top that nothing but a loss or a measure reads, and that is no label.
 
     `learned` are the layers with weights. A loss reads predictions and labels; the predictions depend on weights.
-    Silenced tops are no results.
+    Silenced tops are no results, and stay silent where they come with one.
     """
     working: list[Layer] = []
     ends: list[Layer] = []
@@ -49,7 +49,13 @@ def live_layers(layers: Sequence[Layer], learned: set[str]) -> list[Layer]:
         if needed.intersection(layer.top):
             kept.append(layer)
             needed.update(layer.bottom)
-    return kept[::-1]
+    return kept[::-1] + _silences(ends, _tops(kept) - _read_by(kept[::-1]) - set(results))
+
+
+def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
+    """The Silences as far as they read these blobs."""
+    read = {layer.name: [blob for blob in layer.bottom if blob in loose] for layer in ends if layer.type == "Silence"}
+    return [Layer(name=name, type="Silence", bottom=blobs) for name, blobs in read.items() if blobs]
 
 
 def _results(working: Sequence[Layer], ends: Sequence[Layer], learned: set[str]) -> list[str]:

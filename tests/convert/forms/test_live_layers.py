@@ -28,6 +28,16 @@ def test_without_weights_nothing_is_predicted() -> None:
     assert names() == []
 
 
+def test_a_silenced_top_beside_a_result_stays_silent() -> None:
+    net = text_format.Parse(TEXT, caffe_pb2.NetParameter())
+    net.layer.add(name="cut", type="Slice", bottom=["ip"], top=["x", "y", "z"])
+    net.layer.add(name="quiet", type="Silence", bottom=["second", "z", "x"])
+    layers = live_layers(net.layer, {"ip"})
+
+    assert [layer.name for layer in layers] == ["ip", "relu", "side", "cut", "quiet"]
+    assert layers[-1] == caffe_pb2.LayerParameter(name="quiet", type="Silence", bottom=["z", "x"])
+
+
 def test_a_top_that_nobody_reads_is_a_result() -> None:
     net = text_format.Parse(TEXT, caffe_pb2.NetParameter())
     del net.layer[-1].bottom[1]
