@@ -1,6 +1,8 @@
 """Caffe's own weights: .caffemodel of either dialect and .caffemodel.h5."""
 
+import logging
 from collections import Counter
+from itertools import count
 from typing import Any
 
 from caffe_compat.convert.model import Model
@@ -9,12 +11,15 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import Weights, read_weights
 from caffe_compat.proto.write import write_weights
 
+_LOG = logging.getLogger(__name__)
+
 
 def read_caffemodel(path: str, dialect: str | None = None) -> Model:
     """Binary of any age and dialect, or HDF5 (which holds no net, only weights by layer name)."""
     weights = read_weights(path, dialect)
     _require_unique_names(weights)
     net: Any = weights.net
+    _tell_apart(weights)
     net.DiscardUnknownFields()  # named in a warning when the file was read
     if not net.layer:
         net = caffe_pb2.NetParameter(layer=[caffe_pb2.LayerParameter(name=layer.name) for layer in weights.layers])
@@ -30,6 +35,22 @@ def _require_unique_names(weights: Weights) -> None:
             f"{weights.path}: expected one layer of each name, found several with weights named '{twice[0]}'; "
             "Caffe copies weights by name, so rename one"
         )
+
+
+def _tell_apart(weights: Weights) -> None:
+    """Other names for layers that have no weights but the name of one that has, as nothing could say whose they are.
+
+    Caffe saves such a net and then refuses its own file (net.cpp, CopyTrainedLayersFrom).
+    """
+    owners = {layer.name for layer in weights.layers if layer.blobs}
+    taken = {layer.name for layer in weights.layers}
+    for layer, loaded in zip(weights.net.layer, weights.layers, strict=False):
+        if layer.name in owners and not loaded.blobs:
+            free = next(name for number in count(2) if (name := f"{layer.name}_{number}") not in taken)
+            _LOG.warning("%s: layer '%s' (%s) is read as '%s': a layer with weights has its name",
+                         weights.path, layer.name, layer.type, free)  # fmt: skip
+            taken.add(free)
+            layer.name = free
 
 
 def write_caffemodel(path: str, model: Model, dialect: str = "auto") -> None:

@@ -49,3 +49,19 @@ def test_blobs_of_old_layers_come_along(old: bool, tmp_path: Path) -> None:
     assert model.layer("ip").type == "InnerProduct"
     np.testing.assert_array_equal(model.blobs["ip"][0], array)
     assert isinstance(model, Model)
+
+
+def test_layers_without_weights_lose_the_name_of_one_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Caffe saves such a net, and its own file does not load again."""
+    net = caffe_pb2.NetParameter()
+    for name, kind in (("c", "ReLU"), ("c", "Bias"), ("c_2", "TanH"), ("c", "Sigmoid"), ("d", "AbsVal"), ("d", "BNLL")):
+        net.layer.add(name=name, type=kind, bottom=["x"], top=["x"])
+    net.layer[1].blobs.add(num=0)
+    array = np.arange(3, dtype=np.float32)
+    (tmp_path / "a").write_bytes(b"".join(put_back(net.SerializeToString(), NET_BLOBS, [array])))
+    with caplog.at_level("WARNING"):
+        model = read_caffemodel(str(tmp_path / "a"))
+
+    assert [layer.name for layer in model.net.layer] == ["c_3", "c", "c_2", "c_4", "d", "d"]
+    assert list(model.blobs) == ["c"]
+    assert "a: layer 'c' (ReLU) is read as 'c_3': a layer with weights has its name" in caplog.text
