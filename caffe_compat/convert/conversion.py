@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from caffe_compat.convert.file_in_errors import file_in_errors
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Model
@@ -39,11 +40,12 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
     target = TARGETS[to]
     path = out or target.path_for(source, options)
     _require_other_file(source, path)
-    model = read_model(source, options.source_dialect)
-    report = Report(model)
-    for step in _steps(target, options):
-        model = step(model, report)
-    target.write(path, model, options, report)
+    with file_in_errors(source, path, options.prototxt, options.rename):
+        model = read_model(source, options.source_dialect)
+        report = Report(model)
+        for step in _steps(target, options):
+            model = step(model, report)
+        target.write(path, model, options, report)
     return Conversion(path, report, report.rows(model))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from caffe_compat.convert.assemble import Assembly, connect, require_blobs
+from caffe_compat.convert.file_in_errors import file_in_errors
 from caffe_compat.convert.formats.blob_names import blob_keys
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
@@ -95,7 +96,7 @@ def load(
     where the file holds no shapes and the weights do not tell them. `bn_statistics` says what BN's fourth blob holds
     ("variance", "inverse_deviation"), which its values tell otherwise.
     """
-    with collector_paused():
+    with collector_paused(), file_in_errors(path, prototxt):
         model = read_model(path, dialect)
         report = Report(model)
         if prototxt is not None:
