@@ -15,6 +15,13 @@ from caffe_compat.prediction.predictor import Predictor
 from caffe_compat.proto.atomic_file import replacing
 
 
+def count_of_images(text: str) -> int:
+    """One or more."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a number of images from 1 on, found '{text}'")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(description=__doc__)
@@ -23,9 +30,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("prototxt", help="the deploy net")
     result.add_argument("caffemodel", help="its weights")
     result.add_argument("out", type=Path, help="the text file to write")
-    result.add_argument("--batch_size", type=int, default=48, help="images a net takes at once (default: 48)")
+    result.add_argument(
+        "--batch_size", type=count_of_images, default=48, help="images a net takes at once (default: 48)"
+    )
     result.add_argument("--gpus", type=int, nargs="+", default=(), help="GPUs to share the work (default: the CPU)")
-    result.add_argument("--num_test", type=int, help="stop after so many images")
+    result.add_argument("--num_test", type=count_of_images, help="stop after so many images")
     result.add_argument("--blob", help="what to save (default: the net's first output)")
     return result
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from caffe_compat.convert.model import Model, Shape
+from caffe_compat.proto.write import write_bytes
 
 KEPT = "kept"
 HEADINGS = ("source", "type", "shapes", "target", "type", "shapes", "done")
@@ -117,6 +118,7 @@ def write_report(path: str | Path, report: Report, rows: Sequence[Row]) -> None:
     """JSON where the name ends in .json, else the table."""
     if str(path).endswith(".json"):
         content = {"source": report.source, "notes": report.notes, "layers": [asdict(row) for row in rows]}
-        Path(path).write_text(json.dumps(content, indent=1) + "\n")
+        text = json.dumps(content, indent=1) + "\n"
     else:
-        Path(path).write_text(as_text(report, rows))
+        text = as_text(report, rows)
+    write_bytes(path, [text.encode()])

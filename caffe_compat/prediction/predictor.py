@@ -1,5 +1,6 @@
 """Nets on one or several devices that score batches of images."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -10,13 +11,17 @@ import torch
 from numpy.typing import NDArray
 
 from caffe_compat.engine.fast import FastEngine
-from caffe_compat.errors import GraphError, MissingFeatureError
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.prediction.released_input import net_input
+from caffe_compat.proto.read import read_weights
+
+_LOG = logging.getLogger(__name__)
 
 Scores = NDArray[np.float32]
 #: Threads that read and resize images ahead of each net.
 READERS_PER_NET = 4
+COLOURS = 3
 
 
 class Progress(Protocol):
@@ -32,8 +37,11 @@ class Predictor:
         self, prototxt: str, weights: str, batch_size: int, blob: str | None = None, gpus: Sequence[int] = ()
     ) -> None:
         """`blob` is what to return, net.outputs[0] if None; without GPUs the CPU runs the net."""
+        if batch_size < 1:
+            raise ShapeError(f"expected batches of at least 1 image, got {batch_size}")
         devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
         self._workers = [_Worker(prototxt, weights, batch_size, blob, device) for device in devices]
+        _require_weights(self._workers[0].learned_layers, weights, prototxt)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -84,10 +92,20 @@ class _Worker:
                 f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self._net.outputs)}"
             )
         self._input = self._net.blobs[self._net.inputs[0]]
+        if len(self._input.shape) != 4 or self._input.shape[1] != COLOURS:
+            raise ShapeError(
+                f"{prototxt}: expected an input of images (N, 3, height, width), found '{self._net.inputs[0]}' of "
+                f"{self._input.shape}; give a net for colour images"
+            )
         _, channels, *self.input_size = self._input.shape
         self._input.reshape(batch_size, channels, *self.input_size)
         self._net.reshape()
         self._engine = FastEngine(self._net, [self.blob])
+
+    @property
+    def learned_layers(self) -> list[str]:
+        """The names of the layers with weights."""
+        return [step.layer.name for step in self._net.steps if step.layer.blobs]
 
     def score(self, images: NDArray[Any]) -> Scores:
         """(images, numbers of the blob) for at most batch_size images."""
@@ -99,8 +117,21 @@ class _Worker:
         return np.array(scores.reshape(len(data), -1)[: len(images)], np.float32)
 
 
+def _require_weights(layers: Sequence[str], weights: str, prototxt: str) -> None:
+    """A warning for layers that the file lacks, which keep what their fillers say; GraphError if it lacks all."""
+    found = {layer.name for layer in read_weights(weights).layers}
+    missing = [name for name in layers if name not in found]
+    if missing and len(missing) == len(layers):
+        raise GraphError(
+            f"{weights}: expected weights of layers such as '{missing[0]}' of {prototxt}, found none of its layers; "
+            "give the weights of this net"
+        )
+    if missing:
+        _LOG.warning("%s: no weights for layers of %s: %s", weights, prototxt, ", ".join(missing))
+
+
 def _cuda(index: int) -> torch.device:
-    if index >= torch.cuda.device_count():
+    if not 0 <= index < torch.cuda.device_count():
         raise MissingFeatureError(
             f"--gpus {index}: torch finds {torch.cuda.device_count()} CUDA devices here; "
             "leave --gpus out to predict on the CPU"

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.errors import GraphError, MissingFeatureError
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.build import load_net
 from caffe_compat.prediction.predictor import Predictor
 from caffe_compat.prediction.released_input import net_input
@@ -67,3 +67,35 @@ def test_blobs_inputs_and_devices_that_are_not_there_are_errors(files, tmp_path)
     )
     with pytest.raises(GraphError, match=r"^.*train.prototxt: expected a net with one input .* found inputs: none"):
         Predictor(str(tmp_path / "train.prototxt"), str(files / "w.caffemodel"), 2)
+
+
+@pytest.mark.parametrize("shape", ["dim: 1 dim: 1 dim: 6 dim: 8", "dim: 1 dim: 144"])
+def test_inputs_that_take_no_colour_images_are_errors(shape, files, tmp_path):
+    (tmp_path / "grey.prototxt").write_text(NET.replace("dim: 1 dim: 3 dim: 6 dim: 8", shape).replace('"fc"', '"f"'))
+    with pytest.raises(
+        ShapeError, match=r"grey.prototxt: expected an input of images \(N, 3, height, width\), found 'da"
+    ):
+        Predictor(str(tmp_path / "grey.prototxt"), str(files / "w.caffemodel"), 2)
+
+
+def test_batches_of_nothing_and_devices_below_0_are_errors(files):
+    with pytest.raises(ShapeError, match=r"^expected batches of at least 1 image, got 0$"):
+        predictor(files, batch_size=0)
+    with pytest.raises(MissingFeatureError, match=r"^--gpus -1: torch finds \d+ CUDA devices here"):
+        predictor(files, gpus=[-1])
+
+
+def test_weights_of_another_net_are_an_error(files, tmp_path):
+    (tmp_path / "other.prototxt").write_text(NET.replace('"fc"', '"ip"'))
+    with pytest.raises(
+        GraphError,
+        match=r"w\.caffemodel: expected weights of layers such as 'ip' of .*, found none of its layers; give",
+    ):
+        Predictor(str(tmp_path / "other.prototxt"), str(files / "w.caffemodel"), 2)
+
+
+def test_a_layer_without_weights_is_told(files, tmp_path, caplog):
+    more = 'layer { name: "more" type: "Bias" bottom: "zzz" top: "more" }'
+    (tmp_path / "more.prototxt").write_text(NET + more)
+    Predictor(str(tmp_path / "more.prototxt"), str(files / "w.caffemodel"), 2)
+    assert "more.prototxt: more" in caplog.text

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = ROOT / "tests" / "goldens" / "srn_fork"
@@ -28,6 +29,15 @@ def test_recorded_scores_in_batches_that_do_not_divide(tmp_path):
     expected = np.loadtxt(GOLDENS / "predict" / "predictions.txt")
     # Sums in another order through 101 layers: 1e-4 of the largest score.
     np.testing.assert_allclose(np.loadtxt(tmp_path / "scores.txt"), expected, rtol=0, atol=1e-4 * abs(expected).max())
+
+
+@pytest.mark.parametrize("flag", ["--num_test", "--batch_size"])
+@pytest.mark.parametrize("value", ["0", "-2", "x"])
+def test_counts_are_of_one_image_at_least(flag, value, tmp_path):
+    done = predict("x/", tmp_path / "none.txt", "n", "w", tmp_path / "out", flag, value)
+
+    assert done.returncode == 2
+    assert f"argument {flag}: expected a number of images from 1 on, found '{value}'" in done.stderr
 
 
 def test_errors_are_one_line(tmp_path):
