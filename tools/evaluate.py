@@ -13,6 +13,7 @@ from caffe_compat.evaluation.figures import write_png
 from caffe_compat.evaluation.json_report import report_json
 from caffe_compat.evaluation.report import Report, Request, evaluate
 from caffe_compat.evaluation.tables import interval_lines, terminal_lines, write_csv, write_latex
+from caffe_compat.proto.atomic_file import replacing
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -74,7 +75,8 @@ def main() -> int:
         report = evaluate(request(arguments))
         for name, write in WRITERS.items():
             if path := getattr(arguments, name):
-                write(report, path)
+                with replacing(path) as beside:
+                    write(report, beside)
     except (CaffeError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 1
