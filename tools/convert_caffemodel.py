@@ -58,10 +58,9 @@ def parser() -> argparse.ArgumentParser:
 def input_shape(text: str) -> tuple[str, Shape]:
     """`data=1,3,224,224` as a name and a shape."""
     name, _, sizes = text.partition("=")
-    try:
-        return name, tuple(int(size) for size in sizes.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected BLOB=N,C,H,W, got '{text}'") from None
+    if not (name and all(size.strip().isdecimal() and int(size) for size in sizes.split(","))):
+        raise argparse.ArgumentTypeError(f"expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'")
+    return name, tuple(int(size) for size in sizes.split(","))
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

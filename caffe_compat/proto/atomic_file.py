@@ -8,13 +8,20 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its place if the block ends well and vanishes if not."""
+    """A path beside `path` to write to, which takes its place if the block ends well and vanishes if not.
+
+    An OSError about the path beside is raised as one about `path`, which is what the user asked for.
+    """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
         _flush(beside)
         os.replace(beside, path)
+    except OSError as error:
+        if str(error.filename) != str(beside):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
     _flush(path.parent)

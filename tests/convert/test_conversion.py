@@ -219,3 +219,19 @@ def test_a_file_of_before_stays_where_the_check_fails(tmp_path: Path, monkeypatc
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.onnx"]
     assert (tmp_path / "out.onnx").read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"rename": "readable"}, "--rename readable"),
+        ({"norm": "bn"}, "--norm bn"),
+        ({"bn_statistics": "inverse_deviation"}, "--bn-statistics inverse_deviation"),
+    ],
+)
+def test_what_needs_the_net_is_not_left_out_in_silence(options: dict[str, str], what: str, tmp_path: Path) -> None:
+    source = str(GOLDENS / "bvlc" / "solvers" / "sgd_hdf5" / "s_iter_10.caffemodel.h5")
+    with pytest.raises(
+        FormatError, match=rf"\.h5: {what} needs the net, but the file holds weights by layer name only"
+    ):
+        converted(source, "caffemodel", tmp_path, **options)

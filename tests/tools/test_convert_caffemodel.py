@@ -79,10 +79,19 @@ def test_a_problem_is_one_line(run, tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("text", ["data=0,3,2,5", "data=1,-3", "=1,3", "data=", "data", "data=1,,2"])
+def test_shapes_of_nothing_are_refused_by_the_arguments(text, run, capsys):
+    with pytest.raises(SystemExit):
+        run("w", "--to", "onnx", "--input-shape", text)
+    assert f"expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'" in capsys.readouterr().err
+
+
 def test_bad_shapes_and_targets_are_refused_by_the_arguments(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(STEP, "--to", "onnx", "--input-shape", "data=a,b")
-    assert "argument --input-shape: expected BLOB=N,C,H,W, got 'data=a,b'" in capsys.readouterr().err
+    assert (
+        "argument --input-shape: expected BLOB=N,C,H,W with sizes from 1 on, got 'data=a,b'" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow

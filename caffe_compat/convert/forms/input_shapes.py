@@ -38,6 +38,8 @@ def find_input_shapes(
         )
     shapes = _stated_shapes(trained.net.layer) | dict(given)
     missing = [name for name in inputs if name not in shapes]
+    if given and not missing:
+        _require_given_fit(deployed, {name: shapes[name] for name in inputs})
     if missing:
         shapes |= _fitting_shapes(deployed, trained, {name: shapes[name] for name in inputs if name in shapes}, missing)
         report.notes += [
@@ -46,6 +48,17 @@ def find_input_shapes(
             for name in missing
         ]
     return shapes
+
+
+def _require_given_fit(deployed: Model, shapes: Mapping[str, Shape]) -> None:
+    """Refuses what the weights contradict; layers that cannot be made here (Python) end the walk."""
+    try:
+        require_fit(deployed, shapes)
+    except (ShapeError, RuntimeError) as error:
+        said = ", ".join(f"{name}={','.join(map(str, shape))}" for name, shape in shapes.items())
+        raise ShapeError(f"{deployed.path}: the net does not take {said} (first problem: {error})") from error
+    except CaffeError:
+        return
 
 
 def _stated_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.convert.forms.undo_splits import undo_splits
-from caffe_compat.convert.model import Layer, Model
+from caffe_compat.convert.model import Layer, Model, require_structure
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.blobs import Blob
@@ -49,6 +49,8 @@ class Verdict:
 
 def to_variance(model: Model, statistics: str, report: Report) -> Model:
     """The model with variances in every BN; `statistics` says what the file holds, or 'auto'."""
+    if statistics == INVERSE:
+        require_structure(model, f"--bn-statistics {INVERSE}")
     layers = [layer for layer in model.net.layer if _has_statistics(model, layer)]
     if not layers:
         return model

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, require_structure
 from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
 from caffe_compat.convert.norm.to_bn import batch_norm_to_bn
 from caffe_compat.convert.report import Report
@@ -26,4 +26,6 @@ def exchange_norms(model: Model, norm: str, dialect: str, report: Report) -> Mod
     """`norm` is a name of NORMS, or 'auto': what the Caffe of the dialect has, if the model changes Caffes."""
     if norm == "auto":
         norm = OF_DIALECT.get(dialect, "keep") if dialect != model.dialect else "keep"
+    elif norm != "keep":
+        require_structure(model, f"--norm {norm}")
     return NORMS[norm](model, report)

@@ -1,7 +1,7 @@
 """Names that say what a layer does, found by walking the graph: `caffe.Eltwise_304` becomes `res4b22`."""
 
 from caffe_compat.convert.forms.undo_splits import undo_splits
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, require_structure
 from caffe_compat.convert.rename.backbone_names import name_backbone, name_stem
 from caffe_compat.convert.rename.blocks import find_blocks
 from caffe_compat.convert.rename.graph import ancestors, graph_of
@@ -22,6 +22,7 @@ def readable_names(model: Model) -> RoleNames:
 
     Layers of no known role keep their names: in a net with neither, which says of no layer what it is for, all do.
     """
+    require_structure(model, "--rename readable")
     nodes = graph_of(undo_splits(model.net.layer))
     attention = find_attention(nodes)
     names = RoleNames()

@@ -108,3 +108,11 @@ def test_weights_that_say_too_little_are_refused(text: str) -> None:
         ShapeError, match=r"^w\.caffemodel: expected weights behind input 'data' that tell its channels"
     ):
         input_of(shapeless(text, shape(2, 6, 13, 13)))
+
+
+def test_a_given_shape_that_the_weights_contradict_is_refused() -> None:
+    with pytest.raises(
+        ShapeError,
+        match=r"^w\.caffemodel: the net does not take data=2,6,20,13 \(first problem: layer 'ip' .*: expected weights",
+    ):
+        input_of(shapeless(CONV % 1 + IP, shape(2, 6, 13, 13)), data=(2, 6, 20, 13))
