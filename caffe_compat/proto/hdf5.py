@@ -138,6 +138,8 @@ def write_weights(
             raise DialectError(
                 f"{path}: layer '{name}': Caffe cannot find a name with a slash in an HDF5 file; write a .caffemodel"
             )
+        if name in ("", ".") or "\0" in name:
+            raise DialectError(f"{path}: layer {name!r}: HDF5 has no such name for a group; write a .caffemodel")
     with replacing(path) as beside, h5py.File(beside, "w") as file:
         _write_layers(file.create_group("data"), blobs)
         if gradients is not None:

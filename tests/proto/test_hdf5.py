@@ -105,6 +105,13 @@ def test_refuses_names_that_caffe_could_not_find(tmp_path) -> None:
         hdf5.write_weights(tmp_path / "f.h5", {"a/b": []})
 
 
+@pytest.mark.parametrize("name", ["", ".", "a\0b"])
+def test_refuses_names_that_hdf5_does_not_have(name, tmp_path) -> None:
+    with pytest.raises(DialectError, match=r"f.h5: layer '.*': HDF5 has no such name for a group; write a .caffemodel"):
+        hdf5.write_weights(tmp_path / "f.h5", {name: []})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("place", "link"),
     [
