@@ -17,7 +17,8 @@ class Model:
     """A net without numbers, and its layers' blobs by layer name, in Caffe's order.
 
     `is_filtered` says that the net is one phase's, as saved files hold it: include and exclude rules have been used.
-    A file of bare weights (HDF5) has layers with names and no types; `has_structure` is False then.
+    A file of bare weights (HDF5) has layers with names and no types; `has_structure` is False then. `has_gradients`
+    says that the file holds diffs (`snapshot_diff`), which are no part of a trained net.
     """
 
     net: caffe_pb2.NetParameter
@@ -25,6 +26,7 @@ class Model:
     dialect: str
     path: str
     is_filtered: bool = True
+    has_gradients: bool = False
 
     @property
     def has_structure(self) -> bool:

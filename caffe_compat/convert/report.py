@@ -42,6 +42,8 @@ class Report:
     def __init__(self, model: Model) -> None:
         self.source = model.path
         self.notes: list[str] = [f"dialect {model.dialect}"]
+        if model.has_gradients:
+            self.notes.append("the file's gradients (snapshot_diff) are left out: Caffe does not read them either")
         self._trails = [
             _Trail(layer.name, layer.type, model.shapes(layer.name), [layer.name]) for layer in model.net.layer
         ]

@@ -116,6 +116,11 @@ def decode_blob(buffer: bytes, place: Place) -> Blob:
     return numbers.reshape(shape)
 
 
+def has_gradient(buffer: bytes, place: Place) -> bool:
+    """Whether the BlobProto at `place` holds a diff beside its data, as `snapshot_diff` writes it."""
+    return any(field.number in GRADIENTS for field in fields(buffer, *place))
+
+
 def _floats(field: Field) -> int:
     """How many floats a packed field holds."""
     size = field.end - field.body

@@ -32,6 +32,12 @@ def read_weights(path: str | Path) -> dict[str, list[Blob]]:
         return {name: _numbered(path, group) for name, group in _layers(path, members["data"], "", set())}
 
 
+def has_gradients(path: str | Path) -> bool:
+    """Whether there is /diff, which `snapshot_diff` writes."""
+    with _open(path) as file:
+        return "diff" in file
+
+
 def _layers(path: str | Path, group: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """Groups that hold no groups: those are layers, whose names may hold slashes."""
     for name, member in _members(path, group).items():

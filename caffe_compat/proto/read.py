@@ -4,7 +4,7 @@ Nothing in a file is run, and no size that a file declares is believed before it
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
-from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, take_out
+from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, has_gradient, take_out
 from caffe_compat.proto.decode import decode
 from caffe_compat.proto.detect_dialect import Fit, detect, net_misfits
 from caffe_compat.proto.dialect import BVLC, READ_SCHEMAS, decode_net
@@ -40,7 +40,8 @@ class Weights:
     """What a .caffemodel holds.
 
     `net` is the structure that was saved, upgraded, without numbers (an HDF5 file has none: only layer names). Caffe
-    saves the names of `input:` fields without shapes; such names stay in `net.input`.
+    saves the names of `input:` fields without shapes; such names stay in `net.input`. `has_gradients` says that the
+    file holds diffs (`snapshot_diff`), which Caffe does not read either.
     """
 
     net: caffe_pb2.NetParameter
@@ -49,6 +50,7 @@ class Weights:
     path: str
     unknown_fields: list[str] = field(default_factory=list)
     upgrades: list[str] = field(default_factory=list)  # the log lines of what was upgraded
+    has_gradients: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
     data = map_bytes(path, wanted)
     if is_hdf5(data):
         layers = [LayerBlobs(name, "", blobs) for name, blobs in hdf5.read_weights(path).items()]
-        return Weights(caffe_pb2.NetParameter(), layers, BVLC, str(path))
-    structure, blobs = _split(path, data, NET_BLOBS, "NetParameter", wanted)
-    return _weights(path, structure, blobs, _fit(path, structure, dialect))
+        return Weights(caffe_pb2.NetParameter(), layers, BVLC, str(path), has_gradients=hdf5.has_gradients(path))
+    structure, blobs, gradients = _split(path, data, NET_BLOBS, "NetParameter", wanted)
+    weights = _weights(path, structure, blobs, _fit(path, structure, dialect))
+    return replace(weights, has_gradients=gradients)
 
 
 def _fit(path: str | Path, structure: bytes, asked: str | None) -> Fit:
@@ -133,8 +136,11 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], fit: Fit) ->
     return Weights(net, layers, dialect, str(path), unknown, upgrades)
 
 
-def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) -> tuple[bytes, list[Blob]]:
-    """A binary message's structure and its blobs; FormatError says what the file is if it is not a `name`."""
+def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) -> tuple[bytes, list[Blob], bool]:
+    """A binary message's structure, its blobs, and whether they have diffs, of which Caffe writes all or none.
+
+    FormatError says what the file is if it is not a `name`.
+    """
     refuse_other_kinds(path, data, wanted)
     try:
         structure, places = take_out(data, tree)
@@ -143,7 +149,8 @@ def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) ->
         raise _damaged(path, wanted, error) from error
     refuse_other_messages(path, structure, name, wanted)
     try:
-        return structure, [decode_blob(data, place) for place in places]
+        blobs = [decode_blob(data, place) for place in places]
+        return structure, blobs, bool(places) and has_gradient(data, places[0])
     except FormatError as error:
         raise _damaged(path, wanted, error) from error
 
@@ -158,7 +165,7 @@ def read_solver_state(path: str | Path) -> SolverState:
     data = read_bytes(path, wanted)
     if is_hdf5(data):
         return SolverState(*hdf5.read_solver_state(path))
-    structure, blobs = _split(path, data, STATE_BLOBS, "SolverState", wanted)
+    structure, blobs, _ = _split(path, data, STATE_BLOBS, "SolverState", wanted)
     state = _decode(path, structure, caffe_pb2.SolverState, wanted)
     return SolverState(state.iter, state.learned_net, state.current_step, [blobs[blob.num] for blob in state.history])
 

@@ -1,9 +1,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.report import Report, as_text, write_report
-from tests.convert.models import model_of
+from caffe_compat.proto.write import write_weights
+from tests.convert.models import assert_same_blobs, model_of
 
 TEXT = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
@@ -68,3 +72,14 @@ def test_files(tmp_path: Path) -> None:
 
     assert json.loads((tmp_path / "r.json").read_text())["layers"][3]["done"] == "dropped: no use"
     assert (tmp_path / "r.txt").read_text() == as_text(report, rows)
+
+
+@pytest.mark.parametrize("name", ["a.caffemodel", "a.caffemodel.h5"])
+def test_gradients_of_a_snapshot_are_said_to_be_left_out(name: str, tmp_path: Path) -> None:
+    model = model_of('layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 3 dim: 2 } } }')
+    note = "the file's gradients (snapshot_diff) are left out: Caffe does not read them either"
+    for gradients in (None, {"p": [2 * model.blobs["p"][0]]}):
+        write_weights(tmp_path / name, model.net, model.blobs, gradients=gradients)
+        read = read_caffemodel(str(tmp_path / name))
+        assert (note in Report(read).notes) is (gradients is not None)
+        assert_same_blobs(read, model)

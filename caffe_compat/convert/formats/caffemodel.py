@@ -24,7 +24,7 @@ def read_caffemodel(path: str, dialect: str | None = None) -> Model:
     if not net.layer:
         net = caffe_pb2.NetParameter(layer=[caffe_pb2.LayerParameter(name=layer.name) for layer in weights.layers])
     blobs = {layer.name: layer.blobs for layer in weights.layers if layer.blobs}
-    return Model(net, blobs, weights.dialect, path)
+    return Model(net, blobs, weights.dialect, path, has_gradients=weights.has_gradients)
 
 
 def _require_unique_names(weights: Weights) -> None:
