@@ -9,7 +9,7 @@ from torch import nn
 
 from caffe_compat.convert.model import Model, Shape
 from caffe_compat.convert.shape_walk import ShapeWalk
-from caffe_compat.errors import CaffeError, GraphError, ShapeError
+from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.net import prefix_file
 from caffe_compat.net.own_copies import Arrays, copied_beside
@@ -45,16 +45,16 @@ def assemble(deployed: Model, phase: str = "TEST") -> Assembly:
         return connect(deployed, blobs, phase)
 
 
-def connect(deployed: Model, blobs: Arrays, phase: str) -> Assembly:
+def connect(deployed: Model, blobs: Arrays, phase: str, allow_python_layers: bool = False) -> Assembly:
     """The same with these arrays as weights, whose values it does not look at."""
+    weights = FileWeights(blobs, phase)
     try:
-        return _connect(deployed, phase, FileWeights(blobs, phase))
+        return _connect(deployed, ShapeWalk({}, phase, weights.blob, allow_python_layers), weights)
     except CaffeError as error:
         raise prefix_file(error, deployed.path) from error
 
 
-def _connect(deployed: Model, phase: str, weights: "FileWeights") -> Assembly:
-    walk = ShapeWalk({}, phase, weights.blob)
+def _connect(deployed: Model, walk: ShapeWalk, weights: "FileWeights") -> Assembly:
     steps = []
     inputs: dict[str, Shape] = {}
     for parameter in deployed.net.layer:
@@ -93,7 +93,11 @@ class FileWeights:
         return owner
 
     def require_all_used(self, layer: Layer) -> None:
-        """Refuses blobs that the layer has no use for."""
+        """Refuses blobs that the layer has no use for, and layers of a user's code that made blobs themselves."""
+        if layer.spec.type == "Python" and layer.blobs:
+            raise MissingFeatureError(
+                f"{layer.spec}: gives itself weights, which are not loaded here; run the net with caffe_compat.Net"
+            )
         found = len(self._arrays.get(layer.name, ()))
         if found > len(layer.blobs):
             self._refuse(layer, f"{len(layer.blobs)} blobs", found)

@@ -88,13 +88,15 @@ def load(
     input_shapes: Mapping[str, Shape] | None = None,
     dialect: str | None = None,
     bn_statistics: str = AUTO,
+    allow_python_layers: bool = False,
 ) -> CaffeModule:
     """A module from .safetensors, .pt, .caffemodel or (with its prototxt) .caffemodel.h5.
 
     `phase` "TRAIN" makes Dropout and BatchNorm act as in training, and lets the weights (not the running statistics)
     ask for gradients. `outputs` names blobs to return in place of the net's own outputs. `input_shapes` is needed only
     where the file holds no shapes and the weights do not tell them. `bn_statistics` says what BN's fourth blob holds
-    ("variance", "inverse_deviation"), which its values tell otherwise.
+    ("variance", "inverse_deviation"), which its values tell otherwise. `allow_python_layers` lets layers of type
+    Python, without weights of their own, run the code that they name.
     """
     with collector_paused(), file_in_errors(path, prototxt):
         model = read_model(path, dialect)
@@ -104,4 +106,4 @@ def load(
         model = to_variance(model, bn_statistics, report)
         deployed = deploy_form(model, input_shapes, report)
         with copied_beside(deployed.blobs) as blobs:
-            return CaffeModule(connect(deployed, blobs, phase), outputs)
+            return CaffeModule(connect(deployed, blobs, phase, allow_python_layers), outputs)

@@ -34,11 +34,12 @@ class ShapeWalk:
     shapes: dict[str, Shape]
     phase: str = "TEST"
     make_blob: MakeBlob = without_numbers
+    allow_python_layers: bool = False
     _known: dict[tuple[object, ...], list[Shape]] = field(default_factory=dict)
 
     def enter(self, parameter: LayerParameter) -> Layer:
         """Sets the next layer up; GraphError for an unknown bottom, else whatever the layer finds wrong."""
-        layer = create_layer(LayerSpec(parameter, self.phase))
+        layer = create_layer(LayerSpec(parameter, self.phase, allow_python_layers=self.allow_python_layers))
         bottoms = self._bottom_shapes(layer)
         layer.__dict__["add_blob"] = partial(self._add_blob, layer)
         layer.setup(*bottoms)

@@ -94,12 +94,23 @@ def _onnx(path: str, model: Model, options: Options, report: Report) -> None:
         raise MissingFeatureError(
             f"{path}: ONNX needs the package '{error.name}': pip install onnx onnxruntime"
         ) from error
+    _require_no_code(model)
     net = assemble(model)
     data = export.onnx_bytes(path, export.export_onnx(net, options.outputs, options.dynamic_batch))
     if options.check:
         worst = export.compare_with_onnxruntime(path, data, net, options.outputs)
         report.notes.append(f"onnxruntime agrees: '{worst.output}' differs most, by {worst.error:.2g} of its largest")
     write_bytes(path, [data])
+
+
+def _require_no_code(model: Model) -> None:
+    """Refuses Python layers before they would be made, which takes leave to run their code."""
+    for layer in model.net.layer:
+        if layer.type == "Python":
+            raise MissingFeatureError(
+                f"layer '{layer.name}' (Python): ONNX has no words for a user's code; give a net that ends before it "
+                f"({', '.join(layer.bottom)}) with --prototxt"
+            )
 
 
 def _always(options: Options) -> bool:

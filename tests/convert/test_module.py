@@ -6,10 +6,12 @@ import pytest
 import torch
 
 import caffe_compat as caffe
+from caffe_compat.convert.conversion import convert
 from caffe_compat.convert.formats.caffemodel import write_caffemodel
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
-from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.convert.options import Options
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.proto.write import write_text
 from tests.convert.models import RELEASED, model_of
 
@@ -106,3 +108,66 @@ def test_wrong_inputs_are_refused(files: dict[str, str]) -> None:
 def test_an_unknown_output_is_refused(files: dict[str, str]) -> None:
     with pytest.raises(GraphError, match=r"net\.pt: no blob 'prob' to give out; outputs: ip, tanh; any other blob"):
         caffe.load(files["pt"], outputs=["prob"])
+
+
+CODE = """
+import caffe_compat as caffe
+
+class Double(caffe.Layer):
+    def setup(self, bottom, top):
+        if self.param_str == "weights":
+            self.blobs.add_blob(2)
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].data.shape)
+    def forward(self, bottom, top):
+        top[0].data[...] = 2 * bottom[0].data
+"""
+PYTHON = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 4 } }
+"""
+
+
+def with_code(folder: Path, monkeypatch: pytest.MonkeyPatch, param_str: str = "") -> str:
+    """A net that ends in a Python layer, and its code where Python finds it."""
+    (folder / "doubling_layers.py").write_text(CODE)
+    monkeypatch.syspath_prepend(str(folder))
+    model = model_of(PYTHON)
+    layer = model.net.layer.add(name="code", type="Python", bottom=["ip"], top=["code"])
+    layer.python_param.module, layer.python_param.layer = "doubling_layers", "Double"
+    layer.python_param.param_str = param_str
+    write_caffemodel(str(folder / "code.caffemodel"), model)
+    return str(folder / "code.caffemodel")
+
+
+def test_code_runs_only_where_it_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = with_code(tmp_path, monkeypatch)
+    with pytest.raises(
+        MissingFeatureError,
+        match=rf"^{path}: layer 'code' \(Python\): runs the code of 'doubling_layers'; if you .*True",
+    ):
+        caffe.load(path)
+    made = caffe.load(path, outputs=["ip", "code"], allow_python_layers=True)(torch.ones(2, 3))
+
+    assert made["code"].shape == (2, 4)
+    assert torch.equal(made["code"], 2 * made["ip"])
+
+
+def test_weights_of_code_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = with_code(tmp_path, monkeypatch, "weights")
+    with pytest.raises(
+        MissingFeatureError,
+        match=rf"^{path}: layer 'code' \(Python\): gives itself weights, which are not loaded here; run",
+    ):
+        caffe.load(path, allow_python_layers=True)
+
+
+def test_code_has_no_place_in_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = with_code(tmp_path, monkeypatch)
+    with pytest.raises(
+        MissingFeatureError, match=r"layer 'code' \(Python\): ONNX has no words for a user's code; give a net .* \(ip\)"
+    ):
+        convert(path, "onnx")
+    (tmp_path / "short.prototxt").write_text(PYTHON)
+    convert(path, "onnx", options=Options(prototxt=str(tmp_path / "short.prototxt")))
+    assert (tmp_path / "code.onnx").exists()

@@ -33,7 +33,8 @@ class Python(Layer):
         params.ignore("share_in_parallel")  # every process has a layer of its own, as in pycaffe's train.py
         if not spec.allow_python_layers:
             raise MissingFeatureError(
-                f"{spec}: runs the code of '{params.module}'; if you trust it, allow it with --allow-python-layers"
+                f"{spec}: runs the code of '{params.module}'; if you trust it, allow it with --allow-python-layers "
+                "(allow_python_layers=True in Python)"
             )
         self.instance = load_class(spec, params.module, params.layer)(spec.parameter)
         self.instance.param_str = self.instance.param_str_ = params.param_str  # type: ignore[attr-defined]
