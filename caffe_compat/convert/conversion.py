@@ -39,7 +39,7 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
     """
     target = TARGETS[to]
     path = out or target.path_for(source, options)
-    _require_other_file(source, path)
+    _require_other_file(path, source, options.prototxt, options.rename)
     with file_in_errors(source, path, options.prototxt, options.rename):
         model = read_model(source, options.source_dialect)
         report = Report(model)
@@ -67,6 +67,6 @@ def _steps(target: Target, options: Options) -> list[Step]:
     return steps
 
 
-def _require_other_file(source: str, target: str) -> None:
-    if Path(source).resolve() == Path(target).resolve():
+def _require_other_file(target: str, *sources: str | None) -> None:
+    if any(Path(source).resolve() == Path(target).resolve() for source in sources if source is not None):
         raise FormatError(f"{target}: expected another file than the source; name the target with --out")

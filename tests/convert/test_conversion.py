@@ -235,3 +235,12 @@ def test_what_needs_the_net_is_not_left_out_in_silence(options: dict[str, str], 
         FormatError, match=rf"\.h5: {what} needs the net, but the file holds weights by layer name only"
     ):
         converted(source, "caffemodel", tmp_path, **options)
+
+
+@pytest.mark.parametrize("option", ["prototxt", "rename"])
+def test_no_file_that_is_read_is_written_over(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_text("before")
+    with pytest.raises(FormatError, match=r"given: expected another file than the source; name the target with --out"):
+        convert(BVLC_STEP, "prototxt", str(path), Options(**{option: str(path)}))  # type: ignore[arg-type]
+    assert path.read_text() == "before"

@@ -24,10 +24,9 @@ def description_path(path: str) -> Path:
 def write_state_dict(path: str, model: Model) -> None:
     """`torch.load(path, weights_only=True)` gives `{"<layer>.<blob>": tensor}`."""
     tensors = {key: torch.from_numpy(np.array(array, np.float32)) for key, array in tensors_of(model).items()}
-    with replacing(path) as beside:
+    with replacing(path) as beside, replacing(description_path(path)) as described:
         torch.save(tensors, beside)
-    with replacing(description_path(path)) as beside:
-        beside.write_text(describe(model) + "\n", encoding="utf-8")
+        described.write_text(describe(model) + "\n", encoding="utf-8")
 
 
 def read_state_dict(path: str) -> Model:

@@ -22,6 +22,23 @@ def test_plain_tensors_and_a_description(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.pt.json").read_text())["net"]["layer"][0]["type"] == "Parameter"
 
 
+def test_tensors_stay_where_their_description_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.pt"
+    write_state_dict(str(path), model_of(TEXT))
+    before = path.read_bytes()
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        write_state_dict(str(path), model_of(TEXT, seed=2))
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pt", "a.pt.json"]
+
+
 def test_without_its_description_it_is_no_model(tmp_path: Path) -> None:
     write_state_dict(str(tmp_path / "a.pt"), model_of(TEXT))
     (tmp_path / "a.pt.json").unlink()
