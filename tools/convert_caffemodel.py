@@ -24,8 +24,11 @@ from caffe_compat.convert.norm.exchange import NORMS
 from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
 from caffe_compat.convert.report import as_text, write_report
 from caffe_compat.convert.targets import TARGETS
-from caffe_compat.errors import CaffeError
+from caffe_compat.errors import CaffeError, MissingFeatureError
 from caffe_compat.proto.dialect import DIALECTS
+
+#: Flags of one target.
+ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,8 +84,19 @@ def options_of(arguments: argparse.Namespace) -> Options:
     )
 
 
+def idle_flags(arguments: argparse.Namespace) -> list[str]:
+    """Flags that are given and would change nothing, as they are for other targets."""
+    is_image = arguments.to in MEAN_TARGETS or is_mean(arguments.weights)
+    names = [name for name in vars(arguments) if name not in ("weights", "to", "out")] if is_image else [*ONLY_OF]
+    given = [name for name in names if getattr(arguments, name) != parser().get_default(name)]
+    return ["--" + name.replace("_", "-") for name in given if is_image or arguments.to != ONLY_OF[name]]
+
+
 def run(arguments: argparse.Namespace) -> str:
     """Converts one file; what to say about it."""
+    if idle := idle_flags(arguments):
+        kind = "a mean image" if is_mean(arguments.weights) else f"--to {arguments.to}"
+        raise MissingFeatureError(f"{arguments.weights}: {kind} has no use for {', '.join(idle)}; leave it out")
     if arguments.to in MEAN_TARGETS or is_mean(arguments.weights):
         path = convert_mean(arguments.weights, arguments.to, arguments.out)
         return f"wrote {path}"

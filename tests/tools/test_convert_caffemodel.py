@@ -86,6 +86,24 @@ def test_shapes_of_nothing_are_refused_by_the_arguments(text, run, capsys):
     assert f"expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("source", "flags", "message"),
+    [
+        (STEP, ["--to", "torch", "--form", "train"], "--to torch has no use for --form; leave it out"),
+        (
+            STEP,
+            ["--to", "hdf5", "--no-check", "--outputs", "y"],
+            "--to hdf5 has no use for --outputs, --no-check; leave",
+        ),
+        ("m.binaryproto", ["--to", "npy", "--fold-bn"], "a mean image has no use for --fold-bn; leave it out"),
+    ],
+)
+def test_flags_that_change_nothing_are_refused(source, flags, message, run):
+    status, _, error = run(source, *flags)
+    assert status == 1
+    assert f"convert_caffemodel.py: {source}: {message}" in error
+
+
 def test_bad_shapes_and_targets_are_refused_by_the_arguments(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(STEP, "--to", "onnx", "--input-shape", "data=a,b")
