@@ -25,7 +25,7 @@ from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
 from caffe_compat.convert.report import as_text, write_report
 from caffe_compat.convert.targets import TARGETS
 from caffe_compat.errors import CaffeError, MissingFeatureError
-from caffe_compat.proto.dialect import DIALECTS
+from caffe_compat.proto.dialect import DIALECTS, OWN
 
 #: Flags of one target.
 ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx"}
@@ -40,7 +40,10 @@ def parser() -> argparse.ArgumentParser:
     add("--out", help="the file to write (default: beside the source, with another ending)")
     add("--prototxt", help="the net to use in place of the one in the weights file (HDF5 holds none)")
     add("--from-dialect", choices=DIALECTS, help="read a .caffemodel in this dialect (default: detected)")
-    add("--dialect", choices=[SAME, *DIALECTS], default=SAME, help="the Caffe to write for (default: the source's)")
+    add(
+        "--dialect", choices=[SAME, *DIALECTS, OWN], default=SAME,
+        help="the Caffe to write for (default: the source's); own: every field of every Caffe, for this program alone",
+    )  # fmt: skip
     add("--norm", choices=["auto", *NORMS], default="auto", help="BN or BatchNorm + Scale (auto: as --dialect needs)")
     add(
         "--bn-statistics", choices=STATISTICS, default=STATISTICS[0], help="what BN's 4th blob holds (auto: its values)"

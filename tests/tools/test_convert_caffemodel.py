@@ -92,8 +92,8 @@ def test_shapes_of_nothing_are_refused_by_the_arguments(text, run, capsys):
         (STEP, ["--to", "torch", "--form", "train"], "--to torch has no use for --form; leave it out"),
         (
             STEP,
-            ["--to", "hdf5", "--no-check", "--outputs", "y"],
-            "--to hdf5 has no use for --outputs, --no-check; leave",
+            ["--to", "hdf5", "--dynamic-batch", "--outputs", "y"],
+            "--to hdf5 has no use for --outputs, --dynamic-batch; leave",
         ),
         ("m.binaryproto", ["--to", "npy", "--fold-bn"], "a mean image has no use for --fold-bn; leave it out"),
     ],
@@ -118,3 +118,9 @@ def test_help_runs_from_any_folder(tmp_path):
 
     assert done.returncode == 0
     assert "--bn-statistics {auto,variance,inverse_deviation}" in done.stdout
+
+
+def test_the_dialect_that_errors_speak_of_can_be_asked_for(run, tmp_path):
+    status, output, _ = run(STEP, "--to", "caffemodel", "--dialect", "own", "--out", tmp_path / "o.caffemodel")
+    assert status == 0
+    assert "written with fields that neither BVLC's Caffe nor the SRN fork has" in output
