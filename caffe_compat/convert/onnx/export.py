@@ -30,6 +30,8 @@ from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, Sh
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
 TOLERANCE = 1e-3
 BATCH = "N"
+#: Layers whose tops are the same for any batch.
+WITHOUT_BATCH = ("Parameter", "PriorBox")
 #: What onnxruntime raises for a model that it cannot load or run.
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
@@ -42,14 +44,15 @@ def export_onnx(net: Assembly, outputs: Sequence[str] = (), dynamic: bool = Fals
     wanted = list(outputs) or list(net.outputs)
     require_blobs(net, wanted)
     steps = needed_steps(net, wanted)
-    if dynamic:
-        _require_free_batch(net, steps)
+    fixed = _blobs_without_batch(net, steps) if dynamic else set()
     graph = Graph(dynamic, {*net.inputs, *(top for step in steps for top in step.tops)})
     values = {name: name for name in net.inputs}
     last = {top: index for index, step in enumerate(steps) for top in step.tops}
     for index, step in enumerate(steps):
         _add(graph, step, values, final={top for top in step.tops if last[top] == index} - set(net.inputs))
-    return _model(net, graph, values, wanted, loose=any(step.layer.spec.type == "Filter" for step in steps))
+    usual = "items" if any(step.layer.spec.type == "Filter" for step in steps) else BATCH if dynamic else None
+    axes: dict[str, str | None] = {name: None if name in fixed else usual for name in wanted}
+    return _model(net, graph, values, axes)
 
 
 def needed_steps(net: Assembly, outputs: Iterable[str]) -> list[Step]:
@@ -77,7 +80,9 @@ def _add(graph: Graph, step: Step, values: dict[str, str], final: set[str]) -> N
         values[top] = graph.name(value, top if top in final else graph.free(f"{top}@{step.layer.name}"))
 
 
-def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: list[str], loose: bool) -> onnx.ModelProto:
+def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: dict[str, str | None]) -> onnx.ModelProto:
+    """`outputs` are blobs, each with the name of its first axis where that is open."""
+
     def value_info(name: str, shape: Shape, free: str | None) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [free, *shape[1:]] if free and shape else shape)
 
@@ -86,30 +91,37 @@ def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: list[st
         graph.nodes,
         net.name or "net",
         [value_info(name, shape, batch) for name, shape in net.inputs.items()],
-        [value_info(values[name], net.shapes[name], "items" if loose else batch) for name in outputs],
+        [value_info(values[name], net.shapes[name], free) for name, free in outputs.items()],
         list(graph.initializers.values()),
     )
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model_gen_version(made, opset_imports=opset, producer_name="caffe_compat")
 
 
-def _require_free_batch(net: Assembly, steps: Sequence[Step]) -> None:
-    """Walks with twice the batch: axis 0 of every blob must double and nothing else may change."""
+def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:
+    """Walks with twice the batch: axis 0 of every blob must double and nothing else may change.
+
+    But for what follows from shapes and weights alone, which must stay as it is: those blobs.
+    """
     if len({shape[0] for shape in net.inputs.values()}) > 1:
         raise ShapeError(f"{net.path}: expected inputs of one batch size to leave open, got {net.inputs}")
     walk = ShapeWalk({name: (2 * shape[0], *shape[1:]) for name, shape in net.inputs.items()})
+    fixed: set[str] = set()
     for step in steps:
+        is_fixed = step.layer.spec.type in WITHOUT_BATCH or (bool(step.bottoms) and fixed.issuperset(step.bottoms))
+        fixed = fixed.union(step.tops) if is_fixed else fixed.difference(step.tops)
         try:
             layer = walk.enter(step.layer.spec.parameter)
             fits = [blob.shape for blob in layer.blobs] == [blob.shape for blob in step.layer.blobs]
         except (CaffeError, RuntimeError):
             fits = False
-        doubled = [(2 * shape[0], *shape[1:]) if shape else shape for shape in step.top_shapes]
-        if not fits or [walk.shapes[top] for top in step.tops] != doubled or () in step.top_shapes:
+        doubled = [(2 * shape[0], *shape[1:]) if shape else None for shape in step.top_shapes]
+        if not fits or [walk.shapes[top] for top in step.tops] != (list(step.top_shapes) if is_fixed else doubled):
             raise ShapeError(
                 f"{net.path}: {step.layer.spec}: its tops {list(step.top_shapes)} do not grow with the batch; "
                 "export with a fixed batch (without --dynamic-batch)"
             )
+    return fixed
 
 
 def onnx_bytes(path: str, model: onnx.ModelProto) -> bytes:

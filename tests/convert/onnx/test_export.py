@@ -194,6 +194,21 @@ def test_a_batch_that_does_not_go_through_cannot_stay_open(kind: str) -> None:
         export_onnx(net, dynamic=True)
 
 
+def test_priors_are_the_same_for_any_batch(tmp_path: Path) -> None:
+    text = "".join(
+        f'layer {{ name: "{name}" type: "PriorBox" bottom: "a" bottom: "b" top: "{name}" '
+        f"prior_box_param {{ min_size: {size} variance: 0.1 }} }}"
+        for name, size in (("p", 3), ("q", 5))
+    )
+    text += 'layer { name: "all" type: "Concat" bottom: "p" bottom: "q" top: "all" concat_param { axis: 2 } }'
+    text += 'layer { name: "t" type: "TanH" bottom: "a" top: "t" }'
+    net = net_of(text, (1, 3, 4, 5), (1, 3, 8, 9))
+    check(net, tmp_path, dynamic=True)
+
+    outputs = {one.name: one.type.tensor_type.shape.dim[0] for one in export_onnx(net, dynamic=True).graph.output}
+    assert (outputs["all"].dim_value, outputs["t"].dim_param) == (1, "N")
+
+
 def test_weights_for_a_batch_cannot_stay_open() -> None:
     net = net_of('layer { name: "l" type: "Bias" bottom: "a" top: "l" bias_param { axis: 0 } }', (2, 3))
     with pytest.raises(
