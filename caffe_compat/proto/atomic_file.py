@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: written beside their place, then renamed."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     An OSError about the path beside is raised as one about `path`, which is what the user asked for.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"no such folder for '{path.name}'; make it first", str(path.parent))
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside

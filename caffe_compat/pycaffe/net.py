@@ -39,6 +39,10 @@ class NetArgumentError(GraphError, TypeError):
     """Arguments that no pycaffe takes; a TypeError for scripts, as Boost's ArgumentError is."""
 
 
+class LayerNameError(GraphError, ValueError):
+    """A layer that the net has not; a ValueError for scripts, as pycaffe's, which looks through a list of names."""
+
+
 @dataclass
 class _Options:
     """What may follow the file; `weights` before `phase` is the old order."""
@@ -173,7 +177,9 @@ class Net(NetStructure):
         if layer is None:
             return otherwise
         if layer not in self.layer_dict:
-            raise GraphError(f"net '{self.name}' has no layer '{layer}'; its layers: {', '.join(self._layer_names)}")
+            raise LayerNameError(
+                f"net '{self.name}' has no layer '{layer}'; its layers: {', '.join(self._layer_names)}"
+            )
         return self._layer_names.index(layer)
 
     def _fill(self, what: str, names: list[str], arrays: Arrays, target: Callable[[Blob], Array]) -> None:

@@ -28,12 +28,18 @@ def test_what_was_there_survives_an_error(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("place", ["absent/a.txt", "."])
-def test_an_error_names_the_file_that_was_asked_for(place, tmp_path) -> None:
-    path = tmp_path / place
-    with pytest.raises(OSError, match=rf"'{path}'$"), replacing(path) as beside:
+def test_an_error_names_the_file_that_was_asked_for(tmp_path) -> None:
+    with pytest.raises(OSError, match=rf"'{tmp_path}'$"), replacing(tmp_path) as beside:
         beside.write_text("new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_written(tmp_path) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match=rf"no such folder for 'a.txt'; make it first: '{tmp_path}/absent'$"),
+        replacing(tmp_path / "absent" / "a.txt"),
+    ):
+        pytest.fail("the block ran")
 
 
 def test_errors_about_other_files_stay(tmp_path) -> None:

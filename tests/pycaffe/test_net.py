@@ -10,7 +10,7 @@ import pytest
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.proto.caffe_pb2 import TEST, TRAIN
 from caffe_compat.pycaffe.nccl import NCCL
-from caffe_compat.pycaffe.net import Net
+from caffe_compat.pycaffe.net import LayerNameError, Net
 from tests.pycaffe.conftest import NET, NetFile
 
 RANDOM = np.random.RandomState(5)
@@ -143,8 +143,11 @@ def test_inputs_must_be_batch_sized(net: Net) -> None:
 
 
 def test_an_unknown_layer_is_named(net: Net) -> None:
-    with pytest.raises(GraphError, match=r"^net 'small' has no layer 'cnov'; its layers: data, label, conv, relu, fc"):
+    with pytest.raises(
+        LayerNameError, match=r"^net 'small' has no layer 'cnov'; its layers: data, label, conv, relu, fc"
+    ) as caught:
         net.forward(end="cnov")
+    assert isinstance(caught.value, ValueError)
 
 
 def test_blobs_can_be_resized_before_forward(net: Net) -> None:

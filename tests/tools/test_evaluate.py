@@ -53,7 +53,7 @@ def test_an_error_is_one_line(run, capsys) -> None:
 
 def test_an_output_that_cannot_be_written(run, capsys) -> None:
     assert run("--predictions", "base.txt", "--csv", "absent/o.csv") == 1
-    assert capsys.readouterr().err == "evaluate.py: [Errno 2] No such file or directory: 'absent/o.csv'\n"
+    assert capsys.readouterr().err == "evaluate.py: [Errno 2] no such folder for 'o.csv'; make it first: 'absent'\n"
 
 
 def test_rounds_that_are_no_count(run, capsys) -> None:
