@@ -7,8 +7,8 @@
 It needs NumPy and the `caffe` of the Python that runs it, and nothing of this project: copy this one file to the
 machine that has your Caffe. `--caffe-root` is that Caffe's `python` folder, if `import caffe` does not find it.
 Keys of the dump: in/BLOB, param/LAYER/I, fwd/N/LAYER/TOP (right after that layer ran), param_after/LAYER/I,
-out_diff/BLOB, bwd/N/LAYER/BOTTOM (right after that layer's backward), diff/BLOB, param_diff/LAYER/I; for a training:
-each output blob (one value an iteration), final/LAYER/I, history/I.
+out_diff/BLOB, bwd/N/LAYER/BOTTOM (right after that layer's backward), diff/BLOB, param_diff/LAYER/I, is_forced, note/I;
+for a training: each output blob (one value an iteration), final/LAYER/I, history/I.
 """
 
 # It must run on Python 2.7: no annotations, no format strings.
@@ -19,6 +19,7 @@ from __future__ import absolute_import, division, print_function, unicode_litera
 import argparse
 import glob
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -27,6 +28,13 @@ import numpy as np
 
 PHASES = {"TRAIN": 0, "TEST": 1}
 SAMPLE_SEED = 1
+#: Layers that only measure: their backward ends the process when it is called, and has nothing to hand on.
+MEASURING = ("Accuracy", "ArgMax", "DetectionEvaluate", "DetectionOutput", "Threshold")
+#: Layers one of whose bottoms takes no gradient, and which end the process where it is forced upon them.
+UNFORCEABLE = re.compile(
+    r"""^[^#\n]*?\btype\s*:\s*["'](BatchReindex|Embed|Filter|InfogainLoss|MultiBoxLoss)["']""", re.MULTILINE
+)
+FORCE = re.compile(r"^[ \t]*force_backward[ \t]*:[ \t]*\w+", re.MULTILINE)
 
 
 def parser():
@@ -68,13 +76,27 @@ def import_caffe(arguments):
     return caffe
 
 
-def make_net(caffe, arguments):
+def with_forcing(text, dump):
+    """The prototxt with gradients forced through the net, or not where one of its layers refuses."""
+    refusing = sorted(set(UNFORCEABLE.findall(text)))
+    dump["is_forced"] = np.array(not refusing)
+    if refusing:
+        note(dump, "gradients are not forced, because %s refuses: only what learns compares" % ", ".join(refusing))
+    # Without losses Caffe propagates nothing unless it is forced to.
+    return "force_backward: %s\n" % ("false" if refusing else "true") + FORCE.sub("", text)
+
+
+def note(dump, sentence):
+    """Keeps what the reader of the dump must know."""
+    dump["note/%d" % sum(key.startswith("note/") for key in dump)] = np.array(sentence)
+
+
+def make_net(caffe, arguments, dump):
     """The net, by the positional arguments that every pycaffe takes."""
     with open(arguments.prototxt) as file:
         text = file.read()
-    if arguments.backward and "force_backward" not in text:
-        # Without losses Caffe propagates nothing unless it is forced to.
-        text = "force_backward: true\n" + text
+    if arguments.backward:
+        text = with_forcing(text, dump)
     with tempfile.NamedTemporaryFile(mode="w", suffix=".prototxt") as copy:
         copy.write(text)
         copy.flush()
@@ -99,13 +121,37 @@ def blobs_of_layers(net, arguments, field):
     return dict((layer, found.get(layer, [])) for layer in net._layer_names)
 
 
+def types_of_layers(net):
+    """The type of each layer; nothing where this pycaffe does not tell it."""
+    return [getattr(layer, "type", "") for layer in getattr(net, "layers", ())]
+
+
+def inputs_read_as_numbers(net, arguments):
+    """Inputs that a loss, Accuracy or Embed reads as classes or as present and absent: 0 and 1 suit all of them."""
+    bottoms = blobs_of_layers(net, arguments, "bottom")
+    tops = blobs_of_layers(net, arguments, "top")
+    origin, found = {}, set()
+    for layer, kind in zip(net._layer_names, types_of_layers(net)):
+        names = [origin.get(name, name) for name in bottoms[layer]]
+        if kind == "Split":
+            origin.update((top, names[0]) for top in tops[layer])
+        elif kind == "Embed":
+            found.update(names[:1])
+        elif "Loss" in kind or kind == "Accuracy":
+            found.update(names[1:])
+    return found
+
+
 def fill(net, arguments, dump):
     """Puts the given inputs, or random ones like images less their mean, into the net."""
     given = np.load(arguments.inputs) if arguments.inputs else {}
     random = np.random.RandomState(arguments.seed)
+    numbers = inputs_read_as_numbers(net, arguments)
     for name in net.inputs:
         key = "in/" + name
-        values = given[key] if key in given else random.normal(0, 50, net.blobs[name].data.shape)
+        shape = net.blobs[name].data.shape
+        made = random.randint(0, 2, shape) if name in numbers else random.normal(0, 50, shape)
+        values = given[key] if key in given else made
         dump[key] = np.array(values, np.float32)
         net.blobs[name].reshape(*dump[key].shape)
     net.reshape()
@@ -142,13 +188,33 @@ def record_forward(net, arguments, dump):
     keep_weights(net, dump, "param_after")
 
 
+def measuring_layers(net):
+    """The layers without a backward, where this pycaffe tells types."""
+    return [name for name, kind in zip(net._layer_names, types_of_layers(net)) if kind in MEASURING]
+
+
+def random_seeds(net, arguments):
+    """Gradients of the outputs for backward to start from, where the net has no loss that gives them."""
+    if any(np.any(net.blobs[name].diff) for name in net.outputs):
+        return {}
+    random = np.random.RandomState(arguments.seed)
+    bottoms = blobs_of_layers(net, arguments, "bottom")
+    measured = [bottoms[layer][0] for layer in measuring_layers(net)]
+    return dict((name, random.normal(0, 1, net.blobs[name].data.shape)) for name in list(net.outputs) + measured)
+
+
 def record_backward(net, arguments, dump, seeds):
     """Runs backward layer by layer, from the losses or from given gradients of the outputs."""
     bottoms = blobs_of_layers(net, arguments, "bottom")
-    for name, values in seeds.items():
+    for name, values in (seeds or random_seeds(net, arguments)).items():
         net.blobs[name].diff[...] = values
         dump["out_diff/" + name] = np.array(values, np.float32)
+    measuring = measuring_layers(net)
+    if measuring:
+        note(dump, "backward leaves out layers that only measure: %s" % ", ".join(measuring))
     for number, layer in reversed(list(enumerate(net._layer_names))):
+        if layer in measuring:
+            continue
         net._backward(number, number)
         for bottom in bottoms[layer]:
             key = "bwd/%03d/%s/%s" % (number, layer, bottom)
@@ -161,7 +227,7 @@ def record_backward(net, arguments, dump, seeds):
 def record_net(caffe, arguments):
     """One pass, forward and perhaps backward."""
     dump = {}
-    net = make_net(caffe, arguments)
+    net = make_net(caffe, arguments, dump)
     seeds = fill(net, arguments, dump)
     keep_weights(net, dump, "param")
     record_forward(net, arguments, dump)

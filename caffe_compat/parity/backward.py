@@ -1,11 +1,14 @@
 """Compares the gradients of every bottom and weight."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from caffe_compat.errors import DataError
 from caffe_compat.net.blob import gradient_of as weight_gradient_of
+from caffe_compat.net.gradients_needed import find_needs
 from caffe_compat.net.net import Net, Step
 from caffe_compat.parity.batch_statistics import cancelled_biases
 from caffe_compat.parity.causes.gradients import find_gradient_cause
@@ -41,7 +44,7 @@ def compare_backward(
     net: Net, other: Recording, inputs: Mapping[str, Array], tolerances: Tolerances
 ) -> list[Difference]:
     """Two passes, forward and backward: one on our own values, one in which each layer starts from the other side's."""
-    with dropouts_follow(net, other), weights_kept(net):
+    with dropouts_follow(net, other), weights_kept(net), _forced_alike(net, other):
         free, led = (Replay(net, other, inputs, follows, keeps_graph=True) for follows in (False, True))
         whole = {_key(gradient): gradient.errors for gradient in _gradients(free)}
         judge, cancelled = Judge(), cancelled_biases(net.steps)
@@ -50,7 +53,26 @@ def compare_backward(
             for gradient in _gradients(led)
             if _key(gradient) in whole
         ]
+    if not rows:
+        raise DataError(
+            f"{other.source}: expected gradients of net '{net.name}', found none of a blob that ours has one of; "
+            "record with --backward, and where gradients cannot be forced a net with a loss"
+        )
     return [_excused(row) if _label(row) in cancelled and row.is_wrong else row for row in rows]
+
+
+@contextmanager
+def _forced_alike(net: Net, other: Recording) -> Iterator[None]:
+    """Where the other side could not force its gradients, ours go only where Caffe sends them by itself."""
+    if other.is_forced:
+        yield
+        return
+    layers, loss_weights = [step.layer for step in net.steps], [step.loss_weights for step in net.steps]
+    net.apply_needs(find_needs(layers, loss_weights, force_backward=False))
+    try:
+        yield
+    finally:
+        net.apply_needs(find_needs(layers, loss_weights, net.parameter.force_backward))
 
 
 def _label(row: Difference) -> str:

@@ -38,8 +38,11 @@ def compare(
 
 
 def random_seeds(net: Net, seed: int = 1) -> dict[str, Array]:
-    """Gradients for backward to start from: none where the net has losses, else random ones for every output."""
+    """Gradients for backward to start from: none where the net has losses, else random ones for every output, and
+    for what layers read that take no gradient (Accuracy): nothing else would reach the layers below."""
     if any(any(step.loss_weights) for step in net.steps):
         return {}
     generator = np.random.default_rng(seed)
-    return {name: generator.normal(0, 1, net.blobs[name].shape).astype(np.float32) for name in net.outputs}
+    measured = [step.bottoms[0] for step in net.steps if step.layer.no_gradient_to is True and step.bottoms]
+    starts = dict.fromkeys([*net.outputs, *measured])
+    return {name: generator.normal(0, 1, net.blobs[name].shape).astype(np.float32) for name in starts}

@@ -1,5 +1,6 @@
 """Runs record_blobs.py in another Python that has a pycaffe."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,9 @@ import numpy as np
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.parity.recording import Array, Recording, read_recording
+
+#: A line of glog's that says why the process ends.
+FATAL = re.compile(r"F\d{4}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class PycaffeProcess:
         except OSError as error:
             raise MissingFeatureError(f"{self.python}: cannot be run as a Python: {error}") from error
         if process.returncode or not Path(dump).exists():
-            said = process.stderr.strip().splitlines()[-3:] or ["nothing on stderr"]
+            said = _last_words(process.stderr)
             raise MissingFeatureError(
                 f"{self.python}: expected record_blobs.py to record the run, it ended with status "
                 f"{process.returncode}: {' | '.join(said)}"
@@ -59,6 +63,12 @@ class PycaffeProcess:
         recording = read_recording(dump)
         recording.source = recording.source.partition(" (/")[0]
         return recording
+
+
+def _last_words(stderr: str) -> list[str]:
+    """The CHECK that ended a Caffe, of all that it logged; otherwise the last lines."""
+    lines = stderr.strip().splitlines()
+    return [line for line in lines if FATAL.match(line)][-1:] or lines[-3:] or ["nothing on stderr"]
 
 
 def _weights(path: str | None) -> list[str]:

@@ -50,6 +50,7 @@ class Recording:
     final_weights: dict[str, Array] = field(default_factory=dict)  # layer/index, after training
     histories: dict[str, Array] = field(default_factory=dict)  # the solver's blobs by number
     notes: list[str] = field(default_factory=list)
+    is_forced: bool = True  # whether backward went to every bottom, or only to what learns under a loss
 
     def top(self, layer: str, top: str, is_last: bool) -> Recorded | None:
         """What a layer gave, where it is known; `is_last` if no later layer writes this blob."""
@@ -104,6 +105,10 @@ def _place(recording: Recording, key: str, values: Array, arrays: dict[str, Arra
     part, _, name = key.partition("/")
     if part == "about":
         recording.source = f"{values} ({recording.source})"
+    elif part == "note":
+        recording.notes.append(str(values))
+    elif part == "is_forced":
+        recording.is_forced = bool(values)
     elif part == "sample":
         target = recording.tops if _NUMBERED_SAMPLE.match(name) else recording.blobs
         known = _without_number(name) if target is recording.tops else name

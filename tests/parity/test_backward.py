@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from caffe_compat.errors import DataError
 from caffe_compat.net.net import Net
 from caffe_compat.parity.compare import compare, random_seeds
 from caffe_compat.parity.comparison import Comparison, Kind, Verdict
@@ -131,3 +132,39 @@ def test_a_blob_gradient_counts_where_its_first_reader_is_done() -> None:
     assert comparison.agrees
     rows = [(row.layer, row.blob) for row in comparison.differences if row.kind is Kind.BOTTOM_GRADIENT]
     assert rows == [("bn", "c"), ("conv", "data")]
+
+
+MEASURED = """
+force_backward: true
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 3 dim: 4 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "y" inner_product_param { num_output: 7 } }
+layer { name: "arg" type: "ArgMax" bottom: "y" top: "best" }
+"""
+
+
+def test_what_only_a_measuring_layer_reads_has_a_gradient_to_start_from() -> None:
+    seeds = random_seeds(net_of(MEASURED))
+    assert set(seeds) == {"best", "y"}
+    comparison = compared(lambda other: scale(other.weight_gradients, "ip/0", 0.5), MEASURED)
+    assert comparison.first_wrong is not None
+    assert comparison.first_wrong.layer == "ip"
+
+
+def test_where_the_other_side_cannot_force_gradients_ours_go_only_where_they_go_by_themselves() -> None:
+    text = TEXT + (
+        'layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 3 dim: 7 } } }\n'
+        'layer { name: "loss" type: "EuclideanLoss" bottom: "y" bottom: "label" top: "loss" }'
+    )
+    natural = text.replace("force_backward: true", "")
+    other = recorded(net_of(natural))
+    other.is_forced = False
+    ours = net_of(text)
+    comparison = compare(ours, other, backward=True)
+    assert comparison.agrees
+    assert "data" not in {row.blob for row in comparison.differences if row.kind is Kind.BOTTOM_GRADIENT}
+    assert ours.step_of("conv").propagate_down == [True]
+
+
+def test_a_record_without_gradients_is_refused() -> None:
+    with pytest.raises(DataError, match=r"expected gradients of net .*, found none .* record with --backward"):
+        compare(net_of(TEXT), record_layers(net_of(TEXT), inputs_of(net_of(TEXT))), backward=True)

@@ -13,6 +13,8 @@ from caffe_compat.parity.pycaffe_process import PycaffeProcess
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = str(ROOT / "tools/record_blobs.py")
 FAKE = '''
+import os
+import sys
 import numpy as np
 TRAIN, TEST = 0, 1
 __version__ = "0.15-fake"
@@ -27,26 +29,37 @@ class Blob(object):
         self.data = np.zeros(shape, np.float32)
         self.diff = np.zeros(shape, np.float32)
 
+class Layer(object):
+    def __init__(self, type):
+        self.type = type
+
 class Net(object):
     """y = 3 x, on the old positional arguments."""
     def __init__(self, prototxt, *rest):
         text = open(prototxt).read()
         assert rest[-1] in (TRAIN, TEST)
+        if "dies" in text:
+            sys.stderr.write("I1125 net.cpp:1] here\\nF1125 12:00:00.1 7 some_layer.hpp:67] Not Implemented Yet\\n")
+            sys.stderr.write("*** Check failure stack trace: ***\\n    @ 1\\n    @ 2\\n    @ 3\\n")
+            sys.stderr.flush()
+            os.abort()
         if "broken" in text:
             raise RuntimeError("this Caffe has no such layer")
         self.forced = "force_backward: true" in text
         self.blobs = {"x": Blob(1, 1), "y": Blob(1, 1)}
         self.params = {"triple": [Blob(1)]}
         self.inputs, self.outputs = ["x"], ["y"]
-        self._layer_names = ["input", "triple"]
-        self.top_names = {"input": ["x"], "triple": ["y"]}
-        self.bottom_names = {"input": [], "triple": ["x"]}
+        self._layer_names = ["input", "triple", "best"]
+        self.layers = [Layer("Input"), Layer("Triple"), Layer("ArgMax")]
+        self.top_names = {"input": ["x"], "triple": ["y"], "best": []}
+        self.bottom_names = {"input": [], "triple": ["x"], "best": ["y"]}
     def reshape(self):
         self.blobs["y"].reshape(*self.blobs["x"].data.shape)
     def _forward(self, first, last):
         if first == 1:
             self.blobs["y"].data[...] = 3 * self.blobs["x"].data
     def _backward(self, first, last):
+        assert first != 2, "Not Implemented Yet"
         if first == 1 and self.forced:
             self.blobs["x"].diff[...] = 3 * self.blobs["y"].diff
 '''
@@ -67,6 +80,39 @@ def test_it_runs_on_our_inputs_forward_and_backward(other: PycaffeProcess, tmp_p
     np.testing.assert_array_equal(recording.tops["triple/y"], 3 * inputs["x"])
     np.testing.assert_array_equal(recording.bottom_gradients["triple/x"], np.full((2, 3), 6))
     assert recording.source.startswith("pycaffe 0.15-fake, Python 3")
+    assert recording.is_forced
+    assert recording.notes == ["backward leaves out layers that only measure: best"]
+
+
+def test_without_losses_and_seeds_backward_starts_from_random_gradients(other: PycaffeProcess, tmp_path: Path) -> None:
+    recording = other.record_net(str(tmp_path / "net.prototxt"), None, "TEST", {}, {})
+    assert recording.seeds["y"].all()
+    np.testing.assert_allclose(recording.bottom_gradients["triple/x"], 3 * recording.seeds["y"])
+
+
+@pytest.mark.parametrize(
+    ("text", "forced"),
+    [
+        ('layer { type: "Embed" }', False),
+        ('# type: "Embed"', True),
+        ('layer { type: "Accuracy" } # force_backward', True),
+        ('name: "a"\nforce_backward: false', True),
+    ],
+)
+def test_gradients_are_forced_unless_a_layer_refuses(
+    other: PycaffeProcess, tmp_path: Path, text: str, forced: bool
+) -> None:
+    (tmp_path / "net.prototxt").write_text(text)
+    recording = other.record_net(str(tmp_path / "net.prototxt"), None, "TEST", {}, {})
+    assert recording.is_forced is forced
+    assert recording.bottom_gradients["triple/x"].any() == forced
+    assert ("gradients are not forced, because Embed refuses: only what learns compares" in recording.notes) != forced
+
+
+def test_the_check_that_ended_a_caffe_is_passed_on_without_its_stack(other: PycaffeProcess, tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text("dies")
+    with pytest.raises(MissingFeatureError, match=r"it ended with status -6: F1125 .* Not Implemented Yet$"):
+        other.record_net(str(tmp_path / "net.prototxt"), None, "TEST", {})
 
 
 def test_without_seeds_there_is_no_backward(other: PycaffeProcess, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def test_every_part_finds_its_place_also_where_names_have_slashes_and_digits(tmp
         "full/prob": np.full(1, 5.0), "param_after/bn/1": np.full(1, 6.0),
         "out_diff/prob": np.full(1, 7.0), "bwd/002/conv4/3x3/data": np.full(1, 8.0), "diff/data": np.full(1, 9.0),
         "param_diff/conv4/3x3/1": np.full(1, 10.0), "loss": np.full(5, 11.0), "final/ip/0": np.full(1, 12.0),
-        "history/0": np.full(1, 13.0), "about": np.array("a Caffe"), "stat/data": np.zeros(3),
+        "history/0": np.full(1, 13.0), "note/0": np.array("left out: a"), "is_forced": np.array(False),
+        "about": np.array("a Caffe"), "stat/data": np.zeros(3),
     }  # fmt: skip
     recording = read_recording(dump(tmp_path, **values))
     assert recording.inputs == {"data": 1}
@@ -37,6 +38,8 @@ def test_every_part_finds_its_place_also_where_names_have_slashes_and_digits(tmp
     assert recording.losses["loss"].tolist() == [11] * 5
     assert recording.final_weights == {"ip/0": 12}
     assert recording.histories == {"0": 13}
+    assert recording.notes == ["left out: a"]
+    assert recording.is_forced is False
     assert recording.source == f"a Caffe ({tmp_path}/dump.npz)"
 
 
