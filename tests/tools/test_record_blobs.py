@@ -51,7 +51,7 @@ def test_it_prints_and_divides_as_python_3_does_and_imports_nothing_of_ours() ->
     imports = {alias.name for node in nodes() if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert {"print_function", "division", "unicode_literals"} <= imports
     modules = {alias.name for node in nodes() if isinstance(node, ast.Import) for alias in node.names}
-    assert modules <= {"argparse", "glob", "os", "shutil", "sys", "tempfile", "numpy", "caffe"}
+    assert modules <= {"argparse", "glob", "os", "re", "shutil", "sys", "tempfile", "numpy", "caffe"}
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from caffe_compat.parity.causes.trial import Trial
 
@@ -38,10 +39,25 @@ ORDERS: tuple[tuple[Callable[[Tensor], Tensor], int, str], ...] = (
 )
 
 
+#: Pixels that the other side reads further on, to the right and down; zeros come in behind the image.
+SHIFTS = {"to the right": (1, 0), "to the left": (-1, 0), "down": (0, 1), "up": (0, -1),
+          "down and to the right": (1, 1), "up and to the left": (-1, -1)}  # fmt: skip
+
+
 def changed_bottoms(trial: Trial) -> Iterator[Trial]:
-    """The first bottom in other orders; several bottoms in reverse."""
+    """The first bottom in other orders, or moved by a pixel; several bottoms in reverse."""
     for reorder, axes, says in ORDERS:
         if trial.bottoms and trial.bottoms[0].dim() >= axes:
             yield replace(trial, bottoms=(reorder(trial.bottoms[0]), *trial.bottoms[1:]), says=says)
+    yield from _shifted(trial)
     if len(trial.bottoms) > 1:
         yield replace(trial, bottoms=trial.bottoms[::-1], says="the other side reads the bottoms in reverse order")
+
+
+def _shifted(trial: Trial) -> Iterator[Trial]:
+    if not trial.bottoms or trial.bottoms[0].dim() != 4:
+        return
+    for direction, (right, down) in SHIFTS.items():
+        moved = pad(trial.bottoms[0], (-right, right, -down, down))
+        says = f"origin: the other side reads the bottom one pixel further {direction} (another padding or crop)"
+        yield replace(trial, bottoms=(moved, *trial.bottoms[1:]), says=says)

@@ -46,6 +46,13 @@ def _set_type(name: str, parameter: caffe_pb2.LayerParameter) -> None:
             parameter.ClearField(field.name)
 
 
+def softmax(trial: Trial) -> Iterator[Trial]:
+    """Logarithms of probabilities, or a probability of its own for each class."""
+    yield replace(trial, finish=torch.log, says="log-softmax: the other side gives the logarithm of the probabilities")
+    says = "type: Sigmoid explains the other side"
+    yield replace(trial, finish=lambda _: torch.sigmoid(trial.bottoms[0]), says=says)
+
+
 def lrn(trial: Trial) -> Iterator[Trial]:
     """Whether alpha is for the sum or for the mean."""
     param = trial.parameter.lrn_param
@@ -105,6 +112,7 @@ HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
     "LRN": (lrn,),
     "Pooling": (pooling,),
     "SigmoidCrossEntropyLoss": (loss,),
+    "Softmax": (softmax,),
     "SoftmaxWithLoss": (loss,),
 }
 FITS_BY_TYPE: dict[str, tuple[Fits, ...]] = {"Dropout": (unscaled_dropout,), "Eltwise": (fitted_coefficients,)}

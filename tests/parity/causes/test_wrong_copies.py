@@ -267,6 +267,23 @@ RESULTS = {
         layer("", "TanH"), lambda bottom: torch.where(bottom > 0.9, torch.nan, torch.tanh(bottom)),
         r"^the other side has \d+ values that are infinite or no numbers$",
     ),
+    "fused ReLU6": (
+        layer("power_param { scale: 20 }", "Power"), lambda bottom: (20 * bottom).clamp(0, 6), r"^the other .* a ReLU6",
+    ),
+    "log-softmax": (layer("", "Softmax"), lambda bottom: torch.log_softmax(bottom, 1), r"^log-softmax: .* logarithm"),
+    "softmax over another axis": (layer("", "Softmax"), lambda bottom: torch.softmax(bottom, 2), r"^axis: 2 explains"),
+    "sigmoid for softmax": (layer("", "Softmax"), torch.sigmoid, r"^type: Sigmoid explains the other side"),
+    "one pixel further": (
+        layer("", "TanH"), lambda bottom: torch.tanh(torch.nn.functional.pad(bottom, (-1, 1, 0, 0))),
+        r"^origin: .* one pixel further to the right \(another padding or crop\)",
+    ),
+    "one pixel up and to the left": (
+        layer("pooling_param { pool: AVE kernel_size: 3 stride: 2 }", "Pooling"),
+        lambda bottom: torch.nn.functional.avg_pool2d(
+            torch.nn.functional.pad(bottom, (1, -1, 1, -1)), 3, 2, ceil_mode=True
+        ),
+        r"^origin: .* further up and to the left",
+    ),
     "left out": (layer("bn_param { }", "BN"), lambda bottom: bottom.clone(), r"^the other side hands the bottom"),
 }  # fmt: skip
 
