@@ -122,8 +122,9 @@ def blobs_of_layers(net, arguments, field):
 
 
 def types_of_layers(net):
-    """The type of each layer; nothing where this pycaffe does not tell it."""
-    return [getattr(layer, "type", "") for layer in getattr(net, "layers", ())]
+    """The type of each layer by name; nothing where this pycaffe does not tell it."""
+    types = [getattr(layer, "type", "") for layer in getattr(net, "layers", ())]
+    return list(zip(net._layer_names, types))  # noqa: B905 - Python 2.7 has no strict
 
 
 def inputs_read_as_numbers(net, arguments):
@@ -131,7 +132,7 @@ def inputs_read_as_numbers(net, arguments):
     bottoms = blobs_of_layers(net, arguments, "bottom")
     tops = blobs_of_layers(net, arguments, "top")
     origin, found = {}, set()
-    for layer, kind in zip(net._layer_names, types_of_layers(net)):
+    for layer, kind in types_of_layers(net):
         names = [origin.get(name, name) for name in bottoms[layer]]
         if kind == "Split":
             origin.update((top, names[0]) for top in tops[layer])
@@ -144,15 +145,14 @@ def inputs_read_as_numbers(net, arguments):
 
 def fill(net, arguments, dump):
     """Puts the given inputs, or random ones like images less their mean, into the net."""
-    given = np.load(arguments.inputs) if arguments.inputs else {}
+    given = dict(np.load(arguments.inputs)) if arguments.inputs else {}
     random = np.random.RandomState(arguments.seed)
     numbers = inputs_read_as_numbers(net, arguments)
     for name in net.inputs:
         key = "in/" + name
         shape = net.blobs[name].data.shape
         made = random.randint(0, 2, shape) if name in numbers else random.normal(0, 50, shape)
-        values = given[key] if key in given else made
-        dump[key] = np.array(values, np.float32)
+        dump[key] = np.array(given.get(key, made), np.float32)
         net.blobs[name].reshape(*dump[key].shape)
     net.reshape()
     for name in net.inputs:
@@ -190,7 +190,7 @@ def record_forward(net, arguments, dump):
 
 def measuring_layers(net):
     """The layers without a backward, where this pycaffe tells types."""
-    return [name for name, kind in zip(net._layer_names, types_of_layers(net)) if kind in MEASURING]
+    return [name for name, kind in types_of_layers(net) if kind in MEASURING]
 
 
 def random_seeds(net, arguments):
