@@ -25,6 +25,21 @@ def largest(bottoms: tuple[Tensor, ...]) -> Tensor:
     return top
 
 
+def weighted_sum(bottoms: tuple[Tensor, ...], coefficients: Sequence[float]) -> Tensor:
+    """The sum, of bottoms times their coefficients where there are any."""
+    if not coefficients:
+        return reduce(add, bottoms)
+    return reduce(add, [weight * bottom for weight, bottom in zip(coefficients, bottoms, strict=True)])
+
+
+#: Operations on the bottoms and their coefficients, of which a sum alone has any.
+OPERATIONS: dict[str, Callable[[tuple[Tensor, ...], Sequence[float]], Tensor]] = {
+    "PROD": lambda bottoms, _: reduce(mul, bottoms),
+    "SUM": weighted_sum,
+    "MAX": lambda bottoms, _: largest(bottoms),
+}
+
+
 @register_layer("Eltwise")
 class Eltwise(Layer):
     """The product, the sum (weighted by `coeff`) or the maximum of bottoms of one shape."""
@@ -35,16 +50,11 @@ class Eltwise(Layer):
         super().__init__(spec)
         params = spec.params("eltwise_param")
         params.ignore("stable_prod_grad")  # ours is stable always: the product of the other bottoms
-        operations: dict[str, Callable[[tuple[Tensor, ...]], Tensor]] = {
-            "PROD": lambda bottoms: reduce(mul, bottoms),
-            "SUM": self._sum,
-            "MAX": largest,
-        }
-        self.combine: Callable[[tuple[Tensor, ...]], Tensor] = operations[params.operation]
+        self.operation: str = params.operation
         # Caffe refuses coeff for products; for maxima it counts them and leaves it at that.
-        coefficients: list[float] = params.coeff if params.operation != "PROD" else []
-        self.coefficients = coefficients if params.operation == "SUM" else []
-        self.is_plain_sum: bool = params.operation == "SUM" and not coefficients
+        coefficients: list[float] = params.coeff if self.operation != "PROD" else []
+        self.coefficients = coefficients if self.operation == "SUM" else []
+        self.is_plain_sum: bool = self.operation == "SUM" and not coefficients
         if len(coefficients) not in (0, len(spec.parameter.bottom)):
             raise FieldError(
                 f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(coefficients)}"
@@ -56,7 +66,7 @@ class Eltwise(Layer):
 
     def forward(self, *bottoms: Tensor) -> Tensor:
         self._require_one_shape([bottom.shape for bottom in bottoms])
-        return self.combine(bottoms)
+        return OPERATIONS[self.operation](bottoms, self.coefficients)
 
     def _require_one_shape(self, shapes: Sequence[Shape]) -> None:
         for index, shape in enumerate(shapes):
@@ -65,8 +75,3 @@ class Eltwise(Layer):
                     f"{self.spec}: expected bottoms of one shape, got {tuple(shapes[0])} for bottom 0 "
                     f"and {tuple(shape)} for bottom {index}"
                 )
-
-    def _sum(self, bottoms: tuple[Tensor, ...]) -> Tensor:
-        if not self.coefficients:
-            return reduce(add, bottoms)
-        return reduce(add, [weight * bottom for weight, bottom in zip(self.coefficients, bottoms, strict=True)])
