@@ -13,7 +13,7 @@ for a training: each output blob (one value an iteration), final/LAYER/I, histor
 
 # It must run on Python 2.7: no annotations, no format strings.
 # mypy: ignore-errors
-# ruff: noqa: UP010, UP031
+# ruff: noqa: B905, UP010, UP031
 from __future__ import absolute_import, division, print_function, unicode_literals
 
 import argparse
@@ -124,7 +124,7 @@ def blobs_of_layers(net, arguments, field):
 def types_of_layers(net):
     """The type of each layer by name; nothing where this pycaffe does not tell it."""
     types = [getattr(layer, "type", "") for layer in getattr(net, "layers", ())]
-    return list(zip(net._layer_names, types))  # noqa: B905 - Python 2.7 has no strict
+    return list(zip(net._layer_names, types))
 
 
 def inputs_read_as_numbers(net, arguments):

@@ -8,9 +8,10 @@ import numpy as np
 
 from caffe_compat.parity.causes.bottoms import changed_bottoms
 from caffe_compat.parity.causes.fields import changed_fields, fitted_fields
+from caffe_compat.parity.causes.images import changed_images, fitted_shift
 from caffe_compat.parity.causes.results import changed_results, fitted_results
 from caffe_compat.parity.causes.suspect import Suspect
-from caffe_compat.parity.causes.trial import Hypotheses, Trial
+from caffe_compat.parity.causes.trial import Fits, Hypotheses, Trial
 from caffe_compat.parity.causes.types import FITS_BY_TYPE, HYPOTHESES_BY_TYPE
 from caffe_compat.parity.causes.weights import changed_weights, recorded_weights
 from caffe_compat.parity.measure import errors_between
@@ -21,6 +22,8 @@ FIRST: tuple[Hypotheses, ...] = (changed_fields,)
 LAST: tuple[Hypotheses, ...] = (changed_bottoms, changed_weights, changed_results)
 #: A hypothesis must bring the error down by this factor to be worth a word where it does not explain all.
 WORTH_SAYING = 10.0
+#: What is left of a blob's largest value where a hypothesis still explains a part.
+LARGEST_REST = 0.1
 #: Errors below this are rounding: no reason to prefer one hypothesis to an earlier one.
 ROUNDING = 2e-6
 
@@ -44,7 +47,7 @@ def find_cause(suspect: Suspect, limit: float) -> str:
     if best is None or best.error > limit:
         explanations += [Explanation(trial, _error(suspect, trial)) for trial in _fits(suspect)]
         best = _best(explanations)
-    if best is None or best.error == inf or best.error * WORTH_SAYING > before:
+    if best is None or best.error > min(before / WORTH_SAYING, max(LARGEST_REST, limit)):
         return f"none of {len(explanations)} hypotheses explains it"
     if best.error > limit:
         return f"in part: {best.trial.says} (leaves an error of {best.error:.1e} of {before:.1e})"
@@ -62,6 +65,7 @@ def _not_finite(suspect: Suspect) -> str:
 
 def _trials(suspect: Suspect) -> Iterator[Trial]:
     if suspect.as_is.given is not None:
+        yield from changed_images(suspect.as_is)
         yield from changed_results(suspect.as_is)
         return
     yield from recorded_weights(suspect.as_is, suspect.their_weights)
@@ -70,7 +74,7 @@ def _trials(suspect: Suspect) -> Iterator[Trial]:
 
 
 def _fits(suspect: Suspect) -> Iterator[Trial]:
-    of_the_layer = () if suspect.as_is.given is not None else (fitted_fields,)
+    of_the_layer: tuple[Fits, ...] = (fitted_shift,) if suspect.as_is.given is not None else (fitted_fields,)
     for fit in (*of_the_layer, *FITS_BY_TYPE.get(suspect.as_is.parameter.type, ()), fitted_results):
         yield from fit(suspect.as_is, suspect.theirs)
 

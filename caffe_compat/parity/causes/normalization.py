@@ -25,9 +25,38 @@ def batch_norm(trial: Trial) -> Iterator[Trial]:
     says = "variance convention: the other side takes blob 1 for inverse standard deviations"
     yield replace(trial, blobs=(mean, inverse, factor), says=says)
     yield replace(trial, blobs=(torch.zeros_like(mean), variance, factor), says="mean: the other side leaves it out")
+    yield from _stored_variances(trial)
     yield from _batch_variance(trial, trial.parameter.batch_norm_param.eps, slope=None, bias=None)
     if trial.target.kind == "blob" and trial.target.number == 1:
         yield from _biased_statistic(trial)
+
+
+def _stored_variances(trial: Trial) -> Iterator[Trial]:
+    """What a running variance may be taken for, where it is used."""
+    if trial.phase != "TEST":
+        return
+    mean, stored, factor = trial.blobs
+    scale = torch.where(factor == 0, torch.ones_like(factor), factor)
+    variance, eps = stored / scale, trial.parameter.batch_norm_param.eps
+    count = trial.bottoms[0].numel() // mean.numel()
+    others = {
+        "variance: the other side does not divide by the deviation": torch.full_like(variance, 1 - eps),
+        "variance convention: the other side's blob 1 holds inverse standard deviations, which it reads as variances": (
+            variance + eps
+        ).rsqrt(),
+        f"variance convention: the other side has the unbiased variance of {count} values": (
+            variance * count / max(count - 1, 1)
+        ),
+        f"variance convention: ours is the unbiased variance of {count} values, the other side's the biased one": (
+            variance * (count - 1) / count
+        ),
+    }
+    for says, other in others.items():
+        yield replace(trial, blobs=(mean, other * scale, factor), says=says)
+    if factor.item() not in (0.0, 1.0):
+        only = "the other side divides only the {} by blob 2"
+        yield replace(trial, blobs=(mean * scale, stored, factor), says="scale factor: " + only.format("variance"))
+        yield replace(trial, blobs=(mean, stored * scale, factor), says="scale factor: " + only.format("mean"))
 
 
 def bn(trial: Trial) -> Iterator[Trial]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.parity.causes.fit import fit_number
-from caffe_compat.parity.causes.trial import Trial
+from caffe_compat.parity.causes.trial import Trial, unchanged
 from caffe_compat.parity.recording import Recorded
 
 #: Numbers of channels that a sentence names.
@@ -48,33 +48,67 @@ def fitted_results(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
     """The result times a number, or plus one."""
 
     def scaled(factor: float) -> Trial:
-        says = f"a factor: the other side's values are {factor:.6g} times ours"
+        says = f"a factor: the other side's values are {factor:.6g} times ours{_well_known(factor)}"
         return replace(trial, finish=lambda result: result * factor, says=says)
 
     def shifted(shift: float) -> Trial:
         says = f"a constant: the other side's values are ours plus {shift:.6g}"
         return replace(trial, finish=lambda result: result + shift, says=says)
 
+    yield from _clipped(trial, theirs)
     for make in (scaled, shifted):
         yield make(fit_number(make, theirs, 1.0))
-    yield from _changed_channels(trial, theirs)
+    yield from _changed_channels(trial, theirs, unchanged, "channels")
+    if trial.given is not None and trial.given.dim() == 4:
+        yield from _changed_channels(trial, theirs, _channels_reversed, "channels, in reverse order (RGB for BGR),")
 
 
-def _changed_channels(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+def _clipped(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
+    """Values above the other side's largest, or below its smallest, are cut off."""
+    if not isinstance(theirs, np.ndarray) or not theirs.size:
+        return
+    low, high = float(theirs.min()), float(theirs.max())
+    yield replace(trial, finish=lambda top: top.clamp(max=high), says=f"a clip: the other side ends at {high:.4g}")
+    yield replace(trial, finish=lambda top: top.clamp(min=low), says=f"a clip: the other side begins at {low:.4g}")
+
+
+def _changed_channels(
+    trial: Trial, theirs: Recorded, ordered: Callable[[Tensor], Tensor], channels: str
+) -> Iterator[Trial]:
     """A mean that was taken away, or was not, from each channel of an image; then a factor for each, too."""
-    ours = trial.result()
+    result = trial.result()
+    ours = None if result is None else ordered(result)
     if ours is None or ours.dim() != 4 or not isinstance(theirs, np.ndarray) or tuple(ours.shape) != theirs.shape:
         return
     axes = (0, 2, 3)
     other = torch.tensor(theirs, device=ours.device)
     shifts = (other - ours).mean(dim=axes, keepdim=True)
-    says = f"mean: the other side's channels are ours plus {_numbers(shifts)}"
-    yield replace(trial, finish=lambda result: result + shifts, says=says)
+    says = f"mean: the other side's {channels} are ours plus {_numbers(shifts)}{_reversed_mean(shifts)}"
+    yield replace(trial, finish=lambda result: ordered(result) + shifts, says=says)
     own, their = ours - ours.mean(dim=axes, keepdim=True), other - other.mean(dim=axes, keepdim=True)
     factors = (own * their).sum(dim=axes, keepdim=True) / (own * own).sum(dim=axes, keepdim=True).clamp(min=TINY)
     rest = (other - factors * ours).mean(dim=axes, keepdim=True)
-    says = f"other statistics, slopes or biases: each channel is ours times {_numbers(factors)}, plus {_numbers(rest)}"
-    yield replace(trial, finish=lambda result: result * factors + rest, says=says)
+    change = f"times {_numbers(factors)}, plus {_numbers(rest)}"
+    says = f"other statistics, slopes or biases: the other side's {channels} are ours {change}"
+    yield replace(trial, finish=lambda result: ordered(result) * factors + rest, says=says)
+
+
+#: Factors that images are scaled by.
+SCALES = {"1/255": 1 / 255, "1/256": 1 / 256, "1/127.5": 1 / 127.5, "1/128": 1 / 128}
+#: Relative difference below which a fitted number is taken for another.
+NEAR = 1e-4
+
+
+def _well_known(factor: float) -> str:
+    return next((f" ({name})" for name, scale in SCALES.items() if abs(factor / scale - 1) < NEAR), "")
+
+
+def _reversed_mean(shifts: Tensor) -> str:
+    """A mean less itself in reverse has opposite ends and 0 between them."""
+    values = shifts.ravel()
+    if len(values) != 3 or (values + values.flip(0)).abs().max() > NEAR * values.abs().max():
+        return ""
+    return " (a mean in reverse order of channels)"
 
 
 def _numbers(values: Tensor) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.parity.causes.normalization import batch_norm, bn
+from caffe_compat.parity.causes.replacements import REPLACEMENTS, fitted_slopes, prelu, replaced
 from caffe_compat.parity.causes.trial import Fits, Hypotheses, Trial, with_parameter
 from caffe_compat.parity.causes.vision import convolution, pooling
 from caffe_compat.parity.recording import Recorded
@@ -44,13 +45,6 @@ def _set_type(name: str, parameter: caffe_pb2.LayerParameter) -> None:
     for field, _ in parameter.ListFields():
         if field.name.endswith("_param"):
             parameter.ClearField(field.name)
-
-
-def softmax(trial: Trial) -> Iterator[Trial]:
-    """Logarithms of probabilities, or a probability of its own for each class."""
-    yield replace(trial, finish=torch.log, says="log-softmax: the other side gives the logarithm of the probabilities")
-    says = "type: Sigmoid explains the other side"
-    yield replace(trial, finish=lambda _: torch.sigmoid(trial.bottoms[0]), says=says)
 
 
 def lrn(trial: Trial) -> Iterator[Trial]:
@@ -103,6 +97,7 @@ def loss(trial: Trial) -> Iterator[Trial]:
 
 HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
     **dict.fromkeys(FUNCTIONS, (other_function,)),
+    **dict.fromkeys(REPLACEMENTS, (replaced,)),
     "BatchNorm": (batch_norm,),
     "BN": (bn,),
     "Convolution": (convolution,),
@@ -110,9 +105,13 @@ HYPOTHESES_BY_TYPE: dict[str, tuple[Hypotheses, ...]] = {
     "Eltwise": (eltwise,),
     "EuclideanLoss": (loss,),
     "LRN": (lrn,),
+    "PReLU": (prelu,),
     "Pooling": (pooling,),
     "SigmoidCrossEntropyLoss": (loss,),
-    "Softmax": (softmax,),
     "SoftmaxWithLoss": (loss,),
 }
-FITS_BY_TYPE: dict[str, tuple[Fits, ...]] = {"Dropout": (unscaled_dropout,), "Eltwise": (fitted_coefficients,)}
+FITS_BY_TYPE: dict[str, tuple[Fits, ...]] = {
+    "Dropout": (unscaled_dropout,),
+    "Eltwise": (fitted_coefficients,),
+    "PReLU": (fitted_slopes,),
+}

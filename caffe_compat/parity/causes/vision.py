@@ -58,8 +58,18 @@ def _groups(trial: Trial) -> Iterator[Trial]:
         )
 
 
+#: What is added to the padding before and behind an image, and what to say. TensorFlow's SAME puts the larger part of
+#: an odd sum behind.
+UNEVEN: tuple[tuple[int, int, str], ...] = (
+    (-1, 0, "pads one pixel less before the image than behind it (SAME)"),
+    (0, -1, "pads one pixel less behind the image than before it"),
+    (-1, 1, "pads the same sum, two pixels less before the image than behind it: a shift by one pixel"),
+    (1, -1, "pads the same sum, two pixels more before the image than behind it: a shift by one pixel"),
+)
+
+
 def _paddings(trial: Trial) -> Iterator[Trial]:
-    """TensorFlow's SAME: an odd sum of padding puts the larger part behind the image."""
+    """Padding that is not the same on both sides of the image."""
     margins = list(trial.parameter.convolution_param.pad)
     if len(margins) != 1 or margins[0] == 0:
         return
@@ -67,6 +77,6 @@ def _paddings(trial: Trial) -> Iterator[Trial]:
     parameter = type(trial.parameter)()
     parameter.CopyFrom(trial.parameter)
     parameter.convolution_param.pad[:] = [0]
-    moved = pad(trial.bottoms[0], (margin - 1, margin, margin - 1, margin))
-    says = "padding: the other side pads one pixel less before the image than behind it (SAME)"
-    yield replace(trial, parameter=parameter, bottoms=(moved,), says=says)
+    for first, last, does in UNEVEN:
+        moved = pad(trial.bottoms[0], (margin + first, margin + last) * 2)
+        yield replace(trial, parameter=parameter, bottoms=(moved,), says=f"padding: the other side {does}")

@@ -270,9 +270,11 @@ RESULTS = {
     "fused ReLU6": (
         layer("power_param { scale: 20 }", "Power"), lambda bottom: (20 * bottom).clamp(0, 6), r"^the other .* a ReLU6",
     ),
-    "log-softmax": (layer("", "Softmax"), lambda bottom: torch.log_softmax(bottom, 1), r"^log-softmax: .* logarithm"),
+    "log-softmax": (
+        layer("", "Softmax"), lambda bottom: torch.log_softmax(bottom, 1), r"^function: .* softmax's logarithm",
+    ),
     "softmax over another axis": (layer("", "Softmax"), lambda bottom: torch.softmax(bottom, 2), r"^axis: 2 explains"),
-    "sigmoid for softmax": (layer("", "Softmax"), torch.sigmoid, r"^type: Sigmoid explains the other side"),
+    "sigmoid for softmax": (layer("", "Softmax"), torch.sigmoid, r"^function: .* sigmoids in place"),
     "one pixel further": (
         layer("", "TanH"), lambda bottom: torch.tanh(torch.nn.functional.pad(bottom, (-1, 1, 0, 0))),
         r"^origin: .* one pixel further to the right \(another padding or crop\)",
