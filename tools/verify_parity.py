@@ -21,6 +21,7 @@ from caffe_compat.errors import CaffeError, MissingFeatureError
 from caffe_compat.net.build import build_net
 from caffe_compat.net.device import set_device, set_mode_gpu
 from caffe_compat.net.net import Net, prefix_file
+from caffe_compat.net.weights import require_weights
 from caffe_compat.parity.compare import compare, random_seeds
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.html_page import write_page
@@ -113,6 +114,9 @@ def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     """One run of the net on both sides."""
     net = make_net(arguments)
     if arguments.weights:
+        learned = [step.layer.name for step in net.steps if step.layer.blobs]
+        for file in arguments.weights.split(","):  # else both sides would compare what fillers gave
+            require_weights(learned, file.strip(), arguments.prototxt)
         copy_weights(net, arguments.weights)
     other = record_other(net, arguments)
     if not arguments.weights:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from caffe_compat.errors import ShapeError
+from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.blob import note_host_write
 from caffe_compat.proto.blobs import same_shape
-from caffe_compat.proto.read import LayerBlobs
+from caffe_compat.proto.read import LayerBlobs, read_weights
 
 logger = logging.getLogger("caffe_compat")
 
@@ -48,6 +48,19 @@ def warn_of_other_net(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs
             "give the weights of this net, or name its layers as the file does",
             file, _quoted(wanted), _quoted(found) if found else "none",
         )  # fmt: skip
+
+
+def require_weights(layers: Sequence[str], weights: str, prototxt: str) -> None:
+    """A warning for layers that the file lacks, which keep what their fillers say; GraphError if it lacks all."""
+    found = {layer.name for layer in read_weights(weights).layers}
+    missing = [name for name in layers if name not in found]
+    if missing and len(missing) == len(layers):
+        raise GraphError(
+            f"{weights}: expected weights of layers such as '{missing[0]}' of {prototxt}, found none of its layers; "
+            "give the weights of this net"
+        )
+    if missing:
+        logger.warning("%s: no weights for layers of %s: %s", weights, prototxt, ", ".join(missing))
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """Nets on one or several devices that score batches of images."""
 
-import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -13,10 +12,8 @@ from numpy.typing import NDArray
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.net.weights import require_weights
 from caffe_compat.prediction.released_input import net_input
-from caffe_compat.proto.read import read_weights
-
-_LOG = logging.getLogger(__name__)
 
 Scores = NDArray[np.float32]
 #: Threads that read and resize images ahead of each net.
@@ -41,7 +38,7 @@ class Predictor:
             raise ShapeError(f"expected batches of at least 1 image, got {batch_size}")
         devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
         self._workers = [_Worker(prototxt, weights, batch_size, blob, device) for device in devices]
-        _require_weights(self._workers[0].learned_layers, weights, prototxt)
+        require_weights(self._workers[0].learned_layers, weights, prototxt)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -115,19 +112,6 @@ class _Worker:
         self._engine.forward()
         scores = self._net.blobs[self.blob].data
         return np.array(scores.reshape(len(data), -1)[: len(images)], np.float32)
-
-
-def _require_weights(layers: Sequence[str], weights: str, prototxt: str) -> None:
-    """A warning for layers that the file lacks, which keep what their fillers say; GraphError if it lacks all."""
-    found = {layer.name for layer in read_weights(weights).layers}
-    missing = [name for name in layers if name not in found]
-    if missing and len(missing) == len(layers):
-        raise GraphError(
-            f"{weights}: expected weights of layers such as '{missing[0]}' of {prototxt}, found none of its layers; "
-            "give the weights of this net"
-        )
-    if missing:
-        _LOG.warning("%s: no weights for layers of %s: %s", weights, prototxt, ", ".join(missing))
 
 
 def _cuda(index: int) -> torch.device:

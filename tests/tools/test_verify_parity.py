@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GOLDENS = ROOT / "tests/goldens"
 CASE = GOLDENS / "bvlc/layers/rand_00007/TRAIN"
+#: Weights of another net.
+FOREIGN = GOLDENS / "srn_fork/released_like/weights.caffemodel"
 
 
 class Program(Protocol):
@@ -89,6 +91,10 @@ def test_opencv_and_the_dumps_weights_need_no_weights_file(verify: Program) -> N
         (
             ["--solver", str(GOLDENS / "bvlc/solvers/adam/solver.prototxt"), "--against", "opencv"],
             r"opencv does not train",
+        ),
+        (
+            ["--prototxt", str(CASE / "net.prototxt"), "--against", "opencv", "--weights", str(FOREIGN)],
+            r"weights\.caffemodel: expected weights of layers such as '\w+' of .*, found none of its layers; give",
         ),
         ([*case_options(), "--pycaffe-python", "/no/python"], r"/no/python: cannot be run as a Python"),
     ],

@@ -12,7 +12,7 @@ from torch.nn import functional
 from caffe_compat.layers.base import Layer
 from caffe_compat.parity.compare import compare
 from caffe_compat.parity.own_runs import record_layers
-from tests.parity.causes.test_wrong_copies import AROUND, layer, record_spoiled
+from tests.parity.causes.test_wrong_copies import AROUND, assert_explained, layer
 from tests.parity.nets import inputs_of, net_of
 
 LARGE = 'layer { name: "big" type: "Power" bottom: "conv1" top: "big" power_param { scale: 12 shift: 1 } }\n' + layer(
@@ -72,14 +72,7 @@ FAULTS: dict[str, tuple[str, Callable[[Layer, Tensor], Tensor], str]] = {
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_each_fault_has_its_own_cause(case: str) -> None:
-    text, forward, cause = FAULTS[case]
-    ours, theirs = net_of(AROUND.format(layer=text)), net_of(AROUND.format(layer=text))
-    own = theirs.step_of("suspect").layer
-    own.forward = lambda x: forward(own, x)
-    first = compare(ours, record_spoiled(theirs, ours)).first_wrong
-    assert first is not None
-    assert first.layer == "suspect"
-    assert re.search(cause, first.cause), first.cause
+    assert_explained(*FAULTS[case])
 
 
 MEAN = np.array([104, 117, 123], np.float32).reshape(3, 1, 1)
