@@ -7,8 +7,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.log_parsing.csv_files import write_tables
-from caffe_compat.log_parsing.reader import read_log
+from caffe_compat.logs.parsing.csv_files import write_tables
+from caffe_compat.logs.parsing.reader import read_log
 
 
 def one_character(text: str) -> str:

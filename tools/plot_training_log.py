@@ -7,8 +7,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.log_parsing.charts import CHARTS, write_chart
-from caffe_compat.log_parsing.reader import read_log
+from caffe_compat.logs.parsing.charts import CHARTS, write_chart
+from caffe_compat.logs.parsing.reader import read_log
 
 
 def parser() -> argparse.ArgumentParser:

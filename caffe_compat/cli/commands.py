@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from caffe_compat.cli.flags import Flag, Flags, HelpRequested, describe, parse_flags
 from caffe_compat.errors import CaffeError
-from caffe_compat.glog import environment_level, log_to_stderr
+from caffe_compat.logs.glog import environment_level, log_to_stderr
 
 logger = logging.getLogger("caffe_compat")
 

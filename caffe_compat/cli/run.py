@@ -11,7 +11,7 @@ from types import TracebackType
 from caffe_compat.cli.flags import Flag, FlagError, Flags
 from caffe_compat.cli.python_2 import offer_old_names, python_2_hint
 from caffe_compat.errors import FormatError
-from caffe_compat.glog import environment_level
+from caffe_compat.logs.glog import environment_level
 from caffe_compat.pycaffe.install import install_as_caffe
 
 USAGE = "run: run an unmodified pycaffe script: run SCRIPT [ARGUMENTS], or run -m MODULE [ARGUMENTS]"

@@ -10,7 +10,7 @@ from caffe_compat.cli.caffe_flags import FLAGS, stages_of, surroundings_of
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.flags import FlagError, Flags
 from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
-from caffe_compat.log_file import log_to_file
+from caffe_compat.logs.log_file import log_to_file
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2

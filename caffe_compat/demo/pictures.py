@@ -15,7 +15,7 @@ from caffe_compat.datasets.scene_rules import CLASS_NAMES, POSITIONAL
 from caffe_compat.demo.outcomes import FIGURES, Outcome, ap_gains, mean_figures, of_arm
 from caffe_compat.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.demo.runs import Run
-from caffe_compat.log_parsing.reader import Row, read_log
+from caffe_compat.logs.parsing.reader import Row, read_log
 from caffe_compat.net.build import load_net
 from caffe_compat.prediction.attention_maps import attend, attention_blobs, draw_attention
 from caffe_compat.prediction.released_input import read_picture

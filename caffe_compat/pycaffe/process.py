@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from caffe_compat.errors import SolverError
-from caffe_compat.glog import log_to_stderr
 from caffe_compat.layers.registry import layer_types
+from caffe_compat.logs.glog import log_to_stderr
 from caffe_compat.net.build import Surroundings
 
 _LOGGER = logging.getLogger("caffe_compat")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import SolverError
-from caffe_compat.log_parsing.reader import read_log
+from caffe_compat.logs.parsing.reader import read_log
 from caffe_compat.proto.read import read_weights
 from caffe_compat.proto.write import write_text
 from caffe_compat.training.stages import find_stages

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from caffe_compat.errors import DataError, FormatError
-from caffe_compat.log_parsing.clock import LogClock
+from caffe_compat.logs.parsing.clock import LogClock
 
 # At a line's start or right after glog's prefix: "MultiStep Status: Iteration N, step = s" counts nothing.
 _ITERATION = r"(?:^|\] )Iteration (?P<iteration>\d+)"

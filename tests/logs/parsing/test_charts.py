@@ -2,8 +2,8 @@ import cv2
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.log_parsing.charts import CHARTS, QUANTITIES, write_chart
-from caffe_compat.log_parsing.reader import Row, TrainingLog
+from caffe_compat.logs.parsing.charts import CHARTS, QUANTITIES, write_chart
+from caffe_compat.logs.parsing.reader import Row, TrainingLog
 
 
 def log():

@@ -1,5 +1,5 @@
-from caffe_compat.log_parsing.csv_files import write_tables
-from caffe_compat.log_parsing.reader import Row, TrainingLog
+from caffe_compat.logs.parsing.csv_files import write_tables
+from caffe_compat.logs.parsing.reader import Row, TrainingLog
 
 
 def test_one_file_for_training_and_one_for_each_test_net(tmp_path) -> None:

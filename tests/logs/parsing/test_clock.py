@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from caffe_compat.log_parsing.clock import LogClock
+from caffe_compat.logs.parsing.clock import LogClock
 
 
 def seconds_between(first, second, year=2015):

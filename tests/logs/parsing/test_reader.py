@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from caffe_compat.errors import DataError, FormatError
-from caffe_compat.log_parsing.reader import Row, latest_rows, read_log
-from tests.log_parsing.caffe_parser import outputs_by_iteration
+from caffe_compat.logs.parsing.reader import Row, latest_rows, read_log
+from tests.logs.parsing.caffe_parser import outputs_by_iteration
 
-RECORDED = Path(__file__).parents[1] / "goldens" / "bvlc" / "logs" / "caffe_train.log"
+RECORDED = Path(__file__).parents[2] / "goldens" / "bvlc" / "logs" / "caffe_train.log"
 
 
 def read(tmp_path, text):

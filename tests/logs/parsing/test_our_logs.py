@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 from google.protobuf import text_format
 
-from caffe_compat.log_parsing.reader import read_log
+from caffe_compat.logs.parsing.reader import read_log
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.solver import Solver
-from tests.log_parsing.caffe_parser import outputs_by_iteration
+from tests.logs.parsing.caffe_parser import outputs_by_iteration
 
 NET = """
     name: 'two numbers'

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from caffe_compat.errors import SolverError
-from caffe_compat.log_file import log_to_file
+from caffe_compat.logs.log_file import log_to_file
 
 logger = logging.getLogger("caffe_compat")
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from caffe_compat.glog import GlogFormatter, log_to_stderr
+from caffe_compat.logs.glog import GlogFormatter, log_to_stderr
 
 
 def record(path: str, level: int = logging.INFO) -> logging.LogRecord:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from caffe_compat.errors import DataError
-from caffe_compat.log_parsing.reader import Row, TrainingLog, latest_rows
+from caffe_compat.logs.parsing.reader import Row, TrainingLog, latest_rows
 
 
 class Curve(NamedTuple):

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from caffe_compat.log_parsing.reader import Row, TrainingLog
+from caffe_compat.logs.parsing.reader import Row, TrainingLog
 
 
 def write_tables(log: TrainingLog, directory: Path, name: str, delimiter: str = ",") -> list[Path]:

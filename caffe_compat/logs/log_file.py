@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from caffe_compat.errors import SolverError
-from caffe_compat.glog import GlogFormatter
+from caffe_compat.logs.glog import GlogFormatter
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Log lines: written as glog writes them, kept in a file, and parsed again."""
