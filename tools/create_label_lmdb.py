@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.datasets.databases import write_label_database
 from caffe_compat.errors import CaffeError
+from caffe_compat.srn.datasets.databases import write_label_database
 
 
 def parser() -> argparse.ArgumentParser:

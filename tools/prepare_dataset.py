@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.datasets.coco import coco
-from caffe_compat.datasets.layout import SPLITS
-from caffe_compat.datasets.nus_wide import Accessible, nus_wide
-from caffe_compat.datasets.outcomes import PictureRules
-from caffe_compat.datasets.own_data import OwnSplit, own_data, read_class_names
-from caffe_compat.datasets.prepare import prepare
-from caffe_compat.datasets.samples import DatasetSource
-from caffe_compat.datasets.scene_rules import SceneRules
-from caffe_compat.datasets.scenes import write_scenes
-from caffe_compat.datasets.summary import terminal_lines
-from caffe_compat.datasets.wider_attribute import wider_attribute
 from caffe_compat.errors import CaffeError
+from caffe_compat.srn.datasets.coco import coco
+from caffe_compat.srn.datasets.layout import SPLITS
+from caffe_compat.srn.datasets.nus_wide import Accessible, nus_wide
+from caffe_compat.srn.datasets.outcomes import PictureRules
+from caffe_compat.srn.datasets.own_data import OwnSplit, own_data, read_class_names
+from caffe_compat.srn.datasets.prepare import prepare
+from caffe_compat.srn.datasets.samples import DatasetSource
+from caffe_compat.srn.datasets.scene_rules import SceneRules
+from caffe_compat.srn.datasets.scenes import write_scenes
+from caffe_compat.srn.datasets.summary import terminal_lines
+from caffe_compat.srn.datasets.wider_attribute import wider_attribute
 
 SCENES = {"train": 1200, "val": 400, "test": 1000}
 STORES = ("lmdb", "folder")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from caffe_compat.datasets.scene_pictures import CELL
-from caffe_compat.datasets.scene_rules import CLASS_NAMES, SceneRules
 from caffe_compat.demo.recipe import RATE_DROPS, Arm, Recipe
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
+from caffe_compat.srn.datasets.scene_pictures import CELL
+from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules
 from prototxt_gen.files import messages
 from prototxt_gen.options import Options, command
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caffe_compat.datasets.scene_rules import CLASS_NAMES
 from caffe_compat.demo import findings, html, pictures
 from caffe_compat.demo.outcomes import FIGURES, GROUPS, Outcome, ap_gains, gains, group_ap, mean_figures, of_arm
 from caffe_compat.demo.recipe import BASELINE, RATE_DROPS, SRN, SRN_OUTPUTS, Recipe
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.text_table import conclusion
 from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES
 
 TITLE = "Spatial Regularization Network: a small one, trained and checked"
 #: The layers with the largest errors are shown; the rest is counted.

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.datasets.synthetic_coco import write_coco
-from tests.datasets.synthetic_images import write_image
-from tests.datasets.synthetic_nus_wide import write_nus_wide
-from tests.datasets.synthetic_wider_attribute import write_wider_attribute
+from tests.srn.datasets.synthetic_coco import write_coco
+from tests.srn.datasets.synthetic_images import write_image
+from tests.srn.datasets.synthetic_nus_wide import write_nus_wide
+from tests.srn.datasets.synthetic_wider_attribute import write_wider_attribute
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,105 @@
+"""Image files of any kind become upright 8-bit colour pictures, or a reason why not."""
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.srn.datasets.decoder_complaints import decoder_complaints
+from caffe_compat.srn.datasets.image_header import ImageHeader, read_header
+from caffe_compat.srn.datasets.samples import Finding
+
+Pixels = NDArray[Any]
+
+#: Larger pictures are decoded at a half, a quarter or an eighth of their sides: 200 MB of pixels are enough.
+HUGE_PIXELS = 2**26
+_FLAGS = {
+    1: cv2.IMREAD_UNCHANGED,
+    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
+    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
+    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
+}
+#: How a whole file ends, by how it starts.
+_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND\xaeB`\x82"}
+_TAIL = 64  # bytes; some programs add a few after the end
+#: From stored pixels to upright ones, by EXIF orientation: quarter turns to the left, after a mirror if True.
+_TURNS = {
+    1: (False, 0),
+    2: (True, 0),
+    3: (False, 2),
+    4: (True, 2),
+    5: (True, 1),
+    6: (False, 3),
+    7: (True, 3),
+    8: (False, 1),
+}
+
+
+class CheckedImage(NamedTuple):
+    """uint8 (height, width, 3), blue first, and what had to be done to the file to get there."""
+
+    pixels: Pixels
+    findings: tuple[Finding, ...]
+
+
+def check_image(encoded: bytes) -> CheckedImage | Finding:
+    """The picture in an image file, or why there is none."""
+    if not encoded:
+        return Finding("empty", "the file has no bytes")
+    header = read_header(encoded)
+    shrink = _shrink(header)
+    pixels, complaints = _decode(encoded, _FLAGS[shrink])
+    if pixels is None:
+        return _undecodable(encoded, complaints)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        return Finding("unsupported pixels", f"{pixels.dtype}; convert the image to 8 or 16 bits")
+    findings = [Finding("decoder warning", complaints[0])] if complaints else []
+    if shrink > 1:
+        findings.append(Finding("huge", f"{header.width} x {header.height} pixels, read at 1/{shrink}"))
+    return _normalised(pixels, header, findings)
+
+
+def _shrink(header: ImageHeader) -> int:
+    """By how much the sides must be divided."""
+    fitting = (by for by in _FLAGS if header.width * header.height <= HUGE_PIXELS * by**2)
+    return next(fitting, max(_FLAGS))
+
+
+def _decode(encoded: bytes, flag: int) -> tuple[Pixels | None, list[str]]:
+    with decoder_complaints() as complaints:
+        try:
+            pixels: Pixels | None = cv2.imdecode(np.frombuffer(encoded, np.uint8), flag)
+        except cv2.error as error:  # more pixels than OpenCV allows
+            return None, [str(error).strip()]
+    return pixels, complaints
+
+
+def _undecodable(encoded: bytes, complaints: list[str]) -> Finding:
+    end = next((end for start, end in _ENDS.items() if encoded.startswith(start)), b"")
+    kind = "corrupt" if end in encoded[-_TAIL:] else "truncated"
+    return Finding(kind, f"{len(encoded)} bytes; {complaints[0] if complaints else 'OpenCV cannot decode them'}")
+
+
+def _normalised(pixels: Pixels, header: ImageHeader, findings: list[Finding]) -> CheckedImage:
+    if pixels.dtype == np.uint16:
+        findings.append(Finding("16 bits", "rounded to 8"))
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.ndim == 2:
+        findings.append(Finding("grey", "three equal channels"))
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+    if pixels.shape[2] == 4:
+        findings.append(Finding("alpha", "dropped"))
+        pixels = pixels[..., :3]
+    if header.cmyk:
+        findings.append(Finding("CMYK", "converted to blue, green, red"))
+    if header.orientation > 1:
+        findings.append(Finding("rotated", f"EXIF orientation {header.orientation}, turned upright"))
+        pixels = upright(pixels, header.orientation)
+    return CheckedImage(np.ascontiguousarray(pixels), tuple(findings))
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Stored pixels (height, width, channels) turned and mirrored as an EXIF orientation, 1 to 8, demands."""
+    mirrored, quarter_turns = _TURNS[orientation]
+    return np.rot90(pixels[:, ::-1] if mirrored else pixels, quarter_turns)

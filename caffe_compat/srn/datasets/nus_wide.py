@@ -1,0 +1,145 @@
+"""NUS-WIDE: 81 concepts in the order of Concepts81.txt, the official split, images without any concept left out.
+
+Images come from Flickr and many have vanished, so everyone has other ones: the authors of SRN had 119,986 and 80,283.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.evaluation.accessible_images import read_accessible_images
+from caffe_compat.srn.datasets.layout import read_image_list
+from caffe_compat.srn.datasets.samples import DatasetSource, Finding, LabelRow, Sample, Samples, SampleSource
+
+SPLITS = {"train": "Train", "test": "Test"}
+PUBLISHED = {"train": 119_986, "test": 80_283}
+UNTAGGED = Finding("untagged", "none of the concepts")
+NOT_ACCESSIBLE = Finding("not accessible", "not in the index of accessible images")
+
+
+class Accessible(NamedTuple):
+    """Which images of a split to keep: positions from 1, or one 0 or 1 a line, of a list of image names.
+
+    The authors' index counts the lines of the label file that they published, which need not be the official list.
+    """
+
+    positions: Path
+    image_list: Path | None = None  # the official one by default
+
+
+def nus_wide(root: Path, images: Path, accessible: dict[str, Accessible]) -> DatasetSource:
+    """The dataset from ImageList, Groundtruth and Concepts81.txt under `root`.
+
+    Labels come from TrainTestLabels, or from AllLabels where that folder is missing. `accessible` says for a split
+    which images to keep.
+    """
+    concepts = _lines(_first_there(root, "Concepts81.txt", "ConceptsList/Concepts81.txt"))
+    splits = {split: partial(_split, root, images, split, concepts, accessible.get(split)) for split in SPLITS}
+    return DatasetSource("nus_wide", concepts, splits, PUBLISHED)
+
+
+def _split(root: Path, images: Path, split: str, concepts: list[str], accessible: Accessible | None) -> SampleSource:
+    official = root / "ImageList" / f"{SPLITS[split]}Imagelist.txt"
+    names = _names(official)
+    labels = _labels(root, split, concepts, names)
+    wanted = np.ones(len(names), bool) if accessible is None else _wanted(accessible, official, names)
+
+    def sample(position: int) -> Sample:
+        name, row = names[position], labels[position]
+        return Sample(name, str(images / name), row, left_out=_unwanted(bool(wanted[position]), row))
+
+    return Samples(range(len(names)), sample)
+
+
+def _wanted(accessible: Accessible, official: Path, names: list[str]) -> NDArray[np.bool_]:
+    """Which of the official list's names the index keeps."""
+    path = accessible.image_list or official
+    listed = _listed_names(path) if accessible.image_list else names
+    kept = {listed[position] for position in read_accessible_images(accessible.positions, len(listed), str(path))}
+    unknown = sorted(kept.difference(names))
+    if unknown:
+        raise DataError(
+            f"{path}: expected names of {official}, found {len(unknown)} others, such as '{unknown[0]}'; "
+            "both must count from the folder of images"
+        )
+    return np.array([name in kept for name in names])
+
+
+def _listed_names(path: Path) -> list[str]:
+    """Those of an image list, without numbers of tags."""
+    return [image.name.replace("\\", "/") for image in read_image_list(path)]
+
+
+def _unwanted(accessible: bool, row: LabelRow) -> Finding | None:
+    if not row.any():
+        return UNTAGGED
+    return None if accessible else NOT_ACCESSIBLE
+
+
+def _names(path: Path) -> list[str]:
+    """The list was made on Windows: its names have backslashes."""
+    return [line.replace("\\", "/") for line in _lines(path)]
+
+
+def _labels(root: Path, split: str, concepts: list[str], names: Sequence[str]) -> NDArray[np.int8]:
+    """(images, concepts), 0 or 1, from whichever of the two folders is there."""
+    folder = _first_there(root, *(f"{parent}{kind}" for kind in LABEL_FOLDERS for parent in ("Groundtruth/", "")))
+    return LABEL_FOLDERS[folder.name](root, folder, split, concepts, names)
+
+
+def _split_labels(root: Path, folder: Path, split: str, concepts: list[str], names: Sequence[str]) -> NDArray[np.int8]:
+    columns = [_column(folder / f"Labels_{concept}_{SPLITS[split]}.txt", len(names)) for concept in concepts]
+    return np.stack(columns, axis=1)
+
+
+def _picked_labels(root: Path, folder: Path, split: str, concepts: list[str], names: Sequence[str]) -> NDArray[np.int8]:
+    """Of all images those of the split, found by their names."""
+    every = {name: position for position, name in enumerate(_names(root / "ImageList" / "Imagelist.txt"))}
+    unknown = next((name for name in names if name not in every), None)
+    if unknown is not None:
+        raise DataError(
+            f"{root / 'ImageList' / 'Imagelist.txt'}: expected '{unknown}', which the {split} list names, found no "
+            "such line; the lists must be of one release"
+        )
+    rows = [every[name] for name in names]
+    return np.stack([_column(folder / f"Labels_{concept}.txt", len(every))[rows] for concept in concepts], axis=1)
+
+
+LABEL_FOLDERS = {"TrainTestLabels": _split_labels, "AllLabels": _picked_labels}
+
+
+def _column(path: Path, images: int) -> NDArray[np.int8]:
+    """One concept: a line of 0 or 1 for each image."""
+    values = np.array(_lines(path))
+    if len(values) != images:
+        raise ShapeError(
+            f"{path}: expected {images} lines, as the image list has, found {len(values)}; "
+            "the files must be of one release"
+        )
+    foreign = np.flatnonzero((values != "0") & (values != "1"))
+    if foreign.size:
+        raise DataError(f"{path}, line {foreign[0] + 1}: expected 0 or 1, found '{values[foreign[0]]}'")
+    return np.asarray(values == "1", np.int8)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines that hold something, without blanks at their ends."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot read it ({error.strerror}); --root must name the folder of it") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text, found {error}; unpack the archive again") from error
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _first_there(root: Path, *names: str) -> Path:
+    for name in names:
+        if (root / name).exists():
+            return root / name
+    raise DataError(f"{root}: expected {' or '.join(names)}, found none of them; unpack the archive there")

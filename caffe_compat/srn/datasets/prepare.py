@@ -1,0 +1,108 @@
+"""A dataset as published becomes one in the released file layout, whole or not at all, in one run or in several."""
+
+import dataclasses
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import cv2
+
+from caffe_compat.errors import DataError
+from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.srn.datasets.layout import SplitFiles, check_class_names, write_class_names
+from caffe_compat.srn.datasets.manifest import write_manifest
+from caffe_compat.srn.datasets.outcomes import PictureRules
+from caffe_compat.srn.datasets.samples import DatasetSource
+from caffe_compat.srn.datasets.split_writer import SplitWriter
+from caffe_compat.srn.datasets.summary import SplitSummary, Summary, summarise, write_summary
+from caffe_compat.srn.datasets.summary_picture import write_summary_picture
+
+SETTINGS = "settings.json"
+SHOWN = 80  # characters of a setting in a message
+_PROGRESS = ".progress"
+
+
+def prepare(source: DatasetSource, out: Path, rules: PictureRules, processes: int) -> None:
+    """Write the dataset into `out`, which appears when all is done; what is not done yet lies in `out`.part.
+
+    The same call goes on where a killed one stopped, and does nothing where all is done. Raises DataError if something
+    else is there, or another run is at it.
+    """
+    check_class_names(source.name, source.class_names)
+    settings = _settings(source, rules)
+    if out.exists():
+        _check_settings(out, settings)
+        return
+    unfinished = out.with_name(f"{out.name}.part")
+    with _locked(unfinished):
+        _begin_or_go_on(unfinished, settings, source)
+        _fill(unfinished, source, rules, processes)
+        shutil.rmtree(unfinished / _PROGRESS)
+        unfinished.rename(out)
+
+
+def _settings(source: DatasetSource, rules: PictureRules) -> dict[str, Any]:
+    """What the bytes written depend on, besides the data."""
+    return {
+        "dataset": source.name,
+        "splits": list(source.splits),
+        "classes": list(source.class_names),
+        "opencv": cv2.__version__,
+        **dataclasses.asdict(rules),
+    }
+
+
+def _begin_or_go_on(unfinished: Path, settings: dict[str, Any], source: DatasetSource) -> None:
+    if (unfinished / SETTINGS).exists():
+        _check_settings(unfinished, settings)
+        return
+    write_class_names(unfinished, source.class_names)
+    with replacing(unfinished / SETTINGS) as beside:
+        beside.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
+    try:
+        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: exists already; remove it or name another place") from error
+    for name, value in settings.items():
+        if found.get(name) != value:
+            raise DataError(
+                f"{folder}: was made with {name} {shorten(str(found.get(name)), SHOWN)}, asked for is "
+                f"{shorten(str(value), SHOWN)}; remove it or name another place"
+            )
+
+
+def _fill(folder: Path, source: DatasetSource, rules: PictureRules, processes: int) -> None:
+    summaries: dict[str, SplitSummary] = {}
+    for split, read in source.splits.items():
+        files = SplitFiles(folder, split)
+        writer = SplitWriter(files, rules, folder / _PROGRESS / f"{split}.json")
+        if not writer.progress.complete:
+            writer.write(read(), processes)
+        summaries[split] = summarise(files, writer.progress, len(source.class_names), source.published.get(split))
+    summary = Summary(source.name, source.class_names, summaries)
+    write_summary(summary, folder)
+    write_summary_picture(summary, folder)
+    write_manifest(folder)
+
+
+@contextmanager
+def _locked(unfinished: Path) -> Iterator[None]:
+    """One run at a time; the lock of a killed run goes with it."""
+    try:
+        (unfinished / _PROGRESS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{unfinished}: cannot write here: {error}") from error
+    with (unfinished / _PROGRESS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DataError(f"{unfinished}: another run is preparing this dataset; wait for it or end it") from error
+        yield

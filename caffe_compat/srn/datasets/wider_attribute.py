@@ -1,0 +1,80 @@
+"""WIDER-Attribute: 14 attributes of people, each cut out of its photograph by a box.
+
+An attribute is 1 present, -1 absent or 0 unspecified. Trained on "trainval", as in the paper; label files of other
+splits than train keep all three values, for the evaluation passes over unspecified ones.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from caffe_compat.errors import FormatError
+from caffe_compat.srn.datasets.json_file import check_fields, entries, member, read_json
+from caffe_compat.srn.datasets.samples import (
+    ABSENT,
+    PRESENT,
+    UNSPECIFIED,
+    Box,
+    DatasetSource,
+    Sample,
+    Samples,
+    SampleSource,
+)
+
+FILES = {"train": "wider_attribute_trainval.json", "test": "wider_attribute_test.json"}
+PUBLISHED = {"train": 28_340, "test": 29_177}
+
+
+class _Person(NamedTuple):
+    """The number counts the people of a photograph from 0."""
+
+    photograph: str
+    number: int
+    box: Box
+    attributes: list[int]
+
+
+def wider_attribute(annotations: Path, images: Path) -> DatasetSource:
+    """The dataset from `annotations`/wider_attribute_{trainval,test}.json and photographs under `images`."""
+    files = {split: annotations / name for split, name in FILES.items()}
+    attributes = _attributes(files["train"])
+    splits = {split: partial(_split, path, images, len(attributes)) for split, path in files.items()}
+    return DatasetSource("wider_att", attributes, splits, PUBLISHED)
+
+
+def _attributes(path: Path) -> list[str]:
+    names = member(path, read_json(path), "attribute_id_map")
+    if not isinstance(names, dict) or not all(identifier.isdecimal() for identifier in names):
+        raise FormatError(f"{path}: expected names by number as 'attribute_id_map', found {str(names)[:80]}")
+    return [names[identifier] for identifier in sorted(names, key=int)]
+
+
+def _split(path: Path, images: Path, attributes: int) -> SampleSource:
+    people = list(_people(path, attributes))
+    return Samples(people, lambda person: _sample(person, images))
+
+
+def _people(path: Path, attributes: int) -> Iterator[_Person]:
+    for photograph in entries(path, read_json(path), "images", {"file_name": str, "targets": list}):
+        for number, target in enumerate(photograph["targets"]):
+            _check(f"{path}: person {number} of '{photograph['file_name']}'", target, attributes)
+            yield _Person(photograph["file_name"], number, Box(*target["bbox"]), target["attribute"])
+
+
+def _check(owner: str, target: Any, attributes: int) -> None:
+    check_fields(owner, target, {"attribute": list, "bbox": list})
+    values, box = target["attribute"], target["bbox"]
+    if len(values) != attributes or not all(value in (ABSENT, UNSPECIFIED, PRESENT) for value in values):
+        raise FormatError(f"{owner}: expected {attributes} attributes of 1, 0 or -1, found {values}")
+    if len(box) != len(Box._fields) or not all(isinstance(side, int | float) and isfinite(side) for side in box):
+        raise FormatError(f"{owner}: expected a box of left, top, width and height, found {box}")
+
+
+def _sample(person: _Person, images: Path) -> Sample:
+    photograph = Path(person.photograph)
+    name = photograph.with_name(f"{photograph.stem}_{person.number}{photograph.suffix}").as_posix()
+    return Sample(name, str(images / photograph), np.array(person.attributes, np.int8), person.box)
