@@ -8,12 +8,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.evaluation.datasets import DATASETS
-from caffe_compat.evaluation.figures import write_png
-from caffe_compat.evaluation.json_report import report_json
-from caffe_compat.evaluation.report import Report, Request, evaluate
-from caffe_compat.evaluation.tables import interval_lines, terminal_lines, write_csv, write_latex
 from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.srn.metrics.datasets import DATASETS
+from caffe_compat.srn.metrics.figures import write_png
+from caffe_compat.srn.metrics.json_report import report_json
+from caffe_compat.srn.metrics.report import Report, Request, evaluate
+from caffe_compat.srn.metrics.tables import interval_lines, terminal_lines, write_csv, write_latex
 
 
 def write_json(report: Report, path: Path) -> None:

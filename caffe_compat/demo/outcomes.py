@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from caffe_compat.demo.recipe import BASELINE, SRN
 from caffe_compat.demo.runs import Run, predict
-from caffe_compat.evaluation.datasets import DATASETS
-from caffe_compat.evaluation.measurement import Measurement, measure
-from caffe_compat.evaluation.text_matrices import read_labels
 from caffe_compat.srn.datasets.scene_rules import POSITIONAL
+from caffe_compat.srn.metrics.datasets import DATASETS
+from caffe_compat.srn.metrics.measurement import Measurement, measure
+from caffe_compat.srn.metrics.text_matrices import read_labels
 
 FIGURES = ("mAP", "F1-C", "F1-O")
 GROUPS = {

@@ -9,10 +9,10 @@ import numpy as np
 from caffe_compat.data.datum import array_to_datum, decode_image, encoded_datum, record_key
 from caffe_compat.data.lmdb_writer import LmdbWriter
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.evaluation.text_matrices import label_rows
 from caffe_compat.srn.datasets.layout import ListedImage, image_path, listed_images, read_image_list
 from caffe_compat.srn.datasets.new_folder import new_folder
 from caffe_compat.srn.datasets.samples import LabelRow
+from caffe_compat.srn.metrics.text_matrices import label_rows
 
 ANY_COLOUR = -1
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.evaluation.accessible_images import read_accessible_images
 from caffe_compat.srn.datasets.layout import read_image_list
 from caffe_compat.srn.datasets.samples import DatasetSource, Finding, LabelRow, Sample, Samples, SampleSource
+from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 
 SPLITS = {"train": "Train", "test": "Test"}
 PUBLISHED = {"train": 119_986, "test": 80_283}

@@ -6,7 +6,7 @@ import pytest
 from scipy.io import savemat
 
 from caffe_compat.errors import DataError, FormatError
-from caffe_compat.evaluation.accessible_images import read_accessible_images
+from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 
 
 def as_matlab_5(path, index):

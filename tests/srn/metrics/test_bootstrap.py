@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.average_precision import average_precisions, mean_of_known, rank_images
-from caffe_compat.evaluation.bootstrap import interval, resampled_figures
-from caffe_compat.evaluation.released import measure
+from caffe_compat.srn.metrics.average_precision import average_precisions, mean_of_known, rank_images
+from caffe_compat.srn.metrics.bootstrap import interval, resampled_figures
+from caffe_compat.srn.metrics.released import measure
 
 
 def case():

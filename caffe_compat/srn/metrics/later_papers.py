@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from caffe_compat.evaluation.average_precision import ClassRanking, mean_of_known
-from caffe_compat.evaluation.decisions import most_confident
-from caffe_compat.evaluation.precision_recall import count_labels
+from caffe_compat.srn.metrics.average_precision import ClassRanking, mean_of_known
+from caffe_compat.srn.metrics.decisions import most_confident
+from caffe_compat.srn.metrics.precision_recall import count_labels
 
 NAME = "convention of later papers"
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.released import measure
-from tests.evaluation.oracle import precision_recall_f1
+from caffe_compat.srn.metrics.released import measure
+from tests.srn.metrics.oracle import precision_recall_f1
 
 
 @pytest.mark.parametrize("prefix", ["", "top3 ", "top3+filter "])

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.evaluation import later_papers
-from caffe_compat.evaluation.comparison import Comparison
-from caffe_compat.evaluation.measurement import Measurement
-from caffe_compat.evaluation.report import Report
+from caffe_compat.srn.metrics import later_papers
+from caffe_compat.srn.metrics.comparison import Comparison
+from caffe_compat.srn.metrics.measurement import Measurement
+from caffe_compat.srn.metrics.report import Report
 
 CONVENTION = "released SRN code: interpolated AP; F1-C is the mean of the classes' F1"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caffe_compat.evaluation.released import FIGURES
-from caffe_compat.evaluation.report import Report
+from caffe_compat.srn.metrics.released import FIGURES
+from caffe_compat.srn.metrics.report import Report
 
 LATEX_SPECIALS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     character: "\\" + character for character in "&%$#_{}"

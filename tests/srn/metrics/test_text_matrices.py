@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.evaluation.text_matrices import read_labels, read_scores
+from caffe_compat.srn.metrics.text_matrices import read_labels, read_scores
 
 
 def written(tmp_path, text):

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.evaluation.accessible_images import read_accessible_images
-from caffe_compat.evaluation.comparison import Comparison, co_occurring_labels, compare
-from caffe_compat.evaluation.datasets import DATASETS, EvaluationRules
-from caffe_compat.evaluation.measurement import Measurement, measure
-from caffe_compat.evaluation.text_matrices import read_labels, read_scores
+from caffe_compat.srn.metrics.accessible_images import read_accessible_images
+from caffe_compat.srn.metrics.comparison import Comparison, co_occurring_labels, compare
+from caffe_compat.srn.metrics.datasets import DATASETS, EvaluationRules
+from caffe_compat.srn.metrics.measurement import Measurement, measure
+from caffe_compat.srn.metrics.text_matrices import read_labels, read_scores
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.report import Request, evaluate
-from caffe_compat.evaluation.tables import interval_lines, terminal_lines, write_csv, write_latex
+from caffe_compat.srn.metrics.report import Request, evaluate
+from caffe_compat.srn.metrics.tables import interval_lines, terminal_lines, write_csv, write_latex
 
 
 @pytest.fixture

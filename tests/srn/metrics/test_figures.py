@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.figures import write_png
-from caffe_compat.evaluation.report import Request, evaluate
+from caffe_compat.srn.metrics.figures import write_png
+from caffe_compat.srn.metrics.report import Request, evaluate
 
 
 def draw(tmp_path, count, **more):

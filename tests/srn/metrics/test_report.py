@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.evaluation.json_report import report_json
-from caffe_compat.evaluation.report import Request, evaluate
+from caffe_compat.srn.metrics.json_report import report_json
+from caffe_compat.srn.metrics.report import Request, evaluate
 
-RECORDED = Path(__file__).parents[1] / "goldens" / "metrics"
+RECORDED = Path(__file__).parents[2] / "goldens" / "metrics"
 DATASET_OF = {"wider_like": "wider_att", "nus_like": "nus_wide"}
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 
-from caffe_compat.evaluation.precision_recall import count_labels, precision_recall_f1
-from tests.evaluation.oracle import EPS
-from tests.evaluation.oracle import precision_recall_f1 as by_loops
+from caffe_compat.srn.metrics.precision_recall import count_labels, precision_recall_f1
+from tests.srn.metrics.oracle import EPS
+from tests.srn.metrics.oracle import precision_recall_f1 as by_loops
 
 
 def random_flags():

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.evaluation.bootstrap import interval
-from caffe_compat.evaluation.measurement import Measurement
+from caffe_compat.srn.metrics.bootstrap import interval
+from caffe_compat.srn.metrics.measurement import Measurement
 
 
 @dataclass(frozen=True)

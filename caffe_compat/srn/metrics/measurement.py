@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.evaluation import later_papers, released
-from caffe_compat.evaluation.average_precision import average_precisions, mean_of_known, rank_images
-from caffe_compat.evaluation.bootstrap import interval, resampled_figures
-from caffe_compat.evaluation.datasets import EvaluationRules
-from caffe_compat.evaluation.decisions import probabilities
-from caffe_compat.evaluation.precision_recall import PrecisionRecallF1, count_labels, precision_recall_f1
+from caffe_compat.srn.metrics import later_papers, released
+from caffe_compat.srn.metrics.average_precision import average_precisions, mean_of_known, rank_images
+from caffe_compat.srn.metrics.bootstrap import interval, resampled_figures
+from caffe_compat.srn.metrics.datasets import EvaluationRules
+from caffe_compat.srn.metrics.decisions import probabilities
+from caffe_compat.srn.metrics.precision_recall import PrecisionRecallF1, count_labels, precision_recall_f1
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from caffe_compat.evaluation.average_precision import ClassRanking, average_precisions, mean_of_known
-from caffe_compat.evaluation.precision_recall import LabelCounts
-from caffe_compat.evaluation.released import decisions, figures_of_counts
+from caffe_compat.srn.metrics.average_precision import ClassRanking, average_precisions, mean_of_known
+from caffe_compat.srn.metrics.precision_recall import LabelCounts
+from caffe_compat.srn.metrics.released import decisions, figures_of_counts
 
 PERCENTILES = (2.5, 97.5)
 

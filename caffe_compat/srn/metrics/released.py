@@ -7,8 +7,8 @@ only COCO drops labels with probability up to 0.5 first: `top3` gives always thr
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.evaluation.decisions import most_confident
-from caffe_compat.evaluation.precision_recall import LabelCounts, count_labels, precision_recall_f1
+from caffe_compat.srn.metrics.decisions import most_confident
+from caffe_compat.srn.metrics.precision_recall import LabelCounts, count_labels, precision_recall_f1
 
 THRESHOLD = 0.5
 FIGURES = ("F1-C", "P-C", "R-C", "F1-O", "P-O", "R-O")

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from caffe_compat.evaluation.comparison import Comparison
-from caffe_compat.evaluation.report import Report
+from caffe_compat.srn.metrics.comparison import Comparison
+from caffe_compat.srn.metrics.report import Report
 
 INCHES_PER_CLASS = 0.16
 TITLE_CHARACTERS = 58  # as many as fit into the narrowest picture

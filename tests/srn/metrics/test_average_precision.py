@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.average_precision import average_precisions, mean_of_known, rank_images
-from tests.evaluation.oracle import interpolated_average_precision
+from caffe_compat.srn.metrics.average_precision import average_precisions, mean_of_known, rank_images
+from tests.srn.metrics.oracle import interpolated_average_precision
 
 
 def random_case(seed, images, classes, levels):

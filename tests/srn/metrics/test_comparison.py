@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.comparison import co_occurring_labels, compare
-from caffe_compat.evaluation.datasets import DATASETS
-from caffe_compat.evaluation.measurement import measure
+from caffe_compat.srn.metrics.comparison import co_occurring_labels, compare
+from caffe_compat.srn.metrics.datasets import DATASETS
+from caffe_compat.srn.metrics.measurement import measure
 
 
 def case(rounds=0):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from caffe_compat.evaluation.decisions import most_confident, probabilities
+from caffe_compat.srn.metrics.decisions import most_confident, probabilities
 
 
 def test_of_equal_confidences_the_first_is_taken() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from caffe_compat.evaluation.average_precision import rank_images
-from caffe_compat.evaluation.later_papers import measure
+from caffe_compat.srn.metrics.average_precision import rank_images
+from caffe_compat.srn.metrics.later_papers import measure
 
 
 def measured(labels, confidences, ignore=False):
