@@ -10,9 +10,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.prediction.predictor import Predictor
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
+from caffe_compat.srn.prediction.predictor import Predictor
 
 
 def count_of_images(text: str) -> int:

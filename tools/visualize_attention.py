@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
-from caffe_compat.prediction.attention_maps import Attention, attend, attention_blobs, draw_attention
+from caffe_compat.srn.prediction.attention_maps import Attention, attend, attention_blobs, draw_attention
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,10 +19,10 @@ from caffe_compat.demo.runs import Run, Say, train
 from caffe_compat.net.build import load_net
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.opencv import compare_with_opencv
-from caffe_compat.prediction.released_input import net_input
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
+from caffe_compat.srn.prediction.released_input import net_input
 
 #: The two datasets: with the position rule, and the control without.
 KINDS = {"scenes": SceneRules(), "control": SceneRules(position_rule=False)}

@@ -15,10 +15,10 @@ from caffe_compat.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.demo.runs import Run
 from caffe_compat.logs.parsing.reader import Row, read_log
 from caffe_compat.net.build import load_net
-from caffe_compat.prediction.attention_maps import attend, attention_blobs, draw_attention
-from caffe_compat.prediction.released_input import read_picture
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, POSITIONAL
+from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs, draw_attention
+from caffe_compat.srn.prediction.released_input import read_picture
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito) and in print (bars are hatched as well).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"

@@ -8,7 +8,7 @@ import numpy as np
 from caffe_compat.errors import DataError, FormatError, ShapeError
 from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Array
-from caffe_compat.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import net_input
 
 Random = np.random.Generator
 

@@ -8,7 +8,7 @@ import pytest
 
 from caffe_compat.errors import DataError, FormatError, ShapeError
 from caffe_compat.parity.inputs import given_inputs, random_inputs
-from caffe_compat.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import net_input
 from tests.parity.nets import net_of
 
 TWO = """

@@ -4,7 +4,7 @@ import pytest
 
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.net.build import load_net
-from caffe_compat.prediction.attention_maps import (
+from caffe_compat.srn.prediction.attention_maps import (
     OPACITY,
     Attention,
     attend,

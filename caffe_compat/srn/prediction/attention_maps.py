@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.net.net import Net
-from caffe_compat.prediction.released_input import net_input, read_picture
+from caffe_compat.srn.prediction.released_input import net_input, read_picture
 
 Maps = NDArray[np.float32]
 Picture = NDArray[np.float32]

@@ -7,9 +7,9 @@ import pytest
 
 from caffe_compat.data.skimage_resize import resize
 from caffe_compat.errors import DataError
-from caffe_compat.prediction.released_input import MEAN_BGR, net_input, read_picture
+from caffe_compat.srn.prediction.released_input import MEAN_BGR, net_input, read_picture
 
-GOLDENS = Path(__file__).parents[1] / "goldens" / "srn_fork" / "predict"
+GOLDENS = Path(__file__).parents[2] / "goldens" / "srn_fork" / "predict"
 
 
 def loops(picture, height, width):

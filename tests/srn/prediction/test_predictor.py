@@ -4,9 +4,9 @@ import pytest
 
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.build import load_net
-from caffe_compat.prediction.predictor import Predictor
-from caffe_compat.prediction.released_input import net_input
 from caffe_compat.proto.read import read_weights
+from caffe_compat.srn.prediction.predictor import Predictor
+from caffe_compat.srn.prediction.released_input import net_input
 
 NET = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 6 dim: 8 }

@@ -13,7 +13,7 @@ from caffe_compat.engine.fast import FastEngine
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.weights import require_weights
-from caffe_compat.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import net_input
 
 Scores = NDArray[np.float32]
 #: Threads that read and resize images ahead of each net.
