@@ -12,8 +12,8 @@ from signal import Signals
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError, SolverError
-from caffe_compat.training.stages import Stage, choose_stages, find_stages, starting_point
-from caffe_compat.training.step_process import environment_of, has_finished, is_first_process, wait_for
+from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages, starting_point
+from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from caffe_compat.demo.recipe import Arm
 from caffe_compat.errors import SolverError
 from caffe_compat.srn.datasets.layout import SplitFiles, image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor
-from caffe_compat.training.stages import Stage, find_stages
+from caffe_compat.srn.stages.stages import Stage, find_stages
 
 TRAIN_STAGES = Path(__file__).resolve().parents[2] / "tools" / "train_stages.py"
 BATCH_SIZE = 50

@@ -4,7 +4,7 @@ from caffe_compat.demo.models import deploy_net, write_models
 from caffe_compat.demo.recipe import BASELINE, FULL, SRN, TINY
 from caffe_compat.net.build import load_net
 from caffe_compat.proto.read import read_net
-from caffe_compat.training.stages import find_stages
+from caffe_compat.srn.stages.stages import find_stages
 
 
 def test_steps_have_the_recipes_epochs_and_rates(tmp_path):

@@ -14,7 +14,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.logs.parsing.reader import read_log
 from caffe_compat.proto.read import read_weights
 from caffe_compat.proto.write import write_text
-from caffe_compat.training.stages import find_stages
+from caffe_compat.srn.stages.stages import find_stages
 from prototxt_gen.files import generate
 from tools import train_stages
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from caffe_compat.training.stages import Stage
+from caffe_compat.srn.stages.stages import Stage
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEFAULT_PORT = 29500
 POLLS, SECONDS_BETWEEN_POLLS = 240, 0.5
 _RANKS = ("RANK", "OMPI_COMM_WORLD_RANK")

@@ -4,7 +4,7 @@ import pytest
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto.write import write_text
-from caffe_compat.training.stages import choose_stages, find_stages, starting_point
+from caffe_compat.srn.stages.stages import choose_stages, find_stages, starting_point
 from prototxt_gen.files import generate
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from caffe_compat.training import step_process
-from caffe_compat.training.step_process import environment_of, has_finished, is_first_process, wait_for
+from caffe_compat.srn.stages import step_process
+from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for
 
 STAGE = SimpleNamespace(number=3, is_done=False)
 
@@ -35,7 +35,7 @@ def test_each_step_has_a_port_and_a_store_of_its_own(monkeypatch):
 
     assert environment["MASTER_PORT"] == "4003"
     assert "TORCHELASTIC_USE_AGENT_STORE" not in environment
-    assert environment["PYTHONPATH"] == f"{Path(__file__).parents[2]}{os.pathsep}/mine"
+    assert environment["PYTHONPATH"] == f"{Path(__file__).parents[3]}{os.pathsep}/mine"
 
 
 def test_others_wait_for_the_weights_that_the_first_process_writes(monkeypatch):
