@@ -17,10 +17,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.demo.models import write_models
-from caffe_compat.demo.outcomes import judge
-from caffe_compat.demo.recipe import FULL, Arm
-from caffe_compat.demo.runs import Run, train
+from caffe_compat.experiments.demo.models import write_models
+from caffe_compat.experiments.demo.outcomes import judge
+from caffe_compat.experiments.demo.recipe import FULL, Arm
+from caffe_compat.experiments.demo.runs import Run, train
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.demo.demo import Request, run_demo
-from caffe_compat.demo.recipe import FULL, TINY
 from caffe_compat.errors import CaffeError
+from caffe_compat.experiments.demo.demo import Request, run_demo
+from caffe_compat.experiments.demo.recipe import FULL, TINY
 
 OUT = Path(__file__).resolve().parents[1] / "out" / "demo"
 

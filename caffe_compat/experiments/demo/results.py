@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from caffe_compat.demo.outcomes import FIGURES, Outcome, mean_figures, of_arm
-from caffe_compat.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
+from caffe_compat.experiments.demo.outcomes import FIGURES, Outcome, mean_figures, of_arm
+from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.proto.atomic_file import replacing
 

@@ -4,9 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caffe_compat.demo import findings, html, pictures
-from caffe_compat.demo.outcomes import FIGURES, GROUPS, Outcome, ap_gains, gains, group_ap, mean_figures, of_arm
-from caffe_compat.demo.recipe import BASELINE, RATE_DROPS, SRN, SRN_OUTPUTS, Recipe
+from caffe_compat.experiments.demo import findings, html, pictures
+from caffe_compat.experiments.demo.outcomes import (
+    FIGURES,
+    GROUPS,
+    Outcome,
+    ap_gains,
+    gains,
+    group_ap,
+    mean_figures,
+    of_arm,
+)
+from caffe_compat.experiments.demo.recipe import BASELINE, RATE_DROPS, SRN, SRN_OUTPUTS, Recipe
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.text_table import conclusion
 from caffe_compat.proto.atomic_file import replacing

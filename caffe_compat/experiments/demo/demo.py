@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from caffe_compat.demo.findings import verdict
-from caffe_compat.demo.models import write_models
-from caffe_compat.demo.outcomes import Outcome, judge
-from caffe_compat.demo.recipe import SRN, Recipe
-from caffe_compat.demo.report import Findings, write_report
-from caffe_compat.demo.results import write_results
-from caffe_compat.demo.runs import Run, Say, train
+from caffe_compat.experiments.demo.findings import verdict
+from caffe_compat.experiments.demo.models import write_models
+from caffe_compat.experiments.demo.outcomes import Outcome, judge
+from caffe_compat.experiments.demo.recipe import SRN, Recipe
+from caffe_compat.experiments.demo.report import Findings, write_report
+from caffe_compat.experiments.demo.results import write_results
+from caffe_compat.experiments.demo.runs import Run, Say, train
 from caffe_compat.net.build import load_net
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.opencv import compare_with_opencv

@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from caffe_compat.demo import html
+from caffe_compat.experiments.demo import html
 
 
 class Checker(HTMLParser):

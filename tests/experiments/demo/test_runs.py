@@ -1,9 +1,9 @@
 import pytest
 
-from caffe_compat.demo.models import write_models
-from caffe_compat.demo.recipe import BASELINE, TINY
-from caffe_compat.demo.runs import Run, train
 from caffe_compat.errors import SolverError
+from caffe_compat.experiments.demo.models import write_models
+from caffe_compat.experiments.demo.recipe import BASELINE, TINY
+from caffe_compat.experiments.demo.runs import Run, train
 
 
 def test_a_run_that_fails_says_why(tmp_path):

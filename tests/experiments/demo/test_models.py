@@ -1,7 +1,7 @@
 import pytest
 
-from caffe_compat.demo.models import deploy_net, write_models
-from caffe_compat.demo.recipe import BASELINE, FULL, SRN, TINY
+from caffe_compat.experiments.demo.models import deploy_net, write_models
+from caffe_compat.experiments.demo.recipe import BASELINE, FULL, SRN, TINY
 from caffe_compat.net.build import load_net
 from caffe_compat.proto.read import read_net
 from caffe_compat.srn.stages.stages import find_stages

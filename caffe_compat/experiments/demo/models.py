@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from caffe_compat.demo.recipe import RATE_DROPS, Arm, Recipe
+from caffe_compat.experiments.demo.recipe import RATE_DROPS, Arm, Recipe
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
 from caffe_compat.srn.datasets.scene_pictures import CELL

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from caffe_compat.demo.outcomes import Outcome, gains, mean_figures, mean_gain, of_arm
-from caffe_compat.demo.recipe import BASELINE, SRN
+from caffe_compat.experiments.demo.outcomes import Outcome, gains, mean_figures, mean_gain, of_arm
+from caffe_compat.experiments.demo.recipe import BASELINE, SRN
 
 NO_CONTROL = "No control was trained: run the demo with --control to see how much of this is the position rule."
 

@@ -3,10 +3,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from caffe_compat.demo.findings import cause, outputs_sentence, verdict
-from caffe_compat.demo.outcomes import Outcome, ap_gains, gains, mean_figures, of_arm
-from caffe_compat.demo.recipe import BASELINE, FULL, SRN
-from caffe_compat.demo.runs import Run
+from caffe_compat.experiments.demo.findings import cause, outputs_sentence, verdict
+from caffe_compat.experiments.demo.outcomes import Outcome, ap_gains, gains, mean_figures, of_arm
+from caffe_compat.experiments.demo.recipe import BASELINE, FULL, SRN
+from caffe_compat.experiments.demo.runs import Run
 
 
 def outcome(name, seed, appearance, position, tmp_path):
