@@ -20,7 +20,7 @@ _HOMES = {
     "NCCL": "caffe_compat.pycaffe.nccl",
     "NesterovSolver": "caffe_compat.pycaffe.solver",
     "Net": "caffe_compat.pycaffe.net",
-    "NetSpec": "caffe_compat.proto.net_spec",
+    "NetSpec": "caffe_compat.pycaffe.net_spec",
     "RMSPropSolver": "caffe_compat.pycaffe.solver",
     "SGDSolver": "caffe_compat.pycaffe.solver",
     "TEST": "caffe_compat.proto.caffe_pb2",
@@ -34,7 +34,7 @@ _HOMES = {
     "layer_type_list": "caffe_compat.pycaffe.process",
     "load": "caffe_compat.convert.module",
     "log": "caffe_compat.pycaffe.process",
-    "params": "caffe_compat.proto.net_spec",
+    "params": "caffe_compat.pycaffe.net_spec",
     "set_device": "caffe_compat.net.device",
     "set_mode_cpu": "caffe_compat.net.device",
     "set_mode_gpu": "caffe_compat.net.device",
@@ -44,7 +44,7 @@ _HOMES = {
     "set_solver_rank": "caffe_compat.pycaffe.process",
     "solver_count": "caffe_compat.pycaffe.process",
     "solver_rank": "caffe_compat.pycaffe.process",
-    "to_proto": "caffe_compat.proto.net_spec",
+    "to_proto": "caffe_compat.pycaffe.net_spec",
 }
 _MODULES = {
     "_caffe": "caffe_compat",
@@ -54,7 +54,7 @@ _MODULES = {
     "draw": "caffe_compat.pycaffe.draw",
     "io": "caffe_compat.pycaffe.io",
     "layers": "caffe_compat.layers",
-    "net_spec": "caffe_compat.proto.net_spec",
+    "net_spec": "caffe_compat.pycaffe.net_spec",
     "proto": "caffe_compat.proto",
     "pycaffe": "caffe_compat.pycaffe",
 }

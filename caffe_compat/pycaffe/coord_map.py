@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.errors import GraphError
-from caffe_compat.proto.net_spec import Function, Top, layers
+from caffe_compat.pycaffe.net_spec import Function, Top, layers
 
 Numbers = NDArray[Any] | float
 Map = tuple[int | None, Numbers, Numbers]

@@ -15,7 +15,7 @@ MODULES = {
     "caffe.detector": "caffe_compat.pycaffe.detector",
     "caffe.draw": "caffe_compat.pycaffe.draw",
     "caffe.io": "caffe_compat.pycaffe.io",
-    "caffe.net_spec": "caffe_compat.proto.net_spec",
+    "caffe.net_spec": "caffe_compat.pycaffe.net_spec",
     "caffe.proto": "caffe_compat.proto",
     "caffe.proto.caffe_pb2": "caffe_compat.proto.caffe_pb2",
     "caffe.pycaffe": "caffe_compat.pycaffe",

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from caffe_compat.proto.net_spec import Function, Top, layers
 from caffe_compat.pycaffe.coord_map import (
     AxisMismatchException,
     CropError,
@@ -16,6 +15,7 @@ from caffe_compat.pycaffe.coord_map import (
     crop_params,
     inverse,
 )
+from caffe_compat.pycaffe.net_spec import Function, Top, layers
 
 L = layers
 

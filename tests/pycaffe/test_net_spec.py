@@ -7,7 +7,7 @@ from google.protobuf import text_format
 
 from caffe_compat.errors import FieldError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.net_spec import NetSpec, Top, assign_proto, layers, param_name_dict, params, to_proto
+from caffe_compat.pycaffe.net_spec import NetSpec, Top, assign_proto, layers, param_name_dict, params, to_proto
 
 L, P = layers, params
 
