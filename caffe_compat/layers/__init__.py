@@ -3,13 +3,13 @@
 It also is pycaffe's `layers`: after `from caffe_compat import layers as L`, `L.Convolution(...)` specifies a layer.
 """
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 from caffe_compat.layers import activation, common, data, loss, normalization, recurrent, utility, vision
 from caffe_compat.layers.base import Layer, LayerSpec, LossLayer
 from caffe_compat.layers.registry import create_layer, layer_types, register_layer
-from caffe_compat.proto import net_spec
 
 __all__ = [
     "Layer",
@@ -30,4 +30,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    return net_spec.layers.__getattr__(name)
+    if not name[:1].isupper():
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    # Looked up by name, so that this package does not import pycaffe, which lies above it.
+    specified: Callable[..., Any] = getattr(importlib.import_module("caffe_compat.pycaffe.net_spec").layers, name)
+    return specified

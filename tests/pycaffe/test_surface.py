@@ -3,8 +3,7 @@
 import pytest
 
 import caffe_compat
-from caffe_compat.proto import net_spec
-from caffe_compat.pycaffe import io
+from caffe_compat.pycaffe import io, net_spec
 
 PYCAFFE = """
 AdaDeltaSolver AdaGradSolver AdamSolver Blob Classifier Detector Layer NCCL NesterovSolver Net NetSpec RMSPropSolver
