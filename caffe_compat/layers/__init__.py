@@ -31,7 +31,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Callable[..., Any]:
     if not name[:1].isupper():
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        raise AttributeError(f"no layer type '{name}': types start with a capital")
     # Looked up by name, so that this package does not import pycaffe, which lies above it.
     specified: Callable[..., Any] = getattr(importlib.import_module("caffe_compat.pycaffe.net_spec").layers, name)
     return specified
