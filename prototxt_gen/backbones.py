@@ -9,6 +9,10 @@ from prototxt_gen.builder import Blob, NetBuilder
 #: Blocks in stages 2 to 5. 26 is for small machines; the others are He et al.'s.
 BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
+#: What one value of the narrow backbone's last map can see, in pixels: 15 after three convolutions of stride 2, and 16
+#: more for each 3x3 convolution at stride 8.
+FIELDS = range(15, 512, 16)
+
 
 class Naming(Protocol):
     """Names a layer by its type in the released models, or by its role in the public ones."""
@@ -31,6 +35,14 @@ class Block(NamedTuple):
     inner: int
     stride: int
     projects: bool
+
+
+class Size(NamedTuple):
+    """How large a backbone is: its blocks of stages 2 to 5, channels of its first layer, and the narrow one's field."""
+
+    blocks: list[list[Block]]
+    width: int
+    receptive_field: int = FIELDS.start
 
 
 def public_names(released_type: str, role: str) -> str:
@@ -58,28 +70,50 @@ def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
     ]
 
 
-def resnet(net: NetBuilder, data: Blob, blocks: list[list[Block]], width: int, names: Naming) -> Features:
+def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     """Layers, names and wiring of the public ResNets, so that their ImageNet weights load by name."""
-    blob = _stem(net, data, width, public_names)
+    blob = _stem(net, data, size.width, public_names)
     taps = []
-    for stage in blocks:
+    for stage in size.blocks:
         for block in stage:
             blob = _post_activation_block(net, blob, block)
         taps.append(blob)
     return Features(tap_sum=taps[2], tap=taps[2], last=taps[3])
 
 
-def preresnet(net: NetBuilder, data: Blob, blocks: list[list[Block]], width: int, names: Naming) -> Features:
+def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     """Blocks of "Identity mappings in deep residual networks" (the paper's [14]) behind a post-activation stem."""
-    total = active = _stem(net, data, width, names)
+    total = active = _stem(net, data, size.width, names)
     taps = []
-    for stage in blocks:
+    for stage in size.blocks:
         for block in stage:
             total = pre_activation_block(net, total, active, block, names)
             # Nothing else reads the last sum of a stage: the next stage projects the active blob.
             active = activate(net, total, block.name, names, in_place=block is stage[-1])
         taps.append(Features(total, active, active))
     return Features(taps[2].tap_sum, taps[2].tap, taps[3].last)
+
+
+def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
+    """A backbone of limited receptive field, which cannot see how two distant objects lie to each other.
+
+    Three 3x3 convolutions of stride 2 see 15 pixels; each further 3x3 convolution adds 16. The last two layers are 1x1.
+    The tap is the map before them. Ours, not the paper's: it isolates what spatial regularization does.
+    """
+    width = size.width
+    blob = data
+    for number, channels in enumerate((width, 2 * width, 4 * width), start=1):
+        blob = _narrow_layer(net, blob, f"conv{number}", channels, kernel=3, stride=2)
+    for number in range((size.receptive_field - FIELDS.start) // FIELDS.step):
+        blob = _narrow_layer(net, blob, f"conv4_{number + 1}", 4 * width, kernel=3)
+    tap = _narrow_layer(net, blob, "conv5", 4 * width)
+    return Features(tap_sum=tap, tap=tap, last=_narrow_layer(net, tap, "conv6", 4 * width))
+
+
+def _narrow_layer(net: NetBuilder, bottom: Blob, name: str, channels: int, kernel: int = 1, stride: int = 1) -> Blob:
+    blob = net.convolution(bottom, name, channels, kernel, stride, pad=kernel // 2)
+    blob = net.norm(blob, f"bn_{name}")
+    return net.relu(blob, f"{name}_relu")
 
 
 def pre_activation_block(net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming) -> Blob:

@@ -121,6 +121,14 @@ class NetBuilder:
         shape = Blob(name, bottoms[0].channels, bottoms[0].size)
         return self.layer("Eltwise", name, bottoms, shape, **({"eltwise_param": fields} if fields else {}))
 
+    def scalar(self, bottom: Blob, name: str, value: float, top: str) -> Blob:
+        """Multiply by one learned number, which starts at `value`."""
+        self._count(1)
+        # axis 0 and no axes: Scale's weight is a single number.
+        fields = {"axis": 0, "num_axes": 0, "filler": {"type": "constant", "value": value}}
+        made = Blob(top, bottom.channels, bottom.size)
+        return self.layer("Scale", name, [bottom], made, scale_param=fields, param=self._params(SLOPE))
+
     def silence(self, blobs: Sequence[Blob]) -> None:
         """Read blobs that nothing else reads, so that they are neither logged nor outputs of the net."""
         if blobs:

@@ -46,7 +46,7 @@ def attention(net: NetBuilder, tap: Blob, options: Options) -> Attention:
     blob = convolution_relu(net, tap, hidden("att_conv1"), options)
     blob = convolution_relu(net, blob, hidden("att_conv2"), options, kernel=3, pad=1)
     blob = net.convolution(blob, "att_conv3", options.labels, bias=True, filler=LINEAR)
-    weights = spatial_softmax(net, blob, "att_flat", "att_softmax", "att_map")
+    weights = ATTENTIONS[options.attention](net, blob)
     confidence = net.convolution(tap, "srn_conv1", options.labels, bias=True, filler=LINEAR)
     return Attention(weights, confidence, attended_scores(net, weights, confidence, "att_scores", "y_att"))
 
@@ -54,10 +54,42 @@ def attention(net: NetBuilder, tap: Blob, options: Options) -> Attention:
 def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, weighted: bool) -> Blob:
     """y_sr = f_sr(U) (Eq. 9), where U = sigmoid(S) A (Eq. 8), or A itself for ResNet-SRN-att."""
     blob = weighted_attention(net, maps, "srn_conf", "srn_weighted") if weighted else maps.attention
-    blob = convolution_relu(net, blob, hidden("srn_conv2"), options, filler_scale=options.sr_filler_scale)
-    blob = convolution_relu(net, blob, hidden("srn_conv3"), options)
-    blob = convolution_relu(net, blob, hidden("srn_conv4"), options, **wide_window(blob, options))
-    return net.inner_product(blob, "srn_fc", options.labels, top="y_sr")
+    if options.alignment == "rolled":
+        blob = roll(net, blob, options.random_seed)
+    return net.inner_product(RELATIONS[options.conv4](net, blob, options), "srn_fc", options.labels, top="y_sr")
+
+
+def grouped_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
+    """The paper's conv2 to conv4 (Figure 4): two 1x1 convolutions, then four kernels per channel over the whole map."""
+    blob = _label_relations(net, maps, options)
+    return convolution_relu(net, blob, hidden("srn_conv4"), options, **wide_window(blob, options))
+
+
+def full_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
+    """The naive form of section 3.3: one convolution whose kernels see all labels' whole maps."""
+    window = {"channels": 4 * options.head_width, "kernel": maps.size}
+    return convolution_relu(net, maps, hidden("srn_conv4"), options, options.sr_filler_scale, **window)
+
+
+def point_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
+    """A control without spatial extent: conv4 sees one place at a time, and the mean over places forgets where."""
+    blob = _label_relations(net, maps, options)
+    blob = convolution_relu(net, blob, hidden("srn_conv4"), options, **{**wide_window(blob, options), "kernel": 1})
+    return net.average_pool(blob, "srn_pool")
+
+
+def _label_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
+    blob = convolution_relu(net, maps, hidden("srn_conv2"), options, filler_scale=options.sr_filler_scale)
+    return convolution_relu(net, blob, hidden("srn_conv3"), options)
+
+
+def roll(net: NetBuilder, maps: Blob, seed: int) -> Blob:
+    """A control that destroys the alignment of the labels' maps. A Python layer of ours, so training needs
+    --allow-python-layers."""
+    python = {"module": "caffe_compat.experiments.mechanism.random_roll", "layer": "RandomRoll"}
+    if seed >= 0:
+        python["param_str"] = str(seed)
+    return net.layer("Python", "srn_roll", [maps], Blob("srn_roll", maps.channels, maps.size), python_param=python)
 
 
 def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> Blob:
@@ -73,8 +105,34 @@ def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> B
 
 def fuse(net: NetBuilder, main: Blob, regularized: Blob, options: Options) -> Blob:
     """y = alpha y_cls + (1 - alpha) y_sr (section 3.4)."""
+    if options.learn_alpha:
+        return _fuse_with_learned_alpha(net, main, regularized, options)
     name = "prob" if net.released_style else "y"
     return net.eltwise([main, regularized], name, operation="SUM", coeff=[options.alpha, 1 - options.alpha])
+
+
+def _fuse_with_learned_alpha(net: NetBuilder, main: Blob, regularized: Blob, options: Options) -> Blob:
+    """y = y_sr + alpha (y_cls - y_sr), where alpha is one learned number ("the factor can also be learned")."""
+    difference = net.eltwise([main, regularized], "y_difference", operation="SUM", coeff=[1, -1])
+    share = net.scalar(difference, "alpha", options.alpha, top="y_share")
+    return net.eltwise([regularized, share], "y", operation="SUM")
+
+
+def softmax_attention(net: NetBuilder, scores: Blob) -> Blob:
+    """A of Eq. 4."""
+    return spatial_softmax(net, scores, "att_flat", "att_softmax", "att_map")
+
+
+def uniform_attention(net: NetBuilder, scores: Blob) -> Blob:
+    """A = 1 / (W H) for every label and place: attention that was not learned (an ablation)."""
+    share = 1 / scores.size**2
+    return net.layer(
+        "Power",
+        "att_map",
+        [scores],
+        Blob("att_map", scores.channels, scores.size),
+        power_param={"scale": 0, "shift": share},
+    )
 
 
 def spatial_softmax(net: NetBuilder, blob: Blob, flat: str, softmax: str, back: str) -> Blob:
@@ -121,3 +179,7 @@ def wide_window(blob: Blob, options: Options) -> dict[str, int]:
 def _scaled_msra(scale: float, fan_in: int) -> dict[str, Any]:
     """Caffe's msra filler has no factor; it is a gaussian of this deviation."""
     return {"type": "gaussian", "std": scale * math.sqrt(2 / fan_in)}
+
+
+ATTENTIONS = {"softmax": softmax_attention, "uniform": uniform_attention}
+RELATIONS = {"grouped": grouped_relations, "full": full_relations, "point": point_relations}

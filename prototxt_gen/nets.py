@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from prototxt_gen import heads, released_heads
-from prototxt_gen.backbones import CountedNames, Naming, preresnet, public_names, resnet, stages
+from prototxt_gen.backbones import CountedNames, Naming, Size, narrow, preresnet, public_names, resnet, stages
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.data_layers import add_data_layers, add_input
 from prototxt_gen.options import Options
 from prototxt_gen.recipes import MODELS, Step
 
-BACKBONES = {"resnet": resnet, "preresnet": preresnet}
+BACKBONES = {"resnet": resnet, "preresnet": preresnet, "narrow": narrow}
 HEADS = {"paper": heads, "released": released_heads}
 
 
@@ -48,7 +48,8 @@ def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: s
 
     net.begin("main", float("main" in step.learns), released_backbone)
     blocks = stages(options.depth, options.width, model.extra_blocks)
-    features = BACKBONES[options.backbone](net, data, blocks, options.width, names)
+    size = Size(blocks, options.width, options.receptive_field)
+    features = BACKBONES[options.backbone](net, data, size, names)
     pooled, scores = heads.classifier(net, features.last, options, names)
     made = {"y_cls": scores}
     if "attention" in step.parts:

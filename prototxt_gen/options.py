@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from caffe_compat.errors import FieldError
-from prototxt_gen.backbones import BLOCKS
+from prototxt_gen.backbones import BLOCKS, FIELDS
 from prototxt_gen.recipes import MODELS
 
 
@@ -42,8 +42,12 @@ class Options:
     step: str = _option("all", "which training step's files; test: the net that predicts", ("all", *"1234", "test"))
     backbone: str = _option(
         "",
-        "post- or pre-activation blocks (default: resnet; preresnet in the released layout)",
-        ("resnet", "preresnet"),
+        "post- or pre-activation blocks, or narrow: a few convolutions that see --receptive-field pixels "
+        "(default: resnet; preresnet in the released layout)",
+        ("resnet", "preresnet", "narrow"),
+    )
+    receptive_field: int = _option(
+        0, "of --backbone narrow: pixels that one value of its last map sees, 15, 31, 47 and so on (default: 15)"
     )
     norm: str = _option(
         "batchnorm", "BatchNorm + Scale (BVLC Caffe) or BN (the Caffe of the released SRN code)", ("batchnorm", "bn")
@@ -60,6 +64,19 @@ class Options:
     )
     sr_lr_mult: float = _option(1.0, "multiplies the learning rate of f_sr")
     alpha: float = _option(0.5, "weight of y_cls in y = alpha y_cls + (1 - alpha) y_sr")
+    learn_alpha: bool = _option(False, "learn alpha, from --alpha on, in place of fixing it")
+    attention: str = _option(
+        "softmax", "Eq. 4, or uniform: every place counts the same (an ablation)", ("softmax", "uniform")
+    )
+    conv4: str = _option(
+        "grouped",
+        "f_sr's spatial part: grouped (the paper's), full (one convolution of all maps, called naive in section 3.3), "
+        "or point (no spatial extent; a control)",
+        ("grouped", "full", "point"),
+    )
+    alignment: str = _option(
+        "kept", "rolled: moves each label's U by a random offset, anew for every image (a control)", ("kept", "rolled")
+    )
     finetune_losses: str = _option(
         "paper", "of step 4: loss + loss_att, or the released code's att + sr + cls", ("paper", "released")
     )
@@ -102,6 +119,7 @@ LEAST = {
     "test_images": 1,
     "max_iter": 0,
     "base_lr": 0,
+    "receptive_field": 15,
     "sr_filler_scale": 0,
     "sr_lr_mult": 0,
     "moving_average_fraction": 0,
@@ -115,12 +133,14 @@ def complete(options: Options) -> Options:
     Raises FieldError for a value, or two values together, that no net can have.
     """
     _check_choices(options)
+    _check_together(options)
     if bool(options.dataset) == bool(options.labels):
         found = f"--dataset {options.dataset} and --labels {options.labels}" if options.dataset else "neither"
         raise FieldError(f"options: expected either --dataset or --labels, found {found}; give one of the two")
     known = DATASETS.get(options.dataset, Dataset(options.labels, train_images=10_000, test_images=1_000))
     derived: dict[str, Any] = {
         "dataset": "custom",
+        "receptive_field": FIELDS.start,
         "labels": known.labels,
         "backbone": BACKBONE[options.layout],
         "head_norm": HEAD_NORM[options.layout],
@@ -166,6 +186,21 @@ def _check_choices(options: Options) -> None:
             f"options: {options.model} is trained in {steps} step(s), found --step {options.step}; "
             "use a lower number, all or test"
         )
+
+
+def _check_together(options: Options) -> None:
+    """Refuses an option that the chosen backbone or layout would not follow."""
+    if options.receptive_field and options.backbone != "narrow":
+        raise FieldError("options: --receptive-field is of --backbone narrow alone; give both or neither")
+    if options.receptive_field and options.receptive_field not in FIELDS:
+        near = min(FIELDS, key=lambda field: abs(field - options.receptive_field))
+        raise FieldError(
+            f"options: --receptive-field must be 15 plus a multiple of 16 up to {FIELDS[-1]}; "
+            f"found {options.receptive_field}; the nearest is {near}"
+        )
+    for name in ("learn_alpha", "attention", "conv4", "alignment"):
+        if options.layout == "released" and getattr(options, name) != DEFAULTS[name]:
+            raise FieldError(f"options: {flag(name)} is of --layout paper alone; the released nets have no such part")
 
 
 def _check_values(options: Options) -> None:
