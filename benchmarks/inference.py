@@ -24,8 +24,9 @@ from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.parity.opencv import translate
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.text import format_text
 from caffe_compat.proto.upgrade import upgrade_net
-from caffe_compat.proto.write import text, weights_chunks
+from caffe_compat.proto.write import weights_chunks
 from prototxt_gen import generate
 
 
@@ -53,7 +54,7 @@ def opencv_run(net: Net, images: np.ndarray) -> Callable[[], object]:
     """OpenCV's network on the same images."""
     other = translate(net)
     weights = b"".join(weights_chunks(other.parameter, other.blobs, "bvlc"))
-    prototxt = text(other.parameter).encode()
+    prototxt = format_text(other.parameter).encode()
     network = cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt, np.uint8), np.frombuffer(weights, np.uint8))
     (fed,) = other.fed
 

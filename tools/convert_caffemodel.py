@@ -25,7 +25,7 @@ from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
 from caffe_compat.convert.report import as_text, write_report
 from caffe_compat.convert.targets import TARGETS
 from caffe_compat.errors import CaffeError, MissingFeatureError
-from caffe_compat.proto.dialect import DIALECTS, OWN
+from caffe_compat.proto.dialects.translate import DIALECTS, OWN
 
 #: Flags of one target.
 ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx"}

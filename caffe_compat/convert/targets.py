@@ -15,7 +15,7 @@ from caffe_compat.convert.model import Model, path_with_suffix
 from caffe_compat.convert.options import DEPLOY, SAME, Options
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.proto.dialect import OWN, can_say, in_dialect
+from caffe_compat.proto.dialects.translate import OWN, can_say, in_dialect
 from caffe_compat.proto.write import write_bytes, write_text
 
 Write = Callable[[str, Model, Options, Report], None]

@@ -8,7 +8,7 @@ from typing import TypeVar
 from caffe_compat.errors import GraphError, UnknownLayerError
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.foreign_types import FOREIGN_TYPES
-from caffe_compat.proto.upgrade_v1 import TYPES as V1_TYPES
+from caffe_compat.proto.upgrade.v1 import TYPES as V1_TYPES
 
 logger = logging.getLogger("caffe_compat")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.format_text import format_text
+from caffe_compat.proto.text import format_text
 
 logger = logging.getLogger("caffe_compat")
 

@@ -14,7 +14,8 @@ from caffe_compat.parity.opencv_net import OpenCvNet, translate
 from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.parity.replay import fill_inputs, value_of
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.write import text, weights_chunks
+from caffe_compat.proto.text import format_text
+from caffe_compat.proto.write import weights_chunks
 
 
 def compare_with_opencv(
@@ -70,7 +71,7 @@ def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
     layers = list(other.found.values())
     if not layers:
         raise MissingFeatureError(f"OpenCV {cv2.__version__} has none of this net's layers")
-    prototxt = text(other.parameter).encode()
+    prototxt = format_text(other.parameter).encode()
     weights = b"".join(weights_chunks(_names_and_types(other.parameter), other.blobs, "bvlc"))
     try:
         network = cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt, np.uint8), np.frombuffer(weights, np.uint8))

@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.copy_fields import is_repeated
+from caffe_compat.proto.dialects.copy_fields import is_repeated
 
 MessageType = TypeVar("MessageType", bound=Message)
 

@@ -14,11 +14,10 @@ from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, has_gradient, take_out
 from caffe_compat.proto.decode import decode
-from caffe_compat.proto.detect_dialect import Fit, detect, net_misfits
-from caffe_compat.proto.dialect import BVLC, READ_SCHEMAS, decode_net
-from caffe_compat.proto.file_kind import is_hdf5, map_bytes, read_bytes, refuse_other_kinds, text_of
-from caffe_compat.proto.message_kind import refuse_other_messages
-from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.dialects.detect import Fit, detect, net_misfits
+from caffe_compat.proto.dialects.translate import BVLC, READ_SCHEMAS, decode_net
+from caffe_compat.proto.kinds import is_hdf5, map_bytes, read_bytes, refuse_other_kinds, refuse_other_messages, text_of
+from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
 
 _LOG = logging.getLogger(__name__)

@@ -14,13 +14,11 @@ from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
-from caffe_compat.proto.dialect import encode_nearest, encode_net
-from caffe_compat.proto.format_text import format_text as text
+from caffe_compat.proto.dialects.translate import encode_nearest, encode_net
 from caffe_compat.proto.read import SolverState
+from caffe_compat.proto.text import format_text
 
 logger = logging.getLogger("caffe_compat")
-
-__all__ = ["text", "write_blob", "write_bytes", "write_solver_state", "write_text", "write_weights"]
 
 
 CAFFE_LIMIT = 2**31 - 1
@@ -29,7 +27,7 @@ CAFFE_LIMIT = 2**31 - 1
 def write_text(path: str | Path, message: Message, header: str | None = None) -> None:
     """A message as a prototxt; `header` goes before it as comment lines."""
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines()) if header else ""
-    write_bytes(path, [(comment + text(message)).encode()])
+    write_bytes(path, [(comment + format_text(message)).encode()])
 
 
 def write_bytes(path: str | Path, chunks: Iterable[Chunk]) -> None:

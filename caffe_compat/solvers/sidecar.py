@@ -17,7 +17,7 @@ from google.protobuf import text_format
 from caffe_compat.errors import FormatError
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.format_text import format_text
+from caffe_compat.proto.text import format_text
 from caffe_compat.proto.write import write_bytes
 from caffe_compat.solvers import random_states
 from caffe_compat.solvers.learning_rate import Schedule

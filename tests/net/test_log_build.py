@@ -8,7 +8,7 @@ import pytest
 
 from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.text import parse_text
 
 LOG = Path(__file__).resolve().parents[1] / "goldens" / "bvlc" / "logs" / "caffe_train.log"
 PREFIX = re.compile(r"^I\d+ [\d:.]+ +\d+ (\S+):\d+\] ")

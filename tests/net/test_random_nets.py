@@ -13,7 +13,7 @@ from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.format_text import format_text
+from caffe_compat.proto.text import format_text
 from tests.engine.nets import double
 from tests.engine.test_fast import relative
 from tests.net.random_nets import random_net

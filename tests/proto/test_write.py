@@ -6,9 +6,9 @@ import pytest
 from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.parse_text import parse_text
 from caffe_compat.proto.read import read_blob, read_solver_state, read_text, read_weights
-from caffe_compat.proto.write import text, write_blob, write_solver_state, write_text, write_weights
+from caffe_compat.proto.text import format_text, parse_text
+from caffe_compat.proto.write import write_blob, write_solver_state, write_text, write_weights
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 CAFFEMODELS = sorted(GOLDENS.rglob("*.caffemodel"))
@@ -102,7 +102,7 @@ def test_text_with_a_header(tmp_path) -> None:
     net = parse_text(NET, caffe_pb2.NetParameter)
     write_text(tmp_path / "n.prototxt", net, "made by x\n\nfor y")
     written = (tmp_path / "n.prototxt").read_text()
-    assert written == "# made by x\n#\n# for y\n" + text(net)
+    assert written == "# made by x\n#\n# for y\n" + format_text(net)
     assert read_text(tmp_path / "n.prototxt", caffe_pb2.NetParameter) == net
 
 

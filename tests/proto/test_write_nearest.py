@@ -8,8 +8,8 @@ import pytest
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.parse_text import parse_text
 from caffe_compat.proto.read import read_weights
+from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.write import write_weights
 
 #: BVLC's BatchNorm with the fork's augmentation and shuffling: what trains the paper's net on the public ResNet.

@@ -6,7 +6,7 @@ from caffe_compat.convert.model import Model, require_structure
 from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
 from caffe_compat.convert.norm.to_bn import batch_norm_to_bn
 from caffe_compat.convert.report import Report
-from caffe_compat.proto.dialect import BVLC, SRN_FORK
+from caffe_compat.proto.dialects.translate import BVLC, SRN_FORK
 
 
 def _keep(model: Model, report: Report) -> Model:

@@ -1,9 +1,9 @@
 import pytest
 
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.detect_dialect import detect, misfits, net_misfits
-from caffe_compat.proto.dialect import encode_net
-from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.dialects.detect import detect, misfits, net_misfits
+from caffe_compat.proto.dialects.translate import encode_net
+from caffe_compat.proto.text import parse_text
 
 
 def encoded(text: str, dialect: str) -> bytes:

@@ -2,9 +2,9 @@ import pytest
 
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.dialect import decode_net, dialect_of, encode_net, in_dialect
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.dialects.translate import decode_net, dialect_of, encode_net, in_dialect
+from caffe_compat.proto.text import parse_text
 
 
 def net(text: str) -> caffe_pb2.NetParameter:

@@ -1,69 +1,70 @@
-"""Protobuf's text format to messages, with errors that name the cure."""
+"""Words that the schema does not know: whose they are, what is meant, what to write instead."""
 
 import re
 from difflib import get_close_matches
-from typing import TypeVar
 
-from google.protobuf import text_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
 
-from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.copy_fields import missing_fields
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.fork_fields import fork_of_field
 
-MessageType = TypeVar("MessageType", bound=Message)
-
-_UNKNOWN_FIELD = re.compile(r'Message type "([\w.]+)" has no field named "(\w+)"')
-_UNKNOWN_VALUE = re.compile(r'Enum type "([\w.]+)" has no value named "?(\w+)')
+UNKNOWN_FIELD = re.compile(r'Message type "([\w.]+)" has no field named "(\w+)"')
+UNKNOWN_VALUE = re.compile(r'Enum type "([\w.]+)" has no value named "?(\w+)')
 # What each of the two kinds of text file holds.
 _FILES = {"NetParameter": "a net, not a solver", "SolverParameter": "a solver, not a net"}
 #: Messages of a file that no layer holds.
 NOT_IN_A_LAYER = {*_FILES, "NetState", "MemoryOptimizationParameter", "Phase"}
-_V1_TYPES = caffe_pb2.V1LayerParameter.LayerType.DESCRIPTOR
-_CAUSE = re.compile(r"^\d+:\d+ : (?:'.*': )?", re.DOTALL)
+
+_FIELDS = {
+    "SSD": (
+        "annotated_data_param", "detection_evaluate_param", "multibox_loss_param", "resize_param", "noise_param",
+        "distort_param", "expand_param", "emit_constraint", "eval_type", "ap_version", "plateau_winsize",
+    ),
+    "DeepLab": (
+        "label_type", "seg_accuracy_param", "mat_read_param", "mat_write_param", "densecrf_param", "dense_crf_param",
+        "adaptive_bias_channel_param",
+    ),
+    "SegNet": ("dense_image_data_param", "weight_by_label_freqs", "class_weighting", "sample_weights_test"),
+    "ENet": ("spatial_dropout_param",),
+    "NVIDIA/caffe": (
+        "BatchNormParameter.scale_filler", "BatchNormParameter.bias_filler", "scale_bias", "cudnn_math_override",
+        "default_forward_type", "default_backward_type", "default_forward_math", "default_backward_math",
+        "forward_type", "backward_type", "forward_math", "backward_math", "solver_data_type", "global_grad_scale",
+        "rampup_interval", "rampup_lr", "min_lr", "local_lr_auto", "local_gw_ratio", "larc", "larc_policy",
+        "momentum_policy", "max_momentum", "store_blobs_in_old_format", "detectnet_groundtruth_param",
+        "detectnet_augmentation_param",
+    ),
+    "Intel/caffe": ("multinode", "mn_activation_param", "mn_param_grad_compress_param", "quantization_param"),
+    "R-FCN": ("psroi_pooling_param", "box_annotator_ohem_param"),
+    "the YOLO ports": (
+        "reorg_param", "region_loss_param", "yolov3_param", "eval_detection_param", "yolo_detection_output_param",
+        "yolov3_detection_output_param", "mish_param",
+    ),
+    "Wulingtian/yolov5_caffe": (
+        "UpsampleParameter.mode", "UpsampleParameter.height", "UpsampleParameter.width",
+        "UpsampleParameter.height_scale", "UpsampleParameter.width_scale",
+    ),
+    "yangguorun/SegStereo": ("InterpParameter.interp_type",),
+    "openvinotoolkit/training_toolbox_caffe": ("ReLU6Parameter.n",),
+    "FlowNet": (
+        "correlation_param", "augmentation_param", "coeff_schedule_param", "flow_warp_param", "resample_param",
+        "downsample_param", "l1_loss_param", "lpq_loss_param", "mean_param", "writer_param", "reader_param",
+    ),
+    "OpenPose": ("cpm_transform_param", "imresize_param"),
+    "the face recognition forks": ("center_loss_param", "triplet_loss_param", "margin_inner_product_param"),
+    "CRF-RNN": ("multi_stage_meanfield_param",),
+    "twtygqyy/caffe-augmentation": (
+        "min_side", "min_side_min", "min_side_max", "max_rotation_angle", "contrast_brightness_adjustment",
+        "smooth_filtering", "min_contrast", "max_contrast", "max_brightness_shift", "max_smooth", "max_color_shift",
+        "apply_probability", "min_scaling_factor", "max_scaling_factor",
+    ),
+}  # fmt: skip
+_FORKS = {field: fork for fork, fields in _FIELDS.items() for field in fields}
 
 
-def parse_text(text: str, message_type: type[MessageType], path: str = "<text>") -> MessageType:
-    """A message from text; FormatError gives file, line, column, what is wrong and what to write instead."""
-    message: MessageType = message_type()
-    try:
-        text_format.Parse(text, message)
-    except text_format.ParseError as error:
-        line, column = error.GetLine() or 0, error.GetColumn() or 0
-        cause = _CAUSE.sub("", str(error)).rstrip(".")
-        place = f"{path}:{line}:{column}: {_layer_of(cause, message)}"
-        raise FormatError(f"{place}{_explain(cause)}{_shown(text, line)}") from error
-    missing = missing_fields(message)
-    if missing:
-        raise FormatError(f"{path}: {', '.join(missing)} must be set, as Caffe requires it")
-    return message
-
-
-def _shown(text: str, number: int) -> str:
-    """The line that an error is about."""
-    lines = text.splitlines()
-    return f"; the line is '{lines[number - 1].strip()}'" if 0 < number <= len(lines) else ""
-
-
-def _layer_of(cause: str, message: Message) -> str:
-    """The layer whose field or value is unknown: the last that was read, unless the field is of the whole file."""
-    found = _UNKNOWN_FIELD.search(cause) or _UNKNOWN_VALUE.search(cause)
-    owner = found.group(1).split(".")[1] if found else "NetParameter"
-    layers = [*getattr(message, "layers", ()), *getattr(message, "layer", ())]
-    if owner in NOT_IN_A_LAYER or not layers:
-        return ""
-    layer = layers[-1]
-    name = f"'{layer.name}'" if layer.name else f"number {len(layers)}"
-    type_name = layer.type if isinstance(layer.type, str) else _V1_TYPES.values_by_number[layer.type].name
-    return f"layer {name}{f' ({type_name})' if type_name else ''}: "
-
-
-def _explain(cause: str) -> str:
+def explain(cause: str) -> str:
     """The parser's words, with the cure where the cause is a known one."""
-    for pattern, explain in ((_UNKNOWN_FIELD, _unknown_field), (_UNKNOWN_VALUE, _unknown_value)):
+    for pattern, explain in ((UNKNOWN_FIELD, _unknown_field), (UNKNOWN_VALUE, _unknown_value)):
         found = pattern.search(cause)
         if found:
             return explain(*found.groups())
@@ -136,3 +137,8 @@ def _unknown_value(full_name: str, name: str) -> str:
     near = get_close_matches(name.upper(), enum.values_by_name, n=1, cutoff=0.5)
     cure = f"did you mean {near[0]}?" if near else f"it has {', '.join(enum.values_by_name)}"
     return f"{enum.full_name.split('.', 1)[1]} has no value {name}; {cure}"
+
+
+def fork_of_field(message: Descriptor, name: str) -> str | None:
+    """The Caffe that has this field in this message, if it is one of the widely met."""
+    return _FORKS.get(f"{message.name}.{name}") or _FORKS.get(name)

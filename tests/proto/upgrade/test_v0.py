@@ -2,8 +2,8 @@ import pytest
 
 from caffe_compat.errors import FormatError, UnknownLayerError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.parse_text import parse_text
-from caffe_compat.proto.upgrade_v0 import (
+from caffe_compat.proto.text import parse_text
+from caffe_compat.proto.upgrade.v0 import (
     COPIED_LISTS,
     FIELDS,
     TRANSFORM_FIELDS,

@@ -1,6 +1,13 @@
-"""V1 nets (2014: `layers` with a type number, blobs_lr and weight_decay) to today's `layer`."""
+"""V1 nets (2014: `layers` with a type number, blobs_lr and weight_decay) to today's `layer`.
+
+Before that, scale, mean_file, crop_size and mirror of V1 data layers become a transform_param.
+"""
 
 from caffe_compat.proto import caffe_pb2
+
+V1 = caffe_pb2.V1LayerParameter
+DATA_PARAMS = {V1.DATA: "data_param", V1.IMAGE_DATA: "image_data_param", V1.WINDOW_DATA: "window_data_param"}
+TRANSFORM_FIELDS = ("scale", "mean_file", "crop_size", "mirror")
 
 TYPES = {
     "NONE": "",
@@ -86,3 +93,28 @@ def _upgrade_layer(old: caffe_pb2.V1LayerParameter) -> caffe_pb2.LayerParameter:
         elif field.name != "layer":  # the parameter message of a type, whose name stayed
             getattr(layer, field.name).CopyFrom(value)
     return layer
+
+
+def needs_transform_fields_moved(net: caffe_pb2.NetParameter) -> bool:
+    """Whether a V1 data layer holds a field that belongs into transform_param."""
+    return any(
+        getattr(layer, DATA_PARAMS[layer.type]).HasField(field)
+        for layer in net.layers
+        if layer.type in DATA_PARAMS
+        for field in TRANSFORM_FIELDS
+    )
+
+
+def move_transform_fields(net: caffe_pb2.NetParameter) -> list[str]:
+    """Moves the fields, in place. Every data layer gets both messages, even where they stay empty, as in Caffe."""
+    for layer in net.layers:
+        if layer.type not in DATA_PARAMS:
+            continue
+        data_param = getattr(layer, DATA_PARAMS[layer.type])
+        data_param.SetInParent()
+        layer.transform_param.SetInParent()
+        for field in TRANSFORM_FIELDS:
+            if data_param.HasField(field):
+                setattr(layer.transform_param, field, getattr(data_param, field))
+                data_param.ClearField(field)
+    return []

@@ -11,10 +11,10 @@ from google.protobuf.message import Message
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.copy_fields import copy_fields, missing_fields
 from caffe_compat.proto.decode import decode
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.srn_fork import in_words_of_srn_fork
+from caffe_compat.proto.dialects.copy_fields import copy_fields, missing_fields
+from caffe_compat.proto.dialects.srn_fork import in_words_of_srn_fork
 
 BVLC, SRN_FORK, OWN = "bvlc", "srn_fork", "own"
 DIALECTS = (BVLC, SRN_FORK)

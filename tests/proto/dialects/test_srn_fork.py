@@ -2,8 +2,8 @@ import pytest
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.parse_text import parse_text
-from caffe_compat.proto.srn_fork import in_words_of_srn_fork
+from caffe_compat.proto.dialects.srn_fork import in_words_of_srn_fork
+from caffe_compat.proto.text import parse_text
 
 
 def said(text: str) -> caffe_pb2.NetParameter:

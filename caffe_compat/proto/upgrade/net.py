@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from caffe_compat.errors import FormatError, SolverError
+from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade_data import move_transform_fields, needs_transform_fields_moved
-from caffe_compat.proto.upgrade_forks import has_fields_of_forks, say_fields_of_forks_as_bvlc
-from caffe_compat.proto.upgrade_v0 import needs_v0_upgrade, upgrade_v0
-from caffe_compat.proto.upgrade_v1 import needs_v1_upgrade, upgrade_v1
+from caffe_compat.proto.upgrade.forks import has_fields_of_forks, say_fields_of_forks_as_bvlc
+from caffe_compat.proto.upgrade.v0 import needs_v0_upgrade, upgrade_v0
+from caffe_compat.proto.upgrade.v1 import (
+    move_transform_fields,
+    needs_transform_fields_moved,
+    needs_v1_upgrade,
+    upgrade_v1,
+)
 
 Net = caffe_pb2.NetParameter
 
@@ -27,7 +31,8 @@ class Upgrade(NamedTuple):
     advice: str = ""
 
 
-def _deprecated(name: str) -> tuple[str, str]:
+def deprecated(name: str) -> tuple[str, str]:
+    """Caffe's log lines before and after the upgrade of what `name` says is deprecated."""
     return (
         f"Attempting to upgrade input file specified using deprecated {name}",
         f"Successfully upgraded file specified using deprecated {name}",
@@ -87,21 +92,21 @@ UPGRADES: tuple[Upgrade, ...] = (
     Upgrade(
         needs_v0_upgrade,
         upgrade_v0,
-        *_deprecated("V0LayerParameter"),
+        *deprecated("V0LayerParameter"),
         "Note that future Caffe releases will not support V0NetParameter; use upgrade_net_proto_text for prototxt and "
         "upgrade_net_proto_binary for model weights to upgrade this file",
     ),
     Upgrade(
         needs_transform_fields_moved,
         move_transform_fields,
-        *_deprecated("transformation parameters"),
+        *deprecated("transformation parameters"),
         "Note that future Caffe releases will only support transform_param messages for transformation fields.",
     ),
-    Upgrade(needs_v1_upgrade, upgrade_v1, *_deprecated("V1LayerParameter")),
+    Upgrade(needs_v1_upgrade, upgrade_v1, *deprecated("V1LayerParameter")),
     Upgrade(
         has_input_fields,
         inputs_to_layer,
-        *_deprecated("input fields"),
+        *deprecated("input fields"),
         "Note that future Caffe releases will only support input layers and not input fields.",
     ),
     Upgrade(
@@ -134,42 +139,3 @@ def upgrade_net(net: Net, path: str | Path = "") -> list[str]:
             log += [*problems, f"{PROBLEMS} (see above); continuing anyway."] if problems else [upgrade.success]
             log += [upgrade.advice] if upgrade.advice else []
     return log
-
-
-SOLVER_TYPES = {
-    "SGD": "SGD",
-    "NESTEROV": "Nesterov",
-    "ADAGRAD": "AdaGrad",
-    "RMSPROP": "RMSProp",
-    "ADADELTA": "AdaDelta",
-    "ADAM": "Adam",
-}
-
-
-def upgrade_solver(solver: caffe_pb2.SolverParameter, path: str | Path = "") -> list[str]:
-    """`solver_type` (a number) becomes `type` (a name), in place; the log lines."""
-    if not solver.HasField("solver_type"):
-        return []
-    if solver.HasField("type"):
-        raise SolverError(f"{path}: both solver_type and type are set; remove solver_type, which is the older")
-    solver.type = SOLVER_TYPES[caffe_pb2.SolverParameter.SolverType.Name(solver.solver_type)]
-    solver.ClearField("solver_type")
-    field = "'solver_type' field (enum)"
-    attempt, success = _deprecated(field)
-    return [
-        f"{attempt}: {path}",
-        f"{success} with 'type' field (string).",
-        "Note that future Caffe releases will only support 'type' field (string) for a solver's type.",
-    ]
-
-
-def complete_snapshot_prefix(solver: caffe_pb2.SolverParameter, path: str | Path) -> list[str]:
-    """A missing snapshot_prefix becomes the solver file's name, a folder gets that name in it; the log lines."""
-    path = Path(path)
-    if not solver.HasField("snapshot_prefix"):
-        solver.snapshot_prefix = str(path.with_suffix(""))
-        return [f"snapshot_prefix was not specified and is set to {solver.snapshot_prefix}"]
-    if Path(solver.snapshot_prefix).is_dir():
-        solver.snapshot_prefix = str(Path(solver.snapshot_prefix) / path.stem)
-        return [f"snapshot_prefix was a directory and is replaced to {solver.snapshot_prefix}"]
-    return []

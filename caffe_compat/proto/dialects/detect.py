@@ -6,8 +6,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.copy_fields import is_repeated
-from caffe_compat.proto.dialect import DIALECTS, FOREIGN_LAYER_TYPES, READ_SCHEMAS
+from caffe_compat.proto.dialects.copy_fields import is_repeated
+from caffe_compat.proto.dialects.translate import DIALECTS, FOREIGN_LAYER_TYPES, READ_SCHEMAS
 from caffe_compat.proto.wire import FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, Field, fields, read_varint
 
 _WIRE_TYPES = {

@@ -4,7 +4,7 @@ import pytest
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade import upgrade_net
 
 

@@ -1,4 +1,4 @@
-"""What a file seems to be, by its first bytes: for errors that tell the user what was given instead."""
+"""What a file seems to be, by its first bytes and by its fields: for errors that tell what was given instead."""
 
 import re
 from codecs import getincrementaldecoder
@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import cast
 
 from caffe_compat.errors import FormatError
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import NET_BLOBS
+from caffe_compat.proto.dialects import srn_fork_pb2
+from caffe_compat.proto.dialects.detect import misfits
 from caffe_compat.proto.mapped_file import MappedFile
+from caffe_compat.proto.wire import fields
 
 HDF5 = "an HDF5 file"
 SIGNATURES = (
@@ -36,6 +41,17 @@ TEXT_KINDS = (
     (re.compile(rb"(?m)^\s*(layers?\s*:?\s*\{|name\s*:|input\s*:)"), NET_TEXT),
 )
 HEAD = 4096
+
+#: Caffe's messages that a binary file can hold.
+KINDS = {
+    "NetParameter": "a net with weights (.caffemodel)",
+    "SolverState": "a solver state (.solverstate)",
+    "BlobProto": "a blob such as a mean image (.binaryproto)",
+    "Datum": "a Datum",
+}
+
+#: NetParameter's layers today.
+LAYER = 100
 
 
 def kind_of(head: bytes) -> str | None:
@@ -127,3 +143,28 @@ def refuse_other_kinds(path: str | Path, data: bytes, wanted: str) -> None:
     kind = kind_of(data[:HEAD])
     if kind is not None:
         raise FormatError(f"{path}: expected {wanted}, found {kind}")
+
+
+def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str) -> None:
+    """FormatError if the bytes are no message `name`: cut off, not protobuf, or another of Caffe's messages."""
+    try:
+        numbers = {field.number for field in fields(data, 0, len(data))}
+        if name == "NetParameter" and LAYER in numbers:
+            return  # no other message has such a field
+        unfit = misfits(getattr(caffe_pb2, name).DESCRIPTOR, data)
+    except FormatError as error:
+        raise FormatError(
+            f"{path}: expected {wanted}, but {error}; the file is cut off or of another kind: copy or download it again"
+        ) from error
+    if not unfit:
+        return
+    other = next((kind for kind in KINDS if kind != name and _is(kind, data)), None)
+    if other is not None:
+        raise FormatError(f"{path}: expected {wanted}, found {KINDS[other]}")
+    if name != "NetParameter" or not numbers.intersection(NET_BLOBS):
+        raise FormatError(f"{path}: expected {wanted}, but {', '.join(unfit[:3])} do not fit; give another file")
+
+
+def _is(name: str, data: bytes) -> bool:
+    """Whether the bytes are such a message in any dialect."""
+    return any(not misfits(getattr(schema, name).DESCRIPTOR, data) for schema in (caffe_pb2, srn_fork_pb2))

@@ -2,9 +2,9 @@ import pytest
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.copy_fields import copy_fields
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.parse_text import parse_text
+from caffe_compat.proto.dialects.copy_fields import copy_fields
+from caffe_compat.proto.text import parse_text
 
 
 def layer(text: str) -> caffe_pb2.LayerParameter:
