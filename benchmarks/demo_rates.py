@@ -17,10 +17,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.experiments.demo.models import write_models
+from caffe_compat.experiments.arms import Arm
 from caffe_compat.experiments.demo.outcomes import judge
-from caffe_compat.experiments.demo.recipe import FULL, Arm
-from caffe_compat.experiments.demo.runs import Run, train
+from caffe_compat.experiments.demo.recipe import FULL
+from caffe_compat.experiments.models import write_models
+from caffe_compat.experiments.runs import Run, train
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 
@@ -46,7 +47,7 @@ def try_rates(names: list[str], rates: list[float], work: Path) -> list[dict[str
         for name in names
     }
     for run in runs.values():
-        write_models(run.folder, run.arm, FULL, SEED)
+        write_models(run.folder, run.arm, FULL.setting, SEED)
     train(list(runs.values()), lambda line: print(line, flush=True))
     return [
         {"model": name, "rate": rate}

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from caffe_compat.experiments.demo.findings import verdict
-from caffe_compat.experiments.demo.models import write_models
 from caffe_compat.experiments.demo.outcomes import Outcome, judge
 from caffe_compat.experiments.demo.recipe import SRN, Recipe
 from caffe_compat.experiments.demo.report import Findings, write_report
 from caffe_compat.experiments.demo.results import write_results
-from caffe_compat.experiments.demo.runs import Run, Say, train
+from caffe_compat.experiments.models import write_models
+from caffe_compat.experiments.runs import Run, Say, train
 from caffe_compat.net.build import load_net
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.opencv import compare_with_opencv
@@ -97,7 +97,7 @@ def _prepare(runs: Sequence[Run], recipe: Recipe, say: Say) -> None:
             run.dataset.mkdir(parents=True, exist_ok=True)
             write_scenes(data, recipe.scenes, run.seed, KINDS[run.dataset.name])
             say(f"wrote {sum(recipe.scenes.values()):,} images to {data}")
-        write_models(run.folder, run.arm, recipe, run.seed)
+        write_models(run.folder, run.arm, recipe.setting, run.seed)
         say(f"wrote nets and solvers of {run.arm.title} to {run.folder / 'models'}")
 
 

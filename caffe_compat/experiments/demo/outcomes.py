@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN
-from caffe_compat.experiments.demo.runs import Run, predict
+from caffe_compat.experiments.runs import Run, predict
 from caffe_compat.srn.datasets.scene_rules import POSITIONAL
 from caffe_compat.srn.metrics.datasets import DATASETS
 from caffe_compat.srn.metrics.measurement import Measurement, measure

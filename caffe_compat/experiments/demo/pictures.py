@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from caffe_compat.experiments.demo.outcomes import FIGURES, Outcome, ap_gains, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
-from caffe_compat.experiments.demo.runs import Run
+from caffe_compat.experiments.runs import Run
 from caffe_compat.logs.parsing.reader import Row, read_log
 from caffe_compat.net.build import load_net
 from caffe_compat.srn.datasets.layout import image_path, read_image_list

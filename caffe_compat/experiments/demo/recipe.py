@@ -8,28 +8,9 @@ SRN's y 91.8, 92.2 and 91.0. At 0.08 the baseline's first iterations diverge and
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Step:
-    """How long a training step takes, and its first rate; it falls to a tenth at RATE_DROPS of the iterations."""
-
-    epochs: int
-    rate: float
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One of the two models that are compared: the generator's name for it, its steps, and the scores it gives."""
-
-    title: str
-    model: str
-    steps: tuple[Step, ...]
-    outputs: tuple[str, ...]  # the first is the model's prediction
-
-    @property
-    def epochs(self) -> int:
-        """Of all steps."""
-        return sum(step.epochs for step in self.steps)
+from caffe_compat.experiments.arms import Arm, Setting, Step, same_budget
+from caffe_compat.srn.datasets.scene_pictures import CELL
+from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules
 
 
 @dataclass(frozen=True)
@@ -45,17 +26,26 @@ class Recipe:
     attention_pictures: int = 3
     scene_pictures: int = 8
 
+    @property
+    def setting(self) -> Setting:
+        """What both arms share."""
+        return Setting(
+            images=self.scenes,
+            labels=len(CLASS_NAMES),
+            input_size=CELL * SceneRules().grid,
+            batch_size=self.batch_size,
+            options={"depth": self.depth, "width": self.width, "head_width": self.head_width, "head_norm": "bn"},
+        )
 
-RATE_DROPS = (0.65, 0.9)
+
 BASELINE, SRN = "resnet26", "resnet26_srn"
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
 
 
 def _arms(srn: tuple[Step, ...], baseline_rate: float) -> dict[str, Arm]:
     """The baseline trains as long as all of SRN's steps together, so its backbone learns longer than SRN's."""
-    whole = Step(sum(step.epochs for step in srn), baseline_rate)
     return {
-        BASELINE: Arm("ResNet-26", "resnet101", (whole,), ("y_cls",)),
+        BASELINE: Arm("ResNet-26", "resnet101", same_budget(srn, baseline_rate), ("y_cls",)),
         SRN: Arm("ResNet-26-SRN", "resnet101_srn", srn, SRN_OUTPUTS),
     }
 

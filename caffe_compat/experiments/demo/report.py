@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from caffe_compat.experiments.arms import RATE_DROPS
 from caffe_compat.experiments.demo import findings, html, pictures
 from caffe_compat.experiments.demo.outcomes import (
     FIGURES,
@@ -15,7 +16,7 @@ from caffe_compat.experiments.demo.outcomes import (
     mean_figures,
     of_arm,
 )
-from caffe_compat.experiments.demo.recipe import BASELINE, RATE_DROPS, SRN, SRN_OUTPUTS, Recipe
+from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS, Recipe
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.text_table import conclusion
 from caffe_compat.proto.atomic_file import replacing

@@ -6,7 +6,7 @@ import pytest
 from caffe_compat.experiments.demo.findings import cause, outputs_sentence, verdict
 from caffe_compat.experiments.demo.outcomes import Outcome, ap_gains, gains, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, FULL, SRN
-from caffe_compat.experiments.demo.runs import Run
+from caffe_compat.experiments.runs import Run
 
 
 def outcome(name, seed, appearance, position, tmp_path):

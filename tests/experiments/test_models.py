@@ -1,7 +1,7 @@
 import pytest
 
-from caffe_compat.experiments.demo.models import deploy_net, write_models
 from caffe_compat.experiments.demo.recipe import BASELINE, FULL, SRN, TINY
+from caffe_compat.experiments.models import deploy_net, write_models
 from caffe_compat.net.build import load_net
 from caffe_compat.proto.read import read_net
 from caffe_compat.srn.stages.stages import find_stages
@@ -9,7 +9,7 @@ from caffe_compat.srn.stages.stages import find_stages
 
 def test_steps_have_the_recipes_epochs_and_rates(tmp_path):
     arm = FULL.arms[SRN]
-    write_models(tmp_path, arm, FULL, seed=3)
+    write_models(tmp_path, arm, FULL.setting, seed=3)
     stages = find_stages(tmp_path / "models")
 
     assert len(stages) == len(arm.steps) == 4
@@ -23,7 +23,7 @@ def test_steps_have_the_recipes_epochs_and_rates(tmp_path):
 
 
 def test_images_and_labels_are_shuffled_for_training_alone(tmp_path):
-    write_models(tmp_path, TINY.arms[BASELINE], TINY, seed=3)
+    write_models(tmp_path, TINY.arms[BASELINE], TINY.setting, seed=3)
     net = read_net(str(tmp_path / "models" / "step_1_resnet101_trainval.prototxt"))
 
     sources = {layer.data_param.source: layer.data_param.shuffle for layer in net.layer if layer.type == "Data"}
@@ -40,7 +40,7 @@ def test_both_arms_train_for_the_same_number_of_epochs():
 
 def test_the_deploy_net_gives_the_arms_outputs(tmp_path):
     for name, arm in TINY.arms.items():
-        write_models(tmp_path / name, arm, TINY, seed=0)
+        write_models(tmp_path / name, arm, TINY.setting, seed=0)
         net = load_net(str(deploy_net(tmp_path / name, arm)), "TEST")
 
         assert net.outputs[0] == arm.outputs[0]

@@ -1,16 +1,15 @@
-"""The generator's nets and solvers for an arm of the demo, with the recipe's epochs and rates."""
+"""The generator's nets and solvers for an arm of an experiment, with the arm's epochs and rates."""
 
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.message import Message
 
-from caffe_compat.experiments.demo.recipe import RATE_DROPS, Arm, Recipe
+from caffe_compat.experiments.arms import RATE_DROPS, Arm, Setting
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
-from caffe_compat.srn.datasets.scene_pictures import CELL
-from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules
 from prototxt_gen.files import messages
 from prototxt_gen.options import Options, command
 
@@ -18,15 +17,15 @@ from prototxt_gen.options import Options, command
 TESTS = 8
 
 
-def write_models(folder: Path, arm: Arm, recipe: Recipe, seed: int) -> None:
-    """Write an arm's files into FOLDER/models; data lies beside FOLDER, and paths count from FOLDER."""
+def write_models(folder: Path, arm: Arm, setting: Setting, seed: int) -> None:
+    """Write an arm's files into FOLDER/models; data lie beside FOLDER, and paths count from FOLDER."""
     (folder / "models").mkdir(parents=True, exist_ok=True)
-    common = _options(arm, recipe, seed)
+    common = _options(arm, setting, seed)
     for number, step in enumerate(arm.steps, start=1):
-        iterations = step.epochs * _iterations_of_epoch(recipe)
+        iterations = step.epochs * math.ceil(setting.images["train"] / setting.batch_size)
         options = dataclasses.replace(common, step=str(number), base_lr=step.rate, max_iter=iterations)
         for name, message in messages(options, "models").items():
-            _adjust(message, iterations)
+            _adjust(message, iterations, setting)
             write_text(folder / "models" / name, message, header=command(options, "models"))
 
 
@@ -35,32 +34,31 @@ def deploy_net(folder: Path, arm: Arm) -> Path:
     return folder / "models" / f"custom_{arm.model}_test.prototxt"
 
 
-def _options(arm: Arm, recipe: Recipe, seed: int) -> Options:
-    return Options(
-        model=arm.model,
-        labels=len(CLASS_NAMES),
-        depth=recipe.depth,
-        width=recipe.width,
-        head_width=recipe.head_width,
-        head_norm="bn",
-        input_size=CELL * SceneRules().grid,
-        data="../data",
-        test_split="val",
-        augmentation="none",
-        mirror=False,  # a mirrored digit is no digit, and left is not right
-        batch_size=recipe.batch_size,
-        iter_size=1,
-        train_images=recipe.scenes["train"],
-        test_images=recipe.scenes["val"],
-        solver_mode="CPU",
-        random_seed=seed,
-    )
+def _options(arm: Arm, setting: Setting, seed: int) -> Options:
+    chosen: dict[str, Any] = {
+        "model": arm.model,
+        "labels": setting.labels,
+        "input_size": setting.input_size,
+        "data": "../data",
+        "test_split": "val",
+        "augmentation": "none",
+        "mirror": False,  # a mirrored digit is no digit, and left is not right
+        "batch_size": setting.batch_size,
+        "iter_size": 1,
+        "train_images": setting.images["train"],
+        "test_images": setting.images["val"],
+        "solver_mode": "CPU",
+        "random_seed": seed,
+    }
+    return Options(**chosen | dict(setting.options) | dict(arm.options))
 
 
-def _adjust(message: Message, iterations: int) -> None:
+def _adjust(message: Message, iterations: int, setting: Setting) -> None:
     """Set what the generator has no option for."""
     if isinstance(message, caffe_pb2.SolverParameter):
         _schedule(message, iterations)
+        if setting.clip_gradients:
+            message.clip_gradients = setting.clip_gradients
     elif isinstance(message, caffe_pb2.NetParameter):
         _shuffle(message)
 
@@ -82,7 +80,3 @@ def _shuffle(net: caffe_pb2.NetParameter) -> None:
     for layer in net.layer:
         if layer.type == "Data" and any(rule.phase == caffe_pb2.TRAIN for rule in layer.include):
             layer.data_param.shuffle = True
-
-
-def _iterations_of_epoch(recipe: Recipe) -> int:
-    return math.ceil(recipe.scenes["train"] / recipe.batch_size)

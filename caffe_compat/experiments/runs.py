@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from caffe_compat.data.prefetch import available_cores
 from caffe_compat.errors import SolverError
-from caffe_compat.experiments.demo.models import deploy_net
-from caffe_compat.experiments.demo.recipe import Arm
+from caffe_compat.experiments.arms import Arm
+from caffe_compat.experiments.models import deploy_net
 from caffe_compat.srn.datasets.layout import SplitFiles, image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.srn.stages.stages import Stage, find_stages
 
-TRAIN_STAGES = Path(__file__).resolve().parents[3] / "tools" / "train_stages.py"
+TRAIN_STAGES = Path(__file__).resolve().parents[2] / "tools" / "train_stages.py"
 BATCH_SIZE = 50
 Say = Callable[[str], None]
 
