@@ -61,7 +61,7 @@ def _steps(target: Target, options: Options) -> list[Step]:
         names = options.rename
         steps.append(lambda model, report: rename(model, names, report))
     if options.fold_bn or target.deploys(options):
-        steps.append(lambda model, report: deploy_form(model, options.input_shapes, report))
+        steps.append(lambda model, report: deploy_form(model, options.input_shapes, report, options.outputs))
     if options.fold_bn:
         steps.append(fold_norms)
     return steps

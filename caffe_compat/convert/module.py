@@ -104,6 +104,6 @@ def load(
         if prototxt is not None:
             model = with_prototxt(model, prototxt, report)
         model = to_variance(model, bn_statistics, report)
-        deployed = deploy_form(model, input_shapes, report)
+        deployed = deploy_form(model, input_shapes, report, outputs)
         with copied_beside(deployed.blobs) as blobs:
             return CaffeModule(connect(deployed, blobs, phase, allow_python_layers), outputs)

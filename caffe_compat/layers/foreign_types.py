@@ -10,6 +10,11 @@ class ForeignType:
     caffe: str
     cure: str
 
+    @property
+    def only_trains(self) -> bool:
+        """Whether the layer compares with labels, so that a net that predicts does without it."""
+        return self.cure == _TRAINING_ONLY
+
 
 _DATA = "make an LMDB, an image list or an HDF5 file of its samples and read it with Data, ImageData or HDF5Data"
 _TRAINING_ONLY = "take it out of the net that predicts, which does without; to train on, write it as a Python layer"
@@ -33,6 +38,9 @@ FOREIGN_TYPES = {
     "Reorg": ForeignType("the YOLO ports", _OWN),
     "RegionLoss": ForeignType("the YOLO ports", _TRAINING_ONLY),
     "Yolov3": ForeignType("the YOLO ports", _TRAINING_ONLY),
+    "YoloSegLoss": ForeignType("the YOLO ports", _TRAINING_ONLY),
+    "EvalDetection": ForeignType("the YOLO ports", _TRAINING_ONLY),
+    "BoxData": ForeignType("the YOLO ports", _DATA),
     "YoloDetectionOutput": ForeignType("the YOLO ports", f"read the blobs before it; or {_OWN}"),
     "Yolov3DetectionOutput": ForeignType("the YOLO ports", f"read the blobs before it; or {_OWN}"),
     "Mish": ForeignType("the YOLO v4 ports", "x tanh(log(1 + e^x)) is BNLL, TanH and an Eltwise PROD with the bottom"),

@@ -6,7 +6,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from caffe_compat.convert.forms.input_shapes import find_input_shapes
-from caffe_compat.convert.forms.live_layers import is_data, live_layers
+from caffe_compat.convert.forms.live_layers import data_layers, live_layers
 from caffe_compat.convert.forms.train_form import train_form
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import Report
@@ -22,15 +22,16 @@ def deploy_form(
     model: Model,
     input_shapes: Mapping[str, Shape] | None = None,
     report: Report | None = None,
+    outputs: Sequence[str] = (),
 ) -> Model:
-    """The net for prediction: its inputs, then the layers that lead to its results.
+    """The net for prediction: its inputs, then the layers that lead to its results and to `outputs`.
 
     Shapes of inputs that the file does not hold are taken from `input_shapes`, else found from the weights
     (input_shapes.py). GraphError where the net has nothing to feed or nothing to predict.
     """
     report = report or Report(model)
     trained = train_form(_at_test(model), report)
-    kept = live_layers(trained.net.layer, set(model.blobs))
+    kept = live_layers(trained.net.layer, set(model.blobs), outputs)
     if not any(layer.type != "Input" for layer in kept):
         raise GraphError(
             f"{model.path}: expected layers that predict, found only data, losses and measures; "
@@ -66,7 +67,8 @@ def _was_training(model: Model) -> bool:
 def _inputs(trained: Model, body: Sequence[Layer]) -> list[str]:
     """Blobs that the layers read and that come from outside, in the order of the net."""
     read = {bottom for layer in body for bottom in layer.bottom}
-    tops = [top for layer in trained.net.layer if layer.type == "Input" or is_data(layer) for top in layer.top]
+    data = data_layers(trained.net.layer)
+    tops = [top for layer in trained.net.layer if layer.type == "Input" or layer.name in data for top in layer.top]
     return [name for name in dict.fromkeys([*trained.net.input, *tops]) if name in read]
 
 
@@ -83,8 +85,9 @@ def _input_layers(inputs: Sequence[str], shapes: Mapping[str, Shape], kept: Sequ
 
 def _report_dropped(trained: Model, kept: Sequence[Layer], report: Report) -> None:
     names = {layer.name for layer in kept}
+    data = data_layers(trained.net.layer)
     for layer in trained.net.layer:
-        if is_data(layer):
+        if layer.name in data:
             report.dropped(layer.name, "the net is fed through inputs")
         elif layer.name not in names:
             report.dropped(layer.name, "nothing that it gives is predicted")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.convert.model import Layer
 from caffe_compat.layers.base import LayerSpec
-from caffe_compat.layers.registry import layer_class
+from caffe_compat.layers.foreign_types import FOREIGN_TYPES
+from caffe_compat.layers.registry import layer_class, layer_types
 
 #: Layers that measure, swallow or store: besides losses, what a deploy net has no use for.
 SINKS = {"Accuracy", "Silence", "HDF5Output"}
@@ -14,59 +15,76 @@ SINKS = {"Accuracy", "Silence", "HDF5Output"}
 SOURCES_OF_THE_NET = {"Input", "Parameter"}
 
 
-def is_data(layer: Layer) -> bool:
-    """Whether it brings images and labels from outside."""
-    return not layer.bottom and layer.type not in SOURCES_OF_THE_NET
+def data_layers(layers: Iterable[Layer]) -> set[str]:
+    """The names of the layers that bring images and labels from outside.
+
+    Layers of types that are not here and that read only data (DetectNetTransformation) count as data, too: such layers
+    move or annotate images.
+    """
+    names: set[str] = set()
+    brought: set[str] = set()
+    for layer in layers:
+        if layer.bottom:
+            is_data = layer.type not in layer_types() and not is_loss(layer) and brought.issuperset(layer.bottom)
+        else:
+            is_data = layer.type not in SOURCES_OF_THE_NET
+        if is_data:
+            names.add(layer.name)
+            brought.update(layer.top)
+    return names
 
 
 def is_loss(layer: Layer) -> bool:
-    """Whether it compares with a label."""
-    return layer_class(LayerSpec(layer)).is_loss
+    """Whether the layer compares with a label.
+
+    Losses that only other Caffes have are known by FOREIGN_TYPES, or by the end of their name.
+    """
+    if layer.type in layer_types():
+        return layer_class(LayerSpec(layer)).is_loss
+    foreign = FOREIGN_TYPES.get(layer.type)
+    return foreign.only_trains if foreign is not None else layer.type.endswith("Loss")
 
 
 def is_training_only(layer: Layer) -> bool:
-    """Whether it has no place in a deploy net."""
+    """Whether the layer has no place in a deploy net."""
     return layer.type in SINKS or is_loss(layer)
 
 
-def live_layers(layers: Sequence[Layer], learned: set[str]) -> list[Layer]:
+def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[str] = ()) -> list[Layer]:
     """The layers that lead to a result: a top that nothing but a loss or a measure reads, and that is no label.
 
     `learned` are the layers with weights. A loss reads predictions and labels; the predictions depend on weights.
-    Silenced tops are no results, and stay silent where they come with one.
+    Silenced tops are results only where the net has no others, as in nets that end in a Silence; beside other results
+    the tops stay silenced. `outputs` are blobs that are results as well. UnknownLayerError where a type is not here.
     """
-    working: list[Layer] = []
-    ends: list[Layer] = []
-    for layer in layers:
-        if is_training_only(layer):
-            ends.append(layer)
-        elif not is_data(layer):
-            working.append(layer)
-    results = _results(working, ends, learned)
+    data = data_layers(layers)
+    ends = [layer for layer in layers if is_training_only(layer)]
+    working = [layer for layer in layers if not is_training_only(layer) and layer.name not in data]
+    results = {*_results(working, ends, learned), *outputs}
     kept: list[Layer] = []
     needed = set(results)
     for layer in reversed(working):
         if needed.intersection(layer.top):
             kept.append(layer)
             needed.update(layer.bottom)
-    return kept[::-1] + _silences(ends, _tops(kept) - _read_by(kept[::-1]) - set(results))
+            layer_class(LayerSpec(layer))  # refuses a type that is not here
+    return kept[::-1] + _silences(ends, _tops(kept) - _read_by(kept[::-1]) - results)
 
 
 def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
-    """The Silences as far as they read these blobs."""
+    """Silence layers, restricted to `loose` blobs."""
     read = {layer.name: [blob for blob in layer.bottom if blob in loose] for layer in ends if layer.type == "Silence"}
     return [Layer(name=name, type="Silence", bottom=blobs) for name, blobs in read.items() if blobs]
 
 
 def _results(working: Sequence[Layer], ends: Sequence[Layer], learned: set[str]) -> list[str]:
+    """The blobs that the net predicts."""
     predicted = _blobs_after(working, learned)
     readers = Counter(bottom for layer in ends for bottom in set(layer.bottom))
     silenced = Counter(bottom for layer in ends if layer.type == "Silence" for bottom in set(layer.bottom))
-    return [
-        blob
-        for blob in _tops(working) - _read_by(working)
-        if not readers[blob] or (blob in predicted and silenced[blob] < readers[blob])
-    ]
+    unread = _tops(working) - _read_by(working)
+    results = [blob for blob in unread if not readers[blob] or (blob in predicted and silenced[blob] < readers[blob])]
+    return results or [blob for blob in unread if blob in predicted and silenced[blob]]
 
 
 def _tops(layers: Iterable[Layer]) -> set[str]:

@@ -110,3 +110,22 @@ def test_a_net_without_inputs_is_refused() -> None:
     text = 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 2 } } }'
     with pytest.raises(GraphError, match=r"^net\.caffemodel: expected a net with inputs, found none; give the deploy"):
         deploy_form(model_of(text))
+
+
+def test_a_net_that_ssd_trained_is_deployed_without_its_loss_and_data() -> None:
+    """A weights file holds the training net, of whose types only SSD's Caffe has some."""
+    body = 'layer { name: "loc" type: "Convolution" bottom: "data" top: "loc" convolution_param { num_output: 2 '
+    body += "kernel_size: 3 } }"
+    model = model_of('layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 5 '
+                     'dim: 6 } } }' + body)  # fmt: skip
+    net = model.net
+    net.layer[0].CopyFrom(type(net.layer[0])(name="data", type="AnnotatedData", top=["data", "label"]))
+    net.layer.add(name="mbox_loss", type="MultiBoxLoss", bottom=["loc", "label"], top=["mbox_loss"])
+    deployed = deploy_form(model, {"data": (1, 3, 5, 6)})
+
+    assert [layer.type for layer in deployed.net.layer] == ["Input", "Convolution"]
+
+
+def test_blobs_that_are_asked_for_stay() -> None:
+    deployed = deploy_form(trained(), outputs=["aux"])
+    assert [layer.name for layer in deployed.net.layer] == ["data", "conv", "norm", "drop", "ip", "aux"]

@@ -1,6 +1,6 @@
 from google.protobuf import text_format
 
-from caffe_compat.convert.forms.live_layers import is_data, is_training_only, live_layers
+from caffe_compat.convert.forms.live_layers import data_layers, is_training_only, live_layers
 from caffe_compat.proto import caffe_pb2
 
 TEXT = """
@@ -24,6 +24,20 @@ def test_a_loss_reads_predictions_and_labels() -> None:
     assert names("ip") == ["ip", "relu", "side"]
 
 
+def test_a_net_that_ends_in_a_silence_predicts_what_is_silenced() -> None:
+    net = text_format.Parse(TEXT, caffe_pb2.NetParameter())
+    del net.layer[5:7]
+    net.layer.add(name="quiet", type="Silence", bottom=["first"])
+
+    assert [layer.name for layer in live_layers(net.layer, {"ip"})] == ["ip", "relu", "prob"]
+
+
+def test_outputs_that_are_asked_for_are_results() -> None:
+    net = text_format.Parse(TEXT, caffe_pb2.NetParameter())
+    assert [layer.name for layer in live_layers(net.layer, {"ip"}, ["prob"])] == ["ip", "relu", "prob", "side"]
+    assert [layer.name for layer in live_layers(net.layer, set(), ["ip"])] == ["ip", "relu"]
+
+
 def test_without_weights_nothing_is_predicted() -> None:
     assert names() == []
 
@@ -44,10 +58,25 @@ def test_a_top_that_nobody_reads_is_a_result() -> None:
     assert "prob" in [layer.name for layer in live_layers(net.layer, set())]
 
 
-def test_kinds_of_layers() -> None:
-    data, ip, *_, loss, silence = text_format.Parse(TEXT, caffe_pb2.NetParameter()).layer
-    assert is_data(data)
-    assert not is_data(caffe_pb2.LayerParameter(type="Parameter"))
-    assert is_training_only(loss)
-    assert is_training_only(silence)
-    assert not is_training_only(ip)
+def test_layers_that_bring_data() -> None:
+    net = caffe_pb2.NetParameter()
+    net.layer.add(name="data", type="AnnotatedData", top=["data", "label"])
+    net.layer.add(name="moved", type="DetectNetTransformation", bottom=["data", "label"], top=["image", "grid"])
+    net.layer.add(name="unknown", type="Unheard", bottom=["image", "ip"], top=["unknown"])
+    net.layer.add(name="loss", type="MultiBoxLoss", bottom=["image", "label"], top=["loss"])
+    net.layer.add(name="anchors", type="Parameter", top=["anchors"])
+    assert data_layers(net.layer) == {"data", "moved"}
+
+
+def test_layers_of_training_alone() -> None:
+    def is_dropped(kind: str) -> bool:
+        return is_training_only(caffe_pb2.LayerParameter(type=kind))
+
+    assert is_dropped("SoftmaxWithLoss")
+    assert is_dropped("Silence")
+    assert is_dropped("MultiBoxLoss")
+    assert is_dropped("EvalDetection")
+    assert is_dropped("UnheardOfLoss")
+    assert not is_dropped("InnerProduct")
+    assert not is_dropped("ROIAlign")
+    assert not is_dropped("UnheardOf")
