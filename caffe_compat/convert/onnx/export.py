@@ -30,8 +30,10 @@ from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, Sh
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
 TOLERANCE = 1e-3
 BATCH = "N"
-#: Layers whose tops are the same for any batch.
-WITHOUT_BATCH = ("Parameter", "PriorBox")
+#: Layers whose tops have one shape for any batch.
+WITHOUT_BATCH = ("Parameter", "PriorBox", "DetectionOutput")
+#: Axes of open size, by number, with their names.
+OpenAxes = dict[int, str]
 #: What onnxruntime raises for a model that it cannot load or run.
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
@@ -51,7 +53,9 @@ def export_onnx(net: Assembly, outputs: Sequence[str] = (), dynamic: bool = Fals
     for index, step in enumerate(steps):
         _add(graph, step, values, final={top for top in step.tops if last[top] == index} - set(net.inputs))
     usual = "items" if any(step.layer.spec.type == "Filter" for step in steps) else BATCH if dynamic else None
-    axes: dict[str, str | None] = {name: None if name in fixed else usual for name in wanted}
+    axes: dict[str, OpenAxes] = {name: {} if name in fixed or not usual else {0: usual} for name in wanted}
+    detections = {top for step in steps if step.layer.spec.type == "DetectionOutput" for top in step.tops}
+    axes |= {name: {2: "detections"} for name in detections.intersection(wanted)}
     return _model(net, graph, values, axes)
 
 
@@ -80,18 +84,19 @@ def _add(graph: Graph, step: Step, values: dict[str, str], final: set[str]) -> N
         values[top] = graph.name(value, top if top in final else graph.free(f"{top}@{step.layer.name}"))
 
 
-def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: dict[str, str | None]) -> onnx.ModelProto:
-    """`outputs` are blobs, each with the name of its first axis where that is open."""
+def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: dict[str, OpenAxes]) -> onnx.ModelProto:
+    """`outputs` are blobs, each with its axes of open size."""
 
-    def value_info(name: str, shape: Shape, free: str | None) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [free, *shape[1:]] if free and shape else shape)
+    def value_info(name: str, shape: Shape, open_axes: OpenAxes) -> onnx.ValueInfoProto:
+        sizes = [open_axes.get(axis, size) for axis, size in enumerate(shape)]
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
 
-    batch = BATCH if graph.dynamic else None
+    batch: OpenAxes = {0: BATCH} if graph.dynamic else {}
     made = helper.make_graph(
         graph.nodes,
         net.name or "net",
         [value_info(name, shape, batch) for name, shape in net.inputs.items()],
-        [value_info(values[name], net.shapes[name], free) for name, free in outputs.items()],
+        [value_info(values[name], net.shapes[name], open_axes) for name, open_axes in outputs.items()],
         list(graph.initializers.values()),
     )
     opset = [helper.make_opsetid("", OPSET)]

@@ -2,7 +2,16 @@
 
 from collections.abc import Callable
 
-from caffe_compat.convert.onnx import convolution, elementwise, normalization, pooling, recurrent, reduction, shaping
+from caffe_compat.convert.onnx import (
+    convolution,
+    detection,
+    elementwise,
+    normalization,
+    pooling,
+    recurrent,
+    reduction,
+    shaping,
+)
 
 #: (graph, step, *bottoms) -> the value of the top, or a list with one a top.
 Exporter = Callable[..., str | list[str]]
@@ -24,6 +33,7 @@ EXPORTERS: dict[str, Exporter] = {
     "Crop": shaping.crop,
     "Deconvolution": convolution.deconvolution,
     "DepthwiseConvolution": convolution.convolution,
+    "DetectionOutput": detection.detection_output,
     "Dropout": elementwise.dropout,
     "ELU": elementwise.elu,
     "Eltwise": elementwise.eltwise,

@@ -256,3 +256,12 @@ def test_the_grouped_convolution_of_f_sr(tmp_path: Path) -> None:
     text = 'layer { name: "c" type: "Convolution" bottom: "a" top: "c" '
     text += "convolution_param { num_output: 32 kernel_h: 14 kernel_w: 14 group: 8 bias_term: false } }"
     check(net_of(text, (2, 8, 14, 14)), tmp_path, dynamic=True)
+
+
+def test_a_threshold_that_adapts_has_no_words_in_onnx() -> None:
+    text = 'layer { name: "l" type: "DetectionOutput" bottom: "a" bottom: "b" bottom: "c" top: "l" '
+    text += "detection_output_param { num_classes: 3 nms_param { eta: 0.9 } } }"
+    with pytest.raises(
+        MissingFeatureError, match=r"^layer 'l' \(DetectionOutput\): ONNX suppresses overlaps by one fixed .* a b c"
+    ):
+        export_onnx(net_of(text, (1, 24), (1, 18), (1, 2, 24)))

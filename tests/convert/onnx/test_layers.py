@@ -19,6 +19,19 @@ def layer(kind: str, fields: str = "", bottoms: str = "a", tops: str = "out") ->
 SEGNET_BN = "bn_param { scale_filler { value: 1 } }"
 
 
+#: Of a feature map (N, 4, 3, 2) and an image: 3 x 2 places with 4 priors each.
+PRIORS = (
+    'layer { name: "priors" type: "PriorBox" bottom: "a" bottom: "b" top: "priors" prior_box_param { min_size: 9 '
+    "max_size: 14 aspect_ratio: 2 variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 } }"
+)
+DETECTED = [(2, 4, 3, 2), (2, 3, 24, 16), (2, 24 * 4), (2, 24 * 3)]
+
+
+def detection(fields: str) -> str:
+    bottoms = ["c", "d", "priors"]
+    return PRIORS + layer("DetectionOutput", f"detection_output_param {{ num_classes: 3 {fields} }}", bottoms)
+
+
 def conv(fields: str) -> str:
     return f"convolution_param {{ num_output: 6 {fields} }}"
 
@@ -66,6 +79,23 @@ DYNAMIC = {
     "Crop, one offset": (layer("Crop", "crop_param { axis: 2 offset: 1 }", "ab"), IMAGE, (2, 6, 4, 4)),
     "Deconvolution": (layer("Deconvolution", conv("kernel_size: 3 stride: 2 pad: 1 group: 3")), IMAGE),
     "DepthwiseConvolution": (layer("DepthwiseConvolution", "convolution_param { kernel_size: 2 stride: 2 }"), IMAGE),
+    "DetectionOutput": (detection("code_type: CENTER_SIZE nms_param { nms_threshold: 0.45 }"), *DETECTED),
+    "DetectionOutput, cut": (
+        detection("keep_top_k: 5 confidence_threshold: 0.25 nms_param { nms_threshold: 0.3 top_k: 7 }"),
+        *DETECTED,
+    ),
+    "DetectionOutput, own boxes": (
+        detection(
+            "share_location: false background_label_id: 1 code_type: CORNER_SIZE variance_encoded_in_target: true "
+            "nms_param { nms_threshold: 0.6 top_k: 20 } keep_top_k: 9"
+        ),
+        *DETECTED[:2],
+        (2, 24 * 3 * 4),
+        DETECTED[3],
+    ),
+    "DetectionOutput, nothing": (detection("confidence_threshold: 100 keep_top_k: 4"), *DETECTED),
+    "DetectionOutput, none kept": (detection("keep_top_k: 0"), *DETECTED),
+    "DetectionOutput, no background": (detection("background_label_id: -1"), *DETECTED),
     "Dropout": (layer("Dropout", "dropout_param { dropout_ratio: 0.7 }"), IMAGE),
     "Dropout, unscaled": (layer("Dropout", "dropout_param { dropout_ratio: 0.7 scale_train: false }"), IMAGE),
     "ELU": (layer("ELU", "elu_param { alpha: 0.6 }"), IMAGE),
