@@ -53,3 +53,8 @@ class SolverError(CaffeError):
 
 class MissingFeatureError(CaffeError):
     """This build, machine or option does not offer what was asked for."""
+
+
+def prefix_file(error: CaffeError, file: str) -> CaffeError:
+    """The same error with the file's name in front of its message."""
+    return type(error)(f"{file}: {error}")

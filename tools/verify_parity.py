@@ -17,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.errors import CaffeError, MissingFeatureError
+from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import build_net
 from caffe_compat.net.device import set_device, set_mode_gpu
-from caffe_compat.net.net import Net, prefix_file
+from caffe_compat.net.net import Net
 from caffe_compat.net.weights import require_weights
 from caffe_compat.parity.compare import compare, random_seeds
 from caffe_compat.parity.comparison import Comparison

@@ -2,29 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 import torch
 from torch import nn
 
 from caffe_compat.convert.model import Model, Shape
-from caffe_compat.convert.shape_walk import ShapeWalk
-from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError
-from caffe_compat.layers.base import Layer
-from caffe_compat.net.net import prefix_file
+from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError, prefix_file
+from caffe_compat.graph.builder import GraphBuilder
+from caffe_compat.graph.step import Step
+from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.net.own_copies import Arrays, copied_beside
 from caffe_compat.proto.blobs import same_shape
-
-
-@dataclass(frozen=True)
-class Step:
-    """One layer in its place; an in-place layer's top is its bottom."""
-
-    layer: Layer
-    bottoms: tuple[str, ...]
-    tops: tuple[str, ...]
-    bottom_shapes: tuple[Shape, ...]
-    top_shapes: tuple[Shape, ...]
 
 
 @dataclass(frozen=True)
@@ -49,24 +39,23 @@ def connect(deployed: Model, blobs: Arrays, phase: str, allow_python_layers: boo
     """The same with these arrays as weights, whose values it does not look at."""
     weights = FileWeights(blobs, phase)
     try:
-        return _connect(deployed, ShapeWalk({}, phase, weights.blob, allow_python_layers), weights)
+        specify = partial(LayerSpec, phase=phase, allow_python_layers=allow_python_layers, make_blob=weights.blob)
+        return _connect(deployed, GraphBuilder(specify), weights)
     except CaffeError as error:
         raise prefix_file(error, deployed.path) from error
 
 
-def _connect(deployed: Model, walk: ShapeWalk, weights: "FileWeights") -> Assembly:
+def _connect(deployed: Model, builder: GraphBuilder, weights: "FileWeights") -> Assembly:
     steps = []
     inputs: dict[str, Shape] = {}
     for parameter in deployed.net.layer:
-        bottoms = tuple(walk.shapes[bottom] for bottom in parameter.bottom if bottom in walk.shapes)
-        layer = walk.enter(parameter)
-        tops = tuple(walk.shapes[top] for top in parameter.top)
-        weights.require_all_used(layer)
-        if layer.is_input:
-            inputs |= dict(zip(parameter.top, tops, strict=True))
+        step = builder.add(parameter)
+        weights.require_all_used(step.layer)
+        if step.layer.is_input:
+            inputs |= dict(zip(step.tops, step.top_shapes, strict=True))
         else:
-            steps.append(Step(layer, tuple(parameter.bottom), tuple(parameter.top), bottoms, tops))
-    return Assembly(deployed.net.name, deployed.path, tuple(steps), inputs, _outputs(inputs, steps), walk.shapes)
+            steps.append(step)
+    return Assembly(deployed.net.name, deployed.path, tuple(steps), inputs, _outputs(inputs, steps), builder.shapes)
 
 
 class FileWeights:
@@ -80,14 +69,13 @@ class FileWeights:
         self._learns = phase == "TRAIN"
         self._shared: dict[str, nn.Parameter] = {}
 
-    def blob(self, layer: Layer, shape: Shape, learnable: bool) -> nn.Parameter:
-        """The layer's next blob; ShapeError where the file has none, or one of another shape."""
-        index = len(layer.blobs)
-        params = layer.spec.parameter.param
+    def blob(self, spec: LayerSpec, index: int, shape: Shape, learnable: bool) -> nn.Parameter:
+        """A layer's blob; ShapeError where the file has none, or one of another shape."""
+        params = spec.parameter.param
         name = params[index].name if index < len(params) else ""
         owner = self._shared.get(name)
         if owner is None or owner.shape != shape:
-            owner = nn.Parameter(self._numbers(layer, index, shape), learnable and self._learns)
+            owner = nn.Parameter(self._numbers(spec, index, shape), learnable and self._learns)
         if name:
             self._shared.setdefault(name, owner)
         return owner
@@ -100,18 +88,18 @@ class FileWeights:
             )
         found = len(self._arrays.get(layer.name, ()))
         if found > len(layer.blobs):
-            self._refuse(layer, f"{len(layer.blobs)} blobs", found)
+            self._refuse(layer.spec, f"{len(layer.blobs)} blobs", found)
 
-    def _numbers(self, layer: Layer, index: int, shape: Shape) -> torch.Tensor:
-        arrays = self._arrays.get(layer.name, [])
+    def _numbers(self, spec: LayerSpec, index: int, shape: Shape) -> torch.Tensor:
+        arrays = self._arrays.get(spec.name, [])
         if index >= len(arrays):
-            self._refuse(layer, f"a blob {index}", f"{len(arrays)} blobs")
+            self._refuse(spec, f"a blob {index}", f"{len(arrays)} blobs")
         if not same_shape(arrays[index].shape, shape):
-            self._refuse(layer, f"blob {index} of shape {shape}", arrays[index].shape)
+            self._refuse(spec, f"blob {index} of shape {shape}", arrays[index].shape)
         return torch.from_numpy(arrays[index]).reshape(shape)
 
-    def _refuse(self, layer: Layer, expected: str, found: object) -> NoReturn:
-        raise ShapeError(f"{layer.spec}: expected {expected}, found {found}; give the weights that belong to this net")
+    def _refuse(self, spec: LayerSpec, expected: str, found: object) -> NoReturn:
+        raise ShapeError(f"{spec}: expected {expected}, found {found}; give the weights that belong to this net")
 
 
 def _outputs(inputs: dict[str, Shape], steps: Sequence[Step]) -> tuple[str, ...]:

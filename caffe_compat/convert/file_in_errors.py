@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from caffe_compat.errors import CaffeError
-from caffe_compat.net.net import prefix_file
+from caffe_compat.errors import CaffeError, prefix_file
 
 
 @contextmanager

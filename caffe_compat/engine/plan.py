@@ -6,8 +6,9 @@ from functools import cached_property
 
 from torch import Tensor
 
+from caffe_compat.graph.step import Step
 from caffe_compat.layers.base import Layer, Tops
-from caffe_compat.net.net import Net, Step
+from caffe_compat.net.net import Net
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from caffe_compat.layers.arity import Arity, at_least, between, exactly
 from caffe_compat.layers.fillers import fill, require_fit
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.blobs import same_shape
 
 __all__ = ["Arity", "Layer", "LayerSpec", "LossLayer", "Shape", "Tops", "at_least", "between", "exactly"]
 
@@ -89,19 +88,13 @@ class Layer(nn.Module):
     def add_blob(
         self, shape: Sequence[int], filler: caffe_pb2.FillerParameter | None = None, learnable: bool = True
     ) -> None:
-        """Appends a blob: the weights file's, which stay where they are, else filled (zeros without a filler)."""
-        given = self._given_blob(tuple(shape))
-        blob = torch.zeros(tuple(shape)) if given is None else given
+        """Appends a blob: as `spec.make_blob` gives it, else filled (zeros without a filler)."""
+        make, sizes = self.spec.make_blob, tuple(shape)
+        given = None if make is None else make(self.spec, len(self.blobs), sizes, learnable)
+        blob = nn.Parameter(torch.zeros(sizes), learnable) if given is None else given
         if filler is not None:
-            (fill if given is None else require_fit)(blob, filler, str(self.spec))
-        self.blobs.append(nn.Parameter(blob, requires_grad=learnable))
-
-    def _given_blob(self, shape: Shape) -> Tensor | None:
-        """The weights file's next blob where it is of this shape; whoever copies the file's weights refuses others."""
-        for array in self.spec.weights[len(self.blobs) :][:1]:
-            if same_shape(array.shape, shape):
-                return torch.from_numpy(array).reshape(shape)
-        return None
+            (fill if given is None else require_fit)(blob.data, filler, str(self.spec))
+        self.blobs.append(blob)
 
     def canonical_axis(self, axis: int, axes: int, what: str = "axis") -> int:
         """A prototxt axis, counted from the end where negative, as an index below `axes`."""

@@ -1,13 +1,17 @@
 """What a layer is built from: its LayerParameter, the phase and the surroundings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from torch import nn
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.params import Params
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.blobs import Blob
+
+#: From a layer's spec, a blob's index, shape and whether it learns to the blob; None leaves it to the filler.
+MakeBlob = Callable[["LayerSpec", int, tuple[int, ...], bool], nn.Parameter | None]
 
 
 @dataclass
@@ -20,7 +24,7 @@ class LayerSpec:
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
-    weights: Sequence[Blob] = ()  # what a weights file holds for it: blobs take them in place of filling
+    make_blob: MakeBlob | None = None  # gives blobs in place of the fillers, as a weights file does
     _readers: dict[str, Params] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:

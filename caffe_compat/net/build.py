@@ -1,26 +1,30 @@
-"""A NetParameter becomes a Net; the only caller of create_layer."""
+"""A NetParameter becomes a Net."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
+from torch import nn
 
-import caffe_compat.layers  # noqa: F401 - registers every type
-from caffe_compat.errors import CaffeError, GraphError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.errors import CaffeError, GraphError, prefix_file
+from caffe_compat.graph.builder import GraphBuilder, top_names
+from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.splits import insert_splits
+from caffe_compat.graph.step import Step
+from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.data.in_step import check_in_step
-from caffe_compat.layers.registry import create_layer
 from caffe_compat.net.blob import Blob
 from caffe_compat.net.collector_paused import collector_paused
 from caffe_compat.net.device import current_device
 from caffe_compat.net.gradients_needed import find_needs
-from caffe_compat.net.insert_splits import insert_splits
 from caffe_compat.net.log_build import MemoryLog, log_connections, log_parameters, log_result
-from caffe_compat.net.net import Net, Step, prefix_file
+from caffe_compat.net.net import Net
 from caffe_compat.net.own_copies import Arrays, blobs_to_keep, copied_beside
-from caffe_compat.net.phase_rules import filter_net
 from caffe_compat.net.shared_params import collect_parameters
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import same_shape
 from caffe_compat.proto.read import read_net, read_weights
 
 
@@ -70,53 +74,40 @@ def build_net(
     filtered = filter_net(parameter, state)
     log_parameters(filtered)
     filtered = insert_splits(filtered)
-    builder = _Builder(filtered, surroundings, surroundings.device or current_device())
-    steps = [builder.step(layer) for layer in filtered.layer]
+    device = surroundings.device or current_device()
+    blobs: OrderedDict[str, Blob] = OrderedDict()
+    steps = _steps(filtered, GraphBuilder(partial(_spec, filtered, surroundings), device=device), blobs, device)
     layers = [step.layer for step in steps]
     check_in_step(layers)
-    net = Net(filtered, steps, builder.blobs, collect_parameters(layers), builder.device)
+    net = Net(filtered, steps, blobs, collect_parameters(layers), device)
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
     log_result(net)
     return net
 
 
-@dataclass
-class _Builder:
-    """Adds layer after layer to the blobs made so far."""
-
-    net: caffe_pb2.NetParameter
-    surroundings: Surroundings
-    device: torch.device
-    blobs: "OrderedDict[str, Blob]" = field(default_factory=OrderedDict)
-    memory: MemoryLog = field(default_factory=MemoryLog)
-
-    def step(self, parameter: caffe_pb2.LayerParameter) -> Step:
-        """One layer with its weights and tops."""
-        layer = create_layer(_spec(parameter, self.net, self.surroundings))
-        tops = _tops(layer, self.blobs)
-        log_connections(layer, tops)
-        bottom_shapes = [self.blobs[bottom].shape for bottom in parameter.bottom]
-        layer.setup(*bottom_shapes)
-        layer.spec.weights = ()  # which would keep the file's copies, when the layer's blobs are others long since
+def _steps(
+    net: caffe_pb2.NetParameter, builder: GraphBuilder, blobs: "OrderedDict[str, Blob]", device: torch.device
+) -> list[Step]:
+    """The layers in order, each with blobs for its tops; says what it does in Caffe's log lines."""
+    memory = MemoryLog()
+    steps = []
+    for parameter in net.layer:
+        layer = builder.create(parameter)
+        log_connections(layer, top_names(layer))
+        step = builder.set_up(layer)
         _take_blobs_of_the_prototxt(layer)
-        if self.device.type != "cpu":
-            layer.to(self.device)  # looks through all of a layer, also where nothing moves
-        step = Step(layer, list(parameter.bottom), tops, _loss_weights(layer, len(tops)))
-        shapes = layer.top_shapes(*bottom_shapes)
-        for top, shape, weight in zip(tops, shapes, step.loss_weights, strict=True):
-            self._make_blob(top, shape, weight)
-        layer.connect([self.blobs[top] for top in tops])
-        self.memory.log_tops(layer, shapes, step.loss_weights)
-        return step
-
-    def _make_blob(self, name: str, shape: Shape, loss_weight: float) -> None:
-        blob = self.blobs.setdefault(name, Blob(shape, self.device))
-        blob.reshape(*shape)
-        if loss_weight:
-            blob.gradient.assign(torch.full(shape, loss_weight, device=self.device))
+        for top, shape, weight in zip(step.tops, step.top_shapes, step.loss_weights, strict=True):
+            blob = blobs.setdefault(top, Blob(shape, device))
+            blob.reshape(*shape)
+            if weight:
+                blob.gradient.assign(torch.full(shape, weight, device=device))
+        layer.connect([blobs[top] for top in step.tops])
+        memory.log_tops(layer, step.top_shapes, step.loss_weights)
+        steps.append(step)
+    return steps
 
 
-def _spec(parameter: caffe_pb2.LayerParameter, net: caffe_pb2.NetParameter, surroundings: Surroundings) -> LayerSpec:
+def _spec(net: caffe_pb2.NetParameter, surroundings: Surroundings, parameter: caffe_pb2.LayerParameter) -> LayerSpec:
     # A layer's own phase field wins over nothing: Net::Init sets it from the net where the layer has none.
     if not parameter.HasField("phase"):
         parameter.phase = net.state.phase
@@ -127,32 +118,18 @@ def _spec(parameter: caffe_pb2.LayerParameter, net: caffe_pb2.NetParameter, surr
         surroundings.rank,
         surroundings.world_size,
         surroundings.allow_python_layers,
-        surroundings.weights.get(parameter.name, ()),
+        partial(_given_blob, surroundings.weights),
     )
 
 
-def _tops(layer: Layer, blobs: "OrderedDict[str, Blob]") -> list[str]:
-    parameter = layer.spec.parameter
-    for position, top in enumerate(parameter.top):
-        in_place = position < len(parameter.bottom) and parameter.bottom[position] == top
-        if (top in blobs and not in_place) or top in parameter.top[:position]:
-            raise GraphError(f"{layer.spec}: top blob '{top}' is produced by multiple sources; rename one of them")
-    if layer.is_loss and not parameter.top:
-        return [f"(automatic) {layer.name}"]  # Layers with AutoTopBlobs get what they need.
-    return list(parameter.top)
-
-
-def _loss_weights(layer: Layer, tops: int) -> list[float]:
-    """One a top: as given, else 1 for the first top of a loss layer (Layer::SetLossWeights)."""
-    given = list(layer.spec.parameter.loss_weight)
-    if given and len(given) != len(layer.spec.parameter.top):
-        raise GraphError(
-            f"{layer.spec}: loss_weight must be unspecified or specified once per top blob: "
-            f"found {len(given)} for {len(layer.spec.parameter.top)} tops"
-        )
-    if given:
-        return given
-    return [1.0 if layer.is_loss and position == 0 else 0.0 for position in range(tops)]
+def _given_blob(
+    weights: Arrays, spec: LayerSpec, index: int, shape: Sequence[int], learnable: bool
+) -> nn.Parameter | None:
+    """The weights file's blob where it is of this shape; whoever copies the file's weights refuses others."""
+    arrays = weights.get(spec.name, [])
+    if index >= len(arrays) or not same_shape(arrays[index].shape, tuple(shape)):
+        return None
+    return nn.Parameter(torch.from_numpy(arrays[index]).reshape(tuple(shape)), learnable)
 
 
 def _take_blobs_of_the_prototxt(layer: Layer) -> None:

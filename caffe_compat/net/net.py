@@ -3,13 +3,13 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from caffe_compat.errors import CaffeError, GraphError
-from caffe_compat.layers.base import Layer, as_tuple
+from caffe_compat.errors import GraphError
+from caffe_compat.graph.step import Step
+from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.blob import Blob, ParameterBlob
 from caffe_compat.net.exact_arithmetic import exact_arithmetic
 from caffe_compat.net.gradients_needed import Needs, require_possible
@@ -22,27 +22,6 @@ from caffe_compat.proto.read import LayerBlobs
 from caffe_compat.proto.write import write_weights
 
 logger = logging.getLogger("caffe_compat")
-
-
-@dataclass
-class Step:
-    """One layer in its place: the blobs it reads and writes, its loss weights, where its gradients go."""
-
-    layer: Layer
-    bottoms: list[str]
-    tops: list[str]
-    loss_weights: list[float]
-    needs_backward: bool = False
-    propagate_down: list[bool] = field(default_factory=list)
-    weights_need: list[bool] = field(default_factory=list)
-    inputs: list[Tensor] = field(default_factory=list)  # what the last forward read, as leaves of its graph
-    outputs: list[Tensor] = field(default_factory=list)
-
-    @property
-    def learning(self) -> list[nn.Parameter]:
-        """The weights whose gradients a backward adds to."""
-        everything = self.needs_backward and self.layer.ignores_lr_mult
-        return [blob for blob, need in zip(self.layer.blobs, self.weights_need, strict=True) if need or everything]
 
 
 class Net(nn.Module):
@@ -315,8 +294,3 @@ def find_outputs(steps: list[Step]) -> list[str]:
         available.difference_update(step.bottoms)
         available.update(step.tops[: step.layer.spec.top_count])
     return sorted(available)
-
-
-def prefix_file(error: CaffeError, file: str) -> CaffeError:
-    """The same error with the file's name in front."""
-    return type(error)(f"{file}: {error}")

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from caffe_compat.graph.step import Step
 from caffe_compat.layers.normalization.bn import SegNetBN
-from caffe_compat.net.net import Step
 
 #: The blobs that a forward moves, by layer type.
 STATISTICS = {"BatchNorm": (0, 1, 2), "BN": (2, 3)}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from caffe_compat.net.net import Net, Step
+from caffe_compat.graph.step import Step
+from caffe_compat.net.net import Net
 from caffe_compat.parity.batch_statistics import statistics_of
 from caffe_compat.parity.causes.find import find_cause
 from caffe_compat.parity.causes.suspect import Suspect

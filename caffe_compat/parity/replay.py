@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import CaffeError, ShapeError
-from caffe_compat.net.net import Net, Step
+from caffe_compat.graph.step import Step
+from caffe_compat.net.net import Net
 from caffe_compat.parity.random_layers import is_random, is_source
 from caffe_compat.parity.recording import Array, Recorded, Recording
 

@@ -6,7 +6,8 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.net.net import Net, Step
+from caffe_compat.graph.step import Step
+from caffe_compat.net.net import Net
 from caffe_compat.net.shared_params import param_spec
 
 logger = logging.getLogger("caffe_compat")

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from caffe_compat.convert.assemble import assemble
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.module import CaffeModule
-from caffe_compat.convert.shape_walk import ShapeWalk
+from caffe_compat.graph.builder import shapes_only
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
 
@@ -24,10 +24,10 @@ def model_of(text: str, seed: int = 0, dialect: str = "bvlc", path: str = "net.c
     net = text_format.Parse(text, caffe_pb2.NetParameter())
     upgrade_net(net)
     generator = np.random.default_rng(seed)
-    walk = ShapeWalk({})
+    builder = shapes_only({})
     blobs = {}
     for parameter in net.layer:
-        layer = walk.enter(parameter)
+        layer = builder.add(parameter).layer
         arrays = [generator.normal(size=tuple(blob.shape)).astype(np.float32) for blob in layer.blobs]
         if parameter.type in ("BN", "BatchNorm"):
             arrays[-1], arrays[-2] = np.abs(arrays[-1]) + 0.5, np.abs(arrays[-2]) + 0.5

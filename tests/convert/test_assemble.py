@@ -54,7 +54,7 @@ def test_old_shapes_of_four_axes_fit() -> None:
 def test_shapes_inputs_and_outputs() -> None:
     net = assemble(model_of(TEXT))
     assert (net.inputs, net.outputs) == ({"data": (2, 3)}, ("two",))
-    assert net.steps[1].bottom_shapes == net.steps[1].top_shapes == ((2, 3),)
+    assert net.steps[1].bottom_shapes == net.steps[1].top_shapes == [(2, 3)]
 
 
 def with_blobs(*shapes: tuple[int, ...]) -> Model:

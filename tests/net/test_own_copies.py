@@ -98,5 +98,5 @@ def test_a_loaded_nets_weights_are_the_only_copy(tmp_path: Path) -> None:
         assert blob.requires_grad
     # Weight and bias lie behind each other in one block, where the copies were made.
     assert plain.blobs[1].data_ptr() - plain.blobs[0].data_ptr() == 4 * ALIGNMENT
-    assert not any(step.layer.spec.weights for step in net.steps)
+    assert all(step.layer.spec.make_blob is None for step in net.steps)
     assert not torch.any(other.blobs[0])

@@ -11,7 +11,7 @@ from caffe_compat.convert.forms.train_form import train_form
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
-from caffe_compat.net.phase_rules import filter_net
+from caffe_compat.graph.phase_rules import filter_net
 from caffe_compat.proto import caffe_pb2
 
 #: What a layer says about learning and about when it is in the net.

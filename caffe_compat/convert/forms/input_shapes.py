@@ -9,10 +9,8 @@ from math import prod
 
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import Report
-from caffe_compat.convert.shape_walk import ShapeWalk
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
-from caffe_compat.layers.base import LayerSpec
-from caffe_compat.layers.registry import create_layer
+from caffe_compat.graph.builder import shapes_only, single_layer
 
 #: Sides of square images that public nets are trained on.
 USUAL_SIZES = (224, 227, 256, 299, 320, 384, 448, 512, 513, 640, 300, 321, 112, 96)
@@ -65,7 +63,7 @@ def _stated_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {}
     for layer in layers:
         if layer.type in SELF_DESCRIBING or (layer.type == "Input" and layer.input_param.shape):
-            shapes |= dict(zip(layer.top, create_layer(LayerSpec(layer)).top_shapes(), strict=True))
+            shapes |= dict(zip(layer.top, single_layer(layer, ()).top_shapes(), strict=True))
     return shapes
 
 
@@ -96,9 +94,9 @@ def _sizes(layers: Sequence[Layer]) -> Iterator[int]:
 
 def require_fit(model: Model, inputs: Mapping[str, Shape]) -> None:
     """Carries shapes through the net; an error where a layer does not take them or its weights have other sizes."""
-    walk = ShapeWalk(dict(inputs))
+    builder = shapes_only(inputs)
     for parameter in model.net.layer:
-        layer = walk.enter(parameter)
+        layer = builder.add(parameter).layer
         found = model.shapes(parameter.name)
         expected = [tuple(blob.shape) for blob in layer.blobs]
         if found and [*map(prod, found)] != [*map(prod, expected)]:

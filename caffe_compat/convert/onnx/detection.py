@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.graph.step import Step
 
 LOWEST = float(np.finfo(np.float32).min)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.graph.step import Step
 
 
 def absolute(graph: Graph, step: Step, bottom: str) -> str:

@@ -17,14 +17,15 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     RuntimeException,
 )
 
-from caffe_compat.convert.assemble import Assembly, Step, require_blobs
+from caffe_compat.convert.assemble import Assembly, require_blobs
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.module import CaffeModule
 from caffe_compat.convert.onnx.graph import OPSET, Graph
 from caffe_compat.convert.onnx.sample_inputs import sample_inputs
 from caffe_compat.convert.onnx.table import EXPORTERS
-from caffe_compat.convert.shape_walk import ShapeWalk
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
+from caffe_compat.graph.builder import shapes_only
+from caffe_compat.graph.step import Step
 
 #: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
@@ -110,18 +111,18 @@ def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:
     """
     if len({shape[0] for shape in net.inputs.values()}) > 1:
         raise ShapeError(f"{net.path}: expected inputs of one batch size to leave open, got {net.inputs}")
-    walk = ShapeWalk({name: (2 * shape[0], *shape[1:]) for name, shape in net.inputs.items()})
+    builder = shapes_only({name: (2 * shape[0], *shape[1:]) for name, shape in net.inputs.items()})
     fixed: set[str] = set()
     for step in steps:
         is_fixed = step.layer.spec.type in WITHOUT_BATCH or (bool(step.bottoms) and fixed.issuperset(step.bottoms))
         fixed = fixed.union(step.tops) if is_fixed else fixed.difference(step.tops)
         try:
-            layer = walk.enter(step.layer.spec.parameter)
+            layer = builder.add(step.layer.spec.parameter).layer
             fits = [blob.shape for blob in layer.blobs] == [blob.shape for blob in step.layer.blobs]
         except (CaffeError, RuntimeError):
             fits = False
         doubled = [(2 * shape[0], *shape[1:]) if shape else None for shape in step.top_shapes]
-        if not fits or [walk.shapes[top] for top in step.tops] != (list(step.top_shapes) if is_fixed else doubled):
+        if not fits or [builder.shapes[top] for top in step.tops] != (list(step.top_shapes) if is_fixed else doubled):
             raise ShapeError(
                 f"{net.path}: {step.layer.spec}: its tops {list(step.top_shapes)} do not grow with the batch; "
                 "export with a fixed batch (without --dynamic-batch)"

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.formats.blob_names import blob_keys
 from caffe_compat.convert.model import Shape
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.graph.step import Step
 
 #: ReduceMean and Resize with axes as inputs; onnxruntime reads it since 1.14.
 OPSET = 18

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.graph.step import Step
 from caffe_compat.layers.normalization.bn import SegNetBN
 
 

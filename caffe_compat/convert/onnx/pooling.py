@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.graph.step import Step
 from caffe_compat.layers.vision.pool_methods import LOWEST, SMALLEST
 from caffe_compat.layers.vision.pooling_window import PoolingWindow
 

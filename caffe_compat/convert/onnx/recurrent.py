@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.graph.step import Step
 
 #: hidden (first) and other states (1, N, D) after a step.
 States = list[str]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.convert.onnx.shaping import cut, reverse
+from caffe_compat.graph.step import Step
 
 
 def softmax(graph: Graph, step: Step, bottom: str) -> str:

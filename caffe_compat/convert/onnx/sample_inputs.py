@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.convert.assemble import Assembly, Step
+from caffe_compat.convert.assemble import Assembly
+from caffe_compat.graph.step import Step
 
 
 def _rows(step: Step) -> int:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.convert.assemble import Step
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.graph.step import Step
 
 LAST = np.iinfo(np.int64).max
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from caffe_compat.graph.step import Step
 from caffe_compat.layers.normalization.bn import BN
-from caffe_compat.net.net import Step
 from caffe_compat.parity.measure import errors_between
 from caffe_compat.parity.recording import Array
 

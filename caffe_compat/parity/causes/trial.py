@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.layers.base import LayerSpec, as_tuple
-from caffe_compat.layers.registry import create_layer
+from caffe_compat.graph.builder import single_layer
+from caffe_compat.layers.base import as_tuple
 from caffe_compat.parity.recording import Recorded
 from caffe_compat.proto import caffe_pb2
 
@@ -47,8 +47,7 @@ class Trial:
             return None
 
     def _run(self) -> Tensor:
-        layer = create_layer(LayerSpec(self.parameter, self.phase, allow_python_layers=False))
-        layer.setup(*(tuple(bottom.shape) for bottom in self.bottoms))
+        layer = single_layer(self.parameter, [tuple(bottom.shape) for bottom in self.bottoms], self.phase)
         layer.to(self.bottoms[0].device)
         for blob, values in zip(layer.blobs, self.blobs, strict=True):
             blob.data = values.clone().view(blob.shape)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
-from caffe_compat.layers.base import LayerSpec
-from caffe_compat.layers.registry import create_layer
+from caffe_compat.graph.builder import single_layer
 from caffe_compat.layers.vision.pooling import Pooling
 from caffe_compat.parity.causes.trial import Trial
 
@@ -17,7 +16,7 @@ from caffe_compat.parity.causes.trial import Trial
 def pooling(trial: Trial) -> Iterator[Trial]:
     """torch's and TensorFlow's windows in place of Caffe's."""
     bottom = trial.bottoms[0]
-    layer = create_layer(LayerSpec(trial.parameter, trial.phase))
+    layer = single_layer(trial.parameter, [tuple(bottom.shape)], trial.phase)
     if bottom.dim() != 4 or not isinstance(layer, Pooling):
         return
     window = layer.window(tuple(bottom.shape[2:]))

@@ -18,7 +18,7 @@ from caffe_compat.convert.onnx.export import (
     onnx_bytes,
 )
 from caffe_compat.errors import FormatError, GraphError, MissingFeatureError, ShapeError
-from caffe_compat.net.phase_rules import filter_net
+from caffe_compat.graph.phase_rules import filter_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 from tests.convert.models import GOLDENS, RELEASED, STAGES

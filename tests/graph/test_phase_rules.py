@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_compat.errors import GraphError
-from caffe_compat.net.phase_rules import filter_net, is_included
+from caffe_compat.graph.phase_rules import filter_net, is_included
 from caffe_compat.proto import caffe_pb2
 
 

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_compat.errors import GraphError
-from caffe_compat.net.insert_splits import insert_splits
+from caffe_compat.graph.splits import insert_splits
 from caffe_compat.proto import caffe_pb2
 
 

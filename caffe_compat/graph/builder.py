@@ -1,0 +1,125 @@
+"""Creates the layers of a net one after the other and carries the shapes of blobs from layer to layer.
+
+This is the only caller of `create_layer`: a net that runs, a converted model, a walk over shapes and a single layer
+under test are all built here, so the same prototxt means the same everywhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import nn
+
+import caffe_compat.layers  # noqa: F401 - registers every type
+from caffe_compat.errors import GraphError
+from caffe_compat.graph.step import Step
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.registry import create_layer
+from caffe_compat.proto.caffe_pb2 import LayerParameter
+
+#: Wraps a layer's message in what its surroundings say: phase, seed, where its weights come from.
+Specify = Callable[[LayerParameter], LayerSpec]
+
+
+class GraphBuilder:
+    """Adds layer after layer; `shapes` holds the shape of every blob made so far."""
+
+    def __init__(
+        self, specify: Specify, shapes: Mapping[str, Shape] | None = None, device: torch.device | None = None
+    ) -> None:
+        self.shapes: dict[str, Shape] = dict(shapes or {})
+        self._specify = specify
+        self._device = device
+        self._known: dict[tuple[object, ...], list[Shape]] = {}
+
+    def add(self, parameter: LayerParameter) -> Step:
+        """Creates the next layer and sets it up.
+
+        GraphError for an unknown bottom or a top that another layer makes, else whatever the layer itself refuses.
+        """
+        return self.set_up(self.create(parameter))
+
+    def create(self, parameter: LayerParameter) -> Layer:
+        """The layer before it knows its bottoms: its fields are read, its blobs are not made."""
+        return create_layer(self._specify(parameter))
+
+    def set_up(self, layer: Layer) -> Step:
+        """Makes the layer's blobs for the shapes of its bottoms, and finds the shapes of its tops."""
+        tops = top_names(layer)
+        self._require_new(layer, tops)
+        bottom_shapes = self._bottom_shapes(layer)
+        layer.setup(*bottom_shapes)
+        layer.spec.make_blob = None  # It may hold a file's weights, which the layer has by now.
+        if self._device is not None and self._device.type != "cpu":
+            layer.to(self._device)  # Takes its time also where nothing moves.
+        loss_weights = _loss_weights(layer, len(tops))
+        top_shapes = self._top_shapes(layer, bottom_shapes)
+        self.shapes.update(zip(tops, top_shapes, strict=True))
+        return Step(layer, list(layer.spec.parameter.bottom), tops, bottom_shapes, top_shapes, loss_weights)
+
+    def _require_new(self, layer: Layer, tops: Sequence[str]) -> None:
+        bottoms = layer.spec.parameter.bottom
+        for position, top in enumerate(tops):
+            in_place = position < len(bottoms) and bottoms[position] == top
+            if (top in self.shapes and not in_place) or top in tops[:position]:
+                raise GraphError(f"{layer.spec}: top blob '{top}' is produced by multiple sources; rename one of them")
+
+    def _bottom_shapes(self, layer: Layer) -> list[Shape]:
+        for bottom in layer.spec.parameter.bottom:
+            if bottom not in self.shapes:
+                raise GraphError(f"{layer.spec}: unknown bottom blob '{bottom}': no layer before it makes this top")
+        return [self.shapes[bottom] for bottom in layer.spec.parameter.bottom]
+
+    def _top_shapes(self, layer: Layer, bottoms: list[Shape]) -> list[Shape]:
+        """As the layer says. Layers that differ in their names only share one run on tensors without data."""
+        if layer.keeps_shape or type(layer).top_shapes is not Layer.top_shapes:
+            return layer.top_shapes(*bottoms)
+        key = (layer.phase, _without_names(layer.spec.parameter), *bottoms)
+        if key not in self._known:
+            self._known[key] = layer.top_shapes(*bottoms)
+        return self._known[key]
+
+
+def single_layer(parameter: LayerParameter, bottom_shapes: Sequence[Shape], phase: str = "TEST") -> Layer:
+    """One layer, set up for bottoms of these shapes, without a net around it."""
+    layer = GraphBuilder(partial(LayerSpec, phase=phase)).create(parameter)
+    layer.setup(*bottom_shapes)
+    return layer
+
+
+def shapes_only(inputs: Mapping[str, Shape], phase: str = "TEST") -> GraphBuilder:
+    """A builder whose layers have blobs without numbers, for walks that look at shapes."""
+    return GraphBuilder(partial(LayerSpec, phase=phase, make_blob=_without_numbers), inputs)
+
+
+def top_names(layer: Layer) -> list[str]:
+    """The layer's tops; a loss without any gets one, as in Caffe (AutoTopBlobs)."""
+    tops = list(layer.spec.parameter.top)
+    return [f"(automatic) {layer.name}"] if layer.is_loss and not tops else tops
+
+
+def _without_numbers(_spec: LayerSpec, _index: int, shape: Shape, learnable: bool) -> nn.Parameter:
+    """A blob that has a shape and takes no memory."""
+    return nn.Parameter(torch.empty(shape, device="meta"), learnable)
+
+
+def _loss_weights(layer: Layer, tops: int) -> list[float]:
+    """A weight for each top: as given, else 1 for the first top of a loss layer (Layer::SetLossWeights)."""
+    given = list(layer.spec.parameter.loss_weight)
+    if given and len(given) != len(layer.spec.parameter.top):
+        raise GraphError(
+            f"{layer.spec}: loss_weight must be unspecified or specified once per top blob: "
+            f"found {len(given)} for {len(layer.spec.parameter.top)} tops"
+        )
+    if given:
+        return given
+    return [1.0 if layer.is_loss and position == 0 else 0.0 for position in range(tops)]
+
+
+def _without_names(parameter: LayerParameter) -> bytes:
+    copy = LayerParameter()
+    copy.CopyFrom(parameter)
+    copy.name = ""
+    copy.bottom[:] = [""] * len(parameter.bottom)
+    copy.top[:] = [""] * len(parameter.top)
+    return bytes(copy.SerializeToString(deterministic=True))
