@@ -1,27 +1,16 @@
 """Evaluate raw scores of one or several models as the released SRN code does, and as later papers do."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.srn.metrics.datasets import DATASETS
-from caffe_compat.srn.metrics.figures import write_png
-from caffe_compat.srn.metrics.json_report import report_json
-from caffe_compat.srn.metrics.report import Report, Request, evaluate
-from caffe_compat.srn.metrics.tables import interval_lines, terminal_lines, write_csv, write_latex
-
-
-def write_json(report: Report, path: Path) -> None:
-    """Every figure, in 0..1."""
-    path.write_text(json.dumps(report_json(report), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-WRITERS = {"json": write_json, "csv": write_csv, "latex": write_latex, "png": write_png}
+from caffe_compat.srn.metrics.outputs import WRITERS, make_folders, write_outputs
+from caffe_compat.srn.metrics.report import Request, evaluate
+from caffe_compat.srn.metrics.tables import terminal_lines
 
 
 def count_of_rounds(text: str) -> int:
@@ -72,17 +61,18 @@ def main() -> int:
     """Measure, print, write."""
     arguments = parser().parse_args()
     try:
+        paths = {name: getattr(arguments, name) for name in WRITERS}
+        make_folders(paths)
         report = evaluate(request(arguments))
-        for name, write in WRITERS.items():
-            if path := getattr(arguments, name):
-                with replacing(path) as beside:
-                    write(report, beside)
+        write_outputs(report, paths)
     except (CaffeError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 1
     for warning in report.warnings:
         print(f"evaluate.py: warning: {warning}", file=sys.stderr)
-    print(*terminal_lines(report), *interval_lines(report), sep="\n")
+    for note in report.notes:
+        print(f"evaluate.py: note: {note}", file=sys.stderr)
+    print(*terminal_lines(report), sep="\n")
     return 0
 
 

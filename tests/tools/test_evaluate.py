@@ -52,8 +52,14 @@ def test_an_error_is_one_line(run, capsys) -> None:
 
 
 def test_an_output_that_cannot_be_written(run, capsys) -> None:
-    assert run("--predictions", "base.txt", "--csv", "absent/o.csv") == 1
-    assert capsys.readouterr().err == "evaluate.py: [Errno 2] no such folder for 'o.csv'; make it first: 'absent'\n"
+    Path("file").touch()
+    assert run("--predictions", "base.txt", "--csv", "file/o.csv") == 1
+    assert capsys.readouterr().err == "evaluate.py: [Errno 17] File exists: 'file'\n"
+
+
+def test_folders_of_outputs_are_made(run) -> None:
+    assert run("--predictions", "base.txt", "--csv", "absent/deep/o.csv") == 0
+    assert Path("absent/deep/o.csv").stat().st_size > 100
 
 
 def test_rounds_that_are_no_count(run, capsys) -> None:

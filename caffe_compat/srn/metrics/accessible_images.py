@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat, matlab  # type: ignore[import-untyped]
 
 from caffe_compat.errors import DataError, FormatError
-from caffe_compat.srn.metrics.text_matrices import read_matrix
+from caffe_compat.srn.metrics.number_files import read_matrix
 
 VARIABLE = "idx_final_test"
 

@@ -13,18 +13,23 @@ from caffe_compat.srn.metrics.comparison import Comparison
 from caffe_compat.srn.metrics.report import Report
 
 INCHES_PER_CLASS = 0.16
+LARGEST_INCHES = 500.0  # 60,000 pixels: what PNG readers still open
 TITLE_CHARACTERS = 58  # as many as fit into the narrowest picture
 GAIN, LOSS, NEUTRAL = "#1b7837", "#b2182b", "#4d4d4d"
 
 
 def write_png(report: Report, path: Path) -> None:
-    """One file of predictions: AP by class; several: two panels for each that is compared with the first."""
-    panels = 2 * len(report.comparisons) or 1
-    width = max(6.0, 2.0 + INCHES_PER_CLASS * len(report.class_names))
-    figure = Figure(figsize=(width, 1.0 + 2.6 * panels), layout="constrained")
+    """One file of predictions: AP by class. Several: Figure 7 for each that is compared with the first.
+
+    Figure 7 has two panels, or three where the numbers of training images are known.
+    """
+    rows = 1 if not report.comparisons else 2 if report.training_counts is None else 3
+    panels = rows * max(1, len(report.comparisons))
+    width = min(LARGEST_INCHES, max(6.0, 2.0 + INCHES_PER_CLASS * len(report.class_names)))
+    figure = Figure(figsize=(width, min(LARGEST_INCHES, 1.0 + 2.6 * panels)), layout="constrained")
     axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
-    for comparison, gain_axes, labels_axes in zip(report.comparisons, axes[::2], axes[1::2], strict=False):
-        _draw_comparison(report, comparison, gain_axes, labels_axes)
+    for number, comparison in enumerate(report.comparisons):
+        _draw_comparison(report, comparison, axes[number * rows : (number + 1) * rows])
     if not report.comparisons:
         _draw_average_precision(report, axes[0])
     with warnings.catch_warnings():
@@ -32,19 +37,24 @@ def write_png(report: Report, path: Path) -> None:
         figure.savefig(path, format="png", dpi=120)
 
 
-def _draw_comparison(report: Report, comparison: Comparison, gain_axes: Axes, labels_axes: Axes) -> None:
-    """Figure 7: gains in AP above, mean numbers of other labels in the class's images below, both by gain."""
+def _draw_comparison(report: Report, comparison: Comparison, axes: NDArray[np.object_]) -> None:
+    """The gain in AP of each class, and below it what may explain it, all sorted by the gain."""
     order = _descending(comparison.ap_gain)
     gain = 100 * comparison.ap_gain[order]
-    _bars(gain_axes, report, order, gain, np.where(gain >= 0, GAIN, LOSS))
-    gain_axes.set_ylabel("AP gain (points)")
+    _bars(axes[0], report, order, gain, np.where(gain >= 0, GAIN, LOSS))
+    axes[0].set_ylabel("AP gain (points)")
     _set_title(
-        gain_axes,
+        axes[0],
         f"{comparison.name} over {comparison.base} on {report.rules.title}",
-        f"mAP {100 * comparison.gains['mAP']:+.1f}, correlation {comparison.correlation:.2f}",
+        f"mAP {100 * comparison.gains['mAP']:+.1f}, correlation of gain and concurrent labels "
+        f"{comparison.correlation:.2f}",
     )
-    _bars(labels_axes, report, order, report.co_occurring[order], NEUTRAL)
-    labels_axes.set_ylabel("co-occurring labels")
+    _bars(axes[1], report, order, report.co_occurring[order], NEUTRAL)
+    axes[1].set_ylabel("concurrent labels")
+    if report.training_counts is not None:
+        _bars(axes[2], report, order, report.training_counts[order].astype(np.float64), NEUTRAL)
+        axes[2].set_ylabel("training images")
+        axes[2].set_yscale("symlog")  # few classes are frequent, and some may have no image at all
 
 
 def _draw_average_precision(report: Report, axes: Axes) -> None:

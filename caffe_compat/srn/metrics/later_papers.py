@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
-from caffe_compat.srn.metrics.average_precision import ClassRanking, mean_of_known
+from caffe_compat.srn.metrics.average_precision import ClassRanking, average_precisions, mean_of_known
 from caffe_compat.srn.metrics.decisions import most_confident
 from caffe_compat.srn.metrics.precision_recall import count_labels
 
@@ -25,28 +24,26 @@ class LaterFigures:
     ap: NDArray[np.float64]
 
 
-def measure(present: NDArray[np.bool_], confidences: NDArray[np.float64], rankings: list[ClassRanking]) -> LaterFigures:
-    """Measure probabilities against true labels, both (images, classes); the rankings say which images count in AP.
+def measure(
+    present: NDArray[np.bool_],
+    confidences: NDArray[np.float64],
+    rankings: list[ClassRanking],
+    known: NDArray[np.bool_],
+    threshold: float = 0.5,
+) -> LaterFigures:
+    """Measure probabilities against true labels, both (images, classes), in the cells that are `known`.
 
-    A label is given where the raw score is at least 0 (ML-GCN's util.py); top-3 keeps this threshold.
+    The rankings say which images count in AP. A label is given where the probability reaches the threshold, as
+    ML-GCN's util.py gives it where the raw score is at least 0; top-3 keeps this threshold.
     """
-    confident = confidences >= 0.5
-    ap = np.array(list(map(_raw_average_precision, confidences.T, rankings)))
+    confident, present = (confidences >= threshold) & known, present & known
+    ap = average_precisions(rankings, method="sklearn")
     figures = {
         "mAP": mean_of_known(ap),
         **_precision_recall(present, confident, ""),
         **_precision_recall(present, most_confident(confidences, 3) & confident, "top3 "),
     }
     return LaterFigures(figures, ap)
-
-
-def _raw_average_precision(confidences: NDArray[np.float64], ranking: ClassRanking) -> float:
-    """scikit-learn's, which counts equal confidences as one threshold; it sorts the ranked images in no time."""
-    if not len(ranking.positive_places):
-        return float("nan")
-    present = np.zeros(len(ranking.images), dtype=bool)
-    present[ranking.positive_places] = True
-    return float(average_precision_score(present, confidences[ranking.images]))
 
 
 def _precision_recall(present: NDArray[np.bool_], decided: NDArray[np.bool_], prefix: str) -> dict[str, float]:

@@ -1,61 +1,92 @@
 """One or several files of predictions, measured and compared, as one report."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.srn.datasets.layout import SplitFiles
+from caffe_compat.srn.datasets.summary import NAME as SUMMARY
 from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 from caffe_compat.srn.metrics.comparison import Comparison, co_occurring_labels, compare
-from caffe_compat.srn.metrics.datasets import DATASETS, EvaluationRules
+from caffe_compat.srn.metrics.datasets import DATASETS, Conventions, EvaluationRules
 from caffe_compat.srn.metrics.measurement import Measurement, measure
+from caffe_compat.srn.metrics.number_files import require_regular_file
+from caffe_compat.srn.metrics.prepared import Prepared, read_prepared
 from caffe_compat.srn.metrics.text_matrices import read_labels, read_scores
+
+EVALUATED = Conventions(scores="auto")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What tools/evaluate.py is asked for."""
+    """What an evaluation is asked for; `labels` or `data`, a folder that `prepare` wrote, says where the labels are."""
 
-    dataset: str
-    labels: Path
+    dataset: str  # a key of DATASETS
+    labels: Path | None
     predictions: Sequence[Path]
     names: Sequence[str] = ()
     class_names: Path | None = None
     accessible: Path | None = None
     rounds: int = 0
     seed: int = 0
+    data: Path | None = None
+    split: str = "test"
+    title: str | None = None
+    ignore: float | None = None  # the value of a label that is not known
+    conventions: Conventions = EVALUATED
+
+    @property
+    def label_file(self) -> Path:
+        """The file of labels; DataError if neither it nor a prepared folder is given."""
+        if self.labels is not None:
+            return self.labels
+        if self.data is None:
+            raise DataError("expected --labels FILE or --data DIR, a folder that prepare wrote; found neither")
+        return Path(SplitFiles(self.data, self.split).labels)
+
+    @property
+    def prepared_folder(self) -> Path | None:
+        """The prepared folder, given or guessed from a summary beside the labels."""
+        beside = self.label_file.parent
+        return self.data or (beside if (beside / SUMMARY).is_file() else None)
 
 
 @dataclass(frozen=True)
 class Report:
-    """All results; arrays have one element a class."""
+    """All results; arrays have one element per class."""
 
     dataset: str
     rules: EvaluationRules
+    conventions: Conventions
     images: int
     class_names: Sequence[str]
     positives: NDArray[np.int64]
     co_occurring: NDArray[np.float64]  # mean number of other labels in the images that have the class
+    training_counts: NDArray[np.int64] | None  # training images that have the label; None where nothing says it
     measurements: Sequence[Measurement]
     comparisons: Sequence[Comparison]  # each further file against the first
     warnings: Sequence[str]
+    notes: Sequence[str]  # how the input was understood
 
 
 def evaluate(request: Request) -> Report:
     """Read the files, measure and compare; DataError, FormatError or ShapeError names the file at fault."""
-    labels = read_labels(request.labels)
+    label_file = request.label_file
+    labels = read_labels(label_file, request.ignore)
     images = _accessible_images(request, len(labels))
-    class_names = _class_names(request, labels.shape[1])
-    rules = DATASETS[request.dataset]
+    prepared = _prepared(request, labels.shape[1])
+    rules = _rules(request, prepared)
     measurements = [
         measure(
             name,
             labels[images],
-            _read_predictions(path, request.labels, labels.shape)[images],
+            _read_predictions(path, label_file, labels.shape)[images],
             rules,
+            request.conventions,
             rounds=request.rounds,
             seed=request.seed,
         )
@@ -64,17 +95,44 @@ def evaluate(request: Request) -> Report:
     present = labels[images] == 1
     positives = np.count_nonzero(present, axis=0)
     co_occurring = co_occurring_labels(present)
+    class_names = _class_names(request, prepared, labels.shape[1])
     return Report(
         dataset=request.dataset,
         rules=rules,
+        conventions=request.conventions,
         images=len(present),
         class_names=class_names,
         positives=positives,
         co_occurring=co_occurring,
+        training_counts=prepared.training_counts if prepared else None,
         measurements=measurements,
         comparisons=[compare(measurements[0], other, co_occurring) for other in measurements[1:]],
-        warnings=_warnings(class_names, positives),
+        warnings=list(_warnings(class_names, positives)),
+        notes=list(_notes(request, measurements)),
     )
+
+
+def _prepared(request: Request, classes: int) -> Prepared | None:
+    """The facts of the prepared folder; None without one, or where one beside the labels has other classes."""
+    if request.prepared_folder is None:
+        return None
+    prepared = read_prepared(request.prepared_folder)
+    if len(prepared.class_names) == classes:
+        return prepared
+    if request.data is None:
+        return None
+    raise DataError(
+        f"{request.data}: expected {classes} labels, as {request.label_file} has columns, found "
+        f"{len(prepared.class_names)} in {SUMMARY}; give the folder that the labels come from"
+    )
+
+
+def _rules(request: Request, prepared: Prepared | None) -> EvaluationRules:
+    """The data set's rules; own data are called as the user says, or as the folder of the labels."""
+    rules = DATASETS[request.dataset]
+    folder = prepared.title if prepared else request.label_file.resolve().parent.name
+    own = (folder or rules.title) if request.dataset == "own" else rules.title
+    return replace(rules, title=request.title or own)
 
 
 def _read_predictions(path: Path, labels: Path, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -97,7 +155,7 @@ def _names(request: Request) -> Sequence[str]:
     names = request.names or (stems if _all_differ(stems) else [str(path) for path in request.predictions])
     if len(names) != len(request.predictions) or not _all_differ(names):
         raise DataError(
-            f"--names: expected {len(request.predictions)} names that all differ, one a --predictions file, "
+            f"--names: expected {len(request.predictions)} names that all differ, one for each --predictions file, "
             f"found {', '.join(names)}; name every file once"
         )
     return names
@@ -107,24 +165,41 @@ def _all_differ(names: Sequence[str]) -> bool:
     return len(set(names)) == len(names)
 
 
-def _class_names(request: Request, classes: int) -> list[str]:
+def _class_names(request: Request, prepared: Prepared | None, classes: int) -> Sequence[str]:
     if request.class_names is None:
-        return [f"class {number}" for number in range(1, classes + 1)]
-    names = request.class_names.read_text(encoding="utf-8").split("\n")
-    names = [name.strip() for name in names if name.strip()]
+        return prepared.class_names if prepared else [f"class {number}" for number in range(1, classes + 1)]
+    names = _read_names(request.class_names)
     if len(names) != classes:
         raise DataError(
-            f"{request.class_names}: expected {classes} class names, one a line, as {request.labels} has columns, "
-            f"found {len(names)}"
+            f"{request.class_names}: expected {classes} class names, one per line, as {request.label_file} has "
+            f"columns, found {len(names)}"
         )
     return names
 
 
-def _warnings(class_names: Sequence[str], positives: NDArray[np.int64]) -> list[str]:
+def _read_names(path: Path) -> list[str]:
+    require_regular_file(path)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DataError(f"{path}: cannot read the class names ({reason}); expected one name per line") from error
+    return [name.strip() for name in lines if name.strip()]
+
+
+def _warnings(class_names: Sequence[str], positives: NDArray[np.int64]) -> Iterator[str]:
     empty = [name for name, count in zip(class_names, positives, strict=True) if not count]
-    if not empty:
-        return []
-    return [
-        f"no image has {', '.join(empty)}: AP is undefined there (null), and mAP is over the other "
-        f"{len(class_names) - len(empty)} classes; the released code would give NaN"
-    ]
+    if empty:
+        yield (
+            f"no image has {', '.join(empty)}: AP is undefined there (null), and mAP is over the other "
+            f"{len(class_names) - len(empty)} classes; the released code would give NaN"
+        )
+
+
+def _notes(request: Request, measurements: Sequence[Measurement]) -> Iterator[str]:
+    noticed = [measurement.name for measurement in measurements if measurement.of_probabilities]
+    if noticed and request.conventions.scores == "auto":
+        yield (
+            f"all scores of {', '.join(noticed)} lie within 0..1, so they are read as probabilities; "
+            "--scores logits reads them as raw scores"
+        )

@@ -1,5 +1,7 @@
 """The released MATLAB functions once more, as plain loops over Python numbers."""
 
+from fractions import Fraction
+
 EPS = 2.0**-52
 
 
@@ -26,6 +28,21 @@ def interpolated_average_precision(labels, confidences, absent):
         precisions[rank] = max(precisions[rank], precisions[rank + 1])
     steps = range(1, len(recalls))
     return sum((recalls[rank] - recalls[rank - 1]) * precisions[rank] for rank in steps)
+
+
+def eleven_point_average_precision(labels, confidences, absent):
+    """AP of one class as VOC 2007 defines it: at each recall the best precision of all ranks that reach it."""
+    positives = sum(label == 1 for label in labels)
+    if not positives:
+        return float("nan")
+    curve, right, wrong = [], 0, 0
+    for label in ranked(labels, confidences):
+        right += label == 1
+        wrong += label in absent
+        if right + wrong:
+            curve.append((Fraction(right, positives), right / (right + wrong)))
+    points = [Fraction(tenth, 10) for tenth in range(11)]
+    return sum(max(precision for recall, precision in curve if recall >= point) for point in points) / 11
 
 
 def precision_recall_f1(present, decided):

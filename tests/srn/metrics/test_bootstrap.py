@@ -3,7 +3,7 @@ import pytest
 
 from caffe_compat.srn.metrics.average_precision import average_precisions, mean_of_known, rank_images
 from caffe_compat.srn.metrics.bootstrap import interval, resampled_figures
-from caffe_compat.srn.metrics.released import measure
+from caffe_compat.srn.metrics.released import decided_blocks, measure
 
 
 def case():
@@ -12,21 +12,30 @@ def case():
     return labels, generator.random((47, 5))
 
 
-def resample(rounds, seed):
-    labels, confidences = case()
-    rankings = rank_images(labels, confidences, ignore_unspecified=False)
-    return resampled_figures(rankings, labels == 1, confidences, rounds=rounds, seed=seed)
+def counted(labels, confidences):
+    """The rankings and blocks of labels where about one in ten is not known, and one in five not specified."""
+    draws = np.random.default_rng(len(labels)).random(labels.shape)
+    known, specified = draws < 0.9, draws < 0.7
+    present = labels == 1
+    return rank_images(present, confidences, specified), decided_blocks(present, confidences, known, specified)
 
 
-def test_each_round_equals_an_evaluation_of_the_drawn_images() -> None:
-    labels, confidences = case()
+def resample(rounds, seed, method="released"):
+    return resampled_figures(*counted(*case()), rounds=rounds, seed=seed, method=method)
+
+
+@pytest.mark.parametrize("method", ["released", "voc07", "sklearn"])
+def test_each_round_equals_an_evaluation_of_the_drawn_images(method) -> None:
     generator = np.random.default_rng(4)
-    resampled = resample(rounds=3, seed=4)
+    resampled = resample(rounds=3, seed=4, method=method)
+    labels, confidences = case()
+    _, blocks = counted(labels, confidences)
     for index in range(3):
         drawn = np.sort(generator.integers(47, size=47))
-        rankings = rank_images(labels[drawn], confidences[drawn], ignore_unspecified=False)
-        figures = measure(labels[drawn] == 1, confidences[drawn])
-        figures["mAP"] = mean_of_known(average_precisions(rankings))
+        of_drawn = {prefix: type(block)(*(flags[drawn] for flags in block)) for prefix, block in blocks.items()}
+        specified = np.random.default_rng(47).random(labels.shape)[drawn] < 0.7
+        rankings = rank_images(labels[drawn] == 1, confidences[drawn], specified)
+        figures = measure(of_drawn) | {"mAP": mean_of_known(average_precisions(rankings, method=method))}
         assert {name: values[index] for name, values in resampled.items()} == pytest.approx(figures, rel=1e-12)
 
 
@@ -39,3 +48,7 @@ def test_the_seed_decides() -> None:
 def test_interval_is_the_central_95_percent() -> None:
     values = np.random.default_rng(0).permutation(np.append(np.arange(1001.0), np.nan))
     assert interval(values) == (25.0, 975.0)
+
+
+def test_no_interval_without_a_value() -> None:
+    assert np.isnan(interval(np.full(3, np.nan))).all()

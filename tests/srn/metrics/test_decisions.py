@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
-from caffe_compat.srn.metrics.decisions import most_confident, probabilities
+from caffe_compat.errors import DataError
+from caffe_compat.srn.metrics.decisions import are_probabilities, most_confident, probabilities
 
 
 def test_of_equal_confidences_the_first_is_taken() -> None:
@@ -29,3 +31,14 @@ def test_the_input_is_not_changed() -> None:
 
 def test_sigmoid_saturates_without_warning() -> None:
     assert probabilities(np.array([-800.0, -np.inf, 0.0, 40.0, 50.0])).tolist() == [0, 0, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("auto", True), ("probabilities", True), ("logits", False)])
+def test_scores_within_0_and_1_are_probabilities_unless_the_user_says_otherwise(kind, taken) -> None:
+    assert are_probabilities(np.array([[0.0, 1.0, 0.3]]), kind, "srn") is taken
+
+
+def test_one_score_outside_makes_raw_scores_of_all() -> None:
+    assert not are_probabilities(np.array([[0.2, 1.0001], [0.3, 0.4]]), "auto", "srn")
+    with pytest.raises(DataError, match=r"^srn: expected probabilities within 0..1, found -0.5 to 0.9; leave --scores"):
+        are_probabilities(np.array([[0.9, -0.5]]), "probabilities", "srn")

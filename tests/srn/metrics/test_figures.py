@@ -1,3 +1,5 @@
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -23,6 +25,13 @@ def test_two_panels_for_each_comparison(tmp_path, files, panels) -> None:
     height, width, _ = draw(tmp_path, files).shape
     assert height == pytest.approx(120 * (1.0 + 2.6 * panels), abs=1)
     assert width == 720
+
+
+@pytest.mark.parametrize(("files", "panels"), [(1, 1), (2, 3), (3, 6)])
+def test_a_third_panel_shows_how_often_training_saw_each_class(tmp_path, files, panels) -> None:
+    counts = {name: 10**place for place, name in enumerate("abcdef")}
+    (tmp_path / "summary.json").write_text(json.dumps({"splits": {"train": {"label counts": counts}}}))
+    assert draw(tmp_path, files).shape[0] == pytest.approx(120 * (1.0 + 2.6 * panels), abs=1)
 
 
 def test_names_are_taken_as_they_are_and_long_titles_fit(tmp_path) -> None:

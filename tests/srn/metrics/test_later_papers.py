@@ -6,7 +6,8 @@ from caffe_compat.srn.metrics.later_papers import measure
 
 
 def measured(labels, confidences, ignore=False):
-    return measure(labels == 1, confidences, rank_images(labels, confidences, ignore_unspecified=ignore))
+    present, known = labels == 1, np.ones(labels.shape, bool)
+    return measure(present, confidences, rank_images(present, confidences, (labels != 0) | (not ignore)), known)
 
 
 def test_raw_average_precision_is_the_mean_precision_at_positives() -> None:
@@ -59,3 +60,11 @@ def test_no_positives_at_all_have_no_value() -> None:
     assert np.isnan(figures["mAP"])
     assert np.isnan(figures["CF1"])
     assert figures["OF1"] == 0
+
+
+def test_unknown_labels_and_another_threshold() -> None:
+    present = np.array([[True, False], [True, True]])
+    confidences = np.array([[0.7, 0.9], [0.4, 0.8]])
+    known = np.array([[True, False], [True, True]])
+    figures = measure(present, confidences, rank_images(present, confidences, known), known, 0.4).figures
+    assert (figures["OP"], figures["OR"]) == (1, 1)

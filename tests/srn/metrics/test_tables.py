@@ -1,10 +1,11 @@
 import csv
+import json
 
 import numpy as np
 import pytest
 
 from caffe_compat.srn.metrics.report import Request, evaluate
-from caffe_compat.srn.metrics.tables import interval_lines, terminal_lines, write_csv, write_latex
+from caffe_compat.srn.metrics.tables import terminal_lines, write_csv, write_latex
 
 
 @pytest.fixture
@@ -19,24 +20,34 @@ def request_of_two(tmp_path):
     return {"labels": tmp_path / "labels.txt", "predictions": [tmp_path / "base.txt", tmp_path / "srn_1.txt"]}
 
 
-@pytest.mark.parametrize(("dataset", "lines"), [("coco", 6), ("nus_wide", 6), ("wider_att", 3)])
-def test_terminal_lines_are_the_columns_of_the_papers_table(request_of_two, dataset, lines) -> None:
+@pytest.mark.parametrize(
+    ("dataset", "groups"),
+    [
+        ("coco", ["All", "top-3"]),
+        ("nus_wide", ["All", "top-3"]),
+        ("own", ["All", "top-3"]),
+        ("wider_att", ["All", "Specified only"]),
+    ],
+)
+def test_terminal_lines_are_the_columns_of_the_papers_table(request_of_two, dataset, groups) -> None:
     report = evaluate(Request(dataset, **request_of_two))
     text = list(terminal_lines(report))
-    assert len(text) == lines
+    assert len(text) == 4 * len(groups)
+    assert [text[place].removesuffix("     mAP").rstrip().partition("  ")[0] for place in (0, 4)] == groups
     assert text[0].split() == ["All", "mAP", "F1-C", "P-C", "R-C", "F1-O", "P-O", "R-O"]
     assert text[2].split()[:2] == ["srn_1", f"{100 * report.measurements[1].figures['mAP']:.1f}"]
+    assert text[3].split()[:4] == ["gain", "of", "srn_1", f"{100 * report.comparisons[0].gains['mAP']:+.1f}"]
 
 
-def test_interval_lines_name_figure_and_gain(request_of_two) -> None:
-    text = list(interval_lines(evaluate(Request("coco", **request_of_two, rounds=3))))
-    assert len(text) == 9
-    assert text[0].startswith("base: mAP between ")
-    assert text[-1].startswith("srn_1 over base: F1-O +")
-
-
-def test_no_interval_lines_without_bootstrap(request_of_two) -> None:
-    assert not list(interval_lines(evaluate(Request("coco", **request_of_two))))
+def test_intervals_stand_under_figures_and_gains(request_of_two) -> None:
+    report = evaluate(Request("coco", **request_of_two, rounds=3))
+    text = list(terminal_lines(report))
+    assert len(text) == 14
+    low, high = report.measurements[0].intervals()["mAP"]
+    assert text[2].split()[0] == f"{100 * low:.1f}..{100 * high:.1f}"
+    low, high = report.comparisons[0].gain_intervals["R-O"]
+    assert text[6].split()[-1] == f"{100 * low:+.1f}..{100 * high:+.1f}"
+    assert len({len(line) for line in text[:7]}) == 1
 
 
 def test_csv_has_a_line_a_class_and_a_gap_where_nothing_is_defined(request_of_two, tmp_path) -> None:
@@ -49,6 +60,15 @@ def test_csv_has_a_line_a_class_and_a_gap_where_nothing_is_defined(request_of_tw
     assert float(rows[0]["srn_1 AP gain"]) == report.measurements[1].ap[0] - report.measurements[0].ap[0]
     assert rows[2]["base AP"] == rows[2]["co-occurring labels"] == ""
     assert rows[2]["positives"] == "0"
+    assert "training images" not in rows[0]
+
+
+def test_csv_has_the_numbers_of_training_images_where_a_summary_tells_them(request_of_two, tmp_path) -> None:
+    counts = {"a": 7, "b": 0, "c": 1, "d": 12}
+    (tmp_path / "summary.json").write_text(json.dumps({"splits": {"train": {"label counts": counts}}}))
+    write_csv(evaluate(Request("own", **request_of_two)), tmp_path / "classes.csv")
+    with (tmp_path / "classes.csv").open(newline="") as file:
+        assert {row["class"]: int(row["training images"]) for row in csv.DictReader(file)} == counts
 
 
 def test_csv_of_one_file_has_plain_headings(request_of_two, tmp_path) -> None:
@@ -64,3 +84,14 @@ def test_latex_escapes_names_and_marks_the_best(request_of_two, tmp_path) -> Non
     assert [row.count("&") for row in rows] == [2, 14, 13]
     assert rows[1].startswith(r"50\% \& more & ")
     assert rows[2].startswith(r"srn\_1 & \textbf{")
+
+
+def test_latex_has_intervals_and_gains_after_a_bootstrap(request_of_two, tmp_path) -> None:
+    report = evaluate(Request("own", **request_of_two, rounds=4, title="mine\n\\input{x}"))
+    write_latex(report, tmp_path / "table.tex")
+    lines = (tmp_path / "table.tex").read_text().splitlines()
+    assert lines[0] == r"% mine \input{x}, 40 images; needs no package"
+    rows = [line for line in lines if line.endswith(r"\\")]
+    assert len(rows) == 1 + 2 * 2 + 2
+    assert rows[2].count(r"{\scriptsize[") == rows[6].count(r"{\scriptsize[") == 13
+    assert rows[5].startswith(r"\hline srn\_1 $-$ base & $")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.srn.metrics.text_matrices import read_labels, read_scores
+from caffe_compat.srn.metrics.text_matrices import UNKNOWN, label_rows, read_labels, read_scores
 
 
 def written(tmp_path, text):
@@ -46,14 +46,14 @@ def test_a_bad_line_is_named(tmp_path, text, complaint) -> None:
 
 def test_a_score_that_is_not_a_number(tmp_path) -> None:
     path = written(tmp_path, "1 2\n\n3 nan\n")
-    complaint = f"{path}, line 3: expected a score in column 2, found NaN; a net that diverged writes NaN"
+    complaint = f"{path}, line 3, column 2: expected a score, found NaN; a net that diverged writes NaN"
     with pytest.raises(DataError, match="^" + re.escape(complaint)):
         read_scores(path)
 
 
 def test_a_label_of_another_value(tmp_path) -> None:
     path = written(tmp_path, "1 0\n0 0.5\n")
-    complaint = f"{path}, line 2: expected a label of 1, 0 or -1 in column 2, found 0.5; if these are scores"
+    complaint = f"{path}, line 2, column 2: expected a label of 1, 0 or -1, found 0.5; if these are scores"
     with pytest.raises(DataError, match="^" + re.escape(complaint)):
         read_labels(path)
 
@@ -61,7 +61,7 @@ def test_a_label_of_another_value(tmp_path) -> None:
 def test_an_empty_file(tmp_path) -> None:
     path = written(tmp_path, "\n \n")
     with pytest.raises(
-        DataError, match="^" + re.escape(f"{path}: expected one line of numbers an image, found an empty")
+        DataError, match="^" + re.escape(f"{path}: expected one line of numbers per image, found an empty")
     ):
         read_scores(path)
 
@@ -78,3 +78,35 @@ def test_a_mixture_of_separators(tmp_path) -> None:
         DataError, match="^" + re.escape(f"{path}: expected numbers separated by blanks or commas, found")
     ):
         read_scores(path)
+
+
+@pytest.mark.parametrize(("ignore", "cell"), [(-1, "-1"), (0.0, "0.0"), (255, "255"), (float("nan"), "nan")])
+def test_one_value_can_mean_unknown(tmp_path, ignore, cell) -> None:
+    other = "0" if ignore == -1 else "-1"
+    labels = read_labels(written(tmp_path, f"1 {cell}\n{other} 1\n"), ignore)
+    assert labels.tolist() == [[1, UNKNOWN], [int(other), 1]]
+
+
+def test_an_unknown_value_that_is_not_announced(tmp_path) -> None:
+    path = written(tmp_path, "1 0\n255 0\n")
+    complaint = (
+        f"{path}, line 2, column 1: expected a label of 1, 0 or -1, found 255; if these are scores, give them as "
+        "--predictions; if the value means unknown, give it as --ignore"
+    )
+    with pytest.raises(DataError, match="^" + re.escape(complaint) + "$"):
+        read_labels(path)
+
+
+def test_rows_come_line_by_line(tmp_path) -> None:
+    path = written(tmp_path, "1 0 -1\n\n0.0 1.0 1\n1 0 7\n")
+    rows = label_rows(path)
+    assert [(number, row.tolist()) for number, row in (next(rows), next(rows))] == [(1, [1, 0, -1]), (3, [0, 1, 1])]
+    with pytest.raises(DataError, match="line 4, column 3: expected a label of 1, 0 or -1, found 7; if these are"):
+        next(rows)
+
+
+def test_rows_of_another_width(tmp_path) -> None:
+    rows = label_rows(written(tmp_path, "1 0\n1\n"))
+    next(rows)
+    with pytest.raises(DataError, match="line 2: expected 2 numbers, as in the first line, found 1; a run that was"):
+        next(rows)

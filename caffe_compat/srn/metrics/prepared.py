@@ -1,0 +1,54 @@
+"""What a folder that `prepare` wrote says about its data: the labels' names and how often training saw each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.errors import FormatError
+from caffe_compat.srn.datasets.json_file import member, read_json
+from caffe_compat.srn.datasets.summary import NAME
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The facts of one prepared folder."""
+
+    title: str  # the folder's name
+    class_names: Sequence[str]
+    training_counts: NDArray[np.int64] | None  # (classes,): images of the training split that have the label
+
+
+def read_prepared(folder: Path) -> Prepared:
+    """The summary of a prepared folder; DataError if there is none, FormatError if it is not what `prepare` writes."""
+    path = folder / NAME
+    splits = member(path, read_json(path), "splits")
+    counts = {split: _label_counts(path, content) for split, content in _items(path, "splits", splits)}
+    if not counts:
+        raise FormatError(f"{path}: expected splits with label counts, found none; prepare the folder again")
+    names = next(iter(counts.values()))
+    training = counts.get("train")
+    return Prepared(
+        title=folder.resolve().name,
+        class_names=list(names),
+        training_counts=None if training is None else np.array(list(training.values()), np.int64),
+    )
+
+
+def _label_counts(path: Path, split: Any) -> dict[str, int]:
+    counts = dict(_items(path, "label counts", member(path, split, "label counts")))
+    wrong = next((name for name, count in counts.items() if type(count) is not int or not 0 <= count < 2**63), None)
+    if wrong is not None:
+        raise FormatError(f"{path}: expected a whole number of images for label {ascii(wrong)[:60]}; "
+                          "prepare the folder again")  # fmt: skip
+    return counts
+
+
+def _items(path: Path, name: str, content: Any) -> Any:
+    if not isinstance(content, dict):
+        raise FormatError(f"{path}: expected an object as '{name}', found {type(content).__name__}; "
+                          "prepare the folder again")  # fmt: skip
+    return content.items()
