@@ -38,11 +38,16 @@ class Block(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How large a backbone is: its blocks of stages 2 to 5, channels of its first layer, and the narrow one's field."""
+    """How large a backbone is: its blocks of stages 2 to 5 and the channels of its first layer.
+
+    The other two are for the narrow backbone, which has no such blocks: its field in pixels, and pairs of further 1x1
+    layers in place of ResNet-107's two blocks.
+    """
 
     blocks: list[list[Block]]
     width: int
     receptive_field: int = FIELDS.start
+    extra_blocks: int = 0
 
 
 def public_names(released_type: str, role: str) -> str:
@@ -97,8 +102,8 @@ def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Feature
 def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     """A backbone of limited receptive field, which cannot see how two distant objects lie to each other.
 
-    Three 3x3 convolutions of stride 2 see 15 pixels; each further 3x3 convolution adds 16. The last two layers are 1x1.
-    The tap is the map before them. Ours, not the paper's: it isolates what spatial regularization does.
+    Three 3x3 convolutions of stride 2 see 15 pixels; each further 3x3 convolution adds 16. The last layers are 1x1, and
+    the tap is the map after the first of them. Ours, not the paper's: it isolates what spatial regularization does.
     """
     width = size.width
     blob = data
@@ -107,7 +112,11 @@ def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     for number in range((size.receptive_field - FIELDS.start) // FIELDS.step):
         blob = _narrow_layer(net, blob, f"conv4_{number + 1}", 4 * width, kernel=3)
     tap = _narrow_layer(net, blob, "conv5", 4 * width)
-    return Features(tap_sum=tap, tap=tap, last=_narrow_layer(net, tap, "conv6", 4 * width))
+    last = _narrow_layer(net, tap, "conv6", 4 * width)
+    for number in range(size.extra_blocks):
+        last = _narrow_layer(net, last, f"conv{7 + number}a", 64 * width)
+        last = _narrow_layer(net, last, f"conv{7 + number}b", 4 * width)
+    return Features(tap_sum=tap, tap=tap, last=last)
 
 
 def _narrow_layer(net: NetBuilder, bottom: Blob, name: str, channels: int, kernel: int = 1, stride: int = 1) -> Blob:

@@ -48,7 +48,7 @@ def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: s
 
     net.begin("main", float("main" in step.learns), released_backbone)
     blocks = stages(options.depth, options.width, model.extra_blocks)
-    size = Size(blocks, options.width, options.receptive_field)
+    size = Size(blocks, options.width, options.receptive_field, model.extra_blocks)
     features = BACKBONES[options.backbone](net, data, size, names)
     pooled, scores = heads.classifier(net, features.last, options, names)
     made = {"y_cls": scores}

@@ -64,6 +64,8 @@ class Run:
 
 def train(runs: Sequence[Run], say: Say) -> None:
     """Train all runs, two at a time, each on its share of the cores."""
+    if not runs:
+        return
     cores = available_cores()
     parallel = min(2, cores, len(runs))
     with ThreadPoolExecutor(parallel) as pool:

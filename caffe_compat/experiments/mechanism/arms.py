@@ -1,0 +1,70 @@
+"""The arms of the mechanism study: SRN, its controls and its baselines, all over a backbone of limited field.
+
+The receptive field of the backbone is 15 pixels and that of f_att 31, while two digits lie 40 pixels apart, so only
+conv4's kernels over aligned label maps can tell a relation. Each control takes one thing away from SRN:
+
+- `point`: conv4's spatial extent;
+- `rolled`: the alignment of the label maps;
+- `coin`: the rule itself, which no model can then learn.
+"""
+
+from dataclasses import dataclass
+
+from caffe_compat.experiments.arms import Arm, Setting, Step, same_budget
+from caffe_compat.experiments.mechanism.relation_rules import CLASS_NAMES, RelationRules
+from caffe_compat.experiments.mechanism.relation_scenes import CELL
+
+#: The rules of each kind of data.
+DATA = {"relations": RelationRules(), "coin": RelationRules(coin_labels=True)}
+
+SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
+SRN_STEPS = (Step(6, 0.05), Step(3, 0.02), Step(8, 0.05), Step(8, 0.03))
+BASELINE_STEPS = same_budget(SRN_STEPS, rate=0.05)
+
+
+@dataclass(frozen=True)
+class MechanismArm:
+    """An arm, the kind of data it is trained and tested on, and what it takes away."""
+
+    arm: Arm
+    data: str
+    takes_away: str
+
+
+def _srn(title: str, takes_away: str, data: str = "relations", **options: str) -> MechanismArm:
+    return MechanismArm(Arm(title, "resnet101_srn", SRN_STEPS, SRN_OUTPUTS, options), data, takes_away)
+
+
+def _plain(title: str, model: str, takes_away: str) -> MechanismArm:
+    return MechanismArm(Arm(title, model, BASELINE_STEPS, ("y_cls",)), "relations", takes_away)
+
+
+ARMS = {
+    "srn": _srn("SRN", "nothing"),
+    "point": _srn("SRN, conv4 1x1 and mean", "spatial extent", conv4="point"),
+    "rolled": _srn("SRN, U rolled", "alignment of the labels' maps", alignment="rolled"),
+    "coin": _srn("SRN, coin labels", "the rule", data="coin"),
+    "srn_att": MechanismArm(
+        Arm("SRN-att", "resnet101_srn_att", SRN_STEPS, SRN_OUTPUTS), "relations", "weighting by confidence"
+    ),
+    "baseline": _plain("narrow baseline", "resnet101", "attention and regularization"),
+    "deeper": _plain("narrow baseline, more layers", "resnet107", "attention and regularization, not size"),
+}
+
+
+def setting(train_images: int, receptive_field: int, tests: int = 1000, validations: int = 200) -> Setting:
+    """What all arms share; 13 x 13 maps of 8 pixels a place."""
+    return Setting(
+        images={"train": train_images, "val": validations, "test": tests},
+        labels=len(CLASS_NAMES),
+        input_size=CELL * RelationRules().grid,
+        batch_size=32,
+        options={
+            "backbone": "narrow",
+            "receptive_field": receptive_field,
+            "width": 16,
+            "head_width": 64,
+            "head_norm": "bn",
+        },
+        clip_gradients=10,
+    )

@@ -1,0 +1,49 @@
+"""The study's plan, and one tiny trial through training and measurement."""
+
+import dataclasses
+
+import pytest
+
+from caffe_compat.experiments.arms import Step
+from caffe_compat.experiments.mechanism import arms
+from caffe_compat.experiments.mechanism.study import run_study
+from caffe_compat.experiments.mechanism.trials import TABLES, Trial
+
+
+def test_every_arm_has_the_same_budget():
+    assert {made.arm.epochs for made in arms.ARMS.values()} == {25}
+
+
+def test_the_tables_hold_what_the_page_says():
+    assert [trial.arm for trial in TABLES["controls"]] == list(arms.ARMS)
+    assert {(trial.arm, trial.receptive_field) for trial in TABLES["dose"]} == {
+        (arm, field) for arm in ("srn", "baseline") for field in (15, 31, 63, 111)
+    }
+    assert {trial.scenes for trial in TABLES["samples"]} == {500, 1000, 2000}
+
+
+def test_trials_of_the_same_data_share_its_folder(tmp_path):
+    srn, point, coin = (Trial(arm).run(tmp_path, 1) for arm in ("srn", "point", "coin"))
+    assert srn.dataset == point.dataset == tmp_path / "seed_1" / "relations_2400"
+    assert coin.dataset == tmp_path / "seed_1" / "coin_2400"
+    assert srn.folder != point.folder
+
+
+@pytest.mark.slow
+def test_a_tiny_study_runs_once_and_is_read_afterwards(tmp_path, monkeypatch):
+    steps = (Step(1, 0.02),) * 4
+    made = arms.ARMS["srn"]
+    small = dataclasses.replace(made, arm=dataclasses.replace(made.arm, steps=steps))
+    monkeypatch.setitem(arms.ARMS, "srn", small)
+    monkeypatch.setattr(arms.setting, "__defaults__", (20, 32))
+    said = []
+    trial = Trial("srn", 31, 64)
+    (first,) = run_study([trial], [4], tmp_path, said.append)
+    assert set(first.ap) == {"y", "y_cls", "y_att", "y_sr"}
+    assert all(0 < value <= 1 for groups in first.ap.values() for value in groups.values())
+    assert sum("trained in" in line for line in said) == 1
+
+    said.clear()
+    (again,) = run_study([trial], [4], tmp_path, said.append)
+    assert again == first
+    assert said == []
