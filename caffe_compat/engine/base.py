@@ -1,5 +1,6 @@
 """What a solver or a program asks of a net that runs."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from torch import Tensor
@@ -11,6 +12,9 @@ class Engine(Protocol):
     """Runs one net. After a run the net's output blobs hold their values; the exact engine fills every blob."""
 
     net: Net
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """From the next run on, these blobs of the net hold their values too."""
 
     def forward(self) -> Tensor:
         """One pass; returns the weighted sum of the losses, shape (), on the net's device."""

@@ -1,5 +1,7 @@
 """The exact engine: every layer on its own, in float32, with every blob readable and in-place semantics kept."""
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from caffe_compat.net.net import Net
@@ -10,6 +12,9 @@ class ExactEngine:
 
     def __init__(self, net: Net) -> None:
         self.net = net
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """Nothing to do: every blob holds its values."""
 
     def forward(self) -> Tensor:
         """One pass over all layers."""

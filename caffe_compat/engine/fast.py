@@ -49,7 +49,14 @@ class FastEngine:
         self.net = net
         self.precision = precision
         self._requested = requested if requested is None else tuple(requested)
+        self._kept: tuple[str, ...] = ()
         lay_out_weights(net)
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """From the next run on, these blobs hold their values too; what leads to them runs as well."""
+        self._kept = tuple(blobs)
+        for name in ("plan", "learning_plan"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def plan(self) -> Plan:
@@ -62,7 +69,8 @@ class FastEngine:
         return self._planned(learns=True)
 
     def _planned(self, learns: bool) -> Plan:
-        plan = plan_net(self.net, self.net.outputs if self._requested is None else self._requested, learns)
+        requested = self.net.outputs if self._requested is None else self._requested
+        plan = plan_net(self.net, [*requested, *self._kept], learns)
         plan = plan if self._requested is None else replace(plan, losses=())
         for rewrite in PASSES:
             plan = rewrite(plan)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ class TalkingEngine:
 
     def __init__(self, net: Net) -> None:
         self.net = net
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """Nothing to do: every blob holds its values."""
 
     def forward(self) -> Tensor:
         """One pass."""

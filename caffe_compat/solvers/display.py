@@ -16,36 +16,40 @@ logger = logging.getLogger("caffe_compat")
 class SmoothedLoss:
     """The mean of the last average_loss losses of one call of `step` (Solver::UpdateSmoothedLoss).
 
-    Losses stay on their device until the mean is asked for, so that training does not wait for them.
+    Losses stay on their device until `value` is called, so that training does not wait for them.
     """
 
     def __init__(self, average_loss: int) -> None:
         self._losses: deque[Tensor] = deque(maxlen=average_loss)
 
     def add(self, loss: Tensor) -> None:
-        """Takes one iteration's loss."""
+        """Add the loss of one iteration, shape ()."""
         self._losses.append(loss.detach())
 
     def value(self) -> float:
-        """The mean, 0 before the first loss."""
+        """The mean of the losses; 0 before the first one."""
         return float(torch.stack(tuple(self._losses)).mean()) if self._losses else 0.0
 
 
 class Speed:
-    """Iterations a second since the last display."""
+    """Iterations per second since the last display."""
 
     def __init__(self, iteration: int) -> None:
         self.restart(iteration)
 
     def restart(self, iteration: int) -> None:
-        """Counts from here."""
+        """Start counting at this iteration, now."""
         self._started = time.perf_counter()
         self._iteration = iteration
 
+    def measure(self, iteration: int) -> tuple[int, float]:
+        """Iterations and seconds since the last display."""
+        return iteration - self._iteration, time.perf_counter() - self._started
+
     def report(self, iteration: int, display: int) -> str:
-        """As `(12.5 iter/s, 8s/100 iters)`."""
-        seconds = time.perf_counter() - self._started
-        rate = (iteration - self._iteration) / seconds if seconds else 0.0
+        """The speed in Caffe's words: `(12.5 iter/s, 8s/100 iters)`."""
+        iterations, seconds = self.measure(iteration)
+        rate = iterations / seconds if seconds else 0.0
         return f"({rate:g} iter/s, {seconds:g}s/{display} iters)"
 
 
@@ -61,13 +65,13 @@ def output_names(net: Net) -> list[str]:
 
 
 def log_outputs(net: Net, phase: str, values: Sequence[float]) -> None:
-    """One line an element: `    Train net output #0: loss = 0.7 (* 1 = 0.7 loss)`."""
+    """Log a line for each element: `    Train net output #0: loss = 0.7 (* 1 = 0.7 loss)`."""
     for index, (name, value) in enumerate(zip(output_names(net), values, strict=True)):
         logger.info("    %s net output #%d: %s", phase, index, describe_output(net, name, value))
 
 
 def describe_output(net: Net, name: str, value: float) -> str:
-    """An output with the share of the objective that it makes: `loss = 0.7 (* 1 = 0.7 loss)`."""
+    """An output with its share of the objective: `loss = 0.7 (* 1 = 0.7 loss)`."""
     weight = net.blob_loss_weights[name]
     share = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
     return f"{name} = {value:g}{share}"

@@ -16,9 +16,10 @@ from caffe_compat.proto.read import SolverState, read_weights
 from caffe_compat.proto.write import write_solver_state
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import TalkingEngine
-from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_values
+from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_names, output_values
 from caffe_compat.solvers.gradients import check_regularization
 from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, log_multistep, observe_test_loss
+from caffe_compat.solvers.observers import Display, Observer, ResultOfTest, name_elements
 from caffe_compat.solvers.sidecar import (
     Sidecar,
     log_changes,
@@ -78,6 +79,7 @@ class Solver:
         self.schedule = Schedule()
         self.updater = Updater(self.net, parameter)
         self.callbacks: list[Callback] = []
+        self.observers: list[Observer] = []
         self.requested_action: RequestedAction = no_action
         self.is_stopped = False
         self._postponed = Action.NONE
@@ -195,8 +197,13 @@ class Solver:
         loss, *outputs = self._mean_over_workers([self._smoothed_loss.value(), *output_values(self.net).tolist()])
         speed = self._speed.report(self.iteration, self.parameter.display)
         logger.info("Iteration %d %s, loss = %g", self.iteration, speed, loss)
+        pace = self._speed.measure(self.iteration)
         self._speed.restart(self.iteration)
         log_outputs(self.net, "Train", outputs)
+        figures = name_elements(output_names(self.net), outputs)
+        display = Display(self.iteration, loss, figures, self.learning_rate, *pace)
+        for observer in self.observers:
+            observer.on_display(display)
 
     def _mean_over_workers(self, figures: list[float]) -> list[float]:
         """What one process with the whole batch would show (SyncLoss and SyncOutput of the SRN fork)."""
@@ -221,14 +228,26 @@ class Solver:
     def test(self, index: int) -> None:
         """Runs one test net and logs the means of its outputs."""
         logger.info("Iteration %d, Testing net (#%d)", self.iteration, index)
-        scores = run_test(self.test_engines[index], self.parameter.test_iter[index], self._is_test_interrupted)
+        scores = run_test(
+            self.test_engines[index],
+            self.parameter.test_iter[index],
+            self._is_test_interrupted,
+            lambda net: self._show_batch(index, net),
+        )
         if scores is None:
             return
         if self.parameter.test_compute_loss:
             logger.info("Test loss: %g", scores.loss)
         log_outputs(self.test_nets[index], "Test", scores.outputs)
+        figures = name_elements(output_names(self.test_nets[index]), scores.outputs)
+        for observer in self.observers:
+            observer.on_test(ResultOfTest(self.iteration, index, scores.loss, figures))
         if index == 0:
             observe_test_loss(self.parameter, self.schedule, scores.loss)
+
+    def _show_batch(self, index: int, net: Net) -> None:
+        for observer in self.observers:
+            observer.on_test_batch(index, net)
 
     def _is_test_interrupted(self) -> bool:
         while (action := self.requested_action()) != Action.NONE:

@@ -223,3 +223,20 @@ def test_weights_have_their_layout_before_the_first_run() -> None:
     weight = net.step_of("c1").layer.blobs[0]
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.zeros_like(weight).stride() == gradient_of(weight).stride() == weight.stride()
+
+
+def test_blobs_that_are_kept_hold_their_values_and_change_nothing_else() -> None:
+    """A blob in the middle, the copy of a blob that a Split makes, and an input, besides the net's own outputs."""
+    nets = [double(build(MIXED, "TEST")) for _ in range(3)]
+    exact, plain, keeping = create_engine("exact", nets[0]), FastEngine(nets[1]), FastEngine(nets[2])
+    scores = next(step.bottoms[0] for step in nets[0].steps if step.layer.spec.type == "SigmoidCrossEntropyLoss")
+    assert scores != "fc"
+    for engine in (exact, keeping):
+        engine.keep(["pool", scores, "label"])
+    losses = [engine.forward().item() for engine in (exact, plain, keeping)]
+    assert losses[1] == losses[2] == pytest.approx(losses[0], rel=1e-6)
+    for blob in ("pool", scores, "label", *nets[0].outputs):
+        assert relative(nets[2].blobs[blob].value.tensor(), nets[0].blobs[blob].value.tensor()) <= RELATIVE, blob
+    keeping.forward_backward()
+    keeping.keep([])
+    assert keeping.forward().item() == losses[1]
