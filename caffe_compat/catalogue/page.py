@@ -1,4 +1,4 @@
-"""docs/layers.md: a table a family."""
+"""The text of docs/layers.md: one table for each family of layers."""
 
 import tempfile
 from pathlib import Path
@@ -10,31 +10,6 @@ from caffe_compat.layers.base import Layer
 from caffe_compat.layers.registry import layer_class
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
-
-BVLC, SRN = "BVLC", "SRN fork"
-BVLC_ONLY = (
-    "BatchNorm", "BatchReindex", "Clip", "Crop", "ELU", "Embed", "Input", "LSTM", "LSTMUnit", "Parameter", "RNN",
-    "Swish",
-)  # fmt: skip
-SRN_ONLY = ("BatchReduction", "Gather", "ROIPooling", "Scatter", "SmoothL1Loss", "VideoData")
-#: The Caffes that know a type, where these are not both BVLC's and the one that SRN was released with.
-KNOWN_TO = {
-    **dict.fromkeys(BVLC_ONLY, BVLC),
-    **dict.fromkeys(SRN_ONLY, SRN),
-    "Axpy": "SENet",
-    "BN": f"{SRN}, PSPNet, SegNet",
-    "ConvolutionDepthwise": "MobileNet forks",
-    "DepthwiseConvolution": "MobileNet forks",
-    "DetectionOutput": "SSD",
-    "Interp": "DeepLab, PSPNet, SegStereo",
-    "Normalize": f"{SRN}, SSD",
-    "NormalizeBBox": "SSD",
-    "Permute": "SSD",
-    "PriorBox": "SSD",
-    "ReLU6": "MobileNet forks",
-    "ShuffleChannel": "ShuffleNet",
-    "Upsample": "SegNet, YOLO ports",
-}
 
 HEADER = """# Layer types
 
@@ -71,7 +46,7 @@ def _row(layer_type: str, files: Path) -> str:
     fields = fields_of(example_of(layer_type, files))
     cells = (
         f"[{layer_type}](../caffe_compat/layers/{family}/{file}.py)",
-        KNOWN_TO.get(layer_type, f"{BVLC}, {SRN}"),
+        ", ".join(kind.known_to) or "none but caffe-compat",
         str(kind.bottoms).removeprefix("exactly "),
         str(kind.tops).removeprefix("exactly "),
         _listed(fields, fields.honoured - fields.ignored),

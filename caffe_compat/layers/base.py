@@ -25,24 +25,37 @@ class Layer(nn.Module):
     parameters with `requires_grad` False. `forward` must not modify its bottoms, also where the net runs it in place.
     """
 
+    #: The Caffes that have the type, by the names in `caffes.py` or as their users call them. Every class states it.
+    known_to: ClassVar[tuple[str, ...]] = ()
+    #: What the smallest layer of the type needs besides bottoms and tops, as prototxt. FILES stands for the folder of
+    #: `catalogue/examples.py`.
+    example: ClassVar[str] = ""
+    #: What the blobs are called in a state dict, in Caffe's order; where there are more blobs, numbers name them.
+    blob_names: ClassVar[tuple[str, ...]] = ()
     bottoms: ClassVar[Arity] = exactly(1)
     tops: ClassVar[Arity] = exactly(1)
     #: Bottoms that a gradient may never reach (labels, indices); True for all of them.
     no_gradient_to: frozenset[int] | bool = frozenset()
-    #: Top 0 always has the shape of bottom 0: saves the run on tensors without data.
-    keeps_shape: bool = False
-    #: Those of them where a wanted gradient is left out in silence; elsewhere backward stops with an error.
+    #: The members of `no_gradient_to` where Caffe leaves out a gradient that a net forces; for others backward stops.
     leaves_out_gradient_to: ClassVar[frozenset[int]] = frozenset()
+    #: Whether top 0 always has the shape of bottom 0. Saves the run on tensors without data.
+    keeps_shape: bool = False
     #: Whether top and bottom may be one blob.
     allows_in_place: ClassVar[bool] = True
     #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.
     is_loss: ClassVar[bool] = False
-    #: Input: its tops are filled from outside, nothing runs.
+    #: Whether the layer only measures what the net predicts (Accuracy): a net that predicts does without.
+    measures: ClassVar[bool] = False
+    #: Whether the tops are filled from outside and nothing runs (Input).
     is_input: ClassVar[bool] = False
+    #: Whether tops jump where bottoms move a little (ArgMax): two runs are then compared on equal bottoms only.
+    is_discrete: ClassVar[bool] = False
     #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
     fixed_blobs: frozenset[int] = frozenset()
-    #: Whether its backward gives all blobs their gradients, those with lr_mult 0, too.
+    #: Whether backward computes the gradients of all blobs, also of those with lr_mult 0.
     ignores_lr_mult: ClassVar[bool] = False
+    #: Whether the gradient formula uses the values of the tops. Where it does not, a ReLU behind may overwrite them.
+    backward_reads_top: ClassVar[bool] = True
 
     #: The tops for these bottoms.
     forward: Callable[..., Tops]
@@ -61,6 +74,21 @@ class Layer(nn.Module):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         """Makes the weights for these bottoms; most layers have none."""
+
+    def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
+        """The bottoms that hold whole numbers (labels, indices, markers) and, for each, the bound they lie below.
+
+        Whoever makes random inputs for a net fills these bottoms with integers in [0, bound).
+        """
+        return {}
+
+    @classmethod
+    def item_for(cls, _parameter: caffe_pb2.LayerParameter, _blob: Shape) -> tuple[int | None, ...] | None:
+        """The axes of one item of bottom 0, as the shape of blob 0 in a weights file shows them.
+
+        An axis that the blob leaves open (height, width) is None. The result is None where the blob shows nothing.
+        """
+        return None
 
     def connect(self, tops: Sequence[Any]) -> None:
         """Hands over the net's blobs for the tops, for layers whose tops are also written from outside."""
@@ -114,3 +142,11 @@ class LossLayer(Layer):
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:
     """The tops of a forward as a tuple, also where there is one."""
     return (tops,) if isinstance(tops, Tensor) else tuple(tops)
+
+
+def channels_of_image(blob: Shape) -> tuple[int | None, ...]:
+    """The item (channels, height, width) of a layer whose blob has one value per channel, on its last axis.
+
+    Height and width are None: the blob leaves them open.
+    """
+    return (blob[-1], None, None)

@@ -14,7 +14,7 @@ class Params:
     """
 
     def __init__(self, name: str, message: "Message") -> None:
-        self._name = name
+        self.name = name
         self._message = message
         self._fields = message.DESCRIPTOR.fields_by_name
         self._read: set[str] = set()
@@ -23,7 +23,7 @@ class Params:
 
     def __getattr__(self, field: str) -> Any:
         if field.startswith("_") or field not in self._fields:
-            raise AttributeError(f"{self._name} has no field '{field}'")
+            raise AttributeError(f"{self.name} has no field '{field}'")
         self._read.add(field)
         value = getattr(self._message, field)
         descriptor = self._fields[field]
@@ -44,26 +44,26 @@ class Params:
 
     def nested(self, field: str) -> "Params":
         """The reader of a message within this one, whose unread fields count as this one's."""
-        return self._nested.setdefault(field, Params(f"{self._name}.{field}", getattr(self._message, field)))
+        return self._nested.setdefault(field, Params(f"{self.name}.{field}", getattr(self._message, field)))
 
     def every_field(self) -> list[str]:
         """All fields that the message has, as `pooling_param.kernel_h`; with those of nested readers."""
-        own = [f"{self._name}.{field}" for field in self._fields if field not in self._nested]
+        own = [f"{self.name}.{field}" for field in self._fields if field not in self._nested]
         return own + [name for reader in self._nested.values() for name in reader.every_field()]
 
     def honoured(self) -> set[str]:
         """The fields read so far, as `pooling_param.kernel_h`."""
-        own = {f"{self._name}.{field}" for field in self._read}
+        own = {f"{self.name}.{field}" for field in self._read}
         return own.union(*(reader.honoured() for reader in self._nested.values()))
 
     def ignored(self) -> set[str]:
         """The fields said to change nothing, as `pooling_param.engine`."""
-        return {f"{self._name}.{field}" for field in self._ignored}
+        return {f"{self.name}.{field}" for field in self._ignored}
 
     def unread(self) -> list[str]:
         """The set fields that no one read, as `pooling_param.kernel_h`."""
         known = self._read | self._ignored | self._nested.keys()
-        own = [f"{self._name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in known]
+        own = [f"{self.name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in known]
         return own + [name for reader in self._nested.values() for name in reader.unread()]
 
 

@@ -35,6 +35,11 @@ def layer_types() -> list[str]:
     return sorted(_LAYERS)
 
 
+def facts_of(layer_type: str) -> type[Layer]:
+    """The class whose attributes state the facts of a type; `Layer`, which states none, for a type without a class."""
+    return _LAYERS.get(layer_type, Layer)
+
+
 def layer_class(spec: LayerSpec) -> type[Layer]:
     """The class for a layer's type; an unknown type names its nearest neighbour."""
     if spec.type not in _LAYERS:

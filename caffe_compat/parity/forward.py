@@ -12,7 +12,7 @@ from caffe_compat.parity.batch_statistics import statistics_of
 from caffe_compat.parity.causes.find import find_cause
 from caffe_compat.parity.causes.suspect import Suspect
 from caffe_compat.parity.comparison import Difference, Kind, Verdict
-from caffe_compat.parity.judge import DISCRETE_TYPES, Evidence, Judge
+from caffe_compat.parity.judge import Evidence, Judge
 from caffe_compat.parity.measure import Errors, Tolerances, errors_between
 from caffe_compat.parity.random_layers import dropouts_follow, is_random
 from caffe_compat.parity.recording import Array, Recorded, Recording
@@ -101,7 +101,7 @@ class ForwardComparison:
             is_pure=not since,
             same_shape=not failure and ours.size == int(np.prod(their_shape)),
             is_random=is_random(step),
-            is_discrete=step.layer.spec.type in DISCRETE_TYPES or position > 0,
+            is_discrete=step.layer.is_discrete or position > 0,
         )
         verdict = self.judge.verdict(evidence, step.bottoms, [top])
         is_followed = isinstance(theirs, np.ndarray)

@@ -1,6 +1,6 @@
 """What a net is run on: files that the user gives, a recording's inputs, or random numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,65 +10,38 @@ from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Array
 from caffe_compat.srn.prediction.released_input import net_input
 
-Random = np.random.Generator
-
-
-def image_like(random: Random, shape: tuple[int, ...], classes: int) -> Array:
-    """BGR minus a mean, within about +-100."""
-    return random.normal(0, 50, shape)
-
-
-def class_numbers(random: Random, shape: tuple[int, ...], classes: int) -> Array:
-    """One class an item."""
-    return random.integers(0, max(classes, 1), shape)
-
-
-def zeros_and_ones(random: Random, shape: tuple[int, ...], classes: int) -> Array:
-    """Present or not."""
-    return random.integers(0, 2, shape)
-
-
-#: What an input is that these layers read as their second bottom (Embed: as their only one).
-LABELS: dict[str, Callable[[Random, tuple[int, ...], int], Array]] = {
-    "Accuracy": class_numbers,
-    "ContrastiveLoss": zeros_and_ones,
-    "HingeLoss": class_numbers,
-    "InfogainLoss": class_numbers,
-    "MultinomialLogisticLoss": class_numbers,
-    "SigmoidCrossEntropyLoss": zeros_and_ones,
-    "SoftmaxWithLoss": class_numbers,
-}
-
-
-Maker = tuple[Callable[[Random, tuple[int, ...], int], Array], int]
-
 
 def random_inputs(net: Net, seed: int = 1) -> dict[str, Array]:
-    """Seeded inputs of the net's shapes: like images less their mean, or labels that its losses can read."""
+    """Seeded inputs of the net's shapes: images less their mean (within about +-100), or whole numbers.
+
+    Labels, indices and markers are whole numbers below the bounds that their readers state.
+    """
     random = np.random.default_rng(seed)
-    makers = _makers(net)
+    bounds = _bounds(net)
     inputs = {}
     for name in net.inputs:
-        make, classes = makers.get(name, (image_like, 0))
-        inputs[name] = make(random, net.blobs[name].shape, classes).astype(np.float32)
+        shape = net.blobs[name].shape
+        values = random.integers(0, bounds[name], shape) if name in bounds else random.normal(0, 50, shape)
+        inputs[name] = values.astype(np.float32)
     return inputs
 
 
-def _makers(net: Net) -> dict[str, Maker]:
-    """How to fill the inputs that are labels, and for how many classes."""
+def _bounds(net: Net) -> dict[str, int]:
+    """The bound that the whole numbers of a blob lie below: the least that a reader of the blob states.
+
+    A Split hands its bottom on, so what a reader says of a top of a Split is said of the bottom.
+    """
     origin: dict[str, str] = {}
-    makers: dict[str, Maker] = {}
+    bounds: dict[str, int] = {}
     for step in net.steps:
         if step.layer.spec.type == "Split":
             origin |= dict.fromkeys(step.tops, origin.get(step.bottoms[0], step.bottoms[0]))
-        elif step.layer.spec.type == "Embed":
-            words = step.layer.spec.parameter.embed_param.input_dim
-            makers[origin.get(step.bottoms[0], step.bottoms[0])] = class_numbers, words
-        elif step.layer.spec.type in LABELS and len(step.bottoms) > 1:
-            scores = net.blobs[step.bottoms[0]].shape
-            label = origin.get(step.bottoms[-1 if step.layer.spec.type == "ContrastiveLoss" else 1], step.bottoms[1])
-            makers[label] = LABELS[step.layer.spec.type], scores[1] if len(scores) > 1 else 1
-    return makers
+            continue
+        shapes = [net.blobs[name].shape for name in step.bottoms]
+        for bottom, bound in step.layer.whole_numbers(*shapes).items():
+            name = origin.get(step.bottoms[bottom], step.bottoms[bottom])
+            bounds[name] = max(1, min(bound, bounds.get(name, bound)))
+    return bounds
 
 
 def given_inputs(net: Net, given: Sequence[str]) -> dict[str, Array]:

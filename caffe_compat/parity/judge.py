@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from caffe_compat.parity.comparison import WRONG, Verdict
 from caffe_compat.parity.measure import Errors
 
-#: Tops that jump where their bottoms move a little: judged on the other side's bottoms only.
-DISCRETE_TYPES = frozenset({"Accuracy", "ArgMax", "Threshold", "Filter", "DetectionOutput"})
-
 
 @dataclass(frozen=True)
 class Evidence:

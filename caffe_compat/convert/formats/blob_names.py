@@ -1,29 +1,10 @@
-"""Names for the blobs of each layer type, in Caffe's order: what a state dict says after the layer's name."""
+"""State-dict keys of a layer's blobs."""
 
-from collections.abc import Sequence
-
-AFFINE = ("weight", "bias")
-
-#: BatchNorm's are not PyTorch's running statistics but sums, to be divided by the factor (batch_norm_layer.cpp).
-BLOB_NAMES: dict[str, tuple[str, ...]] = {
-    "Convolution": AFFINE,
-    "DepthwiseConvolution": AFFINE,
-    "ConvolutionDepthwise": AFFINE,
-    "Deconvolution": AFFINE,
-    "InnerProduct": AFFINE,
-    "Embed": AFFINE,
-    "Scale": AFFINE,
-    "Bias": ("bias",),
-    "PReLU": ("weight",),
-    "BN": ("weight", "bias", "running_mean", "running_var"),
-    "BatchNorm": ("mean_sum", "variance_sum", "factor"),
-    "NormalizeBBox": ("weight",),
-    "Normalize": ("weight",),
-    "Parameter": ("weight",),
-}
+import caffe_compat.layers  # noqa: F401 - registers every type
+from caffe_compat.layers.registry import facts_of
 
 
 def blob_keys(layer: str, layer_type: str, count: int) -> list[str]:
-    """State-dict keys for a layer's blobs; `<layer>.<index>` for types without a table entry."""
-    names: Sequence[str] = BLOB_NAMES.get(layer_type, ())
+    """`<layer>.<name>` for each of `count` blobs, or `<layer>.<index>` where the layer's class names fewer."""
+    names = facts_of(layer_type).blob_names
     return [f"{layer}.{names[index] if count <= len(names) else index}" for index in range(count)]

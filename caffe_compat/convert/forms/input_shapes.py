@@ -4,13 +4,15 @@ Caffe saves no shapes for what data layers bring, nor, in the SRN fork, for `inp
 tell the channels; the size is the first of the usual ones for which every later weight and Reshape fits.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.graph.builder import shapes_only, single_layer
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.registry import layer_class
 
 #: Sides of square images that public nets are trained on.
 USUAL_SIZES = (224, 227, 256, 299, 320, 384, 448, 512, 513, 640, 300, 321, 112, 96)
@@ -110,38 +112,12 @@ def first_item(model: Model, blob: str) -> tuple[int | None, ...]:
         if not followed.intersection(layer.bottom):
             continue
         if layer.name in model.blobs:
-            if layer.type not in READERS:
+            item = layer_class(LayerSpec(layer)).item_for(layer, model.blobs[layer.name][0].shape)
+            if item is None:
                 break
-            return READERS[layer.type](layer, model.blobs[layer.name][0].shape)
+            return item
         followed.update(layer.top)
     raise ShapeError(
         f"{model.path}: expected weights behind input '{blob}' that tell its channels, found none; "
         f"give its shape, as in --input-shape {blob}=1,3,224,224"
     )
-
-
-def _of_convolution(layer: Layer, weight: Shape) -> tuple[int | None, ...]:
-    return (weight[1] * layer.convolution_param.group, *[SIZE] * (len(weight) - 2))
-
-
-def _of_deconvolution(_: Layer, weight: Shape) -> tuple[int | None, ...]:
-    return (weight[0], *[SIZE] * (len(weight) - 2))
-
-
-def _of_inner_product(layer: Layer, weight: Shape) -> tuple[int | None, ...]:
-    return (weight[0] if layer.inner_product_param.transpose else weight[1],)
-
-
-def _of_channels(_: Layer, blob: Shape) -> tuple[int | None, ...]:
-    return (blob[-1], SIZE, SIZE)
-
-
-READERS: dict[str, Callable[[Layer, Shape], tuple[int | None, ...]]] = {
-    "Convolution": _of_convolution,
-    "Deconvolution": _of_deconvolution,
-    "InnerProduct": _of_inner_product,
-    "BN": _of_channels,
-    "BatchNorm": _of_channels,
-    "Scale": _of_channels,
-    "PReLU": _of_channels,
-}

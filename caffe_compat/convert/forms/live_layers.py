@@ -7,10 +7,8 @@ import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.convert.model import Layer
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.foreign_types import FOREIGN_TYPES
-from caffe_compat.layers.registry import layer_class, layer_types
+from caffe_compat.layers.registry import facts_of, layer_class, layer_types
 
-#: Layers that measure, swallow or store: besides losses, what a deploy net has no use for.
-SINKS = {"Accuracy", "Silence", "HDF5Output"}
 #: Layers without bottoms that are part of the net.
 SOURCES_OF_THE_NET = {"Input", "Parameter"}
 
@@ -46,8 +44,9 @@ def is_loss(layer: Layer) -> bool:
 
 
 def is_training_only(layer: Layer) -> bool:
-    """Whether the layer has no place in a deploy net."""
-    return layer.type in SINKS or is_loss(layer)
+    """Whether the layer is a loss, a measure, or gives no top (Silence, HDF5Output): a deploy net does without it."""
+    facts = facts_of(layer.type)
+    return is_loss(layer) or facts.measures or facts.tops.most == 0
 
 
 def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[str] = ()) -> list[Layer]:

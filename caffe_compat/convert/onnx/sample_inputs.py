@@ -1,36 +1,8 @@
 """Random inputs that a net takes: like images, but whole numbers of the right range where a layer looks things up."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from caffe_compat.convert.assemble import Assembly
-from caffe_compat.graph.step import Step
-
-
-def _rows(step: Step) -> int:
-    layer: Any = step.layer
-    return int(layer.inputs)
-
-
-def _items(step: Step) -> int:
-    return step.bottom_shapes[0][0]
-
-
-def _yes_or_no(_: Step) -> int:
-    return 2
-
-
-#: By layer type, which bottom holds whole numbers, and below which number they lie.
-WHOLE_NUMBERS: dict[str, tuple[int, Callable[[Step], int]]] = {
-    "Embed": (0, _rows),
-    "BatchReindex": (1, _items),
-    "ROIPooling": (1, _items),
-    "LSTM": (1, _yes_or_no),
-    "RNN": (1, _yes_or_no),
-    "Filter": (-1, _yes_or_no),
-}
 
 
 def sample_inputs(net: Assembly, seed: int) -> dict[str, np.ndarray]:
@@ -46,10 +18,10 @@ def sample_inputs(net: Assembly, seed: int) -> dict[str, np.ndarray]:
 
 
 def _limits(net: Assembly) -> dict[str, int]:
+    """The bound that the whole numbers of a blob lie below: the least that a reader of the blob states."""
     limits: dict[str, int] = {}
     for step in net.steps:
-        if step.layer.spec.type in WHOLE_NUMBERS:
-            bottom, limit = WHOLE_NUMBERS[step.layer.spec.type]
+        for bottom, limit in step.layer.whole_numbers(*step.bottom_shapes).items():
             name = step.bottoms[bottom]
-            limits[name] = min(limit(step), limits.get(name, limit(step)))
+            limits[name] = min(limit, limits.get(name, limit))
     return limits

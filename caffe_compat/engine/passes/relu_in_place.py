@@ -9,9 +9,6 @@ from torch.nn.functional import relu_
 from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.layers.activation.relu import ReLU
 
-#: Layers whose own gradient does not read their top.
-DO_NOT_READ_THEIR_TOP = {"BN", "BatchNorm", "Convolution", "Eltwise", "InnerProduct", "Scale"}
-
 
 def relu_in_place(plan: Plan) -> Plan:
     """Saves a copy of every activation between a convolution and its ReLU."""
@@ -21,7 +18,7 @@ def relu_in_place(plan: Plan) -> Plan:
     def rewritten(operation: Operation) -> Operation:
         value = operation.inputs[0] if operation.inputs else ""
         fits = is_plain_relu(operation) and len(readers[value]) == 1 and value not in kept and value in maker
-        if not fits or maker[value].layer.spec.type not in DO_NOT_READ_THEIR_TOP:
+        if not fits or maker[value].layer.backward_reads_top:
             return operation
         return replace(operation, run=_rectify())
 

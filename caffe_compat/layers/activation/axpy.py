@@ -14,6 +14,7 @@ from caffe_compat.layers.registry import register_layer
 class Axpy(Layer):
     """a x + y for a scale a (N, C) or (N, C, 1, 1) and maps x, y (N, C, ...)."""
 
+    known_to = ("SENet",)
     bottoms = exactly(3)
 
     def forward(self, scale: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.layers.activation.operand import aligned, operand_shape
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,8 @@ from caffe_compat.layers.registry import register_layer
 class Bias(Layer):
     """x + b, where b is a blob or bottom 1 and covers the axes of x from `axis` on."""
 
+    known_to = BVLC_AND_SRN
+    blob_names = ("bias",)
     bottoms = between(1, 2)
 
     def __init__(self, spec: LayerSpec) -> None:

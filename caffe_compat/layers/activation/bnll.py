@@ -4,12 +4,15 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("BNLL")
 class BNLL(Layer):
     """y = log(1 + exp(x)), any shape."""
+
+    known_to = BVLC_AND_SRN
 
     def forward(self, bottom: Tensor) -> Tensor:
         # torch's softplus becomes x above 20; this does not.

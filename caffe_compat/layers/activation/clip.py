@@ -4,12 +4,16 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("Clip")
 class Clip(Layer):
     """y = min(max(x, min), max); the gradient passes at both ends."""
+
+    known_to = (BVLC,)
+    example = "clip_param { min: 0 max: 1 }"
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

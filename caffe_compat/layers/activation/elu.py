@@ -4,12 +4,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("ELU")
 class ELU(Layer):
     """y = x above 0, else alpha (exp(x) - 1)."""
+
+    known_to = (BVLC,)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -5,12 +5,15 @@ from torch import Tensor
 
 from caffe_compat.layers.activation.logarithm_base import natural_logarithm_of_base
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("Exp")
 class Exp(Layer):
     """y = base ** (shift + scale x); base -1 is e."""
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

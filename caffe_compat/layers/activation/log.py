@@ -6,12 +6,15 @@ from torch import Tensor
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.activation.logarithm_base import natural_logarithm_of_base
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("Log")
 class Log(Layer):
     """y = log(shift + scale x) to the base `base`; base -1 is e."""
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

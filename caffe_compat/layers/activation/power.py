@@ -3,12 +3,15 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("Power")
 class Power(Layer):
     """y = (shift + scale x) ** power; a constant where power or scale is 0."""
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -4,7 +4,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
@@ -14,6 +15,13 @@ QUARTER = caffe_pb2.FillerParameter(type="constant", value=0.25)
 @register_layer("PReLU")
 class PReLU(Layer):
     """y = x above 0, else a x; blob 0 holds an a for every channel (C), or one for all () with `channel_shared`."""
+
+    known_to = BVLC_AND_SRN
+    blob_names = ("weight",)
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return channels_of_image(blob)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

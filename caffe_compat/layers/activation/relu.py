@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class ReLU(Layer):
     """y = x above 0, else negative_slope x; the gradient at 0 is negative_slope."""
 
+    known_to = BVLC_AND_SRN
     keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:

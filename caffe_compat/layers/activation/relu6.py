@@ -16,6 +16,8 @@ from caffe_compat.layers.registry import register_layer
 class ReLU6(Layer):
     """y = min(x above 0, else negative_slope x; 6); the gradient at 6 is 0."""
 
+    known_to = ("MobileNet forks",)
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self.negative_slope = spec.params("relu6_param").negative_slope

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from caffe_compat.layers.activation.operand import aligned, operand_shape
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, between, channels_of_image
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
@@ -14,7 +15,14 @@ ONES = caffe_pb2.FillerParameter(type="constant", value=1.0)
 class Scale(Layer):
     """x s, or x s + b with `bias_term`; s is blob 0 or bottom 1, b the last blob, both from `axis` of x on."""
 
+    known_to = BVLC_AND_SRN
+    blob_names = ("weight", "bias")
+    backward_reads_top = False
     bottoms = between(1, 2)
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return channels_of_image(blob)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), any shape."""
 
+    known_to = BVLC_AND_SRN
     keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -4,12 +4,15 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("TanH")
 class TanH(Layer):
     """y = tanh(x), any shape."""
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -10,6 +11,8 @@ from caffe_compat.layers.registry import register_layer
 class Threshold(Layer):
     """y = 1 above `threshold`, else 0; no gradient."""
 
+    known_to = BVLC_AND_SRN
+    is_discrete = True
     no_gradient_to = True
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -5,6 +5,7 @@ from torch.nn.functional import dropout
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -16,6 +17,7 @@ class Dropout(Layer):
     rbgirshick/caffe-fast-rcnn.
     """
 
+    known_to = BVLC_AND_SRN
     keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:

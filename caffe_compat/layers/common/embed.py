@@ -5,6 +5,7 @@ from torch.nn.functional import embedding
 
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import require_positive
 
@@ -16,6 +17,9 @@ class Embed(Layer):
     Blobs: weight (input_dim, num_output); bias (num_output,).
     """
 
+    known_to = (BVLC,)
+    example = "embed_param { num_output: 1 input_dim: 1 }"
+    blob_names = ("weight", "bias")
     no_gradient_to = True
     allows_in_place = False
 
@@ -33,6 +37,9 @@ class Embed(Layer):
         self.add_blob((self.inputs, self.outputs), self.weight_filler)
         if self.has_bias:
             self.add_blob((self.outputs,), self.bias_filler)
+
+    def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
+        return {0: self.inputs}
 
     def forward(self, bottom: Tensor) -> Tensor:
         indices = bottom.detach().long()

@@ -7,8 +7,10 @@ from torch.nn.functional import linear
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import require_positive
+from caffe_compat.proto import caffe_pb2
 
 
 @register_layer("InnerProduct")
@@ -17,6 +19,15 @@ class InnerProduct(Layer):
 
     Blobs: weight (outputs, inputs), or (inputs, outputs) with `transpose`; bias (outputs,).
     """
+
+    known_to = BVLC_AND_SRN
+    example = "inner_product_param { num_output: 1 }"
+    blob_names = ("weight", "bias")
+    backward_reads_top = False
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return (blob[0] if parameter.inner_product_param.transpose else blob[1],)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -5,6 +5,7 @@ import cv2
 from caffe_compat.data.sources.datums import Datums
 from caffe_compat.data.transform import Transform, decode_flag
 from caffe_compat.layers.base import between
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -18,6 +19,8 @@ class Data(PrefetchingData):
     `source` may be a pattern or a list file.
     """
 
+    known_to = BVLC_AND_SRN
+    example = "data_param { source: 'FILES/records' backend: LMDB batch_size: 1 }"
     tops = between(1, 2)
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import DataLayer
 from caffe_compat.layers.fillers import fill
 from caffe_compat.layers.params import Params
@@ -22,6 +23,8 @@ _LEGACY_AXES = ("num", "channels", "height", "width")
 class DummyData(DataLayer):
     """Constant tops are filled at set-up and stay as the user leaves them; random ones are filled anew every time."""
 
+    known_to = BVLC_AND_SRN
+    example = "dummy_data_param { shape { } }"
     tops = at_least(1)
 
     def __init__(self, spec: LayerSpec) -> None:

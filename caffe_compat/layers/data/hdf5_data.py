@@ -9,6 +9,7 @@ from caffe_compat.data.sources.hdf5 import Hdf5Rows
 from caffe_compat.data.upload import upload
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import DataLayer
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -18,6 +19,8 @@ from caffe_compat.layers.spec import LayerSpec
 class HDF5Data(DataLayer):
     """Every top is the dataset of its name, batch_size rows at a time; no transform."""
 
+    known_to = BVLC_AND_SRN
+    example = "hdf5_data_param { source: 'FILES/hdf5.txt' batch_size: 1 }"
     tops = at_least(1)
 
     def __init__(self, spec: LayerSpec) -> None:

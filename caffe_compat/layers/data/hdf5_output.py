@@ -8,6 +8,7 @@ from torch import Tensor
 
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
 
@@ -21,6 +22,8 @@ class HDF5Output(Layer):
     Caffe stops at the second forward, where its datasets exist already; a file of one forward is equal.
     """
 
+    known_to = BVLC_AND_SRN
+    example = "hdf5_output_param { file_name: 'FILES/output.h5' }"
     bottoms = exactly(2)
     tops = exactly(0)
     no_gradient_to = True

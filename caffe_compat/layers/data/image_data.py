@@ -4,6 +4,7 @@ from caffe_compat.data.sources.image_list import ImageList, read_labels
 from caffe_compat.data.transform import Transform
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -13,6 +14,8 @@ from caffe_compat.layers.spec import LayerSpec
 class ImageData(PrefetchingData):
     """Images and their labels: one number each, or with `label_source` (our extension) a line of numbers each."""
 
+    known_to = BVLC_AND_SRN
+    example = "image_data_param { source: 'FILES/images.txt' root_folder: 'FILES/' }"
     tops = exactly(2)
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least, exactly
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Input(Layer):
     """Tops of the shapes that `input_param` gives: one shape for all tops, or one a top."""
 
+    known_to = (BVLC,)
     bottoms = exactly(0)
     tops = at_least(1)
     is_input = True

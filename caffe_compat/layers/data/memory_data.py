@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caffe_compat.errors import DataError, FieldError, ShapeError
 from caffe_compat.layers.base import Shape, exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import DataLayer
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -21,6 +22,8 @@ logger = logging.getLogger("caffe_compat")
 class MemoryData(DataLayer):
     """Walks round arrays of data (n, channels, height, width) and labels (n,), batch_size at a time."""
 
+    known_to = BVLC_AND_SRN
+    example = "memory_data_param { batch_size: 1 channels: 1 height: 1 width: 1 }"
     tops = exactly(2)
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -11,6 +11,7 @@ from caffe_compat.data.transform import Transform
 from caffe_compat.data.window_warp import Warp
 from caffe_compat.errors import DataError, FieldError
 from caffe_compat.layers.base import exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
@@ -26,6 +27,8 @@ _CHANNELS = 3
 class WindowData(PrefetchingData):
     """Windows warped to crop_size: background ones, then fg_fraction of the batch on objects."""
 
+    known_to = BVLC_AND_SRN
+    example = "window_data_param { source: 'FILES/windows.txt' batch_size: 1 } transform_param { crop_size: 4 }"
     tops = exactly(2)
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError
-from caffe_compat.layers.base import Layer, LayerSpec, Tops, between, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between, exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.labels import Labels, class_labels
 from caffe_compat.layers.registry import register_layer
 
@@ -16,6 +17,9 @@ class Accuracy(Layer):
     A tie counts against the label: its rank is the number of other scores that are at least as high.
     """
 
+    known_to = BVLC_AND_SRN
+    is_discrete = True
+    measures = True
     bottoms = exactly(2)
     tops = between(1, 2)
     no_gradient_to = True
@@ -26,6 +30,9 @@ class Accuracy(Layer):
         self.top_k: int = params.top_k
         self.axis = params.axis
         self.ignore_label = params.ignore_label if params.has("ignore_label") else None
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: bottom_shapes[0][self.canonical_axis(self.axis, len(bottom_shapes[0]))]}
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tops:
         axis = self.canonical_axis(self.axis, scores.dim())

@@ -5,7 +5,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import LayerSpec, LossLayer, exactly
+from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -16,6 +17,7 @@ class ContrastiveLoss(LossLayer):
     Bottoms: a (N, C), b (N, C), labels (N). `legacy_version` has max(margin - d^2, 0) for others.
     """
 
+    known_to = BVLC_AND_SRN
     bottoms = exactly(3)
     no_gradient_to = frozenset({2})
     leaves_out_gradient_to = no_gradient_to
@@ -25,6 +27,9 @@ class ContrastiveLoss(LossLayer):
         params = spec.params("contrastive_loss_param")
         self.margin = params.margin
         self.legacy_version = params.legacy_version
+
+    def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
+        return {2: 2}  # a pair is similar or not
 
     def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
         _require_pairs(self.spec, a, b, similar)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import LossLayer
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.labels import label_like
 from caffe_compat.layers.registry import register_layer
 
@@ -11,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class EuclideanLoss(LossLayer):
     """1 / 2N sum of (a - b)^2; gradients reach both bottoms."""
 
+    known_to = BVLC_AND_SRN
     no_gradient_to = frozenset()
 
     def forward(self, prediction: Tensor, label: Tensor) -> Tensor:

@@ -1,10 +1,13 @@
 """HingeLoss (hinge_loss_layer.cpp)."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from caffe_compat.layers.base import LayerSpec, LossLayer
+from caffe_compat.layers.base import LayerSpec, LossLayer, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.labels import class_labels
 from caffe_compat.layers.registry import register_layer
 
@@ -16,9 +19,14 @@ class HingeLoss(LossLayer):
     Bottoms: scores, taken as (N, C), and labels (N). The gradient at the kink is 0.
     """
 
+    known_to = BVLC_AND_SRN
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self.squared = spec.params("hinge_loss_param").norm == "L2"
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: math.prod(bottom_shapes[0][1:])}
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         scores = scores.flatten(1)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, Tops, between
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.clamp_below import clamp_below
 from caffe_compat.layers.loss.labels import class_labels, require_same_batch
 from caffe_compat.layers.loss.normalizer import normalizer
@@ -23,6 +24,8 @@ class InfogainLoss(LossLayer):
     The second top is the softmax; no gradient goes through it.
     """
 
+    known_to = BVLC_AND_SRN
+    example = "infogain_loss_param { source: 'FILES/matrix.binaryproto' }"
     bottoms = between(2, 3)
     tops = between(1, 2)
     no_gradient_to = frozenset({1, 2})
@@ -38,6 +41,9 @@ class InfogainLoss(LossLayer):
         self.register_buffer("infogain", None, persistent=False)
         if len(spec.parameter.bottom) == 2 and not params.has("source"):
             raise FieldError(f"{spec}: expected the infogain matrix as source or as bottom 2, found neither")
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: bottom_shapes[0][self.canonical_axis(self.axis, len(bottom_shapes[0]))]}
 
     def setup(self, *bottom_shapes: Shape) -> None:
         if len(bottom_shapes) == 2:

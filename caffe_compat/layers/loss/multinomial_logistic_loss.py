@@ -1,8 +1,11 @@
 """MultinomialLogisticLoss (multinomial_logistic_loss_layer.cpp)."""
 
+import math
+
 from torch import Tensor
 
-from caffe_compat.layers.base import LossLayer
+from caffe_compat.layers.base import LossLayer, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.clamp_below import clamp_below
 from caffe_compat.layers.loss.labels import class_labels
 from caffe_compat.layers.registry import register_layer
@@ -13,6 +16,11 @@ LEAST_PROBABILITY = 1e-20  # kLOG_THRESHOLD
 @register_layer("MultinomialLogisticLoss")
 class MultinomialLogisticLoss(LossLayer):
     """The mean of -log p[label] over the batch, for probabilities p, taken as (N, C), and labels (N)."""
+
+    known_to = BVLC_AND_SRN
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: math.prod(bottom_shapes[0][1:])}
 
     def forward(self, probabilities: Tensor, labels: Tensor) -> Tensor:
         probabilities = probabilities.flatten(1)

@@ -3,7 +3,8 @@
 from torch import Tensor
 from torch.nn import functional
 
-from caffe_compat.layers.base import LayerSpec, LossLayer
+from caffe_compat.layers.base import LayerSpec, LossLayer, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.labels import label_like
 from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
 from caffe_compat.layers.registry import register_layer
@@ -16,11 +17,16 @@ class SigmoidCrossEntropyLoss(LossLayer):
     Targets t in [0, 1] are as many as scores x (N, ...). Divides by the batch size unless told otherwise.
     """
 
+    known_to = BVLC_AND_SRN
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         loss = spec.params("loss_param")
         self.ignore_label = loss.ignore_label if loss.has("ignore_label") else None
         self.normalization = normalization_mode(loss, "BATCH_SIZE")
+
+    def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
+        return {1: 2}  # a label is present or not
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         targets = label_like(self.spec, scores, targets)

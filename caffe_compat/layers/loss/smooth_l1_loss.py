@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import LayerSpec, LossLayer, between
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
 
 
@@ -19,6 +20,7 @@ class SmoothL1Loss(LossLayer):
     Bottoms of one shape: a, b, and as the file has them w_in (Fast R-CNN, SSD) and w_out (Faster R-CNN).
     """
 
+    known_to = (SRN_FORK,)
     bottoms = between(2, 4)
     no_gradient_to = frozenset({2, 3})
     leaves_out_gradient_to = no_gradient_to

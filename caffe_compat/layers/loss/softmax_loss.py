@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import LayerSpec, LossLayer, Tops, between
+from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, Tops, between
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.clamp_below import clamp_below
 from caffe_compat.layers.loss.labels import class_labels, require_same_batch
 from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
@@ -22,6 +23,7 @@ class SoftmaxWithLoss(LossLayer):
     through it.
     """
 
+    known_to = BVLC_AND_SRN
     tops = between(1, 2)
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -32,6 +34,9 @@ class SoftmaxWithLoss(LossLayer):
         loss = spec.params("loss_param")
         self.ignore_label = loss.ignore_label if loss.has("ignore_label") else None
         self.normalization = normalization_mode(loss, "VALID")
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: bottom_shapes[0][self.canonical_axis(self.axis, len(bottom_shapes[0]))]}
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tops:
         require_same_batch(self.spec, scores, labels)

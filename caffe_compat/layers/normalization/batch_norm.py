@@ -4,9 +4,11 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.proto import caffe_pb2
 
 
 @register_layer("BatchNorm")
@@ -17,9 +19,16 @@ class BatchNorm(Layer):
     variances are the batch's, or the blobs' with use_global_stats (by default at TEST).
     """
 
+    known_to = (BVLC,)
+    blob_names = ("mean_sum", "variance_sum", "factor")
+    backward_reads_top = False
     keeps_shape = True
 
     fixed_blobs = frozenset({0, 1, 2})
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return channels_of_image(blob)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
@@ -29,11 +30,18 @@ class BN(Layer):
     SegNetBN takes its place where bn_param has scale_filler, shift_filler or bn_mode.
     """
 
+    known_to = (SRN_FORK, "PSPNet", "SegNet")
+    blob_names = ("weight", "bias", "running_mean", "running_var")
+    backward_reads_top = False
     keeps_shape = True
 
     @classmethod
     def variant(cls, spec: LayerSpec) -> type[Layer]:
         return SegNetBN if is_segnet_bn(spec.parameter) else cls
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return channels_of_image(blob)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -5,6 +5,7 @@ from torch.nn.functional import avg_pool2d, local_response_norm
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -15,6 +16,8 @@ class LRN(Layer):
     The neighbours are channels, or, WITHIN_CHANNEL, a square of places, with 1 in place of k; neighbours outside count
     as zeros.
     """
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

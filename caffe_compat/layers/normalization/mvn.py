@@ -8,6 +8,7 @@ from torch.autograd.function import once_differentiable
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -17,6 +18,8 @@ class MVN(Layer):
 
     As in Caffe, the top has 4 axes also where the bottom has fewer.
     """
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -1,9 +1,12 @@
 """Two layers named Normalize: SSD's, and that of the Caffe that SRN was released with."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
@@ -15,6 +18,9 @@ class NormalizeBBox(Layer):
     Blob: scale, one number (shape ()) with channel_shared, else (C,); 1 without a filler. From weiliu89/caffe
     (normalize_layer.cpp).
     """
+
+    known_to: ClassVar[tuple[str, ...]] = ("SSD",)
+    blob_names = ("weight",)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -44,6 +50,10 @@ class Normalize(NormalizeBBox):
 
     The second has no parameters. From yjxiong/caffe.
     """
+
+    known_to = (SRN_FORK, "SSD")
+    example = "norm_param { }"
+    blob_names = ("weight",)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, Tops, exactly
+from caffe_compat.layers.base import Layer, Shape, Tops, exactly
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,10 +12,14 @@ from caffe_compat.layers.registry import register_layer
 class LSTMUnit(Layer):
     """Bottoms: cell (1, N, D), gate inputs (1, N, 4 D), cont (1, N); tops: cell and hidden state, (1, N, D)."""
 
+    known_to = (BVLC,)
     bottoms = exactly(3)
     tops = exactly(2)
     no_gradient_to = frozenset({2})
     allows_in_place = False
+
+    def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
+        return {2: 2}  # 0 where a sequence begins, else 1
 
     def forward(self, cell: Tensor, sums: Tensor, continues: Tensor) -> Tops:
         steps, streams, outputs = cell.shape if cell.dim() == 3 else (0, 0, 0)

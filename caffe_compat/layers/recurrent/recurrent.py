@@ -54,6 +54,9 @@ class Recurrent(Layer):
             self.add_blob((sums, math.prod(bottom_shapes[2][1:])), self.weight_filler)
         self.add_blob((sums, self.outputs), self.weight_filler)
 
+    def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
+        return {1: 2}  # 0 where a sequence begins, else 1
+
     @abstractmethod
     def step(self, sums: Tensor, states: States, continues: Tensor) -> States:
         """The states (hidden first) after one step; sums (N, gates * D), continues (N, 1)."""

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from caffe_compat.layers.base import Shape
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.recurrent.recurrent import Recurrent, States
 from caffe_compat.layers.registry import register_layer
 
@@ -16,6 +17,8 @@ class RNN(Recurrent):
     Two more blobs follow the shared ones: W_o (D, D) and b_o (D,).
     """
 
+    known_to = (BVLC,)
+    example = "recurrent_param { num_output: 1 }"
     state_count = 1
     gate_count = 1
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -16,6 +17,8 @@ class ArgMax(Layer):
     are flattened, the top is (N, 1, k, 1 ...), or (N, 2, k, 1 ...) with indices and values.
     """
 
+    known_to = BVLC_AND_SRN
+    is_discrete = True
     no_gradient_to = True
 
     def __init__(self, spec: LayerSpec) -> None:

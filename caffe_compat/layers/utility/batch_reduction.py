@@ -8,6 +8,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.top_k_mean import top_k_mean
 
@@ -21,6 +22,8 @@ class BatchReduction(Layer):
     The axis gets one entry a level. `level: 1` alone, the default, takes the whole axis away. TOPK is the mean of the k
     largest and takes one level.
     """
+
+    known_to = (SRN_FORK,)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

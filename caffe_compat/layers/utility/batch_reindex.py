@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.layers.base import Layer, exactly
+from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
@@ -12,8 +13,12 @@ from caffe_compat.layers.registry import register_layer
 class BatchReindex(Layer):
     """Picks items of the batch: bottoms x (N, ...) and indices (M), top (M, ...)."""
 
+    known_to = (BVLC,)
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: bottom_shapes[0][0]}
 
     def forward(self, bottom: Tensor, indices: Tensor) -> Tensor:
         if indices.dim() != 1 or bottom.dim() == 0:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.legacy_axis import read_axis
 
@@ -15,6 +16,7 @@ from caffe_compat.layers.utility.legacy_axis import read_axis
 class Concat(Layer):
     """Joins bottoms along `axis`; all other sizes must agree."""
 
+    known_to = BVLC_AND_SRN
     bottoms = at_least(1)
 
     def __init__(self, spec: LayerSpec) -> None:

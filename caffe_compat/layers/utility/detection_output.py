@@ -23,6 +23,9 @@ class DetectionOutput(Layer):
     (detection_output_layer.cpp).
     """
 
+    known_to = ("SSD",)
+    example = "detection_output_param { num_classes: 2 }"
+    is_discrete = True
     bottoms = exactly(3)
     no_gradient_to = True
     allows_in_place = False

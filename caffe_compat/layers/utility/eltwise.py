@@ -9,6 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -44,6 +45,8 @@ OPERATIONS: dict[str, Callable[[tuple[Tensor, ...], Sequence[float]], Tensor]] =
 class Eltwise(Layer):
     """The product, the sum (weighted by `coeff`) or the maximum of bottoms of one shape."""
 
+    known_to = BVLC_AND_SRN
+    backward_reads_top = False
     bottoms = at_least(2)
 
     def __init__(self, spec: LayerSpec) -> None:

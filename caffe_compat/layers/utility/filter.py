@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,9 @@ from caffe_compat.layers.registry import register_layer
 class Filter(Layer):
     """Keeps the items of the batch whose selector is not 0: the last bottom, (N) or (N, 1 ...); a top a data bottom."""
 
+    known_to = BVLC_AND_SRN
+    example = "bottom: 'a' bottom: 'b' top: 'c'"
+    is_discrete = True
     bottoms = at_least(2)
     tops = at_least(1)
 
@@ -24,6 +28,9 @@ class Filter(Layer):
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """The whole batch, as in Caffe before the first forward: the real size depends on the selector's values."""
         return list(bottom_shapes[:-1])
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {len(bottom_shapes) - 1: 2}  # an item is kept or not
 
     def forward(self, *bottoms: Tensor) -> Tops:
         *data, selector = bottoms

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Flatten(Layer):
     """Makes one axis of the axes from `axis` to `end_axis`, both included."""
 
+    known_to = BVLC_AND_SRN
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -6,6 +6,7 @@ From yjxiong/caffe.
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.process_group import gather, require_equal_counts
 
@@ -18,6 +19,7 @@ class Gather(Layer):
     times the number of processes, because gradients of weights are averaged over processes later.
     """
 
+    known_to = (SRN_FORK,)
     bottoms = at_least(1)
     tops = at_least(1)
 

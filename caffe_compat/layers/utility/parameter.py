@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
@@ -10,6 +11,8 @@ from caffe_compat.layers.registry import register_layer
 class Parameter(Layer):
     """A learnable blob of the shape given, as a top; it starts at zero."""
 
+    known_to = (BVLC,)
+    blob_names = ("weight",)
     bottoms = exactly(0)
 
     def __init__(self, spec: LayerSpec) -> None:

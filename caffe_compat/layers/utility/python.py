@@ -9,6 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, MissingFeatureError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
 from caffe_compat.layers.utility.python_interface import PythonLayer
@@ -22,6 +23,8 @@ class Python(Layer):
     Runs code of the user's, so it needs --allow-python-layers. Errors of that code come out as they are.
     """
 
+    known_to = BVLC_AND_SRN
+    example = "python_param { module: 'caffe_compat.layers.utility.python_interface' layer: 'PythonLayer' }"
     bottoms = at_least(0)
     tops = at_least(0)
 

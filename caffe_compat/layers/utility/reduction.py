@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.top_k_mean import top_k_mean
 
@@ -17,6 +18,8 @@ class Reduction(Layer):
 
     TOPK, the mean of the `k` largest, is an operation of yjxiong/caffe.
     """
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -16,6 +17,7 @@ class Reshape(Layer):
     `axis` and `num_axes` (-1: all) choose the axes that are replaced; axis -1 is behind the last.
     """
 
+    known_to = BVLC_AND_SRN
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.process_group import require_equal_counts, scatter
 
@@ -18,6 +19,7 @@ class Scatter(Layer):
     The inverse of Gather: backward joins the gradients of all processes, divided by their number.
     """
 
+    known_to = (SRN_FORK,)
     bottoms = at_least(1)
     tops = at_least(1)
 

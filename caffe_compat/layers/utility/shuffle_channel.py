@@ -14,6 +14,9 @@ from caffe_compat.layers.registry import register_layer
 class ShuffleChannel(Layer):
     """Deals channels out: channel i of group g goes to place i * group + g."""
 
+    known_to = ("ShuffleNet",)
+    example = "shuffle_channel_param { group: 1 }"
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self.group: int = spec.params("shuffle_channel_param").group

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Tops, at_least, exactly
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -10,6 +11,7 @@ from caffe_compat.layers.registry import register_layer
 class Silence(Layer):
     """Reads bottoms, so that they are no outputs of the net; gives nothing."""
 
+    known_to = BVLC_AND_SRN
     bottoms = at_least(1)
     tops = exactly(0)
 

@@ -3,12 +3,15 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("Softmax")
 class Softmax(Layer):
     """y = exp(x) / sum of exp(x) along `axis`."""
+
+    known_to = BVLC_AND_SRN
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

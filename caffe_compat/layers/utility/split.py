@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Tops, at_least
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
@@ -10,6 +11,7 @@ from caffe_compat.layers.registry import register_layer
 class Split(Layer):
     """The bottom as every top; backward sums their gradients."""
 
+    known_to = BVLC_AND_SRN
     tops = at_least(1)
 
     def forward(self, bottom: Tensor) -> Tops:

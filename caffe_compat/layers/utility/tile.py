@@ -4,12 +4,16 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
 
 @register_layer("Tile")
 class Tile(Layer):
     """Repeats the bottom `tiles` times along `axis`."""
+
+    known_to = BVLC_AND_SRN
+    example = "tile_param { tiles: 1 }"
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

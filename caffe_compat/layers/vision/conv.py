@@ -1,15 +1,19 @@
 """Caffe's Convolution."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d
 
+from caffe_compat.layers.base import Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
 from caffe_compat.layers.vision.windowed import image_columns
 from caffe_compat.layers.zero_sums import add_bias, sums_are_careful
+from caffe_compat.proto import caffe_pb2
 
 #: Spatial axes that torch has kernels for.
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
@@ -18,6 +22,15 @@ CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 @register_layer("Convolution")
 class Convolution(BaseConvolution):
     """Correlates every window with the kernels, and adds a bias; output sizes are rounded toward zero."""
+
+    known_to: ClassVar[tuple[str, ...]] = BVLC_AND_SRN
+    example = "convolution_param { num_output: 1 kernel_size: 1 }"
+    blob_names = ("weight", "bias")
+    backward_reads_top = False
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return (blob[1] * parameter.convolution_param.group, *[None] * (len(blob) - 2))
 
     def kernels_and_depth(self) -> tuple[int, int]:
         return self.outputs, self.channels // self.groups

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
 
@@ -11,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Crop(Layer):
     """Cuts bottom 0 to the sizes of bottom 1 from `axis` on, starting at `offset` (one for all, or one an axis)."""
 
+    known_to = (BVLC,)
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
     leaves_out_gradient_to = no_gradient_to

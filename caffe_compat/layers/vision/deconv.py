@@ -7,8 +7,10 @@ from torch.nn.functional import conv_transpose1d, conv_transpose2d, conv_transpo
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.layers.base import Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.proto import caffe_pb2
 
 DECONVOLUTIONS = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
 
@@ -19,6 +21,14 @@ class Deconvolution(BaseConvolution):
 
     The weight is (in, out / group, *kernel).
     """
+
+    known_to = BVLC_AND_SRN
+    example = "convolution_param { num_output: 1 kernel_size: 1 }"
+    blob_names = ("weight", "bias")
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        return (blob[0], *[None] * (len(blob) - 2))
 
     def setup(self, *bottom_shapes: Shape) -> None:
         super().setup(*bottom_shapes)

@@ -1,8 +1,10 @@
 """Convolution with one group a channel, as later forks have it in two ways."""
 
 from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Shape
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.conv import Convolution
+from caffe_compat.proto import caffe_pb2
 
 
 @register_layer("DepthwiseConvolution")
@@ -11,6 +13,15 @@ class DepthwiseConvolution(Convolution):
 
     From yonghenglh6/DepthwiseConvolution.
     """
+
+    known_to = ("MobileNet forks",)
+    example = "convolution_param { num_output: 1 kernel_size: 1 }"
+    blob_names = ("weight", "bias")
+
+    @classmethod
+    def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
+        group = parameter.convolution_param.group
+        return (group if group > 1 else blob[0], *[None] * (len(blob) - 2))
 
     def complete_fields(self) -> None:
         if self.groups not in (1, self.channels):
@@ -25,6 +36,10 @@ class ConvolutionDepthwise(DepthwiseConvolution):
 
     From sp2823/caffe (conv_dw_layer.cpp).
     """
+
+    known_to = ("MobileNet forks",)
+    example = "convolution_param { num_output: 1 kernel_size: 1 }"
+    blob_names = ("weight", "bias")
 
     def complete_fields(self) -> None:
         super().complete_fields()

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, image_columns, require_output
 
@@ -12,6 +13,8 @@ from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, image_c
 class Im2col(Layer):
     """The elements that each window of a Convolution reads, in the channels: (N, C * kernel elements, *windows)."""
 
+    known_to = BVLC_AND_SRN
+    example = "convolution_param { kernel_size: 1 }"
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:

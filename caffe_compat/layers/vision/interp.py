@@ -17,6 +17,8 @@ class Interp(Layer):
     yangguorun/SegStereo (interp_layer.cpp).
     """
 
+    known_to = ("DeepLab", "PSPNet", "SegStereo")
+    example = "interp_param { height: 1 width: 1 }"
     bottoms = between(1, 2)
     no_gradient_to = frozenset({1})
     leaves_out_gradient_to = no_gradient_to

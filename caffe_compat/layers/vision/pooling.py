@@ -6,6 +6,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pool_methods import (
     average_pool,
@@ -34,6 +35,8 @@ class Pooling(Layer):
     A second top of MAX holds the maxima's indices within their channels.
     """
 
+    known_to = BVLC_AND_SRN
+    example = "pooling_param { kernel_size: 1 }"
     tops = between(1, 2)
     allows_in_place = False
 

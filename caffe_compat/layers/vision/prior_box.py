@@ -26,6 +26,8 @@ class PriorBox(Layer):
     (prior_box_layer.cpp).
     """
 
+    known_to = ("SSD",)
+    example = "prior_box_param { min_size: 1 }"
     bottoms = exactly(2)
     no_gradient_to = True
     allows_in_place = False

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pool_methods import LOWEST
 from caffe_compat.layers.windows import require_positive
@@ -18,6 +19,8 @@ class ROIPooling(Layer):
     takes them to bottom 0. An empty bin gives 0. From yjxiong/caffe (roi_pooling_layer.cpp).
     """
 
+    known_to = (SRN_FORK,)
+    example = "roi_pooling_param { pooled_h: 1 pooled_w: 1 }"
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
     leaves_out_gradient_to = no_gradient_to
@@ -29,6 +32,9 @@ class ROIPooling(Layer):
         self.bins: tuple[int, int] = (params.pooled_h, params.pooled_w)
         self.scale: float = params.spatial_scale
         require_positive(spec, "pooled_h and pooled_w", self.bins)
+
+    def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
+        return {1: bottom_shapes[0][0]}  # the first number of a region is an image of the batch
 
     def forward(self, features: Tensor, regions: Tensor) -> Tensor:
         regions = regions.detach().flatten(1)

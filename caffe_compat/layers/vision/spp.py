@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pooling import POOL_METHODS
 from caffe_compat.layers.vision.pooling_window import PoolingWindow
@@ -20,6 +21,8 @@ class SPP(Layer):
     One level alone keeps its shape, (N, C, 1, 1).
     """
 
+    known_to = BVLC_AND_SRN
+    example = "spp_param { pyramid_height: 1 }"
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:

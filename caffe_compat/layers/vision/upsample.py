@@ -20,6 +20,8 @@ class Upsample(Layer):
     value, as in ChenYingpeng/caffe-yolov3 and eric612/MobileNet-YOLO (upsample_layer.cpp).
     """
 
+    known_to = ("SegNet", "YOLO ports")
+    example = "bottom: 'a' bottom: 'mask' top: 'b'"
     bottoms = between(1, 2)
     no_gradient_to = frozenset({1})
     leaves_out_gradient_to = no_gradient_to

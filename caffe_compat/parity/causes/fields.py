@@ -1,23 +1,18 @@
 """Hypotheses: one field of the layer's message has another value on the other side."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from caffe_compat.errors import CaffeError
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.registry import layer_class
 from caffe_compat.parity.causes.fit import fit_factor, fit_number
 from caffe_compat.parity.causes.trial import Trial, with_parameter
 from caffe_compat.parity.recording import Recorded
 from caffe_compat.proto import caffe_pb2
 
-#: Messages that are not named after their layer's type.
-MESSAGES: dict[str, tuple[str, ...]] = {
-    "Deconvolution": ("convolution_param",),
-    "SoftmaxWithLoss": ("softmax_param", "loss_param"),
-    "SigmoidCrossEntropyLoss": ("loss_param",),
-    "MultinomialLogisticLoss": ("loss_param",),
-    "Normalize": ("norm_param",),
-    "NormalizeBBox": ("norm_param",),
-}
 #: Fields that cannot change a result.
 WITHOUT_EFFECT = frozenset({"engine", "force_nd_im2col", "weight_filler", "bias_filler", "filler"})
 #: Values that implementations are known to use, besides Caffe's default.
@@ -92,11 +87,11 @@ def fields_of(parameter: caffe_pb2.LayerParameter) -> list[Field]:
 
 
 def messages_of(parameter: caffe_pb2.LayerParameter) -> tuple[str, ...]:
-    """The messages that a layer reads: BatchNorm reads batch_norm_param."""
-    if parameter.type in MESSAGES:
-        return MESSAGES[parameter.type]
-    wanted = f"{parameter.type}param".lower()
-    return tuple(field.name for field in parameter.DESCRIPTOR.fields if field.name.replace("_", "") == wanted)
+    """The messages that a layer reads: BatchNorm reads batch_norm_param. Found by building the layer."""
+    spec = LayerSpec(parameter)
+    with suppress(CaffeError):
+        layer_class(spec)(spec)
+    return tuple(reader.name for reader in spec.readers)
 
 
 def _field(name: str, message: Any, descriptor: Any) -> Field:

@@ -6,13 +6,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from caffe_compat.layers.registry import facts_of
 from caffe_compat.parity.causes.trial import Trial
 from caffe_compat.parity.recording import Array
-
-#: Types whose last blob is a bias, and how many blobs they have with one.
-WITH_BIAS = dict.fromkeys(
-    ("Convolution", "ConvolutionDepthwise", "Deconvolution", "DepthwiseConvolution", "InnerProduct", "Scale"), 2
-)
 
 
 def recorded_weights(trial: Trial, theirs: Mapping[int, Array]) -> Iterator[Trial]:
@@ -51,6 +47,6 @@ def changed_weights(trial: Trial) -> Iterator[Trial]:
         yield replace(trial, blobs=(turned, *rest), says="kernels: the other side exchanges their height and width")
     if kernel.dim() == 2 and kernel.shape[0] == kernel.shape[1]:
         yield replace(trial, blobs=(kernel.t(), *rest), says="weights: the other side transposes them")
-    if WITH_BIAS.get(trial.parameter.type) == len(trial.blobs):
+    if facts_of(trial.parameter.type).blob_names[len(trial.blobs) - 1 :] == ("bias",):
         none = torch.zeros_like(trial.blobs[-1])
         yield replace(trial, blobs=(*trial.blobs[:-1], none), says="bias: the other side leaves it out")
