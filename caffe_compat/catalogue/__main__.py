@@ -1,9 +1,12 @@
-"""Writes the page of layer types to a file."""
+"""Writes what is made from the registry of layers: `python -m caffe_compat.catalogue ROOT`, from scripts/generate."""
 
 import sys
 from pathlib import Path
 
+from caffe_compat.catalogue.known_types import source
 from caffe_compat.catalogue.page import markdown
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(markdown(), encoding="utf-8")
+    root = Path(sys.argv[1])
+    (root / "caffe_compat" / "proto" / "dialects" / "layer_types.py").write_text(source(), encoding="utf-8")
+    (root / "docs" / "layers.md").write_text(markdown(), encoding="utf-8")

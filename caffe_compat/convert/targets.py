@@ -45,7 +45,9 @@ def dialect_for(model: Model, options: Options) -> str:
 def _dialect(model: Model, options: Options, report: Report) -> str:
     dialect = dialect_for(model, options)
     said = (
-        "with fields that neither BVLC's Caffe nor the SRN fork has" if dialect == OWN else f"in the {dialect} dialect"
+        "with layer types or fields that neither BVLC's Caffe nor the SRN fork has"
+        if dialect == OWN
+        else f"in the {dialect} dialect"
     )
     report.notes.append(f"written {said}")
     return dialect

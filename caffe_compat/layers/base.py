@@ -50,6 +50,8 @@ class Layer(nn.Module):
     is_input: ClassVar[bool] = False
     #: Whether tops jump where bottoms move a little (ArgMax): two runs are then compared on equal bottoms only.
     is_discrete: ClassVar[bool] = False
+    #: Whether axis 0 of the tops counts the items of the batch. PriorBox and Parameter have one shape for any batch.
+    tops_have_batch: ClassVar[bool] = True
     #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
     fixed_blobs: frozenset[int] = frozenset()
     #: Whether backward computes the gradients of all blobs, also of those with lr_mult 0.

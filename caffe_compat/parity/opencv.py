@@ -14,6 +14,7 @@ from caffe_compat.parity.opencv_net import OpenCvNet, translate
 from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.parity.replay import fill_inputs, value_of
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.dialects.translate import OWN
 from caffe_compat.proto.text import format_text
 from caffe_compat.proto.write import weights_chunks
 
@@ -72,7 +73,7 @@ def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
     if not layers:
         raise MissingFeatureError(f"OpenCV {cv2.__version__} has none of this net's layers")
     prototxt = format_text(other.parameter).encode()
-    weights = b"".join(weights_chunks(_names_and_types(other.parameter), other.blobs, "bvlc"))
+    weights = b"".join(weights_chunks(_names_and_types(other.parameter), other.blobs, OWN))
     try:
         network = cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt, np.uint8), np.frombuffer(weights, np.uint8))
         network.enableFusion(False)

@@ -28,7 +28,7 @@ TABLES = {
     "caffe_compat/parity/opencv_rewrites.py:AS_THEY_ARE": "types that OpenCV's importer runs as Caffe does",
     "caffe_compat/parity/opencv_rewrites.py:REWRITES": "how OpenCV's importer says a type",
     "caffe_compat/proto/dialects/layer_types.py:KNOWN_TO": "made from the classes; a test says that it is fresh",
-    "caffe_compat/proto/upgrade_v1.py:TYPES": "enumerators of V1 files",
+    "caffe_compat/proto/upgrade/v1.py:TYPES": "enumerators of V1 files",
     "caffe_compat/pycaffe/coord_map.py:PASS_THROUGH_LAYERS": "a public list of pycaffe's coord_map",
     "caffe_compat/pycaffe/coord_map.py:_MAPS": "how pycaffe's coord_map moves coordinates",
     "caffe_compat/pycaffe/net_drawing.py:LAYER_COLOURS": "pycaffe's colours",
@@ -39,7 +39,7 @@ TABLES = {
 
 #: What no ONNX graph can hold: data from outside, losses and measures, side effects, a user's own code.
 NOT_IN_ONNX = {
-    "Accuracy", "ContrastiveLoss", "Data", "DetectionOutput", "DummyData", "EuclideanLoss", "HDF5Data", "HDF5Output",
+    "Accuracy", "ContrastiveLoss", "Data", "DummyData", "EuclideanLoss", "HDF5Data", "HDF5Output",
     "HingeLoss", "ImageData", "InfogainLoss", "Input", "MemoryData", "MultinomialLogisticLoss", "Python",
     "SigmoidCrossEntropyLoss", "Silence", "SmoothL1Loss", "SoftmaxWithLoss", "VideoData", "WindowData",
 }  # fmt: skip

@@ -202,11 +202,11 @@ def test_nets_of_a_third_caffe_keep_its_fields(to: str, tmp_path: Path) -> None:
 
     done = convert(source, to, str(tmp_path / f"out.{to}"), Options())
 
-    assert "written with fields that neither BVLC's Caffe nor the SRN fork has" in done.report.notes
+    assert "written with layer types or fields that neither BVLC's Caffe nor the SRN fork has" in done.report.notes
     net = read_net(done.path) if to == "prototxt" else read_caffemodel(done.path).net
     assert list(net.layer[2].permute_param.order) == [0, 2]
     with pytest.raises(
-        DialectError, match=r"ssd\.caffemodel: layer 'p' \(Permute\): the bvlc dialect has no LayerParameter.permute_"
+        DialectError, match=r"ssd\.caffemodel: layer 'p' \(Permute\): Caffe of the bvlc dialect has no layer of this"
     ):
         convert(source, to, str(tmp_path / f"bvlc.{to}"), Options(dialect="bvlc"))
 

@@ -123,4 +123,4 @@ def test_help_runs_from_any_folder(tmp_path):
 def test_the_dialect_that_errors_speak_of_can_be_asked_for(run, tmp_path):
     status, output, _ = run(STEP, "--to", "caffemodel", "--dialect", "own", "--out", tmp_path / "o.caffemodel")
     assert status == 0
-    assert "written with fields that neither BVLC's Caffe nor the SRN fork has" in output
+    assert "written with layer types or fields that neither BVLC's Caffe nor the SRN fork has" in output

@@ -31,8 +31,6 @@ from caffe_compat.graph.step import Step
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
 TOLERANCE = 1e-3
 BATCH = "N"
-#: Layers whose tops have one shape for any batch.
-WITHOUT_BATCH = ("Parameter", "PriorBox", "DetectionOutput")
 #: Axes of open size, by number, with their names.
 OpenAxes = dict[int, str]
 #: What onnxruntime raises for a model that it cannot load or run.
@@ -114,7 +112,7 @@ def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:
     builder = shapes_only({name: (2 * shape[0], *shape[1:]) for name, shape in net.inputs.items()})
     fixed: set[str] = set()
     for step in steps:
-        is_fixed = step.layer.spec.type in WITHOUT_BATCH or (bool(step.bottoms) and fixed.issuperset(step.bottoms))
+        is_fixed = not step.layer.tops_have_batch or (bool(step.bottoms) and fixed.issuperset(step.bottoms))
         fixed = fixed.union(step.tops) if is_fixed else fixed.difference(step.tops)
         try:
             layer = builder.add(step.layer.spec.parameter).layer

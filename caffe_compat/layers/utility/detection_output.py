@@ -24,6 +24,7 @@ class DetectionOutput(Layer):
     """
 
     known_to = ("SSD",)
+    tops_have_batch = False
     example = "detection_output_param { num_classes: 2 }"
     is_discrete = True
     bottoms = exactly(3)

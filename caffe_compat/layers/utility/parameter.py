@@ -12,6 +12,7 @@ class Parameter(Layer):
     """A learnable blob of the shape given, as a top; it starts at zero."""
 
     known_to = (BVLC,)
+    tops_have_batch = False
     blob_names = ("weight",)
     bottoms = exactly(0)
 

@@ -27,6 +27,7 @@ class PriorBox(Layer):
     """
 
     known_to = ("SSD",)
+    tops_have_batch = False
     example = "prior_box_param { min_size: 1 }"
     bottoms = exactly(2)
     no_gradient_to = True

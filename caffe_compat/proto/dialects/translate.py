@@ -14,6 +14,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.decode import decode
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.dialects.copy_fields import copy_fields, missing_fields
+from caffe_compat.proto.dialects.layer_types import KNOWN_TO
 from caffe_compat.proto.dialects.srn_fork import in_words_of_srn_fork
 
 BVLC, SRN_FORK, OWN = "bvlc", "srn_fork", "own"
@@ -21,14 +22,13 @@ DIALECTS = (BVLC, SRN_FORK)
 READ_SCHEMAS: dict[str, ModuleType] = {BVLC: caffe_pb2, SRN_FORK: srn_fork_pb2, OWN: caffe_pb2}
 WRITE_SCHEMAS: dict[str, ModuleType] = {BVLC: bvlc_pb2, SRN_FORK: srn_fork_pb2, OWN: caffe_pb2}
 
-# Types that only one of the two Caffes registers.
-LAYER_TYPES = {
-    BVLC: frozenset(
-        {"BatchNorm", "Clip", "Crop", "ELU", "Embed", "Input", "LSTM", "LSTMUnit", "Parameter", "RNN", "Swish"}
-    ),
-    SRN_FORK: frozenset({"BN", "BatchReduction", "ROIPooling", "VideoData"}),
-}
-FOREIGN_LAYER_TYPES = {BVLC: LAYER_TYPES[SRN_FORK], SRN_FORK: LAYER_TYPES[BVLC], OWN: frozenset()}
+#: The name of a dialect's Caffe in `KNOWN_TO`.
+CAFFES = {BVLC: "BVLC", SRN_FORK: "SRN fork"}
+#: The layer types that run here but not in a dialect's Caffe.
+FOREIGN_LAYER_TYPES = {
+    dialect: frozenset(name for name, caffes in KNOWN_TO.items() if caffe not in caffes)
+    for dialect, caffe in CAFFES.items()
+} | {OWN: frozenset()}
 
 
 def decode_net(structure: bytes, dialect: str) -> caffe_pb2.NetParameter:
@@ -51,14 +51,26 @@ def in_dialect(net: caffe_pb2.NetParameter, dialect: str) -> Message:
     for layer in net.layer:
         if layer.type in FOREIGN_LAYER_TYPES[dialect]:
             raise DialectError(
-                f"layer '{layer.name}' ({layer.type}): Caffe of the {dialect} dialect has no layer of this type; "
-                f"write dialect '{SRN_FORK if dialect == BVLC else BVLC}', or exchange the layer"
+                f"layer '{layer.name}' ({layer.type}): Caffe of the {dialect} dialect has no layer of this type"
+                f"{_whose(layer.type)}; write dialect '{_dialect_with(layer.type)}', or exchange the layer"
             )
     theirs: Message = copy_fields(net, WRITE_SCHEMAS[dialect].NetParameter, dialect)
     missing = missing_fields(theirs)
     if missing:
         raise DialectError(f"net '{net.name}': Caffe requires {', '.join(missing)}, which no value is set for")
     return theirs
+
+
+def _dialect_with(layer_type: str) -> str:
+    """The first dialect whose Caffe has the type; our own where neither has."""
+    return next((dialect for dialect in DIALECTS if layer_type not in FOREIGN_LAYER_TYPES[dialect]), OWN)
+
+
+def _whose(layer_type: str) -> str:
+    """What to add to a message about a type of a third Caffe: its name."""
+    caffes = KNOWN_TO[layer_type] - set(CAFFES.values())
+    is_third = _dialect_with(layer_type) == OWN and caffes
+    return f" (known to {', '.join(sorted(caffes))})" if is_third else ""
 
 
 def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
@@ -69,8 +81,7 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
     dialect = dialect_of(net)
     if can_say(net, dialect):
         return encode_net(net, dialect), dialect, []
-    types = {layer.type for layer in net.layer}
-    dialect = SRN_FORK if types & LAYER_TYPES[SRN_FORK] and not types & LAYER_TYPES[BVLC] else BVLC
+    dialect = min(DIALECTS, key=lambda one: sum(layer.type in FOREIGN_LAYER_TYPES[one] for layer in net.layer))
     left_out: list[str] = []
     theirs: Message = copy_fields(net, WRITE_SCHEMAS[dialect].NetParameter, dialect, left_out)
     return bytes(theirs.SerializePartialToString(deterministic=True)), dialect, left_out

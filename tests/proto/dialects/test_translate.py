@@ -57,12 +57,34 @@ def test_own_dialect_says_everything() -> None:
             "srn_fork",
             r"^layer 'a' \(ELU\): Caffe of the srn_fork .* 'bvlc', or exch",
         ),
+        (
+            'layer { name: "a" type: "Gather" }',
+            "bvlc",
+            r"^layer 'a' \(Gather\): Caffe of the bvlc dialect has no layer of this type; write dialect 'srn_fork', or",
+        ),
+        (
+            'layer { name: "a" type: "BatchReindex" }',
+            "srn_fork",
+            r"^layer 'a' \(BatchReindex\): Caffe of the srn_fork dialect has no layer of this .* 'bvlc', or exch",
+        ),
+        (
+            'layer { name: "a" type: "Axpy" }',
+            "bvlc",
+            r"^layer 'a' \(Axpy\): Caffe of the bvlc dialect has no layer of this type \(known to SENet\); "
+            r"write dialect 'own', or exchange the layer$",
+        ),
         ("", "caffe2", "^no dialect 'caffe2'; choose from auto, bvlc, srn_fork, own"),
     ],
 )
 def test_refuses_what_a_dialect_cannot_say(text, dialect, message) -> None:
     with pytest.raises(DialectError, match=message):
         encode_net(net(text), dialect)
+
+
+@pytest.mark.parametrize("dialect", ["bvlc", "srn_fork"])
+def test_types_that_are_not_ours_are_written_as_they_are(dialect) -> None:
+    said = net('layer { name: "a" type: "MyOwn" }')
+    assert decode_net(encode_net(said, dialect), dialect) == said
 
 
 def test_refuses_to_write_without_required_fields() -> None:

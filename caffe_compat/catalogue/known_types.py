@@ -1,0 +1,22 @@
+"""The table in caffe_compat/proto/dialects/layer_types.py: which Caffes know a layer type.
+
+`proto` reads and writes files without importing the layers, so it gets the facts from a generated module.
+"""
+
+from caffe_compat.layers import layer_types
+from caffe_compat.layers.registry import facts_of
+
+HEADER = '''"""Which Caffes know a layer type. Made from the layers' `known_to` by scripts/generate; do not edit."""
+
+KNOWN_TO: dict[str, frozenset[str]] = {
+'''
+
+
+def source() -> str:
+    """The whole module as source text, the same at every call."""
+    rows = [f'    "{name}": frozenset({{{_listed(name)}}}),\n' for name in layer_types()]
+    return "".join([HEADER, *rows, "}\n"])
+
+
+def _listed(layer_type: str) -> str:
+    return ", ".join(f'"{caffe}"' for caffe in facts_of(layer_type).known_to)
