@@ -12,6 +12,7 @@ from caffe_compat.convert.model import Model, Shape
 from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError, prefix_file
 from caffe_compat.graph.builder import GraphBuilder
 from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.net.own_copies import Arrays, copied_beside
 from caffe_compat.proto.blobs import same_shape
@@ -103,11 +104,8 @@ class FileWeights:
 
 
 def _outputs(inputs: dict[str, Shape], steps: Sequence[Step]) -> tuple[str, ...]:
-    unread = set(inputs)
-    for step in steps:
-        unread.difference_update(step.bottoms)
-        unread.update(step.tops)
-    return tuple(sorted(unread))
+    wiring = Wiring([((), inputs), *((step.bottoms, step.tops) for step in steps)])
+    return tuple(sorted(wiring.unread()))
 
 
 def require_blobs(net: Assembly, names: Sequence[str]) -> None:

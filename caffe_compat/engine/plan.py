@@ -7,6 +7,7 @@ from functools import cached_property
 from torch import Tensor
 
 from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.base import Layer, Tops
 from caffe_compat.net.net import Net
 
@@ -48,22 +49,12 @@ class Plan:
     @cached_property
     def last_uses(self) -> dict[int, list[str]]:
         """Which values no later operation reads, by the index of the operation after which they can go."""
-        last: dict[str, int] = {}
-        for index, operation in enumerate(self.operations):
-            last |= dict.fromkeys((*operation.inputs, *operation.outputs), index)
-        gone: dict[int, list[str]] = {}
-        for value, index in last.items():
-            if value not in self.kept:
-                gone.setdefault(index, []).append(value)
-        return gone
+        return self.wiring.last_uses(self.kept)
 
-    def readers(self) -> dict[str, list[Operation]]:
-        """The operations that read each value."""
-        readers: dict[str, list[Operation]] = {}
-        for operation in self.operations:
-            for value in operation.inputs:
-                readers.setdefault(value, []).append(operation)
-        return readers
+    @cached_property
+    def wiring(self) -> Wiring:
+        """Which operations make and read each value."""
+        return Wiring((operation.inputs, operation.outputs) for operation in self.operations)
 
     def rename(self, names: dict[str, str]) -> "Plan":
         """The same plan with values read under other names."""

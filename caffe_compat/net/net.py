@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.blob import Blob, ParameterBlob
 from caffe_compat.net.exact_arithmetic import exact_arithmetic
@@ -289,8 +290,5 @@ def _parameter_blobs(steps: list[Step], gradients: WeightGradients) -> "OrderedD
 
 def find_outputs(steps: list[Step]) -> list[str]:
     """The tops that no layer reads, in alphabetical order (Net::Init keeps them in a std::set)."""
-    available: set[str] = set()
-    for step in steps:
-        available.difference_update(step.bottoms)
-        available.update(step.tops[: step.layer.spec.top_count])
-    return sorted(available)
+    # A top that Caffe adds to a loss without any is no output.
+    return sorted(Wiring((step.bottoms, step.tops[: step.layer.spec.top_count]) for step in steps).unread())

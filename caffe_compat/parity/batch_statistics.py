@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.normalization.bn import SegNetBN
 
 #: The blobs that a forward moves, by layer type.
@@ -26,13 +27,12 @@ def cancelled_biases(steps: list[Step]) -> dict[str, str]:
 
     By `layer/index`, with the `layer/index` of the running mean that follows the bias.
     """
-    makers: dict[str, Step] = {}
+    wiring = Wiring.of_steps(steps)
     found = {}
-    for step in steps:
-        maker = makers.get(step.bottoms[0]) if step.bottoms else None
-        if maker is not None and normalises_by_batch(step) and len(maker.layer.blobs) == 2:
-            found[f"{maker.layer.name}/1"] = f"{step.layer.name}/{STATISTICS[step.layer.spec.type][0]}"
-        makers |= {top: step for top in step.tops}
+    for index, step in enumerate(steps):
+        number = wiring.maker(index)
+        if number is not None and normalises_by_batch(step) and len(steps[number].layer.blobs) == 2:
+            found[f"{steps[number].layer.name}/1"] = f"{step.layer.name}/{STATISTICS[step.layer.spec.type][0]}"
     return found
 
 

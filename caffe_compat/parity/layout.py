@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.net.net import Net
 from caffe_compat.parity.replay import is_inserted_split
 
@@ -25,16 +26,14 @@ class Node:
 
 def layer_graph(net: Net) -> list[Node]:
     """The layers and what they read, past the Splits that the net was given when it was built."""
-    writer: dict[str, int] = {}
+    wiring = Wiring.of_steps(net.steps)
+    numbers: list[int] = []
     nodes: list[Node] = []
-    for step in net.steps:
-        parents = tuple(dict.fromkeys(writer[bottom] for bottom in step.bottoms if bottom in writer))
-        number = len(nodes)
-        if is_inserted_split(step):
-            number = parents[0]
-        else:
-            nodes.append(Node(number, step.layer.name, step.layer.spec.type, parents))
-        writer |= dict.fromkeys(step.tops, number)
+    for index, step in enumerate(net.steps):
+        parents = tuple(dict.fromkeys(numbers[maker] for maker in wiring.makers(index)))
+        numbers.append(parents[0] if is_inserted_split(step) else len(nodes))
+        if not is_inserted_split(step):
+            nodes.append(Node(numbers[-1], step.layer.name, step.layer.spec.type, parents))
     return nodes
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import CaffeError, ShapeError
 from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.net.net import Net
 from caffe_compat.parity.random_layers import is_random, is_source
 from caffe_compat.parity.recording import Array, Recorded, Recording
@@ -68,7 +69,7 @@ def weights_kept(net: Net) -> Iterator[None]:
 
 def last_writers(net: Net) -> dict[str, int]:
     """The last layer that writes each blob."""
-    return {top: index for index, step in enumerate(net.steps) for top in step.tops}
+    return {name: index for name, (index, _) in Wiring.of_steps(net.steps).last.items()}
 
 
 def first_readers(net: Net) -> dict[str, int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.convert.model import Layer
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.foreign_types import FOREIGN_TYPES
 from caffe_compat.layers.registry import facts_of, layer_class, layer_types
@@ -59,15 +60,12 @@ def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[st
     data = data_layers(layers)
     ends = [layer for layer in layers if is_training_only(layer)]
     working = [layer for layer in layers if not is_training_only(layer) and layer.name not in data]
-    results = {*_results(working, ends, learned), *outputs}
-    kept: list[Layer] = []
-    needed = set(results)
-    for layer in reversed(working):
-        if needed.intersection(layer.top):
-            kept.append(layer)
-            needed.update(layer.bottom)
-            layer_class(LayerSpec(layer))  # refuses a type that is not here
-    return kept[::-1] + _silences(ends, _tops(kept) - _read_by(kept[::-1]) - results)
+    wiring = Wiring.of_layers(working)
+    results = {*_results(working, wiring, ends, learned), *outputs}
+    kept = [working[index] for index in wiring.leading_to(results)]
+    for layer in reversed(kept):
+        layer_class(LayerSpec(layer))  # refuses a type that is not here
+    return kept + _silences(ends, {*Wiring.of_layers(kept).unread()} - results)
 
 
 def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
@@ -76,33 +74,12 @@ def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
     return [Layer(name=name, type="Silence", bottom=blobs) for name, blobs in read.items() if blobs]
 
 
-def _results(working: Sequence[Layer], ends: Sequence[Layer], learned: set[str]) -> list[str]:
+def _results(working: Sequence[Layer], wiring: Wiring, ends: Sequence[Layer], learned: set[str]) -> list[str]:
     """The blobs that the net predicts."""
-    predicted = _blobs_after(working, learned)
+    weighty = [index for index, layer in enumerate(working) if layer.name in learned]
+    predicted = {top for index in wiring.behind(weighty) for top in working[index].top}
     readers = Counter(bottom for layer in ends for bottom in set(layer.bottom))
     silenced = Counter(bottom for layer in ends if layer.type == "Silence" for bottom in set(layer.bottom))
-    unread = _tops(working) - _read_by(working)
+    unread = wiring.unread()
     results = [blob for blob in unread if not readers[blob] or (blob in predicted and silenced[blob] < readers[blob])]
     return results or [blob for blob in unread if blob in predicted and silenced[blob]]
-
-
-def _tops(layers: Iterable[Layer]) -> set[str]:
-    return {top for layer in layers for top in layer.top}
-
-
-def _read_by(layers: Sequence[Layer]) -> set[str]:
-    """Blobs whose last writer has a reader behind it."""
-    read: set[str] = set()
-    for layer in layers:
-        read.update(layer.bottom)
-        read.difference_update(layer.top)
-    return read
-
-
-def _blobs_after(layers: Sequence[Layer], names: set[str]) -> set[str]:
-    """Blobs that depend on one of the named layers."""
-    after: set[str] = set()
-    for layer in layers:
-        if layer.name in names or after.intersection(layer.bottom):
-            after.update(layer.top)
-    return after

@@ -25,6 +25,7 @@ from caffe_compat.convert.forms.undo_splits import undo_splits
 from caffe_compat.convert.model import Layer, Model, require_structure
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import FormatError
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.proto.blobs import Blob
 
 VARIANCE, INVERSE, AUTO = "variance", "inverse_deviation", "auto"
@@ -132,13 +133,15 @@ RULES: tuple[Callable[[Model, list[Layer]], Verdict | None], ...] = (_out_of_ran
 
 def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:
     """For every BN right behind a convolution: log of the kernels' squared norms and of blob 3, each centred."""
-    maker: dict[str, Layer] = {}
-    for layer in undo_splits(model.net.layer):
-        if _has_statistics(model, layer):
-            source = maker.get(layer.bottom[0])
-            if source is not None and source.type in ("Convolution", "InnerProduct") and source.name in model.blobs:
-                yield _centred_logs(model.blobs[source.name][0], model.blobs[layer.name][3])
-        maker |= dict.fromkeys(layer.top, layer)
+    layers = undo_splits(model.net.layer)
+    wiring = Wiring.of_layers(layers)
+    for index, layer in enumerate(layers):
+        maker = wiring.maker(index)
+        if maker is None or not _has_statistics(model, layer):
+            continue
+        source = layers[maker]
+        if source.type in ("Convolution", "InnerProduct") and source.name in model.blobs:
+            yield _centred_logs(model.blobs[source.name][0], model.blobs[layer.name][3])
 
 
 def _centred_logs(weight: Blob, statistic: Blob) -> tuple[Floats, Floats]:

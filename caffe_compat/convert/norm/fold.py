@@ -1,23 +1,23 @@
 """Normalisation by stored statistics goes into the weights, so that a net for prediction has none.
 
-y = s (W x + b - m) + t = (s W) x + (s (b - m) + t) with s = slope / sqrt(variance + eps), in float64 and
-rounded once. A normalisation that no convolution precedes becomes one Scale.
+A normalisation that no convolution precedes becomes one Scale. The mathematics: layers/normalization/folding.py.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from caffe_compat.convert.model import Layer, Model
-from caffe_compat.convert.norm.pairs import only_reader, scale_behind
+from caffe_compat.convert.norm.pairs import scale_behind
 from caffe_compat.convert.norm.to_bn import joined
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.normalization.bn import is_segnet_bn
+from caffe_compat.layers.normalization.folding import affine_of, fold_into
 from caffe_compat.proto.blobs import Blob
-
-Floats = NDArray[np.float64]
 
 #: Layers whose weights' first axis are their outputs, and the message that says whether they have a bias.
 LINEAR = {"Convolution": "convolution_param", "InnerProduct": "inner_product_param"}
@@ -43,13 +43,14 @@ def fold_norms(model: Model, report: Report) -> Model:
     GraphError for one that uses the batch's own statistics.
     """
     layers = list(model.net.layer)
+    wiring = Wiring.of_layers(layers)
     blobs = dict(model.blobs)
     gone: set[int] = set()
     for index, layer in enumerate(layers):
         if layer.type not in NORMS or is_segnet_bn(layer):
             continue
         _require_foldable(model, layer)
-        chain = _chain(layers, index, blobs)
+        chain = _chain(layers, wiring, index, blobs)
         gone |= _fold_into_linear(chain, layers, blobs, report) if chain.linear is not None else set()
         gone |= _fold_into_scale(chain, layers, blobs, report) if chain.linear is None else set()
     kept = [layer for index, layer in enumerate(layers) if index not in gone]
@@ -57,22 +58,19 @@ def fold_norms(model: Model, report: Report) -> Model:
     return model.with_layers(kept, {name: arrays for name, arrays in blobs.items() if name in names})
 
 
-def _chain(layers: list[Layer], norm: int, blobs: dict[str, list[Blob]]) -> _Chain:
-    scale = scale_behind(layers, norm) if layers[norm].type == "BatchNorm" else None
-    before = [index for index in range(norm) if layers[norm].bottom[0] in layers[index].top]
-    linear = before[-1] if before and _can_take(layers, before[-1], norm, blobs) else None
-    return _Chain(norm, scale, linear)
+def _chain(layers: list[Layer], wiring: Wiring, norm: int, blobs: dict[str, list[Blob]]) -> _Chain:
+    scale = scale_behind(layers, wiring, norm) if layers[norm].type == "BatchNorm" else None
+    linear = wiring.maker(norm)
+    takes = linear is not None and wiring.only_reader(linear) == norm and _can_take(layers[linear], blobs)
+    return _Chain(norm, scale, linear if takes else None)
 
 
-def _can_take(layers: list[Layer], index: int, norm: int, blobs: dict[str, list[Blob]]) -> bool:
-    layer = layers[index]
+def _can_take(layer: Layer, blobs: dict[str, list[Blob]]) -> bool:
     if layer.type not in LINEAR or len(layer.bottom) != 1 or layer.name not in blobs:
         return False
     field = getattr(layer, LINEAR[layer.type])
     shared = any(param.name for param in layer.param)
-    return (
-        field.axis == 1 and not getattr(field, "transpose", False) and not shared and only_reader(layers, index) == norm
-    )
+    return field.axis == 1 and not getattr(field, "transpose", False) and not shared
 
 
 def _require_foldable(model: Model, norm: Layer) -> None:
@@ -91,11 +89,10 @@ def _require_foldable(model: Model, norm: Layer) -> None:
 
 def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
     """The norm's slope and shift go into the weights and bias of the layer before it, which takes over its top."""
-    slope, shift = _slope_and_shift(chain, layers, blobs)
     linear = _copy(layers[chain.linear or 0])
-    weight, *bias = (blob.astype(np.float64) for blob in blobs[linear.name])
-    weight = weight * slope.reshape(-1, *[1] * (weight.ndim - 1))
-    blobs[linear.name] = _rounded(weight, (bias[0].reshape(-1) if bias else 0) * slope + shift)
+    weight, *bias = _tensors(blobs[linear.name])
+    values = fold_into(_affine(chain, layers, blobs), weight, bias[0] if bias else None)
+    blobs[linear.name] = [value.numpy() for value in values]
     getattr(linear, LINEAR[linear.type]).ClearField("bias_term")
     linear.top[:] = layers[chain.last].top
     linear.ClearField("param")
@@ -108,30 +105,31 @@ def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[
 
 def _fold_into_scale(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
     """No convolution before it: the norm alone as a slope and a shift a channel."""
-    slope, shift = _slope_and_shift(chain, layers, blobs)
+    affine = _affine(chain, layers, blobs)
     norm = layers[chain.norm]
     scale = Layer(name=norm.name, type="Scale", bottom=norm.bottom, top=layers[chain.last].top)
     scale.scale_param.bias_term = True
-    blobs[norm.name] = _rounded(slope, shift)
+    blobs[norm.name] = [value.float().numpy() for value in affine]
     layers[chain.norm] = scale
     names = [norm.name] + ([] if chain.scale is None else [layers[chain.scale].name])
     report.replaced(names, [norm.name], "as one Scale (no convolution before it), rounded to float32")
     return set() if chain.scale is None else {chain.scale}
 
 
-def _slope_and_shift(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]]) -> tuple[Floats, Floats]:
+def _affine(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]]) -> tuple[Tensor, Tensor]:
+    """The slope and shift (C,) of a normalisation and the Scale behind it."""
     norm = layers[chain.norm]
     parts = blobs[norm.name]
     if norm.type == "BatchNorm":
         parts = joined(parts, [] if chain.scale is None else blobs[layers[chain.scale].name])
-    gain, bias, mean, variance = (part.reshape(-1).astype(np.float64) for part in parts)
+    gain, bias, mean, variance = _tensors(parts)
     eps = norm.bn_param.eps if norm.type == "BN" else norm.batch_norm_param.eps
-    slope = gain / np.sqrt(variance + eps)
-    return slope, bias - mean * slope
+    return affine_of(mean, variance, eps, gain, bias)
 
 
-def _rounded(*values: Floats) -> list[Blob]:
-    return [value.astype(np.float32) for value in values]
+def _tensors(blobs: list[Blob]) -> list[Tensor]:
+    # Copies, as torch warns of arrays that cannot be written: a file's bytes.
+    return [torch.from_numpy(np.array(blob)) for blob in blobs]
 
 
 def _copy(layer: Layer) -> Layer:

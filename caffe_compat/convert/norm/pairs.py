@@ -3,26 +3,13 @@
 from collections.abc import Sequence
 
 from caffe_compat.convert.model import Layer
+from caffe_compat.graph.wiring import Wiring
 
 
-def only_reader(layers: Sequence[Layer], index: int) -> int | None:
-    """The index of the one layer that reads this layer's one top before it is written anew; None if not just one."""
-    (top,) = layers[index].top
-    readers = []
-    for later in range(index + 1, len(layers)):
-        if top in layers[later].bottom:
-            readers.append(later)
-        if top in layers[later].top:
-            break
-    return readers[0] if len(readers) == 1 else None
-
-
-def scale_behind(layers: Sequence[Layer], index: int) -> int | None:
+def scale_behind(layers: Sequence[Layer], wiring: Wiring, index: int) -> int | None:
     """The index of the Scale that completes a BatchNorm: its only reader, one slope a channel, no second bottom."""
-    reader = only_reader(layers, index)
-    if reader is None or not is_channel_scale(layers[reader]):
-        return None
-    return reader
+    reader = wiring.only_reader(index)
+    return reader if reader is not None and is_channel_scale(layers[reader]) else None
 
 
 def is_channel_scale(layer: Layer) -> bool:

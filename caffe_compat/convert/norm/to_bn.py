@@ -13,6 +13,7 @@ from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.norm.pairs import scale_behind
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
+from caffe_compat.graph.wiring import Wiring
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 
@@ -26,7 +27,9 @@ class _Pair:
 def batch_norm_to_bn(model: Model, report: Report) -> Model:
     """Every BatchNorm, with its Scale if it has one, becomes a BN of its name."""
     source = list(model.net.layer)
-    scales = {index: scale_behind(source, index) for index, layer in enumerate(source) if layer.type == "BatchNorm"}
+    wiring = Wiring.of_layers(source)
+    norms = [index for index, layer in enumerate(source) if layer.type == "BatchNorm"]
+    scales = {index: scale_behind(source, wiring, index) for index in norms}
     gone = {index for index in scales.values() if index is not None}
     layers: list[Layer] = []
     blobs = {layer.name: model.blobs[layer.name] for layer in source if layer.name in model.blobs}

@@ -26,6 +26,7 @@ from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
 
 #: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
@@ -48,9 +49,10 @@ def export_onnx(net: Assembly, outputs: Sequence[str] = (), dynamic: bool = Fals
     fixed = _blobs_without_batch(net, steps) if dynamic else set()
     graph = Graph(dynamic, {*net.inputs, *(top for step in steps for top in step.tops)})
     values = {name: name for name in net.inputs}
-    last = {top: index for index, step in enumerate(steps) for top in step.tops}
+    wiring = Wiring.of_steps(steps)
     for index, step in enumerate(steps):
-        _add(graph, step, values, final={top for top in step.tops if last[top] == index} - set(net.inputs))
+        final = {top for top in step.tops if wiring.last_writer(top) == index}
+        _add(graph, step, values, final - set(net.inputs))
     usual = "items" if any(step.layer.spec.type == "Filter" for step in steps) else BATCH if dynamic else None
     axes: dict[str, OpenAxes] = {name: {} if name in fixed or not usual else {0: usual} for name in wanted}
     detections = {top for step in steps if step.layer.spec.type == "DetectionOutput" for top in step.tops}
@@ -60,13 +62,7 @@ def export_onnx(net: Assembly, outputs: Sequence[str] = (), dynamic: bool = Fals
 
 def needed_steps(net: Assembly, outputs: Iterable[str]) -> list[Step]:
     """The layers that lead to these blobs."""
-    needed = set(outputs)
-    kept: list[Step] = []
-    for step in reversed(net.steps):
-        if needed.intersection(step.tops):
-            kept.append(step)
-            needed.update(step.bottoms)
-    return kept[::-1]
+    return [net.steps[index] for index in Wiring.of_steps(net.steps).leading_to(outputs)]
 
 
 def _add(graph: Graph, step: Step, values: dict[str, str], final: set[str]) -> None:

@@ -1,18 +1,31 @@
-"""Who reads what each layer makes, with in-place layers told apart."""
+"""Nodes: layers that know which layers they read from and which read them, for rules about names."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from caffe_compat.convert.model import Layer
+from caffe_compat.graph.wiring import Wiring
 
 
 @dataclass(eq=False)
 class Node:
-    """A layer with the layers that made its bottoms, and those that read its tops."""
+    """A layer in its net: `net` holds the nodes of all layers in order, and `wiring` connects them by number."""
 
     layer: Layer
-    sources: list["Node"] = field(default_factory=list)
-    readers: list["Node"] = field(default_factory=list)
+    number: int
+    net: "list[Node]"
+    wiring: Wiring
+
+    @cached_property
+    def sources(self) -> "list[Node]":
+        """The layers that make its bottoms."""
+        return [self.net[maker] for maker in self.wiring.makers(self.number)]
+
+    @cached_property
+    def readers(self) -> "list[Node]":
+        """The layers that read its tops, once for each use."""
+        return [self.net[reader] for reader in self.wiring.readers(self.number)]
 
     @property
     def type(self) -> str:
@@ -34,27 +47,15 @@ class Node:
 
 def graph_of(layers: Sequence[Layer]) -> list[Node]:
     """Nodes in the order of the layers (which have no Splits)."""
-    nodes = []
-    maker: dict[str, Node] = {}
-    for layer in layers:
-        node = Node(layer, [maker[bottom] for bottom in layer.bottom if bottom in maker])
-        for source in node.sources:
-            source.readers.append(node)
-        maker |= dict.fromkeys(layer.top, node)
-        nodes.append(node)
+    wiring = Wiring.of_layers(layers)
+    nodes: list[Node] = []
+    nodes += [Node(layer, number, nodes, wiring) for number, layer in enumerate(layers)]
     return nodes
 
 
 def ancestors(node: Node) -> set[Node]:
     """Every layer that the node depends on, itself included."""
-    found = {node}
-    waiting = [node]
-    while waiting:
-        for source in waiting.pop().sources:
-            if source not in found:
-                found.add(source)
-                waiting.append(source)
-    return found
+    return {node.net[number] for number in node.wiring.leading_to((), also=[node.number])}
 
 
 def upwards(node: Node) -> Iterator[Node]:

@@ -7,13 +7,9 @@ from caffe_compat.engine.plan import Operation, Plan
 
 def drop_unneeded(plan: Plan) -> Plan:
     """Keeps what leads to a result, and what acts on the world outside: data sources, HDF5Output, Python."""
-    needed = plan.kept
-    kept: list[Operation] = []
-    for operation in reversed(plan.operations):
-        if needed.intersection(operation.outputs) or _acts(operation):
-            kept.append(operation)
-            needed.update(operation.inputs)
-    return replace(plan, operations=tuple(reversed(kept)))
+    acting = [index for index, operation in enumerate(plan.operations) if _acts(operation)]
+    kept = plan.wiring.leading_to(plan.kept, also=acting)
+    return replace(plan, operations=tuple(plan.operations[index] for index in kept))
 
 
 def _acts(operation: Operation) -> bool:

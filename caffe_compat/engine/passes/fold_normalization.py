@@ -1,9 +1,5 @@
-"""Normalisation by stored statistics goes into the convolution before it, where neither learns.
+"""Normalisation by stored statistics goes into the convolution before it, where neither learns."""
 
-y = s (W x + b - m) + t  =  (s W) x + (s (b - m) + t), with s = slope / sqrt(variance + eps).
-"""
-
-import torch
 from torch import Tensor
 
 from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
@@ -13,6 +9,7 @@ from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.layers.normalization.bn import BN
+from caffe_compat.layers.normalization.folding import affine_of, fold_into
 from caffe_compat.layers.vision.conv import Convolution
 
 
@@ -63,21 +60,13 @@ class FoldedConvolution:
 
 def fold(convolution: Layer, norm: Layer, scale: Layer | None = None) -> tuple[Tensor, Tensor]:
     """The weight and bias of one convolution that does the work of all."""
-    slope, shift = _affine(norm)
-    if scale is not None:
-        slope = slope * scale.blobs[0]
-        shift = shift * scale.blobs[0] + (scale.blobs[1] if len(scale.blobs) > 1 else 0)
-    weight = convolution.blobs[0]
-    bias = convolution.blobs[1] if len(convolution.blobs) > 1 else torch.zeros_like(shift)
-    return weight * slope.view(-1, *[1] * (weight.dim() - 1)), bias * slope + shift
+    weight, *bias = convolution.blobs
+    return fold_into(_affine(norm, scale), weight, bias[0] if bias else None)
 
 
-def _affine(norm: Layer) -> tuple[Tensor, Tensor]:
-    """Normalisation by stored statistics as slope and shift, one a channel."""
+def _affine(norm: Layer, scale: Layer | None) -> tuple[Tensor, Tensor]:
+    """Normalisation by stored statistics, and the Scale behind it, as slope and shift for each channel."""
     if isinstance(norm, BatchNorm):
-        mean, variance = norm.stored_statistics()
-        slope = torch.rsqrt(variance + norm.eps)
-        return slope, -mean * slope
-    gain, bias, mean, variance = (blob.view(-1) for blob in norm.blobs)
-    slope = gain * torch.rsqrt(variance + norm.eps)  # type: ignore[operator]
-    return slope, bias - mean * slope
+        return affine_of(*norm.stored_statistics(), norm.eps, *(scale.blobs if scale is not None else ()))
+    gain, bias, mean, variance = norm.blobs
+    return affine_of(mean, variance, norm.eps, gain, bias)  # type: ignore[arg-type]

@@ -10,19 +10,19 @@ class Chains:
     """Looks along a plan for operations that can become one."""
 
     def __init__(self, plan: Plan) -> None:
-        self._readers = plan.readers()
-        self._kept = plan.kept
+        self._plan = plan
+        self._number = {id(operation): index for index, operation in enumerate(plan.operations)}
 
     def next_after(self, operation: Operation, *types: str, inputs: int = 1) -> Operation | None:
         """The one reader of the operation's one value, if it is a layer of these types and nobody else looks.
 
         `inputs` is how many values the reader reads, all in all.
         """
-        if len(operation.outputs) != 1 or operation.outputs[0] in self._kept:
+        number = self._plan.wiring.only_reader(self._number[id(operation)])
+        if number is None or self._plan.kept.intersection(operation.outputs):
             return None
-        readers = self._readers.get(operation.outputs[0], [])
-        alone = len(readers) == 1 and readers[0].is_a(*types) and len(readers[0].inputs) == inputs
-        return readers[0] if alone else None
+        reader = self._plan.operations[number]
+        return reader if reader.is_a(*types) and len(reader.inputs) == inputs else None
 
 
 def replace_chains(plan: Plan, fused: Iterable[tuple[list[Operation], Operation]]) -> Plan:

@@ -21,9 +21,9 @@ def pack_convolutions(plan: Plan) -> Plan:
     if not kernels_exist():
         return plan
     packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
-    for operation in packed.operations:
+    for index, operation in enumerate(packed.operations):
         if isinstance(operation.run, PackedConvolution):
-            operation.run.sums_in_place = _may_sum_in_place(packed, operation)
+            operation.run.sums_in_place = _may_sum_in_place(packed, index)
     return packed
 
 
@@ -61,12 +61,13 @@ def _as_one(chain: list[Operation]) -> Operation:
     return replace(fuse(chain, PackedConvolution(chain)), inputs=inputs)
 
 
-def _may_sum_in_place(plan: Plan, operation: Operation) -> bool:
+def _may_sum_in_place(plan: Plan, index: int) -> bool:
     """Whether a sum may write over its other term: it is the last to read it, and only packed convolutions know it."""
-    if len(operation.inputs) < 2 or operation.inputs[1] in plan.kept:
+    operation = plan.operations[index]
+    if len(operation.inputs) < 2 or operation.inputs[1] in plan.kept or operation.inputs[1] == operation.inputs[0]:
         return False
-    term = operation.inputs[1]
-    makers = [maker for maker in plan.operations if term in maker.outputs]
-    readers = [reader for reader in plan.operations if term in reader.inputs]
-    only_packed = all(isinstance(other.run, PackedConvolution) for other in makers + readers)
-    return bool(makers) and only_packed and readers[-1] is operation and term != operation.inputs[0]
+    term = plan.wiring.sources[index][1]
+    if term is None or plan.wiring.uses[term][-1] != index:
+        return False
+    others = (term[0], *plan.wiring.uses[term])
+    return all(isinstance(plan.operations[other].run, PackedConvolution) for other in others)

@@ -12,17 +12,17 @@ from caffe_compat.layers.activation.relu import ReLU
 
 def relu_in_place(plan: Plan) -> Plan:
     """Saves a copy of every activation between a convolution and its ReLU."""
-    readers, kept = plan.readers(), plan.kept
-    maker = {value: operation for operation in plan.operations for value in operation.outputs}
+    kept = plan.kept
 
-    def rewritten(operation: Operation) -> Operation:
-        value = operation.inputs[0] if operation.inputs else ""
-        fits = is_plain_relu(operation) and len(readers[value]) == 1 and value not in kept and value in maker
-        if not fits or maker[value].layer.backward_reads_top:
+    def rewritten(index: int, operation: Operation) -> Operation:
+        source = plan.wiring.sources[index][0] if is_plain_relu(operation) else None
+        if source is None or len(plan.wiring.uses[source]) > 1 or operation.inputs[0] in kept:
+            return operation
+        if plan.operations[source[0]].layer.backward_reads_top:
             return operation
         return replace(operation, run=_rectify())
 
-    return replace(plan, operations=tuple(rewritten(operation) for operation in plan.operations))
+    return replace(plan, operations=tuple(rewritten(*each) for each in enumerate(plan.operations)))
 
 
 def is_plain_relu(operation: Operation) -> bool:
