@@ -2,12 +2,12 @@
 
 import sys
 
-from caffe_compat.cli.commands import run_command
+from caffe_compat.cli.start import start
 
 
 def main() -> int:
     """Runs the command that the command line names; returns the exit status."""
-    return run_command(sys.argv[1:])
+    return start(sys.argv[1:])
 
 
 if __name__ == "__main__":

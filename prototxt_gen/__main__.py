@@ -21,17 +21,24 @@ Run Caffe from the folder in which this command ran: solvers name their nets as 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write what the command line asks for, or count its parameters; returns the exit status."""
-    given = _parser().parse_args(arguments)
-    fields = {field.name: getattr(given, field.name) for field in dataclasses.fields(Options)}
+    parser = argparse.ArgumentParser("python -m prototxt_gen", description=__doc__, epilog=EPILOG)
+    add_arguments(parser)
+    given = parser.parse_args(arguments)
     try:
-        for options, folder in _requests(given.all, given.out, Options(**fields)):
-            print(f"{options.model}: {_summary(count(options))}")
-            if not given.count:
-                _report(write(options, folder))
+        generate_files(given)
     except CaffeError as error:
         print(f"prototxt_gen: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def generate_files(given: argparse.Namespace) -> None:
+    """Writes the files that parsed flags ask for and prints their paths, or prints numbers of parameters."""
+    fields = {field.name: getattr(given, field.name) for field in dataclasses.fields(Options)}
+    for options, folder in _requests(given.all, given.out, Options(**fields)):
+        print(f"{options.model}: {_summary(count(options))}")
+        if not given.count:
+            _report(write(options, folder))
 
 
 def _requests(everything: bool, out: str, options: Options) -> Iterable[tuple[Options, str]]:
@@ -54,14 +61,13 @@ def _report(paths: Iterable[Any]) -> None:
         print(f"wrote {path}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m prototxt_gen", description=__doc__, epilog=EPILOG)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the generator's flags."""
     for field in dataclasses.fields(Options):
         parser.add_argument(flag(field.name), **_argument(field))
     parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (default: .)")
     parser.add_argument("--count", action="store_true", help="print how many numbers each part learns; write nothing")
     parser.add_argument("--all", action="store_true", help="every model and dataset, as OUT/DATASET/MODEL")
-    return parser
 
 
 def _argument(field: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -1,77 +1,11 @@
-"""Draw the attention maps A and U of an SRN net over images, as the paper's Figure 3."""
+"""`caffe-compat visualize`, run from a clone."""
 
-import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.errors import CaffeError, DataError
-from caffe_compat.net.build import load_net
-from caffe_compat.net.net import Net
-from caffe_compat.srn.prediction.attention_maps import Attention, attend, attention_blobs, draw_attention
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    result = argparse.ArgumentParser(description=__doc__)
-    result.add_argument("images", nargs="+", help="image files")
-    result.add_argument("--model", required=True, help="the deploy net, generated or released")
-    result.add_argument("--weights", required=True, help="its .caffemodel")
-    result.add_argument("--out", type=Path, default=Path("."), help="folder for IMAGE_attention.png (default: .)")
-    result.add_argument("--labels", nargs="+", type=int, help="which labels, from 0 (default: the best scored)")
-    result.add_argument("--top", type=int, default=4, help="how many of the best scored labels (default: 4)")
-    result.add_argument("--class-names", type=Path, help="one name a line")
-    result.add_argument("--rescale", action="store_true", help="make each map's largest value red (default: 1 is red)")
-    result.add_argument("--attention", help="the blob of A, if neither generated nor released names fit")
-    result.add_argument("--weighted", help="the blob of U")
-    result.add_argument("--blob", help="the blob of the scores (default: the net's first output)")
-    return result
-
-
-def main() -> int:
-    """One picture an image."""
-    arguments = parser().parse_args()
-    try:
-        net = load_net(arguments.model, "TEST", weights=arguments.weights)
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for image in arguments.images:
-            print(f"wrote {draw(net, image, arguments)}")
-    except (CaffeError, OSError) as error:
-        print(f"visualize_attention.py: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def draw(net: Net, image: str, arguments: argparse.Namespace) -> Path:
-    """Write one picture; returns its path."""
-    maps = attend(net, attention_blobs(net, arguments.attention, arguments.weighted), image, arguments.blob)
-    names = class_names(arguments.class_names, len(maps.attention))
-    figure = draw_attention(image, maps, chosen_labels(maps, arguments), names, rescale=arguments.rescale)
-    path: Path = arguments.out / f"{Path(image).stem}_attention.png"
-    figure.savefig(path, dpi=120)
-    return path
-
-
-def chosen_labels(maps: Attention, arguments: argparse.Namespace) -> list[int]:
-    """The labels asked for, or the best scored."""
-    if arguments.labels is None:
-        return [int(label) for label in np.argsort(-maps.scores)[: arguments.top]]
-    foreign = [label for label in arguments.labels if not 0 <= label < len(maps.attention)]
-    if foreign:
-        raise DataError(f"--labels: expected numbers from 0 to {len(maps.attention) - 1}, found {foreign[0]}")
-    return list(arguments.labels)
-
-
-def class_names(path: Path | None, labels: int) -> list[str]:
-    """The names of a file, or numbers."""
-    names = path.read_text(encoding="utf-8").splitlines() if path else [str(label) for label in range(labels)]
-    if len(names) != labels:
-        raise DataError(f"{path}: expected {labels} class names, one a line, as the net has maps, found {len(names)}")
-    return names
-
+from caffe_compat.cli.start import start_tool
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start_tool(__file__))

@@ -1,1 +1,1 @@
-"""Caffe's commands: one file each, which parses its arguments and calls what does the work."""
+"""The command line: a table of commands, how a command is started, and one vocabulary of flags for all."""

@@ -1,32 +1,73 @@
-"""The flags that train, test, time and device_query share, as in tools/caffe.cpp, and ours behind them."""
+"""The flags of Caffe's train, test, time and device_query (tools/caffe.cpp), with Caffe's spelling and defaults."""
 
-from caffe_compat.cli.flags import Flag, Flags
+import argparse
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from caffe_compat.cli.common_flags import add_device, add_engine, whole_number
+from caffe_compat.cli.parser import BooleanAction, CommandParser
 from caffe_compat.net.build import Surroundings
+from caffe_compat.solvers.actions import ACTIONS
 
-FLAGS = (
-    Flag("gpu", "", "run on these GPUs, separated by commas; 'all', or 'none' whatever the solver says; the effective "
-         "training batch size is multiplied by the number of devices"),
-    Flag("solver", "", "the solver definition protocol buffer text file"),
-    Flag("model", "", "the model definition protocol buffer text file"),
-    Flag("phase", "", "network phase (TRAIN or TEST), only used for 'time'"),
-    Flag("level", 0, "network level"),
-    Flag("stage", "", "network stages (not to be confused with phase), separated by ','"),
-    Flag("snapshot", "", "the snapshot solver state to resume training from"),
-    Flag("weights", "", "the pretrained weights to initialize finetuning, separated by ','; not with snapshot"),
-    Flag("iterations", 50, "the number of iterations to run"),
-    Flag("sigint_effect", "stop", "action to take when a SIGINT signal is received: snapshot, stop or none"),
-    Flag("sighup_effect", "snapshot", "action to take when a SIGHUP signal is received: snapshot, stop or none"),
-    Flag("engine", "fast", "fast (layers fused) or exact (every layer on its own), for train and test"),
-    Flag("log_file", "", "writes the log of 'train' to the end of this file as well"),
-    Flag("allow_python_layers", False, "lets Python layers of a net run the code that they name"),
-)  # fmt: skip
+Value = str | int | bool
+
+#: Each flag's default, which says its type, and its help text.
+FLAGS: dict[str, tuple[Value, str]] = {
+    "solver": ("", "the solver's prototxt"),
+    "model": ("", "the net's prototxt"),
+    "phase": ("", "the phase to build the net for: TRAIN or TEST (default: TRAIN)"),
+    "level": (0, "the level that the net's rules see"),
+    "stage": ("", "the stages that the net's rules see, separated by commas; a stage is not a phase"),
+    "snapshot": ("", "the .solverstate to go on from"),
+    "weights": ("", "the .caffemodel to start from, several separated by commas; not together with --snapshot"),
+    "iterations": (50, "the number of iterations to run"),
+    "sigint_effect": ("stop", "what Ctrl-C (SIGINT) does"),
+    "sighup_effect": ("snapshot", "what a hang-up (SIGHUP) does"),
+    "log_file": ("", "a file to whose end the log is written as well"),
+    "allow_python_layers": (False, "let Python layers of the net run the code that they name"),
+}
+#: What the values of a flag may be, where it is not any text.
+KINDS: dict[str, dict[str, Any]] = {
+    "phase": {"choices": ("", "TRAIN", "TEST"), "metavar": "PHASE"},
+    "level": {"type": whole_number(), "metavar": "N"},
+    "iterations": {"type": whole_number(1), "metavar": "N"},
+    "sigint_effect": {"choices": tuple(ACTIONS)},
+    "sighup_effect": {"choices": tuple(ACTIONS)},
+}
+TEXT = {"metavar": "VALUE"}
+#: Other spellings of Caffe's flags, from the vocabulary of all commands.
+ALIASES = {"model": "--prototxt"}
+
+logger = logging.getLogger("caffe_compat")
 
 
-def stages_of(flags: Flags) -> list[str]:
+def add_caffe_flags(parser: CommandParser, own: Sequence[str]) -> None:
+    """Declares Caffe's flags. As in Caffe the others are accepted as well, but they have no effect and no help."""
+    add_device(parser, "as the solver says" if "solver" in own else "cpu")
+    add_engine(parser, shown="engine" in own)
+    for name, (default, text) in FLAGS.items():
+        spellings = [f"--{name}", ALIASES[name]] if name in ALIASES else [f"--{name}"]
+        shown = text if name in own else argparse.SUPPRESS
+        if isinstance(default, bool):
+            parser.add_argument(*spellings, action=BooleanAction, default=default, help=shown)
+        else:
+            parser.add_argument(*spellings, default=default, help=shown, **KINDS.get(name, TEXT))
+    parser.set_defaults(own=own)
+
+
+def warn_of_idle_flags(arguments: argparse.Namespace) -> None:
+    """Logs a warning for every flag that is given and has no effect on this command."""
+    for name, (default, _) in FLAGS.items():
+        if name not in arguments.own and getattr(arguments, name) != default:
+            logger.warning("--%s has no effect on this command", name)
+
+
+def stages_of(arguments: argparse.Namespace) -> list[str]:
     """The stages; without the flag one empty stage, as in Caffe."""
-    return str(flags.stage).split(",")
+    return str(arguments.stage).split(",")
 
 
-def surroundings_of(flags: Flags) -> Surroundings:
+def surroundings_of(arguments: argparse.Namespace) -> Surroundings:
     """What nets are told beyond their prototxt."""
-    return Surroundings(allow_python_layers=flags.allow_python_layers)
+    return Surroundings(allow_python_layers=arguments.allow_python_layers)

@@ -1,26 +1,22 @@
-"""--gpu: which devices a command runs on."""
+"""--device: which devices a command runs on."""
 
 import logging
 
 import torch
 
-from caffe_compat.cli.flags import FlagError
 from caffe_compat.net.device import require_cuda, set_device, set_mode_cpu, set_mode_gpu
 
 logger = logging.getLogger("caffe_compat")
 
 
-def gpus_of(text: str) -> list[int]:
-    """The GPU numbers of a --gpu flag: `0,1`, `all`, or none of them."""
-    if text in ("", "none"):
+def gpus_of(device: str) -> list[int]:
+    """The GPU numbers of a --device value: of `cuda:0,1` 0 and 1, of `cuda` 0, of `all` every one, of `cpu` none."""
+    if device in ("", "cpu"):
         return []
-    if text == "all":
+    if device == "all":
         require_cuda()
         return list(range(torch.cuda.device_count()))
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError as error:
-        raise FlagError(f"flag '--gpu': expected numbers separated by commas, 'all' or 'none', got '{text}'") from error
+    return [int(number) for number in device.removeprefix("cuda").removeprefix(":").split(",") if number] or [0]
 
 
 def use_first(gpus: list[int]) -> None:

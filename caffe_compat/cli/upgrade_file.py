@@ -1,10 +1,12 @@
 """What the three upgrade commands do with a file (tools/upgrade_*_proto_*.cpp)."""
 
+import argparse
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.upgrade import PROBLEMS
 
@@ -22,12 +24,22 @@ class UpgradeKind:
     write: Callable[[str, Any], None]
 
 
-def upgrade_file(kind: UpgradeKind, usage: str, arguments: Sequence[str]) -> int:
-    """Upgrades `arguments[0]` into `arguments[1]`; returns Caffe's exit status."""
-    if len(arguments) != 2:
-        logger.error("Usage: %s", usage)
-        return 1
-    source, target = arguments
+def upgrade_parser(command: str, what: str) -> CommandParser:
+    """The command line of the upgrade of `what`."""
+    result = command_parser(
+        command, f"Rewrite {what} of any age in today's format.", f"caffe-compat {command} old.file new.file"
+    )
+    result.add_argument("source", metavar="IN", help="the file to read")
+    result.add_argument("target", metavar="OUT", help="the file to write")
+    return result
+
+
+def run_upgrade(kind: UpgradeKind, arguments: argparse.Namespace) -> int:
+    """Upgrades the source into the target; returns Caffe's exit status.
+
+    The status is 0, or 1 where fields could not be carried over, or 2 where the source cannot be read.
+    """
+    source, target = arguments.source, arguments.target
     try:
         content = kind.read(source)
     except FormatError as error:

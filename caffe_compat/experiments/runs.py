@@ -20,7 +20,7 @@ from caffe_compat.srn.datasets.layout import SplitFiles, image_path, read_image_
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.srn.stages.stages import Stage, find_stages
 
-TRAIN_STAGES = Path(__file__).resolve().parents[2] / "tools" / "train_stages.py"
+ROOT = Path(__file__).resolve().parents[2]
 BATCH_SIZE = 50
 Say = Callable[[str], None]
 
@@ -77,10 +77,11 @@ def train(runs: Sequence[Run], say: Say) -> None:
 
 
 def _train(run: Run, threads: int, say: Say) -> None:
-    """Run tools/train_stages.py; what it says of steps is passed on, what Caffe logs goes to a file."""
+    """Runs `train-stages`; its lines about steps are passed on, Caffe's log goes to a file."""
     started = time.monotonic()
-    command = [sys.executable, str(TRAIN_STAGES), "--models", "models", "--gpu", "none"]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-m", "caffe_compat", "train-stages", "--models", "models", "--device", "cpu"]
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}
     with (run.folder / "training.log").open("w+") as log:
         with subprocess.Popen(
             command, cwd=run.folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True

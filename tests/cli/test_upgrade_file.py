@@ -84,5 +84,4 @@ def test_a_file_that_cannot_be_read_is_status_2(command: str, what: str, tmp_pat
 @pytest.mark.parametrize("command", ["upgrade_net_proto_text", "upgrade_net_proto_binary", "upgrade_solver_proto_text"])
 def test_two_files_are_needed(command: str, run: Run) -> None:
     status, log = run(command, "one")
-    assert status == 1
-    assert messages(log)[0].startswith(f"Usage: {command} ")
+    assert (status, messages(log)) == (2, ["the following arguments are required: OUT"])

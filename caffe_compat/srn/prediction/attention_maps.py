@@ -116,4 +116,5 @@ def _show(axis: Axes, picture: NDArray[Any], title: str, colour: str) -> None:
 
 
 def _probability(score: float) -> float:
-    return float(1 / (1 + np.exp(-np.float64(score))))
+    with np.errstate(over="ignore"):  # exp of a large score is infinite, and 1 / infinity is the 0 that it should be
+        return float(1 / (1 + np.exp(-np.float64(score))))

@@ -1,0 +1,1 @@
+"""The commands: one file each, with `parser()` for its flags, and `main(argv=None)` that returns the exit status."""

@@ -1,0 +1,121 @@
+"""Convert trained Caffe nets: .caffemodel of either dialect and any age, .caffemodel.h5, .safetensors, .pt.
+
+    python tools/convert_caffemodel.py net.caffemodel --to safetensors
+    python tools/convert_caffemodel.py net.caffemodel --to onnx --dynamic-batch --outputs prob
+    python tools/convert_caffemodel.py net.caffemodel --to prototxt --form deploy
+    python tools/convert_caffemodel.py net.caffemodel --to caffemodel --dialect bvlc --rename readable
+    python tools/convert_caffemodel.py mean.binaryproto --to npy
+
+`caffe_compat.load("net.safetensors")` (or .pt, or .caffemodel) makes a torch module of the result.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.convert.conversion import convert
+from caffe_compat.convert.formats.mean_image import MEAN_TARGETS, convert_mean, is_mean
+from caffe_compat.convert.model import Shape
+from caffe_compat.convert.norm.bn_statistics import STATISTICS
+from caffe_compat.convert.norm.exchange import NORMS
+from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
+from caffe_compat.convert.report import as_text, write_report
+from caffe_compat.convert.targets import TARGETS
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.proto.dialects.translate import DIALECTS, OWN
+
+#: Flags of one target.
+ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx"}
+
+
+def parser() -> CommandParser:
+    """The command line."""
+    result = command_parser("convert", __doc__ or "")
+    add = result.add_argument
+    add("weights", help="the file to convert; its kind and dialect are detected")
+    add("--to", required=True, choices=[*TARGETS, *MEAN_TARGETS], help="npy and binaryproto are for mean images")
+    add("--out", help="the file to write (default: beside the source, with another ending)")
+    add("--prototxt", help="the net to use in place of the one in the weights file (HDF5 holds none)")
+    add("--from-dialect", choices=DIALECTS, help="read a .caffemodel in this dialect (default: detected)")
+    add(
+        "--dialect", choices=[SAME, *DIALECTS, OWN], default=SAME,
+        help="the Caffe to write for (default: the source's); own: every field of every Caffe, for this program alone",
+    )  # fmt: skip
+    add("--norm", choices=["auto", *NORMS], default="auto", help="BN or BatchNorm + Scale (auto: as --dialect needs)")
+    add(
+        "--bn-statistics", choices=STATISTICS, default=STATISTICS[0], help="what BN's 4th blob holds (auto: its values)"
+    )
+    add("--fold-bn", action="store_true", help="put normalisation into the convolutions; for prediction only")
+    add(
+        "--rename", metavar="readable|FILE", help="names by role (res4b22, att_conv1 ...), or a file of 'old new' lines"
+    )
+    add("--form", choices=[DEPLOY, TRAIN], default=DEPLOY, help="of --to prototxt (default: %(default)s)")
+    add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
+    add("--outputs", nargs="+", default=[], metavar="BLOB", help="of --to onnx (default: the net's outputs)")
+    add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
+    add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
+    add("--report", help="write what became of every layer to a file (.json or text) and not to the terminal")
+    return result
+
+
+def input_shape(text: str) -> tuple[str, Shape]:
+    """`data=1,3,224,224` as a name and a shape."""
+    name, _, sizes = text.partition("=")
+    if not (name and all(size.strip().isdecimal() and int(size) for size in sizes.split(","))):
+        raise argparse.ArgumentTypeError(f"expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'")
+    return name, tuple(int(size) for size in sizes.split(","))
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """The flags as the converter takes them."""
+    return Options(
+        prototxt=arguments.prototxt,
+        source_dialect=arguments.from_dialect,
+        dialect=arguments.dialect,
+        norm=arguments.norm,
+        bn_statistics=arguments.bn_statistics,
+        fold_bn=arguments.fold_bn,
+        rename=arguments.rename,
+        form=arguments.form,
+        input_shapes=dict(arguments.input_shape),
+        outputs=tuple(arguments.outputs),
+        dynamic_batch=arguments.dynamic_batch,
+        check=not arguments.no_check,
+    )
+
+
+def idle_flags(arguments: argparse.Namespace) -> list[str]:
+    """Flags that are given and would change nothing, as they are for other targets."""
+    is_image = arguments.to in MEAN_TARGETS or is_mean(arguments.weights)
+    names = [name for name in vars(arguments) if name not in ("weights", "to", "out")] if is_image else [*ONLY_OF]
+    given = [name for name in names if getattr(arguments, name) != parser().get_default(name)]
+    return ["--" + name.replace("_", "-") for name in given if is_image or arguments.to != ONLY_OF[name]]
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Converts one file; what to say about it."""
+    if idle := idle_flags(arguments):
+        kind = "a mean image" if is_mean(arguments.weights) else f"--to {arguments.to}"
+        raise MissingFeatureError(f"{arguments.weights}: {kind} has no use for {', '.join(idle)}; leave it out")
+    if arguments.to in MEAN_TARGETS or is_mean(arguments.weights):
+        path = convert_mean(arguments.weights, arguments.to, arguments.out)
+        return f"wrote {path}"
+    conversion = convert(arguments.weights, arguments.to, arguments.out, options_of(arguments))
+    if arguments.report:
+        write_report(arguments.report, conversion.report, conversion.rows)
+        return f"wrote {conversion.path}; what became of every layer: {arguments.report}"
+    return f"{as_text(conversion.report, conversion.rows)}\nwrote {conversion.path}"
+
+
+def convert_file(arguments: argparse.Namespace) -> int:
+    """Converts one file and prints what became of it."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    print(run(arguments))
+    return DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), convert_file, argv)

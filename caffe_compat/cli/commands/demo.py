@@ -1,0 +1,38 @@
+"""Generate, train, evaluate and check a small SRN and its baseline, and write a report, in minutes."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.experiments.demo.demo import Request, run_demo
+from caffe_compat.experiments.demo.recipe import FULL, TINY
+
+OUT = Path("out/demo")
+
+
+def parser() -> CommandParser:
+    """The command line."""
+    result = command_parser("demo", __doc__ or "")
+    result.add_argument("--out", type=Path, default=OUT, help="where the report goes (default: out/demo)")
+    result.add_argument(
+        "--seeds", type=int, default=1, help="how often, with other data and first weights (default: 1)"
+    )
+    result.add_argument("--control", action="store_true", help="train both on data without the position rule as well")
+    result.add_argument("--tiny", action="store_true", help="seconds instead of minutes: shows that all stages work")
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the demo; every line of its output starts with the seconds since the start."""
+    started = time.monotonic()
+    request = Request(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
+    run_demo(request, lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True))
+    return DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv, interrupted="interrupted; run it again to go on")

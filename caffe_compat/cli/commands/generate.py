@@ -1,0 +1,30 @@
+"""Write a model's nets and solvers as files that Caffe reads: every net and solver of the paper."""
+
+import argparse
+from collections.abc import Sequence
+
+from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from prototxt_gen.__main__ import EPILOG, add_arguments, generate_files
+
+
+def parser() -> CommandParser:
+    """The flags of `python -m prototxt_gen`."""
+    result = command_parser(
+        "generate",
+        f"{__doc__}\n{EPILOG}",
+        "caffe-compat generate --model resnet101_srn --dataset coco --out models/coco_srn",
+    )
+    add_arguments(result)
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the files, or counts parameters."""
+    generate_files(arguments)
+    return DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv)

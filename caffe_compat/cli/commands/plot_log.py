@@ -1,0 +1,33 @@
+"""Draw a curve of one or several training logs, ours or Caffe's."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.logs.parsing.charts import CHARTS, write_chart
+from caffe_compat.logs.parsing.reader import read_log
+
+
+def parser() -> CommandParser:
+    """Caffe's command line."""
+    charts = "\n".join(f"  {number}: {quantity} vs. {axis}" for number, (quantity, axis) in enumerate(CHARTS))
+    result = command_parser("plot-log", f"{__doc__}\n\nchart types:\n{charts}",
+                            "caffe-compat plot-log 6 loss.png caffe.log")  # fmt: skip
+    result.add_argument("chart_type", type=int, choices=range(len(CHARTS)), help="see below")
+    result.add_argument("png", type=Path, help="where to save the picture")
+    result.add_argument("logs", type=Path, nargs="+", help="logs of training runs")
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reads the logs, draws one picture."""
+    logs = [(path.stem, read_log(path)) for path in arguments.logs]
+    write_chart(arguments.chart_type, logs, arguments.png)
+    return DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv)

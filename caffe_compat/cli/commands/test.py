@@ -1,0 +1,71 @@
+"""`test`: scores a model on batches of its TEST data."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+import torch
+
+from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
+from caffe_compat.cli.devices import gpus_of, use_first
+from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.engine.base import Engine
+from caffe_compat.engine.create import create_engine
+from caffe_compat.net.build import load_net
+from caffe_compat.net.net import Net
+from caffe_compat.solvers.display import describe_output, output_names, output_values
+from caffe_compat.solvers.solver_nets import copy_weights
+
+OWN_FLAGS = ("model", "weights", "iterations", "level", "stage", "engine", "allow_python_layers")
+
+logger = logging.getLogger("caffe_compat")
+
+
+def parser() -> CommandParser:
+    """Caffe's command line."""
+    result = command_parser(
+        "test",
+        "Score a model on batches of its TEST data.",
+        "caffe-compat test --model=net.prototxt --weights=net.caffemodel --iterations=100",
+    )
+    add_caffe_flags(result, OWN_FLAGS)
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Logs the outputs of every batch, then their means."""
+    warn_of_idle_flags(arguments)
+    if not arguments.model:
+        raise UsageError("Need a model definition to score.")
+    if not arguments.weights:
+        raise UsageError("Need model weights to score.")
+    use_first(gpus_of(arguments.device))
+    net = load_net(arguments.model, "TEST", surroundings_of(arguments), arguments.level, tuple(stages_of(arguments)))
+    copy_weights(net, arguments.weights)
+    logger.info("Running for %d iterations.", arguments.iterations)
+    _score(create_engine(arguments.engine, net), arguments.iterations)
+    net.close()
+    return DONE
+
+
+def _score(engine: Engine, iterations: int) -> None:
+    loss, scores = torch.zeros(()), torch.zeros(())
+    for batch in range(iterations):
+        loss = loss + engine.forward().cpu()
+        values = output_values(engine.net).cpu()
+        scores = values + scores
+        _log_batch(engine.net, batch, values.tolist())
+    logger.info("Loss: %g", float(loss) / iterations)
+    for name, mean in zip(output_names(engine.net), (scores / iterations).tolist(), strict=True):
+        logger.info("%s", describe_output(engine.net, name, mean))
+
+
+def _log_batch(net: Net, batch: int, values: Sequence[float]) -> None:
+    for name, value in zip(output_names(net), values, strict=True):
+        logger.info("Batch %d, %s = %g", batch, name, value)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv)

@@ -1,0 +1,96 @@
+"""`time`: benchmarks a model layer by layer."""
+
+import argparse
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
+from caffe_compat.cli.devices import gpus_of, use_first
+from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.net.build import load_net
+from caffe_compat.net.net import Net
+
+OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "allow_python_layers")
+
+logger = logging.getLogger("caffe_compat")
+
+
+def parser() -> CommandParser:
+    """Caffe's command line."""
+    result = command_parser(
+        "time",
+        "Benchmark a model layer by layer.",
+        "caffe-compat time --model=net.prototxt --phase=TEST --iterations=10",
+    )
+    add_caffe_flags(result, OWN_FLAGS)
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Logs how long forward and backward take, for every layer and in all."""
+    warn_of_idle_flags(arguments)
+    if not arguments.model:
+        raise UsageError("Need a model definition to time.")
+    use_first(gpus_of(arguments.device))
+    net = load_net(
+        arguments.model,
+        arguments.phase or "TRAIN",
+        surroundings_of(arguments),
+        arguments.level,
+        tuple(stages_of(arguments)),
+    )
+    logger.info("Performing Forward")
+    last = len(net.steps) - 1
+    logger.info("Initial loss: %g", net.forward_range(0, last))
+    logger.info("Performing Backward")
+    net.backward_range(last, 0)
+    _benchmark(net, arguments.iterations)
+    net.close()
+    return DONE
+
+
+def _benchmark(net: Net, iterations: int) -> None:
+    logger.info("*** Benchmark begins ***")
+    logger.info("Testing for %d iterations.", iterations)
+    layers = range(len(net.steps))
+    forward, backward = [0.0] * len(layers), [0.0] * len(layers)
+    started = time.perf_counter()
+    for iteration in range(iterations):
+        before = time.perf_counter()
+        for layer in layers:
+            forward[layer] += _milliseconds(net, net.forward_range, layer)
+        for layer in reversed(layers):
+            backward[layer] += _milliseconds(net, net.backward_range, layer)
+        passed = (time.perf_counter() - before) * 1e3
+        logger.info("Iteration: %d forward-backward time: %g ms.", iteration + 1, passed)
+    total = (time.perf_counter() - started) * 1e3
+    _report(net.layer_names, forward, backward, iterations, total)
+
+
+def _milliseconds(net: Net, run_range: Callable[[int, int], object], layer: int) -> float:
+    before = time.perf_counter()
+    run_range(layer, layer)
+    if net.device.type == "cuda":
+        torch.cuda.synchronize(net.device)
+    return (time.perf_counter() - before) * 1e3
+
+
+def _report(names: list[str], forward: list[float], backward: list[float], iterations: int, total: float) -> None:
+    logger.info("Average time per layer: ")
+    for name, there, back in zip(names, forward, backward, strict=True):
+        logger.info("%10s\tforward: %g ms.", name, there / iterations)
+        logger.info("%10s\tbackward: %g ms.", name, back / iterations)
+    logger.info("Average Forward pass: %g ms.", sum(forward) / iterations)
+    logger.info("Average Backward pass: %g ms.", sum(backward) / iterations)
+    logger.info("Average Forward-Backward: %g ms.", total / iterations)
+    logger.info("Total Time: %g ms.", total)
+    logger.info("*** Benchmark ends ***")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv)

@@ -1,0 +1,124 @@
+"""`train`: trains a model as its solver says, from the start, from weights or from a snapshot."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
+from caffe_compat.cli.devices import gpus_of, use_gpu
+from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
+from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.logs.log_file import log_to_file
+from caffe_compat.net.build import Surroundings
+from caffe_compat.net.device import set_mode_cpu
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import read_solver
+from caffe_compat.solvers.actions import ACTIONS, actions_of_signals
+from caffe_compat.solvers.progress import progress_bar
+from caffe_compat.solvers.solver import Solver
+
+OWN_FLAGS = (
+    "solver",
+    "snapshot",
+    "weights",
+    "level",
+    "stage",
+    "engine",
+    "sigint_effect",
+    "sighup_effect",
+    "log_file",
+    "allow_python_layers",
+)
+
+logger = logging.getLogger("caffe_compat")
+
+
+def parser() -> CommandParser:
+    """Caffe's command line."""
+    result = command_parser(
+        "train",
+        "Train a model as its solver says: from the start, from weights, or from a snapshot.",
+        "caffe-compat train --solver=solver.prototxt --weights=init.caffemodel --gpu=0,1",
+    )
+    add_caffe_flags(result, OWN_FLAGS)
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains; SIGINT and SIGHUP do what their flags say. Several GPUs get a process each."""
+    warn_of_idle_flags(arguments)
+    parameter = solver_parameter(arguments)
+    place = place_of_environment()
+    gpus = gpus_of(arguments.device) or _gpus_of_solver(arguments, parameter, place.world_size)
+    if len(gpus) > 1 and place.world_size == 1:
+        return start_workers(len(gpus))
+    if place.rank:
+        logger.setLevel(logging.WARNING)  # one log: the first process's
+    with log_to_file(arguments.log_file):
+        _use_devices(gpus, place)
+        with process_group(place):
+            _train(
+                parameter, arguments, replace(surroundings_of(arguments), rank=place.rank, world_size=place.world_size)
+            )
+        logger.info("Optimization Done.")
+    return DONE
+
+
+def _train(parameter: caffe_pb2.SolverParameter, arguments: argparse.Namespace, surroundings: Surroundings) -> None:
+    sigint, sighup = ACTIONS[arguments.sigint_effect], ACTIONS[arguments.sighup_effect]
+    with actions_of_signals(sigint, sighup) as requested:
+        solver = Solver(parameter, arguments.engine, surroundings)
+        solver.requested_action = requested
+        if arguments.snapshot:
+            logger.info("Resuming from %s", arguments.snapshot)
+            solver.restore(arguments.snapshot)
+        logger.info("Starting Optimization")
+        with progress_bar(solver):
+            solver.solve()
+        solver.close()
+
+
+def solver_parameter(arguments: argparse.Namespace) -> caffe_pb2.SolverParameter:
+    """The solver's file with what the flags change in it."""
+    if not arguments.solver:
+        raise UsageError("Need a solver definition to train.")
+    if arguments.snapshot and arguments.weights:
+        raise UsageError("Give a snapshot to resume training or weights to finetune but not both.")
+    parameter = read_solver(arguments.solver)
+    parameter.train_state.level = arguments.level
+    parameter.train_state.stage.extend(stages_of(arguments))
+    if arguments.snapshot or arguments.weights:
+        parameter.ClearField("weights")
+        parameter.weights.extend([arguments.weights] if arguments.weights else [])
+    return parameter
+
+
+def _gpus_of_solver(arguments: argparse.Namespace, parameter: caffe_pb2.SolverParameter, world_size: int) -> list[int]:
+    """Without --gpu the solver's solver_mode and device_id count; a solver_mode that is not set means CPU.
+
+    The SRN fork's device_id names one GPU a process.
+    """
+    wants_gpu = parameter.HasField("solver_mode") and parameter.solver_mode == caffe_pb2.SolverParameter.GPU
+    if not wants_gpu or arguments.device:
+        return []
+    return list(parameter.device_id[:world_size]) or list(range(world_size))
+
+
+def _use_devices(gpus: list[int], place: Place) -> None:
+    if not gpus:
+        logger.info("Use CPU.")
+        set_mode_cpu()
+        return
+    logger.info("Using GPUs %s", ", ".join(map(str, gpus)))
+    use_gpu(gpus[place.local_rank] if place.local_rank < len(gpus) else place.local_rank)
+    for gpu in gpus:
+        logger.info("GPU %d: %s", gpu, torch.cuda.get_device_name(gpu))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv)

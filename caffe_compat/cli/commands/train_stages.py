@@ -1,0 +1,66 @@
+"""Train a model in the paper's steps, each from the weights of the one before; run it again to go on after a stop.
+
+On several machines or processes: torchrun --nproc_per_node N tools/train_stages.py --models DIR.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from signal import Signals
+
+from caffe_compat.cli.common_flags import add_device, add_engine
+from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.errors import SolverError
+from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages, starting_point
+from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for
+
+
+def parser() -> CommandParser:
+    """The command line."""
+    result = command_parser("train-stages", f"{__doc__}Run it from the folder where the files were generated.")
+    result.add_argument("--models", type=Path, required=True, help="the folder of step_*_solver.prototxt")
+    result.add_argument("--step", default="all", help="all (default), one step, or several as 2-4")
+    result.add_argument("--weights", help="what step 1 starts from, such as the public ImageNet ResNet-101.caffemodel")
+    add_engine(result)
+    add_device(result, default="as the solvers say")
+    return result
+
+
+def train(stage: Stage, start: dict[str, str], engine: str, device: str) -> None:
+    """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU."""
+    given = {"solver": str(stage.solver_file), **start, "engine": engine, "device": device, "log_file": stage.log_file}
+    flags = [f"--{flag}={value}" for flag, value in given.items() if value]
+    command = [sys.executable, "-m", "caffe_compat", "train", *flags]
+    status = wait_for(subprocess.Popen(command, env=environment_of(stage)))
+    if status < 0:
+        raise SolverError(f"{stage}: ended by {Signals(-status).name}; run the command again to go on")
+    if status:
+        raise SolverError(f"{stage}: training failed; the error is above")
+    if not has_finished(stage):
+        raise SolverError(f"{stage}: stopped before iteration {stage.solver.max_iter}; run the command again to go on")
+
+
+def say(line: str) -> None:
+    """Print a line, in one of several processes only."""
+    if is_first_process():
+        print(line, flush=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains the chosen steps that are not done yet."""
+    stages = find_stages(arguments.models)
+    for stage in choose_stages(stages, arguments.step):
+        if not stage.is_done:
+            start = starting_point(stage, stages, arguments.weights)
+            say(f"{stage}: training from {' '.join(start.values()) or 'scratch'}")
+            train(stage, start, arguments.engine, arguments.device)
+        say(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}")
+    return DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv)

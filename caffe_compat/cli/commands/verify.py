@@ -1,0 +1,169 @@
+"""Compare a net's run here with another's, layer by layer, and name the first layer that differs, with a likely cause.
+
+    verify_parity.py --prototxt deploy.prototxt --weights net.caffemodel --against opencv
+    verify_parity.py --prototxt deploy.prototxt --weights net.caffemodel --against dump.npz --backward
+    verify_parity.py --prototxt deploy.prototxt --weights net.caffemodel --pycaffe-python /opt/caffe/bin/python
+    verify_parity.py --solver solver.prototxt --weights init.caffemodel --pycaffe-python python2.7 --iterations 3
+
+The exit status is 0 if both are the same, 1 if they differ, 2 if they cannot be compared.
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from caffe_compat.cli.commands.record import SCRIPT
+from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.program import CANNOT_COMPARE, DONE, FAILED, run_program
+from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
+from caffe_compat.net.build import build_net
+from caffe_compat.net.device import set_device, set_mode_gpu
+from caffe_compat.net.net import Net
+from caffe_compat.net.weights import require_weights
+from caffe_compat.parity.compare import compare, random_seeds
+from caffe_compat.parity.comparison import Comparison
+from caffe_compat.parity.html_page import write_page
+from caffe_compat.parity.inputs import given_inputs, random_inputs
+from caffe_compat.parity.json_report import report_json
+from caffe_compat.parity.measure import TOLERANCES, Tolerances
+from caffe_compat.parity.pycaffe_process import PycaffeProcess
+from caffe_compat.parity.recording import Recording, read_recording
+from caffe_compat.parity.sides import PRECISION_OF, SIDES
+from caffe_compat.parity.text_table import summary_lines, table_lines
+from caffe_compat.parity.training import compare_training
+from caffe_compat.parity.training_runs import record_training, take_weights, training_solver
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.read import read_net, read_solver
+from caffe_compat.solvers.solver_nets import copy_weights
+
+
+def parser() -> CommandParser:
+    """The command line."""
+    result = command_parser("verify", __doc__ or "")
+    what = result.add_mutually_exclusive_group(required=True)
+    what.add_argument("--prototxt", help="the net to run")
+    what.add_argument("--solver", help="the solver to train with, instead of one run of a net")
+    result.add_argument("--weights", help=".caffemodel to load; several, separated by commas, in turn")
+    other = result.add_mutually_exclusive_group(required=True)
+    other.add_argument("--against", metavar="SIDE", help=f"{', '.join(SIDES)}, or a dump by record_blobs.py (.npz)")
+    other.add_argument("--pycaffe-python", metavar="PATH", help="a Python that has a pycaffe")
+    result.add_argument("--caffe-root", help="that pycaffe's folder, if its `import caffe` does not find it")
+    result.add_argument("--phase", choices=("TRAIN", "TEST"), default="TEST", help="default: TEST")
+    result.add_argument(
+        "--input", action="append", default=[], metavar="BLOB=FILE", help="an array (.npy) or a picture for an input"
+    )
+    result.add_argument("--seed", type=int, default=1, help="of the random inputs that are used where none are given")
+    result.add_argument("--backward", action="store_true", help="compare gradients, too")
+    result.add_argument("--iterations", type=int, default=1, help="of --solver (default: 1)")
+    result.add_argument("--gpu", type=int, help="run our side on this GPU (exact and float64 stay on the CPU)")
+    result.add_argument("--tolerance", type=float, help="of one layer's relative error (default: 3e-5; bf16: 3e-2)")
+    result.add_argument("--only-wrong", action="store_true", help="leave layers that agree out of the table")
+    result.add_argument("--json", type=Path, help="write all figures")
+    result.add_argument("--html", type=Path, help="write a page with a picture of the net")
+    return result
+
+
+def tolerances_for(arguments: argparse.Namespace) -> Tolerances:
+    """Those of the other side's precision, with the user's for one layer."""
+    found = TOLERANCES[PRECISION_OF.get(arguments.against, "float32")]
+    return found if arguments.tolerance is None else replace(found, layer=arguments.tolerance)
+
+
+def pycaffe(arguments: argparse.Namespace) -> PycaffeProcess:
+    """The other Python."""
+    options = ["--caffe-root", arguments.caffe_root] if arguments.caffe_root else []
+    return PycaffeProcess(arguments.pycaffe_python, str(SCRIPT), options)
+
+
+def record_other(net: Net, arguments: argparse.Namespace) -> Recording:
+    """The other side's run of the net."""
+    if arguments.against and arguments.against not in SIDES:
+        return read_dump(arguments.against)
+    inputs = {**random_inputs(net, arguments.seed), **given_inputs(net, arguments.input)}
+    seeds = random_seeds(net, arguments.seed) if arguments.backward else None
+    if arguments.pycaffe_python:
+        return pycaffe(arguments).record_net(arguments.prototxt, arguments.weights, arguments.phase, inputs, seeds)
+    return SIDES[arguments.against](net, inputs, seeds)
+
+
+def read_dump(path: str) -> Recording:
+    """A dump, or the names of what else may stand there."""
+    if not Path(path).exists():
+        raise MissingFeatureError(
+            f"--against {path}: expected one of {', '.join(SIDES)}, or a dump's file; found neither"
+        )
+    return read_recording(path)
+
+
+def make_net(arguments: argparse.Namespace) -> Net:
+    """Our net; for --backward gradients are forced through it, as record_blobs.py does."""
+    parameter = read_net(arguments.prototxt)
+    parameter.force_backward |= arguments.backward
+    try:
+        return build_net(parameter, caffe_pb2.NetState(phase=arguments.phase))
+    except CaffeError as error:
+        raise prefix_file(error, arguments.prototxt) from error
+
+
+def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
+    """One run of the net on both sides."""
+    net = make_net(arguments)
+    if arguments.weights:
+        learned = [step.layer.name for step in net.steps if step.layer.blobs]
+        for file in arguments.weights.split(","):  # else both sides would compare what fillers gave
+            require_weights(learned, file.strip(), arguments.prototxt)
+        copy_weights(net, arguments.weights)
+    other = record_other(net, arguments)
+    if not arguments.weights:
+        take_weights(net, other)
+    inputs = {**random_inputs(net, arguments.seed), **other.inputs, **given_inputs(net, arguments.input)}
+    return net, compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
+
+
+def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
+    """Some iterations of the solver on both sides."""
+    parameter, weights = read_solver(arguments.solver), arguments.weights
+    if arguments.pycaffe_python:
+        other = pycaffe(arguments).record_training(arguments.solver, weights, arguments.iterations)
+    elif arguments.against in ("fast", "fast-bf16", "exact"):
+        first = training_solver(parameter, weights, None)
+        start = record_training(first, 0, "the start")
+        second = training_solver(parameter, weights, start, arguments.against)
+        other = record_training(second, arguments.iterations, f"ours, {arguments.against} engine")
+    elif arguments.against in SIDES:
+        raise MissingFeatureError(f"{arguments.against} does not train; compare with a pycaffe, a dump, or an engine")
+    else:
+        other = read_dump(arguments.against)
+    solver = training_solver(parameter, weights, other)
+    return solver.net, compare_training(solver, other, tolerances_for(arguments))
+
+
+def write_reports(net: Net, comparison: Comparison, arguments: argparse.Namespace) -> None:
+    """The files that were asked for."""
+    if arguments.json:
+        with replacing(arguments.json) as beside:
+            report = report_json(comparison, net.name)
+            beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    if arguments.html:
+        write_page(net, comparison, arguments.html)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs both sides, compares, reports; 0 if they agree, 1 if they differ."""
+    logging.getLogger("caffe_compat").setLevel(logging.ERROR)
+    if arguments.gpu is not None:
+        set_device(arguments.gpu)
+        set_mode_gpu()
+    net, comparison = verify_training(arguments) if arguments.solver else verify_net(arguments)
+    write_reports(net, comparison, arguments)
+    print(*table_lines(comparison, arguments.only_wrong), "", *summary_lines(comparison), sep="\n")
+    return DONE if comparison.agrees else FAILED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return run_program(parser(), run, argv, failed=CANNOT_COMPARE)

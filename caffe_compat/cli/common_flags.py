@@ -1,0 +1,69 @@
+"""The flags that mean the same in every command, and the values that they take."""
+
+import argparse
+import re
+from collections.abc import Callable
+
+#: How a net may run; caffe_compat.engine.create makes them.
+ENGINES = ("exact", "fast", "fast-bf16")
+
+_DEVICE = re.compile(r"cpu|all|cuda(:\d+(,\d+)*)?|")
+_GPU = re.compile(r"none|all|\d+(,\d+)*|")
+
+
+def add_device(parser: argparse.ArgumentParser, default: str = "cpu") -> None:
+    """--device, and --gpu as Caffe has it. The namespace's `device` is a string for `gpus_of`; "" is the default."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--device", type=device, default="", metavar="DEVICE",
+        help=f"cpu, cuda, cuda:0, cuda:0,1 or all: where to run (default: {default})",
+    )  # fmt: skip
+    which.add_argument(
+        "--gpu",
+        dest="device",
+        type=device_of_gpu,
+        default="",
+        metavar="GPUS",
+        help="Caffe's spelling: 0,1, all or none",
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser, default: str = "fast", shown: bool = True) -> None:
+    """--engine."""
+    text = "exact (every layer on its own), fast (layers fused) or fast-bf16 (products in bfloat16)"
+    parser.add_argument("--engine", choices=ENGINES, default=default, help=text if shown else argparse.SUPPRESS)
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """--quiet."""
+    parser.add_argument("--quiet", action="store_true", help="show no progress; results and errors are shown")
+
+
+def device(text: str) -> str:
+    """A value of --device."""
+    if not _DEVICE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda, cuda:0, cuda:0,1 or all, found '{text}'")
+    return text
+
+
+def device_of_gpu(text: str) -> str:
+    """A value of --gpu as one of --device."""
+    if not _GPU.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected numbers separated by commas, all or none, found '{text}'")
+    return {"none": "cpu", "all": "all", "": ""}.get(text, f"cuda:{text}")
+
+
+def whole_number(least: int | None = None, what: str = "whole number") -> Callable[[str], int]:
+    """A reader of whole numbers, from `least` on where it is given; `what` names them in its errors."""
+    beginning = f"a {what}" if least is None else f"a {what} from {least} on"
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or (least is not None and number < least):
+            raise argparse.ArgumentTypeError(f"expected {beginning}, found '{text}'")
+        return number
+
+    return read

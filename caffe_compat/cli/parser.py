@@ -1,0 +1,176 @@
+"""Command lines: argparse with gflags' spellings, the nearest name for a wrong one, and defaults in every help text."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from caffe_compat.cli.table import CAFFES, program_name
+from caffe_compat.errors import CaffeError
+
+
+class UsageError(CaffeError):
+    """A command line that cannot be understood."""
+
+
+class BooleanAction(argparse.Action):
+    """A switch as gflags reads it: --x, --nox, --no-x, --x=false."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, default: bool = False, help: str | None = None
+    ) -> None:
+        super().__init__(option_strings, dest, nargs="?", const=True, default=default, help=help, metavar="true|false")
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object,
+                 option_string: str | None = None) -> None:  # fmt: skip
+        if isinstance(values, str):
+            values = _boolean(values, option_string or "")
+        setattr(namespace, self.dest, values)
+
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n"), False),
+}
+
+
+def _boolean(text: str, flag: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise UsageError(f"flag '{flag}': expected true or false, found '{text}'")
+    return _BOOLEANS[text.lower()]
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Every flag with its default, unless the text states it or there is none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        silent = action.default in (None, argparse.SUPPRESS, "", False, (), []) or "default" in text
+        return text if silent or not action.option_strings else f"{text} (default: %(default)s)"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """The parser of one command. Underscores and dashes, one dash and two are alike; flags may stand anywhere.
+
+    `logs` says that errors are lines of Caffe's log.
+    """
+
+    logs = False
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError: the caller decides how errors are shown."""
+        raise UsageError(message)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like argparse's, with a message of our own for what is left over."""
+        parsed, left = self.parse_known_args(args, namespace)
+        if left:
+            raise UsageError(f"unexpected argument '{left[0]}'; {self.prog} --help shows what is expected")
+        return parsed
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like argparse's, after the spellings of `args` became those that this parser declares."""
+        return super().parse_known_args(Spellings(self).normalise(args), namespace)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices if choice != ""]
+        near = nearest(str(value), known)
+        cure = f"; did you mean '{near}'?" if near else ""
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {', '.join(known)}){cure}")
+
+
+def command_parser(command: str, description: str, example: str = "") -> CommandParser:
+    """The parser of one command of the table, without its flags."""
+    result = CommandParser(
+        prog=program_name(command),
+        description=description,
+        epilog=f"example:\n  {example}" if example else None,
+        formatter_class=HelpFormatter,
+    )
+    result.logs = command in CAFFES
+    return result
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, or None where none is close."""
+    found = get_close_matches(name.lower(), folded := {each.lower(): each for each in known}, n=1, cutoff=0.5)
+    return folded[found[0]] if found else None
+
+
+class Spellings:
+    """Rewrites one command line into the flags that a parser declares."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+        self.actions: dict[str, argparse.Action] = {}
+        for action in parser._actions:
+            self.actions |= {_plain(option): action for option in action.option_strings}
+        self.has_subcommands = any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
+        self.passes_on = any(action.nargs == argparse.REMAINDER for action in parser._actions)
+
+    def normalise(self, arguments: Sequence[str] | None) -> list[str]:
+        """Flags in the parser's own spelling with `=` before their value; the rest, in its order, as it stands."""
+        waiting, done = list(arguments or ()), list[str]()
+        while waiting:
+            argument = waiting.pop(0)
+            if argument == "--" or (self.has_subcommands and not argument.startswith("-")):
+                return [*done, argument, *waiting]
+            if self.passes_on and _plain(argument.partition("=")[0]) not in self.actions:
+                return [*done, "--", argument, *waiting]
+            if not argument.startswith("-") or argument == "-" or _is_number(argument):
+                done.append(argument)
+                continue
+            done.append(self._rewritten(argument, waiting))
+        return done
+
+    def _rewritten(self, argument: str, waiting: list[str]) -> str:
+        """One flag, with the next argument as its value where it needs one."""
+        written, equals, value = argument.partition("=")
+        name = _plain(written)
+        action = self.actions.get(name)
+        if action is None and not equals and (negated := self._negated(name)):
+            return f"{negated.option_strings[0]}=false"
+        action = action or self._abbreviated(written, name)
+        option = next((each for each in action.option_strings if _plain(each) == name), action.option_strings[0])
+        if isinstance(action, BooleanAction):
+            return f"{option}={value or 'true'}"
+        if action.nargs is None and not equals:
+            if not waiting:
+                raise UsageError(f"flag '{option}' is missing its argument; write {option}=VALUE")
+            value = waiting.pop(0)
+        return option if action.nargs is not None and not equals else f"{option}={value}"
+
+    def _negated(self, name: str) -> argparse.Action | None:
+        """The switch that --noNAME or --no-NAME turns off."""
+        bare = name.removeprefix("no").removeprefix("-")
+        found = self.actions.get(bare) if name.startswith("no") else None
+        return found if isinstance(found, BooleanAction) else None
+
+    def _abbreviated(self, written: str, name: str) -> argparse.Action:
+        """The one flag that starts with `name`; UsageError with the nearest flag where there is none."""
+        matching = {id(action): action for known, action in self.actions.items() if known.startswith(name)}
+        if len(matching) == 1 and self.parser.allow_abbrev:
+            return next(iter(matching.values()))
+        shown = [action.option_strings[0] for action in self.parser._actions if action.option_strings and
+                 action.help != argparse.SUPPRESS]  # fmt: skip
+        near = nearest(name, self.actions)
+        cure = f"did you mean '{self._option(near)}'?" if near else f"known: {', '.join(shown)}"
+        raise UsageError(f"unknown flag '{written}'; {cure}")
+
+    def _option(self, name: str) -> str:
+        return next(option for option in self.actions[name].option_strings if _plain(option) == name)
+
+
+def _plain(option: str) -> str:
+    """An option without its dashes in front, with dashes for underscores within."""
+    return option.lstrip("-").replace("_", "-")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

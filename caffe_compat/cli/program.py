@@ -1,0 +1,81 @@
+"""Runs one command: its exit status, and one line for whatever goes wrong."""
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from caffe_compat.cli.parser import CommandParser, UsageError
+from caffe_compat.errors import CaffeError
+from caffe_compat.logs.glog import environment_level, log_to_stderr
+
+#: Exit statuses; docs/command_line.md explains them.
+DONE, FAILED, WRONG_USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
+#: Of `verify`, as of diff and cmp: 1 says that the two sides differ.
+CANNOT_COMPARE = 2
+
+logger = logging.getLogger("caffe_compat")
+
+Work = Callable[[argparse.Namespace], int]
+
+
+def run_program(
+    parser: CommandParser,
+    work: Work,
+    argv: Sequence[str] | None,
+    interrupted: str = "interrupted",
+    failed: int = FAILED,
+) -> int:
+    """Parses `argv` (default: the process's arguments) and does the work; returns the exit status.
+
+    Errors become one line on stderr, in Caffe's log where the parser says so. `interrupted` is the line after Ctrl-C,
+    `failed` the status after an error.
+    """
+    if parser.logs:
+        log_to_stderr(environment_level())
+    try:
+        status = work(parser.parse_args(sys.argv[1:] if argv is None else list(argv)))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _close_pipe()
+    except SystemExit as leaving:  # argparse leaves this way after --help
+        return leaving.code if isinstance(leaving.code, int) else DONE
+    except KeyboardInterrupt:
+        _complain(parser, interrupted)
+        return INTERRUPTED
+    except Exception as error:
+        _complain(parser, _one_line(error))
+        return WRONG_USAGE if isinstance(error, UsageError) else failed
+    return status
+
+
+def _one_line(error: Exception) -> str:
+    """What to tell the user of an error; one that nobody expected is kept whole in a file."""
+    if isinstance(error, CaffeError | OSError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}; please report it with {_trace_file()}"
+
+
+def _complain(parser: CommandParser, message: str) -> None:
+    if parser.logs:
+        logger.critical("%s", message)
+    else:
+        print(f"{parser.prog}: {message}", file=sys.stderr)
+
+
+def _trace_file() -> Path:
+    """A new private file with the traceback of the exception that is being handled."""
+    descriptor, name = tempfile.mkstemp(prefix="caffe-compat-", suffix=".txt")
+    with open(descriptor, "w", encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    return Path(name)
+
+
+def _close_pipe() -> int:
+    """Ends quietly where the reader of stdout has gone; Python would complain when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CLOSED_PIPE

@@ -1,0 +1,78 @@
+"""The program's entry: finds the command that the command line names and runs it.
+
+Nothing heavy is imported before a command is known, so that Ctrl-C in the first seconds is one line.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+import caffe_compat
+from caffe_compat.cli.table import CAFFES, COMMANDS, OURS, TOOLS, module_name, program_name
+
+DONE, WRONG_USAGE, INTERRUPTED = 0, 2, 130
+
+
+class CommandModule(Protocol):
+    """The module of a command."""
+
+    def main(self, argv: Sequence[str] | None = None) -> int: ...
+
+
+def start(arguments: Sequence[str]) -> int:
+    """Runs the command `arguments[0]` with the rest; returns its exit status."""
+    given = arguments[0] if arguments else "help"
+    if given.lstrip("-") in ("help", "h"):
+        print(overview())
+        return DONE
+    if given == "--version":
+        print(f"caffe-compat {version()}")
+        return DONE
+    name = find_command(given)
+    if name is None:
+        print(f"caffe-compat: unknown command '{given}'{_nearest(given)}\n\n{overview()}", file=sys.stderr)
+        return WRONG_USAGE
+    return run_command(name, arguments[1:])
+
+
+def start_tool(file: str) -> int:
+    """Runs the command of a program in tools/ with the process's arguments; `file` is the program's path."""
+    return run_command(TOOLS[Path(file).stem], sys.argv[1:])
+
+
+def run_command(name: str, arguments: Sequence[str]) -> int:
+    """Runs one command; returns its exit status."""
+    try:
+        module = cast(CommandModule, importlib.import_module(module_name(name)))
+        return module.main(arguments)
+    except KeyboardInterrupt:  # while its module was imported; later ones are the command's own matter
+        print(f"{program_name(name)}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def find_command(given: str) -> str | None:
+    """The command of this name; underscores and dashes are alike."""
+    plain = {name.replace("_", "-"): name for name in COMMANDS}
+    return plain.get(given.replace("_", "-"))
+
+
+def version() -> str:
+    """The version of this program."""
+    return caffe_compat.__version__
+
+
+def overview() -> str:
+    """The list of commands."""
+    lines = ["usage: caffe-compat COMMAND [FLAGS] [ARGUMENTS]", "       caffe-compat COMMAND --help", ""]
+    for title, commands in {"Caffe's commands:": CAFFES, "other commands:": OURS}.items():
+        lines += [title, *(f"  {name:26}{command.summary}" for name, command in commands.items()), ""]
+    return "\n".join([*lines, "caffe-compat --version prints the version; docs/command_line.md has every flag."])
+
+
+def _nearest(given: str) -> str:
+    from caffe_compat.cli.parser import nearest
+
+    near = nearest(given, COMMANDS)
+    return f"; did you mean '{near}'?" if near else ""

@@ -1,0 +1,1 @@
+"""What programs show on a terminal: progress with remaining time, and tables."""

@@ -1,0 +1,98 @@
+"""The program: arguments in, files and messages out."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[3]
+GOLDENS = ROOT / "tests" / "goldens"
+STEP = GOLDENS / "bvlc" / "stages" / "mini_srn" / "step_4" / "init.caffemodel"
+
+
+@pytest.fixture
+def run(program):
+    """Calls the command: (status, standard output, standard error)."""
+    return partial(program, "convert")
+
+
+def test_a_state_dict_and_a_table(run, tmp_path):
+    status, out, err = run(STEP, "--to", "torch", "--out", tmp_path / "w.pt")
+
+    assert (status, err) == (0, "")
+    assert "conv1.weight" in torch.load(tmp_path / "w.pt", weights_only=True)
+    lines = out.splitlines()
+    assert lines[:2] == [str(STEP), "dialect bvlc"]
+    assert next(line for line in lines if line.startswith("bn_conv1 ")).split()[:2] == ["bn_conv1", "BatchNorm"]
+    assert lines[-1] == f"wrote {tmp_path / 'w.pt'}"
+
+
+def test_a_report_in_a_file(run, tmp_path):
+    status, out, _ = run(
+        STEP, "--to", "prototxt", "--rename", "readable", "--input-shape", "data=2,3,24,24",
+        "--out", tmp_path / "net.prototxt", "--report", tmp_path / "report.json",
+    )  # fmt: skip
+
+    assert status == 0
+    assert out == f"wrote {tmp_path / 'net.prototxt'}; what became of every layer: {tmp_path / 'report.json'}\n"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {"source", "target", "source_shapes", "target_shapes", "done"} <= set(report["layers"][0])
+    assert "dim: 2" in (tmp_path / "net.prototxt").read_text()
+
+
+def test_onnx_with_all_its_flags(run, tmp_path):
+    status, out, _ = run(
+        STEP, "--to", "onnx", "--fold-bn", "--dynamic-batch", "--outputs", "y", "--out", tmp_path / "n.onnx"
+    )
+    assert status == 0
+    assert "onnxruntime agrees: 'y' differs most, by " in out
+
+
+def test_a_mean_image(run, tmp_path):
+    mean = GOLDENS / "bvlc" / "data" / "mean.binaryproto"
+    status, out, _ = run(mean, "--to", "npy", "--out", tmp_path / "mean.npy")
+
+    assert (status, out) == (0, f"wrote {tmp_path / 'mean.npy'}\n")
+    assert np.load(tmp_path / "mean.npy").ndim == 4
+
+
+def test_a_problem_is_one_line(run, tmp_path):
+    status, out, err = run(STEP, "--to", "onnx", "--outputs", "prob", "--out", tmp_path / "n.onnx")
+
+    assert (status, out) == (1, "")
+    assert err.startswith(f"caffe-compat convert: {STEP}: no blob 'prob' to give out; outputs: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["data=0,3,2,5", "data=1,-3", "=1,3", "data=", "data", "data=1,,2", "data=a,b"])
+def test_shapes_of_nothing_are_refused_by_the_arguments(text, run):
+    status, _, errors = run("w", "--to", "onnx", "--input-shape", text)
+    assert status == 2
+    assert f"argument --input-shape: expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'" in errors
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "message"),
+    [
+        (STEP, ["--to", "torch", "--form", "train"], "--to torch has no use for --form; leave it out"),
+        (
+            STEP,
+            ["--to", "hdf5", "--dynamic-batch", "--outputs", "y"],
+            "--to hdf5 has no use for --outputs, --dynamic-batch; leave",
+        ),
+        ("m.binaryproto", ["--to", "npy", "--fold-bn"], "a mean image has no use for --fold-bn; leave it out"),
+    ],
+)
+def test_flags_that_change_nothing_are_refused(source, flags, message, run):
+    status, _, error = run(source, *flags)
+    assert status == 1
+    assert f"caffe-compat convert: {source}: {message}" in error
+
+
+def test_the_dialect_that_errors_speak_of_can_be_asked_for(run, tmp_path):
+    status, output, _ = run(STEP, "--to", "caffemodel", "--dialect", "own", "--out", tmp_path / "o.caffemodel")
+    assert status == 0
+    assert "written with layer types or fields that neither BVLC's Caffe nor the SRN fork has" in output

@@ -1,0 +1,32 @@
+"""`plot-log`."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+LOG = Path(__file__).parents[2] / "goldens" / "bvlc" / "logs" / "caffe_train.log"
+
+
+def test_draws_several_logs(program, tmp_path) -> None:
+    assert program("plot-log", 6, tmp_path / "loss.png", LOG, LOG)[0] == 0
+    assert cv2.imread(str(tmp_path / "loss.png")) is not None
+
+
+def test_lists_the_charts(program) -> None:
+    status, printed, _ = program("plot-log", "--help")
+    assert status == 0
+    assert "  5: Train learning rate vs. Seconds\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("chart", "status", "message"),
+    [
+        (0, 1, "caffe_train: expected test accuracy, found the"),
+        (8, 2, "argument chart_type: invalid choice: 8 (choose "),
+    ],
+)
+def test_an_error_is_one_line(program, tmp_path, chart, status, message) -> None:
+    got, _, errors = program("plot-log", chart, tmp_path / "chart.png", LOG)
+    assert got == status
+    assert errors.startswith(f"caffe-compat plot-log: {message}")

@@ -1,0 +1,48 @@
+"""The released pipeline, whole: recorded images and scores."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[3]
+GOLDENS = ROOT / "tests" / "goldens" / "srn_fork"
+LIKE = GOLDENS / "released_like"
+
+
+@pytest.fixture
+def predict(program):
+    """Runs the command; returns its exit status, output and errors."""
+    return partial(program, "predict")
+
+
+def test_recorded_scores_in_batches_that_do_not_divide(tmp_path, predict):
+    images, net, weights = GOLDENS / "predict", LIKE / "net.prototxt", LIKE / "weights.caffemodel"
+    files = (f"{images}/images/", images / "list.txt", net, weights, tmp_path / "scores.txt")
+    done = predict(*files, "--blob", "prob", "--batch_size", 2)
+
+    assert done.returncode == 0, done.stderr
+    assert "batch: 3 / 3, time: " in done.stdout
+    assert done.stdout.endswith(f"wrote 5 lines of 14 scores (prob) to {tmp_path / 'scores.txt'}\n")
+    expected = np.loadtxt(GOLDENS / "predict" / "predictions.txt")
+    # Sums in another order through 101 layers: 1e-4 of the largest score.
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "scores.txt"), expected, rtol=0, atol=1e-4 * abs(expected).max())
+
+
+@pytest.mark.parametrize("flag", ["--num_test", "--batch_size"])
+@pytest.mark.parametrize("value", ["0", "-2", "x"])
+def test_counts_are_of_one_image_at_least(flag, value, tmp_path, predict):
+    done = predict("x/", tmp_path / "none.txt", "n", "w", tmp_path / "out", flag, value)
+
+    assert done.returncode == 2
+    assert f"argument {flag}: expected a number of images from 1 on, found '{value}'" in done.stderr
+
+
+def test_errors_are_one_line(tmp_path, predict):
+    done = predict("x/", tmp_path / "none.txt", LIKE / "net.prototxt", LIKE / "weights.caffemodel", tmp_path / "out")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"caffe-compat predict: {tmp_path / 'none.txt'}: cannot read the image list: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
