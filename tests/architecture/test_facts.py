@@ -35,6 +35,7 @@ TABLES = {
     "caffe_compat/pycaffe/net_drawing.py:LEARNING_TYPES": "types whose lr_mult pycaffe draws",
     "caffe_compat/pycaffe/net_drawing.py:WINDOW_TYPES": "types whose window pycaffe draws",
     "tools/record_blobs.py:MEASURING": "runs beside other Caffes, without this package",
+    "caffe_compat/parity/record_blobs.py:MEASURING": "the same file, by a link, so that it travels in a wheel",
 }
 
 #: What no ONNX graph can hold: data from outside, losses and measures, side effects, a user's own code.
