@@ -1,7 +1,7 @@
 """What a layer is."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,17 @@ from caffe_compat.layers.fillers import fill, require_fit
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
 
-__all__ = ["Arity", "Layer", "LayerSpec", "LossLayer", "Shape", "Tops", "at_least", "between", "exactly"]
+__all__ = ["Arity", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "at_least", "between", "exactly"]
 
 Shape = tuple[int, ...]
 Tops = Tensor | tuple[Tensor, ...]
+
+
+class Reach(NamedTuple):
+    """A window along a spatial axis: how many places it spans, and how far it moves from one top place to the next."""
+
+    span: int = 1
+    stride: int = 1
 
 
 class Layer(nn.Module):
@@ -114,6 +121,14 @@ class Layer(nn.Module):
         with torch.no_grad():
             tops = torch.func.functional_call(self, weights, tuple(bottoms))
         return [tuple(top.shape) for top in as_tuple(tops)]
+
+    def multiply_adds(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> int:
+        """Products with weights that one forward pass sums up; 0 for layers without such sums."""
+        return 0
+
+    def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
+        """How many places of a bottom with these spatial sizes one place of the top sees; None for all of them."""
+        return Reach()
 
     def add_blob(
         self, shape: Sequence[int], filler: caffe_pb2.FillerParameter | None = None, learnable: bool = True

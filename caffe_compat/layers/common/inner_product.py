@@ -1,12 +1,13 @@
 """Caffe's InnerProduct."""
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn.functional import linear
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import require_positive
@@ -50,6 +51,12 @@ class InnerProduct(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         return [(*self._outer(bottom_shapes[0]), self.outputs)]
+
+    def multiply_adds(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> int:
+        return self.inputs * math.prod(top_shapes[0])
+
+    def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
+        return None
 
     def _outer(self, shape: Shape) -> Shape:
         """The axes that stay."""

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -56,6 +57,12 @@ class Recurrent(Layer):
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         return {1: 2}  # 0 where a sequence begins, else 1
+
+    def multiply_adds(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> int:
+        steps, streams = bottom_shapes[0][:2]
+        weights: list[int] = [math.prod(blob.shape) for blob in self.blobs if blob.dim() == 2]
+        static = weights.pop(1) if self.has_static else 0  # once for a stream, not at every step
+        return streams * (steps * sum(weights) + static)
 
     @abstractmethod
     def step(self, sums: Tensor, states: States, continues: Tensor) -> States:

@@ -1,12 +1,13 @@
 """What Convolution and Deconvolution share (base_conv_layer.cpp)."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, at_least
 from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, require_output
 from caffe_compat.layers.windows import require_positive
 
@@ -69,6 +70,20 @@ class BaseConvolution(Layer):
         self._require_fit(bottom)
         axis = self.channel_axis
         return (*bottom[:axis], self.outputs, *self.output_sizes(bottom[axis + 1 :]))
+
+    def multiply_adds(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> int:
+        depth = self.kernels_and_depth()[1] * math.prod(self.window.kernel)
+        return depth * sum(math.prod(shape) for shape in self.swept_shapes(bottom_shapes, top_shapes))
+
+    def swept_shapes(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> Sequence[Shape]:
+        """The blobs that have a kernel at each of their values: a convolution's tops."""
+        return top_shapes
+
+    def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
+        """Of the last axis."""
+        if not self.window.axes:
+            return Reach()
+        return Reach(self.window.dilation[-1] * (self.window.kernel[-1] - 1) + 1, self.window.stride[-1])
 
     def forward(self, *bottoms: Tensor) -> Tops:
         tops = tuple(self._top(bottom) for bottom in bottoms)

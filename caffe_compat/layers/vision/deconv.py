@@ -1,12 +1,13 @@
 """Caffe's Deconvolution."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn.functional import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.layers.base import Shape
+from caffe_compat.layers.base import Reach, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
@@ -40,6 +41,17 @@ class Deconvolution(BaseConvolution):
 
     def output_sizes(self, sizes: Sequence[int]) -> list[int]:
         return self.window.deconvolved(sizes)
+
+    def swept_shapes(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> Sequence[Shape]:
+        """Every bottom value adds its kernel to the top."""
+        return bottom_shapes
+
+    def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
+        """As many places as kernels overlap at one place of the top, which lies denser than the bottom."""
+        if not self.window.axes:
+            return Reach()
+        extent = self.window.dilation[-1] * (self.window.kernel[-1] - 1) + 1
+        return Reach(math.ceil(extent / self.window.stride[-1]))
 
     def convolve(self, bottom: Tensor) -> Tensor:
         window = self.window

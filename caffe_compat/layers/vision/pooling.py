@@ -1,11 +1,11 @@
 """Caffe's Pooling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between
+from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pool_methods import (
@@ -75,6 +75,9 @@ class Pooling(Layer):
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         shape = bottom_shapes[0]
         return [(*shape[:2], *self._fitting_window(shape).pooled(shape[2:]))] * self.spec.top_count
+
+    def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
+        return None if self.is_global else Reach(self.kernel[1], self.stride[1])
 
     def forward(self, bottom: Tensor) -> Tops:
         window, sizes = self._fitting_window(bottom.shape), tuple(bottom.shape[2:])
