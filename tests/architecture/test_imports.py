@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         "srn",
     },
     "terminal": {"errors"},
-    "pages": {"errors"},
+    "pages": {"errors", "logs", "proto"},
     "catalogue": {"errors", "proto", "data", "layers"},
     "srn": {
         "errors",
