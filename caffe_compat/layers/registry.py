@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from caffe_compat.errors import GraphError, UnknownLayerError
 from caffe_compat.layers.base import Layer, LayerSpec
-from caffe_compat.layers.foreign_types import FOREIGN_TYPES
+from caffe_compat.proto.foreign.types import FOREIGN_TYPES, V1_WORDS, foreign_type
 from caffe_compat.proto.upgrade.v1 import TYPES as V1_TYPES
 
 logger = logging.getLogger("caffe_compat")
@@ -49,9 +49,9 @@ def layer_class(spec: LayerSpec) -> type[Layer]:
 
 def _advice(unknown: str) -> str:
     """Whose the type is and what stands for it, else the nearest type of ours, else all of them."""
-    foreign = FOREIGN_TYPES.get(unknown)
+    foreign = foreign_type(unknown)
     if foreign:
-        return f", which {foreign.caffe} added; {foreign.cure}"
+        return f", which {FOREIGN_TYPES[foreign].caffe} added; {FOREIGN_TYPES[foreign].cure}"
     near = _nearest(unknown)
     if near:
         return f"; did you mean '{near}'?"
@@ -60,10 +60,11 @@ def _advice(unknown: str) -> str:
 
 def _nearest(unknown: str) -> str | None:
     """The type that it is in old files, or that is spelled most like it, small letters or capitals."""
-    if unknown in V1_TYPES:
-        return V1_TYPES[unknown]
+    if unknown in V1_TYPES or unknown in V1_WORDS:
+        return V1_TYPES.get(unknown) or V1_WORDS[unknown]
     folded = {name.lower(): name for name in _LAYERS}
-    near = difflib.get_close_matches(unknown.lower(), folded, n=1)
+    # So alike that it is a slip of the pen: Batch normalisations, losses and poolings of other meaning are less alike.
+    near = difflib.get_close_matches(unknown.replace("_", "").lower(), folded, n=1, cutoff=0.85)
     return folded[near[0]] if near else None
 
 

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.decode import decode
-from caffe_compat.proto.wire import LENGTH_DELIMITED, Field, delimited_key, fields, varint, varint_field
+from caffe_compat.proto.wire import (
+    LENGTH_DELIMITED,
+    VARINT,
+    Field,
+    delimited_key,
+    fields,
+    read_varint,
+    varint,
+    varint_field,
+)
 
 Blob: TypeAlias = NDArray[np.float32]
 Place: TypeAlias = tuple[int, int]
@@ -26,8 +35,12 @@ BLOB: Tree = {}
 NET_BLOBS: Tree = {100: {7: BLOB}, 2: {6: BLOB, 1: {50: BLOB}}}  # layer; layers (V1); layers.layer (V0)
 STATE_BLOBS: Tree = {3: BLOB}  # history
 
-SHAPE, DATA = 7, 5
-GRADIENTS = (6, 9)  # diff, double_diff: what snapshot_diff adds
+SHAPE, DATA, RAW_DATA = 7, 5, 12
+GRADIENTS = (6, 9, 11, 13)  # diff, double_diff, raw_diff_type, raw_diff: what snapshot_diff adds
+#: NumPy's name for each type of raw_data. NVIDIA's Caffe writes float and half, OpenCV's shrinkCaffeModel half.
+RAW_TYPES = {"DOUBLE": "<f8", "FLOAT": "<f4", "FLOAT16": "<f2", "INT": "<i4", "UINT": "<u4", "BOOL": "u1"}
+#: Fields of C3D 1.0's BlobProto, which has an axis more: num, channels, length, height, width; then the data.
+C3D_SIZES, C3D_DATA = (1, 2, 3, 4, 5), 6
 LEGACY_SHAPE = ("num", "channels", "height", "width")
 MOST_AXES = 32  # kMaxBlobAxes
 PLACEHOLDER = 1  # BlobProto.num
@@ -92,20 +105,33 @@ def encode_blob(array: Blob, gradient: Blob | None = None) -> Iterator[Chunk]:
 
 
 def decode_blob(buffer: bytes, place: Place) -> Blob:
-    """The BlobProto at `place` as a float32 array: a read-only view on `buffer` where it holds packed floats.
+    """The BlobProto at `place` as a float32 array: a read-only view on `buffer` where it holds packed float32.
 
-    FormatError if the numbers are not as many as the shape says.
+    Numbers of other types (double_data, and raw_data of NVIDIA's Caffe and OpenCV) are converted. FormatError if the
+    numbers are not as many as the shape says.
     """
     packed: Blob | None = None
+    raw: Field | None = None
     rest: list[bytes] = []
     for field in fields(buffer, *place):
+        if field.number == DATA and field.wire_type == VARINT:
+            return _decode_c3d(buffer, place)
         if field.number == DATA and field.wire_type == LENGTH_DELIMITED and packed is None and not rest:
-            packed = np.frombuffer(buffer, "<f4", _floats(field), field.body)
+            packed = _floats(buffer, field)
+        elif field.number == RAW_DATA and field.wire_type == LENGTH_DELIMITED:
+            raw = field
         elif field.number not in GRADIENTS:
             rest.append(buffer[field.start : field.end])
     message = decode(b"".join(rest), caffe_pb2.BlobProto)
-    numbers = _numbers(packed, message)
     shape = blob_shape(message)
+    numbers = _numbers(packed, message)
+    if raw is not None and not numbers.size:
+        numbers = _raw_numbers(buffer, raw, message, prod(shape))
+    return _shaped(numbers, shape, place)
+
+
+def _shaped(numbers: Blob, shape: tuple[int, ...], place: Place) -> Blob:
+    """The numbers in their shape; FormatError if no blob has this shape, or another number of numbers."""
     if len(shape) > MOST_AXES or min(shape, default=0) < 0:
         raise FormatError(
             f"byte {place[0]}: expected a blob of at most {MOST_AXES} axes with sizes of at least 0, "
@@ -116,17 +142,52 @@ def decode_blob(buffer: bytes, place: Place) -> Blob:
     return numbers.reshape(shape)
 
 
+def _raw_numbers(buffer: bytes, raw: Field, message: caffe_pb2.BlobProto, count: int) -> Blob:
+    """The numbers in raw_data, whose type its size tells where raw_data_type is not set."""
+    name = caffe_pb2.RawType.Name(message.raw_data_type) if message.HasField("raw_data_type") else ""
+    size = raw.end - raw.body
+    floats = {"FLOAT": 4, "FLOAT16": 2, "DOUBLE": 8}
+    name = name or next((each for each, width in floats.items() if width * count == size), "FLOAT")
+    dtype = np.dtype(RAW_TYPES[name])
+    if size % dtype.itemsize:
+        raise FormatError(f"byte {raw.start}: {size} bytes of raw_data are no multiple of {dtype.itemsize} ({name})")
+    numbers = np.frombuffer(buffer, dtype, size // dtype.itemsize, raw.body)
+    return numbers.astype(np.float32, copy=False)
+
+
+def is_of_c3d(buffer: bytes) -> bool:
+    """Whether a BlobProto is of C3D 1.0, whose fifth size is BVLC's field of data."""
+    kinds = {(field.number, field.wire_type) for field in fields(buffer, 0, len(buffer))}
+    return {(DATA, VARINT), (C3D_DATA, LENGTH_DELIMITED)} <= kinds
+
+
+def _decode_c3d(buffer: bytes, place: Place) -> Blob:
+    """A BlobProto of C3D 1.0. Of a matrix or vector, which has (1, 1, 1) in front, the first axis is dropped.
+
+    Four axes with ones in front are BVLC's old form of matrices and vectors (see `same_shape`).
+    """
+    sizes = dict.fromkeys(C3D_SIZES, 0)
+    numbers: list[Blob] = [np.zeros(0, np.float32)]
+    for field in fields(buffer, *place):
+        if field.number in sizes and field.wire_type == VARINT:
+            sizes[field.number] = read_varint(buffer, field.body, field.end)[0]
+        elif field.number == C3D_DATA and field.wire_type == LENGTH_DELIMITED:
+            numbers.append(_floats(buffer, field))
+    shape = tuple(sizes.values())
+    return _shaped(np.concatenate(numbers), shape[1:] if shape[:3] == (1, 1, 1) else shape, place)
+
+
 def has_gradient(buffer: bytes, place: Place) -> bool:
     """Whether the BlobProto at `place` holds a diff beside its data, as `snapshot_diff` writes it."""
     return any(field.number in GRADIENTS for field in fields(buffer, *place))
 
 
-def _floats(field: Field) -> int:
-    """How many floats a packed field holds."""
+def _floats(buffer: bytes, field: Field) -> Blob:
+    """The float32 numbers of a packed field, as a view on `buffer`."""
     size = field.end - field.body
     if size % 4:
         raise FormatError(f"byte {field.start}: {size} bytes of float32 are not a multiple of 4")
-    return size // 4
+    return np.frombuffer(buffer, "<f4", size // 4, field.body)
 
 
 def _numbers(packed: Blob | None, message: caffe_pb2.BlobProto) -> Blob:

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
-from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, has_gradient, take_out
+from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, has_gradient, is_of_c3d, take_out
 from caffe_compat.proto.decode import decode
 from caffe_compat.proto.dialects.detect import Fit, detect, net_misfits
 from caffe_compat.proto.dialects.translate import BVLC, READ_SCHEMAS, decode_net
@@ -174,7 +174,12 @@ def read_blob(path: str | Path) -> Blob:
     wanted = "a blob (.binaryproto)"
     data = read_bytes(path, wanted)
     refuse_other_kinds(path, data, wanted)
-    refuse_other_messages(path, data, "BlobProto", wanted)
+    try:
+        known = is_of_c3d(data)
+    except FormatError:
+        known = False
+    if not known:
+        refuse_other_messages(path, data, "BlobProto", wanted)
     try:
         return decode_blob(data, (0, len(data)))
     except FormatError as error:

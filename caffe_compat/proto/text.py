@@ -1,58 +1,106 @@
 """Protobuf's text format: to messages with errors that name the cure, and back as Caffe's users write it."""
 
+import logging
 import re
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from google.protobuf import text_encoding, text_format  # type: ignore[attr-defined]
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from caffe_compat.errors import FormatError
-from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects.copy_fields import is_repeated, missing_fields
-from caffe_compat.proto.words import NOT_IN_A_LAYER, UNKNOWN_FIELD, UNKNOWN_VALUE, explain
+from caffe_compat.proto.foreign.survey import UnknownWord, survey
+from caffe_compat.proto.foreign.types import type_of_v1
+from caffe_compat.proto.words import is_type_of_v1, left_out_in_words, problem, why_left_out
+
+_LOG = logging.getLogger(__name__)
 
 MessageType = TypeVar("MessageType", bound=Message)
 
-_V1_TYPES = caffe_pb2.V1LayerParameter.LayerType.DESCRIPTOR
+#: What protobuf's parser puts before its words: `12:3 : ` and the line.
 _CAUSE = re.compile(r"^\d+:\d+ : (?:'.*': )?", re.DOTALL)
+#: Problems that one error lists, and characters of a line that it shows.
+MOST_PROBLEMS, MOST_SHOWN = 12, 80
 
 
 def parse_text(text: str, message_type: type[MessageType], path: str = "<text>") -> MessageType:
-    """A message from text; FormatError gives file, line, column, what is wrong and what to write instead."""
+    """A message from text.
+
+    Words of other Caffes that change no prediction are left out, with one warning that lists them. FormatError lists
+    all other unknown words with file, line, column and what to write instead.
+    """
     message: MessageType = message_type()
     try:
         text_format.Parse(text, message)
-    except text_format.ParseError as error:
-        line, column = error.GetLine() or 0, error.GetColumn() or 0
-        cause = _CAUSE.sub("", str(error)).rstrip(".")
-        place = f"{path}:{line}:{column}: {_layer_of(cause, message)}"
-        raise FormatError(f"{place}{explain(cause)}{_shown(text, line)}") from error
+    except text_format.ParseError:
+        message = message_type()
+        _parse_foreign(text, message, path)
     missing = missing_fields(message)
     if missing:
         raise FormatError(f"{path}: {', '.join(missing)} must be set, as Caffe requires it")
     return message
 
 
+def _parse_foreign(text: str, message: Message, path: str) -> None:
+    """Reads a text that protobuf's parser refuses, without the words that a net does without."""
+    found = survey(text, cast(Descriptor, message.DESCRIPTOR))
+    of_v1 = [word for word in found.unknown if is_type_of_v1(word)]
+    left_out = [word for word in found.unknown if word not in of_v1 and why_left_out(word)]
+    wrong = [word for word in found.unknown if word not in of_v1 and word not in left_out]
+    if wrong:
+        raise FormatError(_problems(text, wrong, path))
+    edits = [(word.start, word.end, f'type_of_another_caffe: "{type_of_v1(word.value)}"') for word in of_v1]
+    edits += [(word.start, word.end, "\n" * text.count("\n", word.start, word.end)) for word in left_out]
+    edits += [(start, end, " " * (end - start - 1) + "-") for start, end in found.loose_signs]
+    mended = _edited(text, edits)
+    try:
+        text_format.Parse(mended, message)
+    except text_format.ParseError as error:
+        line, column = error.GetLine() or 0, error.GetColumn() or 0
+        cause = _CAUSE.sub("", str(error)).rstrip(".").replace("caffe_compat.", "")
+        raise FormatError(f"{path}:{line}:{column}: {shortened(cause, 200)}{_shown(mended, line)}") from error
+    if left_out:
+        _LOG.warning("%s: left out, as no prediction needs it: %s", path, left_out_in_words(left_out))
+
+
+def _edited(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
+    """The text with every `[start, end)` exchanged; edits inside another edit do not happen."""
+    parts, at = [], 0
+    for start, end, new in sorted(edits):
+        if start >= at:
+            parts += [text[at:start], new]
+            at = end
+    return "".join([*parts, text[at:]])
+
+
+def _problems(text: str, words: Sequence[UnknownWord], path: str) -> str:
+    """One line per problem; a word that is wrong in many layers is one problem."""
+    grouped: dict[tuple[str, str, str], list[UnknownWord]] = {}
+    for word in words:
+        grouped.setdefault((word.message.name, word.field, word.value), []).append(word)
+    lines = []
+    for same in list(grouped.values())[:MOST_PROBLEMS]:
+        place = same[0].place
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        lines.append(f"{path}:{line}:{column}: {problem(same)}{_shown(text, line)}")
+    if len(grouped) > MOST_PROBLEMS:
+        lines.append(f"{path}: and {len(grouped) - MOST_PROBLEMS} more words like these")
+    return "\n".join(lines)
+
+
 def _shown(text: str, number: int) -> str:
     """The line that an error is about."""
     lines = text.splitlines()
-    return f"; the line is '{lines[number - 1].strip()}'" if 0 < number <= len(lines) else ""
+    return f"; the line is '{shortened(lines[number - 1].strip(), MOST_SHOWN)}'" if 0 < number <= len(lines) else ""
 
 
-def _layer_of(cause: str, message: Message) -> str:
-    """The layer whose field or value is unknown: the last that was read, unless the field is of the whole file."""
-    found = UNKNOWN_FIELD.search(cause) or UNKNOWN_VALUE.search(cause)
-    owner = found.group(1).split(".")[1] if found else "NetParameter"
-    layers = [*getattr(message, "layers", ()), *getattr(message, "layer", ())]
-    if owner in NOT_IN_A_LAYER or not layers:
-        return ""
-    layer = layers[-1]
-    name = f"'{layer.name}'" if layer.name else f"number {len(layers)}"
-    type_name = layer.type if isinstance(layer.type, str) else _V1_TYPES.values_by_number[layer.type].name
-    return f"layer {name}{f' ({type_name})' if type_name else ''}: "
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of a text, all of them printable."""
+    plain = "".join(character if character.isprintable() else "?" for character in text[: most + 1])
+    return plain if len(plain) <= most else plain[: most - 3] + "..."
 
 
 def format_text(message: Message) -> str:

@@ -28,6 +28,8 @@ TABLES = {
     "caffe_compat/parity/opencv_rewrites.py:AS_THEY_ARE": "types that OpenCV's importer runs as Caffe does",
     "caffe_compat/parity/opencv_rewrites.py:REWRITES": "how OpenCV's importer says a type",
     "caffe_compat/proto/dialects/layer_types.py:KNOWN_TO": "made from the classes; a test says that it is fresh",
+    "caffe_compat/proto/foreign/types.py:FOREIGN_TYPES": "types that have no class here; a test says so",
+    "caffe_compat/proto/foreign/types.py:V1_WORDS": "enumerators of other Caffes' V1 files; a test says that all exist",
     "caffe_compat/proto/upgrade/v1.py:TYPES": "enumerators of V1 files",
     "caffe_compat/pycaffe/coord_map.py:PASS_THROUGH_LAYERS": "a public list of pycaffe's coord_map",
     "caffe_compat/pycaffe/coord_map.py:_MAPS": "how pycaffe's coord_map moves coordinates",

@@ -3,7 +3,8 @@ import pytest
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.blobs import NET_BLOBS, blob_shape, decode_blob, encode_blob, put_back, take_out
+from caffe_compat.proto.blobs import NET_BLOBS, blob_shape, decode_blob, encode_blob, has_gradient, put_back, take_out
+from caffe_compat.proto.wire import delimited_key, varint_field
 
 
 def encoded(**fields) -> bytes:
@@ -65,6 +66,50 @@ def test_every_form_of_numbers(data) -> None:
     np.testing.assert_array_equal(decoded(data + encoded(shape=NUMBERS.shape)), NUMBERS)
 
 
+RAW_DTYPES = {"DOUBLE": "<f8", "FLOAT": "<f4", "FLOAT16": "<f2"}
+
+
+@pytest.mark.parametrize("name", RAW_DTYPES)
+@pytest.mark.parametrize("says_its_type", [True, False])
+def test_raw_data_of_nvidias_caffe_and_opencv(name: str, says_its_type: bool) -> None:
+    kind = {"raw_data_type": name} if says_its_type else {}
+    data = encoded(raw_data=NUMBERS.astype(RAW_DTYPES[name]).tobytes(), shape=NUMBERS.shape, **kind)
+    expected = NUMBERS.astype(RAW_DTYPES[name]).astype(np.float32)
+    blob = decoded(data)
+    assert blob.dtype == np.float32
+    np.testing.assert_array_equal(blob, expected)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("INT", "<i4"), ("UINT", "<u4"), ("BOOL", "u1")])
+def test_raw_integers(name: str, dtype: str) -> None:
+    whole = np.array([[3, 0, 1], [1, 2, 5]], dtype)
+    data = encoded(raw_data=whole.tobytes(), raw_data_type=name, shape=whole.shape)
+    np.testing.assert_array_equal(decoded(data), whole)
+
+
+def test_raw_gradients_are_left_out_and_noticed() -> None:
+    halves = {"raw_diff": b"12" * NUMBERS.size, "raw_diff_type": "FLOAT16"}
+    data = encoded(raw_data=NUMBERS.tobytes(), raw_data_type="FLOAT", shape=NUMBERS.shape, **halves)
+    np.testing.assert_array_equal(decoded(data), NUMBERS)
+    assert has_gradient(data, (0, len(data)))
+
+
+def c3d(*sizes: int, data: np.ndarray) -> bytes:
+    """A BlobProto of C3D 1.0: five sizes, then packed floats where BVLC has the gradient."""
+    body = b"".join(varint_field(number, size) for number, size in enumerate(sizes, 1))
+    return body + delimited_key(6, data.nbytes) + data.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [((2, 1, 3, 5, 1), (2, 1, 3, 5, 1)), ((1, 1, 1, 6, 5), (1, 1, 6, 5)), ((1, 1, 1, 1, 30), (1, 1, 1, 30))],
+)
+def test_blobs_of_c3d_have_five_sizes(sizes: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    blob = decoded(c3d(*sizes, data=NUMBERS))
+    assert blob.shape == shape
+    np.testing.assert_array_equal(blob.ravel(), NUMBERS.ravel())
+
+
 def test_old_shape_has_four_axes_and_wins() -> None:
     data = encoded(data=NUMBERS.ravel(), num=2, channels=3, height=5, width=1)
     assert decoded(data).shape == (2, 3, 5, 1)
@@ -96,6 +141,10 @@ def test_structure_and_blobs_make_the_same_bytes_again() -> None:
         (encoded(data=[1, 2]), r"^byte 0: a blob of shape \(\) holds 2 numbers, not 1"),
         (b"\x2a\x03abc", "^byte 0: 3 bytes of float32 are not a multiple of 4"),
         (b"\x42\x03abc", r"^not a BlobProto \("),
+        (encoded(raw_data=b"abc", raw_data_type="FLOAT16", shape=(2,)), r"^byte \d: 3 bytes of raw_data are no mul"),
+        (encoded(raw_data=b"abcd", raw_data_type="FLOAT16", shape=(3,)), r"of shape \(3,\) holds 2 numbers, not 3"),
+        (encoded(raw_data=b"abcde", shape=(3,)), r"^byte \d: 5 bytes of raw_data are no multiple of 4 \(FLOAT\)"),
+        (c3d(1, 2, 3, 5, 7, data=NUMBERS), r"^byte 0: a blob of shape \(1, 2, 3, 5, 7\) holds 30 numbers, not 210"),
     ],
 )
 def test_refuses_blobs_that_do_not_add_up(data, message) -> None:

@@ -4,6 +4,7 @@ from google.protobuf import text_format
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import format_text, parse_text
+from caffe_compat.proto.upgrade import upgrade_net
 
 NET, SOLVER = caffe_pb2.NetParameter, caffe_pb2.SolverParameter
 
@@ -59,27 +60,27 @@ def test_accepts_what_caffes_users_write() -> None:
         ),
         ("wibble_wobble: 3", SOLVER, "^f:1:1: SolverParameter .* take it out if it changes no result; the line"),
         (
-            "layer { name: 'a' } layer { name: 'r' type: 'Reorg' reorg_param { stride: 2 } }",
+            "layer { name: 'a' } layer { name: 'r' type: 'Reorganise' reorg_param { stride: 2 } }",
             NET,
-            r"^f:1:53: layer 'r' \(Reorg\): LayerParameter has no field 'reorg_param', a field of the YOLO ports: take",
+            r"^f:1:58: layer 'r' \(Reorganise\): LayerParameter has no field 'reorg_param', a field of the YOLO p",
         ),
         (
             "layer { name: 'b' batch_norm_param { scale_filler { } } }",
             NET,
-            "^f:1:38: layer 'b': BatchNormParameter has no field 'scale_filler', a field of NVIDIA/caffe: take it out",
+            "^f:1:38: layer 'b': BatchNormParameter has no field 'scale_filler', a field of NVIDIA's Caffe: take ",
         ),
         (
-            "layers { type: DATA name: 'd' transform_param { resize_param { } } }",
+            "layers { type: DATA name: 'd' transform_param { min_side: 3 } }",
             NET,
-            r"^f:1:49: layer 'd' \(DATA\): TransformationParameter has no field 'resize_param', a field of SSD",
+            r"^f:1:49: layer 'd' \(DATA\): TransformationParameter has no field 'min_side', a field of twtyg",
         ),
         (
             "layer { name: 'u' type: 'Upsample' upsample_param { height_scale: 2 } }",
             NET,
             r"^f:1:53: layer 'u' \(Upsample\): .* 'height_scale', a field of Wulingtian/yolov5_caffe: take it out",
         ),
-        ("layer { name: 'a' } larc: true", NET, "^f:1:21: NetParameter has no field 'larc', a field of NVIDIA/caffe"),
-        ("eval_type: 'detection'", SOLVER, "SolverParameter has no field 'eval_type', a field of SSD: take it out"),
+        ("layer { name: 'a' } larc: true", NET, "^f:1:21: NetParameter has no field 'larc', a field of NVIDIA's Caffe"),
+        ("plateau_winsize: 3", SOLVER, "SolverParameter has no field 'plateau_winsize', a field of SSD: take it out"),
         ("layer { pool_param { } }", NET, "has no field 'pool_param'; did you mean 'pooling_param'"),
         ("layer { octopus_param { } }", NET, "has no field 'octopus_param'; neither BVLC"),
         ("base_lr: 0.1", NET, "^f:1:1: NetParameter has no field 'base_lr'; this seems to be a solver, not a net"),
@@ -90,7 +91,11 @@ def test_accepts_what_caffes_users_write() -> None:
             "^f:1:41: layer 'p': PoolingParameter.PoolMethod has no value AVG; did you mean AVE",
         ),
         ("solver_mode: QUANTUM", SOLVER, "SolverParameter.SolverMode has no value QUANTUM; it has CPU, GPU"),
-        ('layer { phase: "TEST" }', NET, "^f:1:16: TEST is a name, not a string: write it without quotes"),
+        (
+            'layer { phase: "TEST" }',
+            NET,
+            "^f:1:16: layer number 1: TEST is a name, not a string: write it without quotes",
+        ),
         (
             'name: "a" name: "b"',
             NET,
@@ -104,6 +109,96 @@ def test_accepts_what_caffes_users_write() -> None:
 def test_an_error_names_the_cure(text, message_type, message) -> None:
     with pytest.raises(FormatError, match=message):
         parse_text(text, message_type, "f")
+
+
+OTHER_CAFFES = """
+default_forward_type: FLOAT16
+default_conv_algos_override: "1, 1, 0"
+layer { name: "a" type: "Convolution" forward_type: FLOAT16
+  convolution_param { num_output: 3 engine: MKLDNN conv_algorithm: "direct"
+    weight_filler { type: "constant" value: - 0.5 } } }
+layer { name: "b" type: "ReLU" engine: "MKL2017" relu_param { engine: MLU } }
+layer { name: "c" type: "Reorg" bottom: "b" reorg_param { stride: 2 inner { deep: [1, -2] } } top: "c" }
+"""
+
+
+def test_words_of_other_caffes_are_left_out_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"):
+        net = parse_text(OTHER_CAFFES, NET, "f")
+    expected = parse_text(
+        "layer { name: 'a' type: 'Convolution' convolution_param { num_output: 3 weight_filler "
+        "{ type: 'constant' value: -0.5 } } } layer { name: 'b' type: 'ReLU' relu_param { } } "
+        "layer { name: 'c' type: 'Reorg' bottom: 'b' top: 'c' }",
+        NET,
+    )
+    assert net == expected
+    assert [record.getMessage() for record in caplog.records] == [
+        "f: left out, as no prediction needs it: default_forward_type (of NVIDIA's Caffe), default_conv_algos_override "
+        "(of NVIDIA's Caffe), forward_type (of NVIDIA's Caffe), engine: MKLDNN (of other Caffes), conv_algorithm "
+        "(of Intel's Caffe), engine (of Intel's Caffe), engine: MLU (of other Caffes), reorg_param (of the YOLO ports, "
+        "whose Reorg cannot run here)"
+    ]
+
+
+def test_a_word_of_many_layers_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"):
+        parse_text("layer { forward_math: FLOAT } " * 3, NET, "f")
+    (record,) = caplog.records
+    assert record.getMessage().endswith("forward_math (of NVIDIA's Caffe; 3 times)")
+
+
+def test_solvers_leave_out_what_changes_no_training(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"):
+        solver = parse_text("base_lr: 0.5\nsolver_data_type: FLOAT16\nsolver_mode: MLU\ngroup_id: 3", SOLVER, "f")
+    assert solver == SOLVER(base_lr=0.5)
+    assert len(caplog.records) == 1
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    text = """name: "n"
+layer { name: "a" type: "Convolution" convolution_param { rate: 2 } }
+layer { name: "b" type: "Pooling" pooling_param { pool: SORT } }
+layer { name: "c" type: "Convolution" convolution_param { rate: 3 } }
+larc: true
+"""
+    with pytest.raises(FormatError) as caught:
+        parse_text(text, NET, "f")
+    assert [line.split(";")[0] for line in str(caught.value).split("\n")] == [
+        "f:2:59: layer 'a' (Convolution) (and 1 more): ConvolutionParameter has no field 'rate'",
+        "f:3:57: layer 'b' (Pooling): PoolingParameter.PoolMethod has no value SORT",
+        "f:5:1: NetParameter has no field 'larc', a field of NVIDIA's Caffe: take it out if it changes no result",
+    ]
+
+
+def test_a_list_of_problems_ends_somewhere() -> None:
+    with pytest.raises(FormatError, match=r"\nf: and 3 more words like these$"):
+        parse_text("\n".join(f"wibble_{number}: 1" for number in range(15)), NET, "f")
+
+
+def test_long_lines_and_bytes_are_shortened() -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_text(f'wibble_wobble: "{"x" * 5000}\x07"', NET, "f")
+    assert len(str(caught.value)) < 400
+    with pytest.raises(FormatError) as caught:
+        parse_text(f"name: {'9' * 5000}\x07", NET, "f")
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("depth", [50, 100_000])
+def test_deep_nesting_is_an_error_of_ours(depth: int) -> None:
+    with pytest.raises(FormatError, match=r"^f:1:1: NetParameter has no field 'wibble'"):
+        parse_text("wibble { " * depth, NET, "f")
+    with pytest.raises(FormatError, match=r"^f:1:\d+: "):
+        parse_text("layer { name: [" + "[" * depth, NET, "f")
+
+
+@pytest.mark.parametrize(
+    ("word", "type_"), [("CROP", "Crop"), ("ROI_POOLING", "ROIPooling"), ("SEG_ACCURACY", "SegAccuracy"), ("X", "X")]
+)
+def test_types_of_v1_that_bvlc_has_not(word: str, type_: str) -> None:
+    net = parse_text(f"layers {{ name: 'a' type: {word} bottom: 'b' crop_param {{ axis: 3 }} }}", NET)
+    upgrade_net(net)
+    assert net == parse_text(f"layer {{ name: 'a' type: '{type_}' bottom: 'b' crop_param {{ axis: 3 }} }}", NET)
 
 
 def test_form_that_users_write() -> None:

@@ -7,8 +7,8 @@ import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.convert.model import Layer
 from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.base import LayerSpec
-from caffe_compat.layers.foreign_types import FOREIGN_TYPES
 from caffe_compat.layers.registry import facts_of, layer_class, layer_types
+from caffe_compat.proto.foreign.types import FOREIGN_TYPES
 
 #: Layers without bottoms that are part of the net.
 SOURCES_OF_THE_NET = {"Input", "Parameter"}

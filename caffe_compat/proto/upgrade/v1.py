@@ -83,6 +83,8 @@ def _upgrade_layer(old: caffe_pb2.V1LayerParameter) -> caffe_pb2.LayerParameter:
             layer.name = value
         elif field.name == "type":
             layer.type = TYPES[caffe_pb2.V1LayerParameter.LayerType.Name(value)]
+        elif field.name == "type_of_another_caffe":
+            layer.type = value
         elif field.name in COPIED_LISTS:
             getattr(layer, field.name).extend(value)
         elif field.name in PARAM_LISTS:

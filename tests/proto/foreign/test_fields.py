@@ -1,0 +1,39 @@
+"""Fields of other Caffes: each is either left out or refused, and none is in the schema."""
+
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.foreign.fields import (
+    NO_EFFECT,
+    REFUSED,
+    fork_of_field,
+    fork_of_field_without_effect,
+)
+
+MESSAGES = caffe_pb2.DESCRIPTOR.message_types_by_name
+LEFT_OUT = [name for names in NO_EFFECT.values() for name in names]
+WRONG = [name for names in REFUSED.values() for name in names]
+
+
+def test_no_field_is_named_twice() -> None:
+    assert len(LEFT_OUT + WRONG) == len(set(LEFT_OUT + WRONG))
+
+
+def test_a_field_of_one_message_is_not_in_the_schema() -> None:
+    for name in LEFT_OUT + WRONG:
+        message, _, field = name.rpartition(".")
+        if message and message in MESSAGES:
+            assert field not in MESSAGES[message].fields_by_name, name
+
+
+def test_a_field_of_any_message_is_in_no_layer_parameter() -> None:
+    for name in LEFT_OUT + WRONG:
+        if "." not in name:
+            assert name not in MESSAGES["LayerParameter"].fields_by_name, name
+
+
+def test_asks_for_the_message_first() -> None:
+    assert fork_of_field("BatchNormParameter", "scale_filler") == "NVIDIA's Caffe"
+    assert fork_of_field("ScaleParameter", "scale_filler") is None
+    assert fork_of_field_without_effect("InnerProductParameter", "engine") == "Intel's Caffe"
+    assert fork_of_field_without_effect("ReLUParameter", "engine", "MLU") == "other Caffes"
+    assert fork_of_field_without_effect("ReLUParameter", "engine", "FAST") is None
+    assert fork_of_field_without_effect("PoolingParameter", "pool", "MLU") is None
