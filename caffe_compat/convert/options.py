@@ -25,4 +25,5 @@ class Options:
     input_shapes: Mapping[str, Shape] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     dynamic_batch: bool = False
+    dynamic_size: bool = False
     check: bool = True

@@ -91,16 +91,18 @@ def _with_input_shapes(trained: Model, options: Options) -> Model:
 
 def _onnx(path: str, model: Model, options: Options, report: Report) -> None:
     try:
-        from caffe_compat.convert.onnx import export
+        from caffe_compat.convert.onnx import check, export
     except ModuleNotFoundError as error:
         raise MissingFeatureError(
             f"{path}: ONNX needs the package '{error.name}': pip install onnx onnxruntime"
         ) from error
     _require_no_code(model)
     net = assemble(model)
-    data = export.onnx_bytes(path, export.export_onnx(net, options.outputs, options.dynamic_batch))
+    data = export.onnx_bytes(
+        path, export.export_onnx(net, options.outputs, options.dynamic_batch, options.dynamic_size)
+    )
     if options.check:
-        worst = export.compare_with_onnxruntime(path, data, net, options.outputs)
+        worst = check.compare_with_onnxruntime(path, data, net, options.outputs, options.dynamic_size)
         report.notes.append(f"onnxruntime agrees: '{worst.output}' differs most, by {worst.error:.2g} of its largest")
     write_bytes(path, [data])
 

@@ -21,6 +21,8 @@ FEWEST = 3
 #: stays beside that target. Every name in them must be a type of ours; `COMPLETE` has those that must hold all types.
 TABLES = {
     "caffe_compat/convert/onnx/table.py:EXPORTERS": "how ONNX says a type",
+    "caffe_compat/convert/onnx/open_size.py:WITHOUT_SIZES": "types whose ONNX nodes hold no size",
+    "caffe_compat/convert/onnx/open_size.py:OPEN_SIZE": "how ONNX says a type for any size",
     "caffe_compat/parity/causes/replacements.py:REPLACEMENTS": "what other programs compute in a type's place",
     "caffe_compat/parity/causes/types.py:FUNCTIONS": "functions that other programs mistake for each other",
     "caffe_compat/parity/causes/types.py:HYPOTHESES_BY_TYPE": "what other programs do otherwise in a type",

@@ -212,7 +212,7 @@ def test_nets_of_a_third_caffe_keep_its_fields(to: str, tmp_path: Path) -> None:
 
 
 def test_a_file_of_before_stays_where_the_check_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("caffe_compat.convert.onnx.export.TOLERANCE", -1.0)
+    monkeypatch.setattr("caffe_compat.convert.onnx.check.TOLERANCE", -1.0)
     (tmp_path / "out.onnx").write_text("before")
     with pytest.raises(FormatError, match=r"out\.onnx: onnxruntime's '.*' differs from ours by"):
         converted(BVLC_STEP, "onnx", tmp_path)

@@ -27,7 +27,7 @@ from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialects.translate import DIALECTS, OWN
 
 #: Flags of one target.
-ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx"}
+ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx", "dynamic_size": "onnx"}
 
 
 def parser() -> CommandParser:
@@ -47,7 +47,10 @@ def parser() -> CommandParser:
     add(
         "--bn-statistics", choices=STATISTICS, default=STATISTICS[0], help="what BN's 4th blob holds (auto: its values)"
     )
-    add("--fold-bn", action="store_true", help="put normalisation into the convolutions; for prediction only")
+    add(
+        "--fold", "--fold-bn", dest="fold_bn", action="store_true",
+        help="put normalisation into the convolutions; for prediction only",
+    )  # fmt: skip
     add(
         "--rename", metavar="readable|FILE", help="names by role (res4b22, att_conv1 ...), or a file of 'old new' lines"
     )
@@ -55,6 +58,7 @@ def parser() -> CommandParser:
     add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
     add("--outputs", nargs="+", default=[], metavar="BLOB", help="of --to onnx (default: the net's outputs)")
     add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
+    add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
     add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
     add("--report", help="write what became of every layer to a file (.json or text) and not to the terminal")
     return result
@@ -82,6 +86,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         input_shapes=dict(arguments.input_shape),
         outputs=tuple(arguments.outputs),
         dynamic_batch=arguments.dynamic_batch,
+        dynamic_size=arguments.dynamic_size,
         check=not arguments.no_check,
     )
 

@@ -1,63 +1,81 @@
-"""An assembled net as an ONNX model, and the check that onnxruntime computes the same."""
+"""An assembled net as an ONNX model."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
-import onnxruntime
-import torch
 from onnx import TensorProto, helper
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NotImplemented,
-    RuntimeException,
-)
 
 from caffe_compat.convert.assemble import Assembly, require_blobs
 from caffe_compat.convert.model import Shape
-from caffe_compat.convert.module import CaffeModule
+from caffe_compat.convert.norm.pairs import scale_behind
 from caffe_compat.convert.onnx.graph import OPSET, Graph
-from caffe_compat.convert.onnx.sample_inputs import sample_inputs
+from caffe_compat.convert.onnx.normalization import batch_norm
+from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_steps, open_axes
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.graph.step import Step
 from caffe_compat.graph.wiring import Wiring
 
-#: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to
-#: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
-TOLERANCE = 1e-3
 BATCH = "N"
 #: Axes of open size, by number, with their names.
 OpenAxes = dict[int, str]
-#: What onnxruntime raises for a model that it cannot load or run.
-REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 
-def export_onnx(net: Assembly, outputs: Sequence[str] = (), dynamic: bool = False) -> onnx.ModelProto:
-    """The net with inputs and outputs under their blobs' names; `dynamic` leaves the batch open.
+@dataclass(frozen=True)
+class _Piece:
+    """A layer to write: its step, its step on larger images where sizes stay open, and the Scale that it takes in."""
 
-    MissingFeatureError names the layer that ONNX cannot say; GraphError an unknown output.
+    step: Step
+    larger: Step | None
+    scale: Step | None
+
+    @property
+    def last(self) -> Step:
+        """The step whose tops the piece makes."""
+        return self.scale or self.step
+
+
+def export_onnx(
+    net: Assembly, outputs: Sequence[str] = (), dynamic: bool = False, dynamic_size: bool = False
+) -> onnx.ModelProto:
+    """The net with inputs and outputs under their blobs' names; a BatchNorm and its Scale are one node.
+
+    `dynamic` leaves the batch open, `dynamic_size` the height and width of every input of four axes.
+    MissingFeatureError names the layer that ONNX cannot say, ShapeError the layer that fixes a size that should stay
+    open; GraphError names an unknown output.
     """
     wanted = list(outputs) or list(net.outputs)
     require_blobs(net, wanted)
     steps = needed_steps(net, wanted)
     fixed = _blobs_without_batch(net, steps) if dynamic else set()
+    larger = larger_steps(net, steps) if dynamic_size else None
     graph = Graph(dynamic, {*net.inputs, *(top for step in steps for top in step.tops)})
     values = {name: name for name in net.inputs}
     wiring = Wiring.of_steps(steps)
+    for piece in _pieces(steps, wiring, larger, wanted):
+        final = {top for top in piece.last.tops if steps[wiring.last_writer(top) or 0] is piece.last}
+        _add(graph, piece, values, final - set(net.inputs))
+    open_outputs = _open_outputs(net, steps, larger, wanted, fixed if dynamic else set(wanted))
+    return _model(net, graph, values, open_outputs, dynamic_size)
+
+
+def _pieces(
+    steps: Sequence[Step], wiring: Wiring, larger: Sequence[Step] | None, wanted: Sequence[str]
+) -> list[_Piece]:
+    """The layers in order; a Scale behind a BatchNorm goes into it, unless somebody wants the blob between both."""
+    layers = [step.layer.spec.parameter for step in steps]
+    behind: dict[int, int] = {}
     for index, step in enumerate(steps):
-        final = {top for top in step.tops if wiring.last_writer(top) == index}
-        _add(graph, step, values, final - set(net.inputs))
-    usual = "items" if any(step.layer.spec.type == "Filter" for step in steps) else BATCH if dynamic else None
-    axes: dict[str, OpenAxes] = {name: {} if name in fixed or not usual else {0: usual} for name in wanted}
-    detections = {top for step in steps if step.layer.spec.type == "DetectionOutput" for top in step.tops}
-    axes |= {name: {2: "detections"} for name in detections.intersection(wanted)}
-    return _model(net, graph, values, axes)
+        scale = scale_behind(layers, wiring, index) if step.layer.spec.type == "BatchNorm" else None
+        if scale is not None and (step.tops == steps[scale].tops or step.tops[0] not in wanted):
+            behind[index] = scale
+    return [
+        _Piece(step, larger[index] if larger else None, steps[behind[index]] if index in behind else None)
+        for index, step in enumerate(steps)
+        if index not in behind.values()
+    ]
 
 
 def needed_steps(net: Assembly, outputs: Iterable[str]) -> list[Step]:
@@ -65,32 +83,61 @@ def needed_steps(net: Assembly, outputs: Iterable[str]) -> list[Step]:
     return [net.steps[index] for index in Wiring.of_steps(net.steps).leading_to(outputs)]
 
 
-def _add(graph: Graph, step: Step, values: dict[str, str], final: set[str]) -> None:
+def _add(graph: Graph, piece: _Piece, values: dict[str, str], final: set[str]) -> None:
     """A layer's nodes; its tops take their blobs' names, or `blob@layer` where a later layer writes the blob anew."""
-    exporter = EXPORTERS.get(step.layer.spec.type)
-    if exporter is None:
+    step = piece.step
+    if step.layer.spec.type not in EXPORTERS:
         raise MissingFeatureError(
             f"{step.layer.spec}: ONNX has no words for this type; take outputs before it with --outputs"
             f" ({', '.join(step.bottoms) or 'none'})"
         )
     graph.enter(step.layer.name)
-    made = exporter(graph, step, *(values[bottom] for bottom in step.bottoms))
-    for top, value in zip(step.tops, [made] if isinstance(made, str) else made, strict=True):
-        values[top] = graph.name(value, top if top in final else graph.free(f"{top}@{step.layer.name}"))
+    made = _exported(graph, piece, [values[bottom] for bottom in step.bottoms])
+    for top, value in zip(piece.last.tops, [made] if isinstance(made, str) else made, strict=True):
+        values[top] = graph.name(value, top if top in final else graph.free(f"{top}@{piece.last.layer.name}"))
 
 
-def _model(net: Assembly, graph: Graph, values: dict[str, str], outputs: dict[str, OpenAxes]) -> onnx.ModelProto:
+def _exported(graph: Graph, piece: _Piece, bottoms: Sequence[str]) -> str | list[str]:
+    """The values of the piece's tops."""
+    if piece.scale is not None:
+        return batch_norm(graph, piece.step, bottoms[0], piece.scale)
+    if piece.larger is not None and is_open(piece.step, piece.larger):
+        return export_open(graph, piece.step, piece.larger, bottoms)
+    return EXPORTERS[piece.step.layer.spec.type](graph, piece.step, *bottoms)
+
+
+def _open_outputs(
+    net: Assembly, steps: Sequence[Step], larger: Sequence[Step] | None, wanted: Sequence[str], fixed: set[str]
+) -> dict[str, OpenAxes]:
+    """The open axes of every output; `fixed` are blobs whose first axis is not the batch, or is not open."""
+    axes: dict[str, OpenAxes] = {name: {} if name in fixed else {0: BATCH} for name in wanted}
+    if any(step.layer.spec.type == "Filter" for step in steps):
+        axes = {name: {0: "items"} for name in wanted}
+    grown = {top: shape for step in larger or () for top, shape in zip(step.tops, step.top_shapes, strict=True)}
+    for name in wanted:
+        if name in grown:
+            axes[name] |= {axis: f"{name}_{axis}" for axis in open_axes(net.shapes[name], grown[name])}
+    detections = {top for step in steps if step.layer.spec.type == "DetectionOutput" for top in step.tops}
+    return axes | {name: {2: "detections"} for name in detections.intersection(wanted)}
+
+
+def _model(
+    net: Assembly, graph: Graph, values: dict[str, str], outputs: dict[str, OpenAxes], has_open_size: bool
+) -> onnx.ModelProto:
     """`outputs` are blobs, each with its axes of open size."""
 
     def value_info(name: str, shape: Shape, open_axes: OpenAxes) -> onnx.ValueInfoProto:
         sizes = [open_axes.get(axis, size) for axis, size in enumerate(shape)]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
 
-    batch: OpenAxes = {0: BATCH} if graph.dynamic else {}
+    def input_axes(shape: Shape) -> OpenAxes:
+        size = {2: "height", 3: "width"} if has_open_size and len(shape) == 4 else {}
+        return {0: BATCH} | size if graph.dynamic else size
+
     made = helper.make_graph(
         graph.nodes,
         net.name or "net",
-        [value_info(name, shape, batch) for name, shape in net.inputs.items()],
+        [value_info(name, shape, input_axes(shape)) for name, shape in net.inputs.items()],
         [value_info(values[name], net.shapes[name], open_axes) for name, open_axes in outputs.items()],
         list(graph.initializers.values()),
     )
@@ -130,65 +177,10 @@ def onnx_bytes(path: str, model: onnx.ModelProto) -> bytes:
         data = model.SerializeToString()
         onnx.checker.check_model(data)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise FormatError(f"{path}: ONNX's checker refuses the model: {_one_line(error)}") from error
+        raise FormatError(f"{path}: ONNX's checker refuses the model: {one_line(error)}") from error
     return bytes(data)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error's message without line ends."""
     return " ".join(str(error).split())
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far onnxruntime's outputs are from ours: the largest difference over each output's largest value."""
-
-    error: float
-    output: str
-
-
-def compare_with_onnxruntime(
-    path: str, data: bytes, net: Assembly, outputs: Sequence[str] = (), seed: int = 1
-) -> Agreement:
-    """Runs a file's bytes and our layers on the same random inputs.
-
-    FormatError where onnxruntime cannot, or where they differ by more than TOLERANCE.
-    """
-    module = CaffeModule(net, outputs)
-    inputs = sample_inputs(net, seed)
-    with torch.no_grad():
-        made = module(**{name: torch.from_numpy(values) for name, values in inputs.items()})
-    ours = made if isinstance(made, dict) else {module.outputs[0]: made}
-    theirs = _run(path, data, inputs)
-    errors = [
-        Agreement(difference(their, our.numpy()), name) for their, (name, our) in zip(theirs, ours.items(), strict=True)
-    ]
-    worst = max(errors, key=lambda one: one.error)
-    if not worst.error <= TOLERANCE:
-        raise FormatError(
-            f"{path}: onnxruntime's '{worst.output}' differs from ours by {worst.error:.2g} of its largest value, "
-            f"expected at most {TOLERANCE:g}; report this net"
-        )
-    return worst
-
-
-def _run(path: str, data: bytes, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """What onnxruntime makes of the inputs."""
-    try:
-        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        taken = {one.name for one in session.get_inputs()}
-        return list(session.run(None, {name: values for name, values in inputs.items() if name in taken}))
-    except REFUSALS as error:
-        raise FormatError(
-            f"{path}: onnxruntime does not run the model: {_one_line(error)}; --no-check writes it all the same"
-        ) from error
-
-
-def difference(got: np.ndarray, wanted: np.ndarray) -> float:
-    """Infinite for other shapes or for NaN in one only."""
-    if got.shape != wanted.shape or not np.array_equal(np.isnan(got), np.isnan(wanted)):
-        return float("inf")
-    both = ~np.isnan(wanted)
-    if not both.any():
-        return 0.0
-    # Empty maxima are -FLT_MAX: their difference, not their size, counts.
-    return float(np.abs(got[both] - wanted[both]).max() / max(1e-2, np.abs(wanted[both]).max()))

@@ -71,6 +71,10 @@ class Graph:
         """An int64 vector: sizes, axes."""
         return self.constant(np.array(values, np.int64))
 
+    def floats(self, *values: float) -> str:
+        """A float32 vector: scales."""
+        return self.constant(np.array(values, np.float32))
+
     def number(self, value: float) -> str:
         """A float32 scalar."""
         return self.constant(np.array(value, np.float32))

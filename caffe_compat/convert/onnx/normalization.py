@@ -1,5 +1,6 @@
 """Layers that divide by a statistic."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,33 @@ from caffe_compat.graph.step import Step
 from caffe_compat.layers.normalization.bn import SegNetBN
 
 
-def batch_norm(graph: Graph, step: Step, bottom: str) -> str:
-    """By the stored statistics, or by the batch's own where the net says so."""
+def batch_norm(graph: Graph, step: Step, bottom: str, scale: Step | None = None) -> str:
+    """By the stored statistics, or by the batch's own where the net says so; then by the slopes of a Scale behind."""
     layer: Any = step.layer
     shape = step.bottom_shapes[0]
     value = graph.reshape(bottom, (shape[0], 1)) if len(shape) == 1 else bottom
+    slopes = _slopes(graph, layer.channels, scale)
     if layer.uses_global_statistics:
-        ones, zeros = np.ones(layer.channels, np.float32), np.zeros(layer.channels, np.float32)
-        top = _normalise(graph, value, [ones, zeros, *map(_numbers, layer.stored_statistics())], layer.eps)
+        top = _normalise(graph, value, slopes, [_numbers(part) for part in layer.stored_statistics()], layer.eps)
     else:
-        top = _by_batch(graph, step, value)
+        top = _scaled(graph, _by_batch(graph, step, value), shape, slopes if scale else ())
     return graph.reshape(top, shape) if len(shape) == 1 else top
+
+
+def _slopes(graph: Graph, channels: int, scale: Step | None) -> tuple[str, str]:
+    """Slope and bias of every channel: those of a Scale, or 1 and 0."""
+    zeros = graph.constant(np.zeros(channels, np.float32))
+    if scale is None:
+        return graph.constant(np.ones(channels, np.float32)), zeros
+    return graph.weight(scale, 0), graph.weight(scale, 1) if len(scale.layer.blobs) > 1 else zeros
+
+
+def _scaled(graph: Graph, value: str, shape: Shape, slopes: Sequence[str]) -> str:
+    """value * slope + bias, with one number per channel."""
+    axes = graph.ints(*range(1, len(shape) - 1))
+    for kind, numbers in zip(("Mul", "Add"), slopes, strict=False):
+        value = graph.op(kind, value, graph.op("Unsqueeze", numbers, axes) if len(shape) > 2 else numbers)
+    return value
 
 
 def _by_batch(graph: Graph, step: Step, value: str) -> str:
@@ -38,11 +55,16 @@ def bn(graph: Graph, step: Step, bottom: str) -> str:
     if isinstance(layer, SegNetBN):
         normalised = _by_batch(graph, step, bottom) if layer.uses_batch else bottom
         return graph.op("Add", graph.op("Mul", normalised, graph.weight(step, 0)), graph.weight(step, 1))
-    return _normalise(graph, bottom, [_numbers(blob) for blob in layer.blobs], layer.eps)
+    slope, bias, *statistics = (_numbers(blob) for blob in layer.blobs)
+    return _normalise(graph, bottom, (graph.constant(slope), graph.constant(bias)), statistics, layer.eps)
 
 
-def _normalise(graph: Graph, value: str, parts: list[NDArray[np.float32]], eps: float) -> str:
-    return graph.op("BatchNormalization", value, *(graph.constant(part) for part in parts), epsilon=eps)
+def _normalise(
+    graph: Graph, value: str, slopes: tuple[str, str], statistics: Sequence[NDArray[np.float32]], eps: float
+) -> str:
+    """(value - mean) / sqrt(variance + eps) * slope + bias."""
+    mean, variance = (graph.constant(part) for part in statistics)
+    return graph.op("BatchNormalization", value, *slopes, mean, variance, epsilon=eps)
 
 
 def _numbers(blob: Tensor) -> NDArray[np.float32]:

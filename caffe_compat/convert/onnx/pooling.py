@@ -5,8 +5,8 @@ sizes are worked out here: pads, on each side what the windows need, and windows
 beyond the padded image the average is corrected by a constant map.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,18 @@ from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.step import Step
 from caffe_compat.layers.vision.pool_methods import LOWEST, SMALLEST
 from caffe_compat.layers.vision.pooling_window import PoolingWindow
+
+
+class Window(Protocol):
+    """What has a kernel and a stride, each (height, width): a Pooling layer, or its window."""
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """The sizes of a window."""
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        """The steps from window to window."""
 
 
 def pooling(graph: Graph, step: Step, bottom: str) -> str | list[str]:
@@ -87,14 +99,20 @@ METHODS: dict[str, Callable[[Graph, str, PoolingWindow, Shape], str]] = {
 def _padded(
     graph: Graph, bottom: str, window: PoolingWindow, sizes: Shape, value: float
 ) -> tuple[str, dict[str, list[int]]]:
-    """The bottom and the attributes that give Caffe's windows.
+    """The bottom and the attributes that give Caffe's windows over an image of these sizes."""
+    left, right, above, below = window.margins(sizes)
+    return padded(graph, bottom, window, [above, left, max(below, 0), max(right, 0)], value)
+
+
+def padded(
+    graph: Graph, bottom: str, window: Window, pads: Sequence[int], value: float
+) -> tuple[str, dict[str, list[int]]]:
+    """The bottom and the attributes for windows over an image with `pads` (above, left, below, right).
 
     Runtimes refuse pads as large as the kernel, which empty windows need: then the padding is a node of its own.
     """
-    left, right, above, below = window.margins(sizes)
-    pads = [above, left, max(below, 0), max(right, 0)]
     attributes = {"kernel_shape": list(window.kernel), "strides": list(window.stride)}
-    if all(pad < extent for pad, extent in zip(pads, window.kernel * 2, strict=True)):
-        return bottom, attributes | {"pads": pads}
+    if all(pad < extent for pad, extent in zip(pads, (*window.kernel, *window.kernel), strict=True)):
+        return bottom, attributes | {"pads": list(pads)}
     around = graph.ints(0, 0, *pads[:2], 0, 0, *pads[2:])
     return graph.op("Pad", bottom, around, graph.number(value)), attributes

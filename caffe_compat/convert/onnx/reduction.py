@@ -24,7 +24,7 @@ def reduction(graph: Graph, step: Step, bottom: str) -> str:
     axis = layer.axis % len(shape)
     operation = layer.spec.params("reduction_param").operation
     flat = graph.reshape(bottom, (*shape[:axis], int(np.prod(shape[axis:]))))
-    return affine(graph, _reduced(graph, flat, axis, operation, layer.k), layer.coefficient, 0)
+    return affine(graph, reduced(graph, flat, axis, operation, layer.k), layer.coefficient, 0)
 
 
 def batch_reduction(graph: Graph, step: Step, bottom: str) -> str:
@@ -34,14 +34,14 @@ def batch_reduction(graph: Graph, step: Step, bottom: str) -> str:
     if axis == 0:
         graph.require_fixed_batch(step, "it reduces the batch")
     if layer.levels == [1]:
-        return _reduced(graph, bottom, axis, layer.operation, layer.k)
+        return reduced(graph, bottom, axis, layer.operation, layer.k)
     ends = np.cumsum([0] + [level * level for level in layer.levels]).tolist()
     pieces = [cut(graph, bottom, axis, start, end) for start, end in pairwise(ends)]
-    tops = [_reduced(graph, piece, axis, layer.operation, layer.k) for piece in pieces]
+    tops = [reduced(graph, piece, axis, layer.operation, layer.k) for piece in pieces]
     return graph.op("Concat", *(graph.op("Unsqueeze", top, graph.ints(axis)) for top in tops), axis=axis)
 
 
-def _reduced(graph: Graph, value: str, axis: int, operation: str, k: int) -> str:
+def reduced(graph: Graph, value: str, axis: int, operation: str, k: int) -> str:
     """One axis taken together; it goes away."""
     return top_k_mean(graph, value, axis, k) if operation == "TOPK" else REDUCTIONS[operation](graph, value, axis)
 

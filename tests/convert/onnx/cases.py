@@ -8,7 +8,8 @@ import torch
 
 from caffe_compat.convert.assemble import Assembly, assemble
 from caffe_compat.convert.module import CaffeModule
-from caffe_compat.convert.onnx.export import difference, export_onnx, onnx_bytes
+from caffe_compat.convert.onnx.check import difference
+from caffe_compat.convert.onnx.export import export_onnx, onnx_bytes
 from tests.convert.models import model_of
 
 #: Of an output's largest value: float32 sums of some hundred terms.
@@ -57,8 +58,12 @@ def check(
     path = folder / "net.onnx"
     path.write_bytes(onnx_bytes(str(path), export_onnx(net, dynamic=dynamic)))
     for batch in (None, 5) if dynamic else (None,):
-        inputs = inputs_of(net, given, batch)
-        wanted, got = ours(net, inputs), theirs(path, inputs)
-        assert list(got) == list(wanted)
-        for name, value in wanted.items():
-            assert difference(got[name], value) <= tolerance, (name, batch)
+        assert_agrees(net, path, inputs_of(net, given, batch), tolerance)
+
+
+def assert_agrees(net: Assembly, path: Path, inputs: Arrays, tolerance: float = TOLERANCE) -> None:
+    """A written file gives what our layers give for these inputs."""
+    wanted, got = ours(net, inputs), theirs(path, inputs)
+    assert list(got) == list(wanted)
+    for name, value in wanted.items():
+        assert difference(got[name], value) <= tolerance, (name, {name: one.shape for name, one in inputs.items()})

@@ -10,13 +10,8 @@ from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.live_layers import is_training_only
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.onnx.export import (
-    compare_with_onnxruntime,
-    difference,
-    export_onnx,
-    needed_steps,
-    onnx_bytes,
-)
+from caffe_compat.convert.onnx.check import compare_with_onnxruntime, difference
+from caffe_compat.convert.onnx.export import export_onnx, needed_steps, onnx_bytes
 from caffe_compat.errors import FormatError, GraphError, MissingFeatureError, ShapeError
 from caffe_compat.graph.phase_rules import filter_net
 from caffe_compat.proto import caffe_pb2

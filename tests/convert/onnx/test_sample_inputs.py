@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from caffe_compat.convert.onnx.export import compare_with_onnxruntime, export_onnx, onnx_bytes
+from caffe_compat.convert.onnx.check import compare_with_onnxruntime
+from caffe_compat.convert.onnx.export import export_onnx, onnx_bytes
 from caffe_compat.convert.onnx.sample_inputs import sample_inputs
 from tests.convert.onnx.cases import net_of
 
