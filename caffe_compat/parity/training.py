@@ -15,13 +15,12 @@ from caffe_compat.parity.measure import FLOOR, Errors, Tolerances, errors_betwee
 from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.parity.training_runs import record_training
 from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.update_rules.registry import update_rule_of
 
 #: A change this much smaller than the weight itself is lost in float32.
 ROUNDING = 1e-6
 #: A change this much smaller than the largest of the run is not judged more strictly than one of this size.
 SMALLEST_SHARE = 1e-3
-#: Rules that divide a gradient by its own size: of a zero they make a full step, in whatever direction rounding points.
-NORMALISING_RULES = frozenset({"AdaGrad", "RMSProp", "AdaDelta", "Adam"})
 NOISE = (
     "a bias before a normalisation by the batch, whose mean takes it away: its true gradient is zero, and {rule} makes "
     "full steps of what rounding leaves; the net's function does not depend on it"
@@ -110,7 +109,7 @@ def _excused(row: Difference, solver: Solver) -> Difference:
 
 def _cancelled(solver: Solver) -> set[str]:
     """`layer/index` of what the update rule moves by noise alone: such biases, and the running means behind them."""
-    if solver.parameter.type not in NORMALISING_RULES:
+    if not update_rule_of(solver.parameter.type).divides_by_size:
         return set()
     found = cancelled_biases(solver.net.steps)
     return {*found, *found.values()}

@@ -10,6 +10,7 @@ from caffe_compat.pycaffe.nccl import NCCL
 from caffe_compat.pycaffe.net import Net
 from caffe_compat.pycaffe.process import surroundings
 from caffe_compat.solvers.solver import Callback, Solver
+from caffe_compat.solvers.update_rules.registry import solver_types
 
 
 class SGDSolver:
@@ -112,16 +113,29 @@ class AdamSolver(SGDSolver):
     type = "Adam"
 
 
-SOLVERS = {
-    solver.type: solver
-    for solver in (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
-}
+def _class_for(solver_type: str) -> type[SGDSolver]:
+    """pycaffe's class where it has one; a class of that kind for a rule that only this program has."""
+    name = f"{solver_type}Solver"
+    made: type[SGDSolver] = globals().get(name) or type(name, (SGDSolver,), {"type": solver_type})
+    return made
+
+
+#: The class for every registered update rule, by solver type.
+SOLVERS = {solver_type: _class_for(solver_type) for solver_type in solver_types()}
+
+
+def __getattr__(name: str) -> type[SGDSolver]:
+    """`caffe.<Type>Solver` of a rule that pycaffe has not."""
+    solver_type = name.removesuffix("Solver")
+    if solver_type not in SOLVERS:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return SOLVERS[solver_type]
 
 
 def get_solver(solver_file: str) -> SGDSolver:
     """The solver of the file's type."""
     parameter = read_solver(os.fspath(solver_file))
-    solver = SOLVERS.get(parameter.type, SGDSolver)
+    solver = SOLVERS.get(parameter.type, SGDSolver)  # an unknown type is refused by Solver, with the known ones
     face = solver.__new__(solver)
     face._take(Solver(parameter, surroundings=surroundings()))
     return face

@@ -31,7 +31,7 @@ from caffe_compat.solvers.sidecar import (
 from caffe_compat.solvers.snapshot import SnapshotFiles, check_snapshot_prefix, find_learned_net, read_state, write_net
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
 from caffe_compat.solvers.testing import run_test
-from caffe_compat.solvers.update_rules.create import create_update_rule
+from caffe_compat.solvers.update_rules.registry import create_update_rule
 from caffe_compat.solvers.updater import Updater
 from caffe_compat.solvers.workers import join_workers, log_batch_size
 

@@ -10,7 +10,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.solvers.gradients import clip, normalise, regularise
-from caffe_compat.solvers.update_rules.create import create_update_rule
+from caffe_compat.solvers.update_rules.registry import create_update_rule
 from caffe_compat.solvers.update_rules.update import Update
 
 
@@ -40,13 +40,14 @@ class Updater:
             return
         normalise(gradients, self._solver.iter_size)
         decays = [self._solver.weight_decay * learnable.decay_mult for learnable in moving]
-        regularise(gradients, weights, decays, self._solver.regularization_type)
-        self._rule(self._update(gradients, [rate * learnable.lr_mult for learnable in moving], iteration))
-        torch._foreach_sub_(weights, gradients)
-
-    def _update(self, gradients: list[Tensor], rates: list[float], iteration: int) -> Update:
+        if not self._rule.decays_weights:
+            regularise(gradients, weights, decays, self._solver.regularization_type)
+            decays = [0.0] * len(decays)
         histories = [[history[index] for index in self._moving] for history in self._histories]
-        return Update(gradients, histories[0], histories[1] if len(histories) > 1 else [], rates, iteration)
+        rates = [rate * learnable.lr_mult for learnable in moving]
+        second_history = histories[1] if len(histories) > 1 else []
+        self._rule(Update(gradients, histories[0], second_history, rates, iteration, weights, decays))
+        torch._foreach_sub_(weights, gradients)
 
     def _find_moving(self) -> list[int]:
         """Which weights the rule is run on: all but those that it cannot move, which most of a frozen net is."""
@@ -58,7 +59,7 @@ class Updater:
 
     @property
     def histories(self) -> list[Blob]:
-        """As a .solverstate holds them: one a weight, then for AdaDelta and Adam the second ones."""
+        """As a .solverstate holds them: one blob per weight, then the second ones of rules that keep two (Adam)."""
         return [blob.detach().cpu().numpy() for history in self._histories for blob in history]
 
     def restore(self, blobs: Sequence[Blob], file: str) -> None:

@@ -3,20 +3,23 @@
 import torch
 
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.update import Update
+from caffe_compat.solvers.update_rules.registry import register_update_rule
+from caffe_compat.solvers.update_rules.update import Update, UpdateRule
 
 
-class AdaDelta:
+@register_update_rule("AdaDelta")
+class AdaDelta(UpdateRule):
     """Running means of squared gradients (history) and squared steps (second history), both decayed by momentum.
 
     step = gradient * sqrt((steps + delta) / (gradients + delta)); w -= rate * step.
     """
 
     histories = 2
+    divides_by_size = True
 
     def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
-        self.momentum = solver.momentum
-        self.delta = solver.delta
+        super().__init__(solver)
+        self.delta: float = solver.delta
 
     def __call__(self, update: Update) -> None:
         gradients, steps = update.gradients, update.second_history

@@ -3,17 +3,20 @@
 import torch
 
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.update import Update, refuse_momentum
+from caffe_compat.solvers.update_rules.registry import register_update_rule
+from caffe_compat.solvers.update_rules.update import Update, UpdateRule, refuse_momentum
 
 
-class AdaGrad:
+@register_update_rule("AdaGrad")
+class AdaGrad(UpdateRule):
     """history += gradient ^ 2; w -= rate * gradient / (sqrt(history) + delta)."""
 
-    histories = 1
+    divides_by_size = True
 
     def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
+        super().__init__(solver)
         refuse_momentum(solver)
-        self.delta = solver.delta
+        self.delta: float = solver.delta
 
     def __call__(self, update: Update) -> None:
         torch._foreach_addcmul_(update.history, update.gradients, update.gradients)

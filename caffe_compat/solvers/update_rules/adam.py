@@ -4,10 +4,12 @@ import numpy as np
 import torch
 
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.update import Update
+from caffe_compat.solvers.update_rules.registry import register_update_rule
+from caffe_compat.solvers.update_rules.update import Update, UpdateRule
 
 
-class Adam:
+@register_update_rule("Adam")
+class Adam(UpdateRule):
     """m (history) and v (second history) decay by momentum and momentum2.
 
     w -= rate * sqrt(1 - momentum2 ^ t) / (1 - momentum ^ t) * m / (sqrt(v) + delta); delta comes after the root, and is
@@ -15,11 +17,12 @@ class Adam:
     """
 
     histories = 2
+    divides_by_size = True
 
     def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
-        self.momentum = solver.momentum
-        self.momentum2 = solver.momentum2
-        self.delta = solver.delta
+        super().__init__(solver)
+        self.momentum2: float = solver.momentum2
+        self.delta: float = solver.delta
 
     def __call__(self, update: Update) -> None:
         gradients = update.gradients

@@ -2,17 +2,13 @@
 
 import torch
 
-from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.update import Update
+from caffe_compat.solvers.update_rules.registry import register_update_rule
+from caffe_compat.solvers.update_rules.update import Update, UpdateRule
 
 
-class Nesterov:
+@register_update_rule("Nesterov")
+class Nesterov(UpdateRule):
     """history' = momentum * history + rate * gradient; w -= (1 + momentum) * history' - momentum * history."""
-
-    histories = 1
-
-    def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
-        self.momentum = solver.momentum
 
     def __call__(self, update: Update) -> None:
         step_back = torch._foreach_mul(update.history, -self.momentum)

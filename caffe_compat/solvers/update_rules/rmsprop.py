@@ -4,20 +4,23 @@ import torch
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.update import Update, refuse_momentum
+from caffe_compat.solvers.update_rules.registry import register_update_rule
+from caffe_compat.solvers.update_rules.update import Update, UpdateRule, refuse_momentum
 
 
-class RMSProp:
+@register_update_rule("RMSProp")
+class RMSProp(UpdateRule):
     """history = decay * history + (1 - decay) * gradient ^ 2; w -= rate * gradient / (sqrt(history) + delta)."""
 
-    histories = 1
+    divides_by_size = True
 
     def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
+        super().__init__(solver)
         refuse_momentum(solver)
         if not 0 <= solver.rms_decay < 1:
             raise SolverError(f"rms_decay should lie between 0 and 1, got {solver.rms_decay:g}")
-        self.decay = solver.rms_decay
-        self.delta = solver.delta
+        self.decay: float = solver.rms_decay
+        self.delta: float = solver.delta
 
     def __call__(self, update: Update) -> None:
         torch._foreach_mul_(update.history, self.decay)

@@ -2,17 +2,13 @@
 
 import torch
 
-from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.update import Update
+from caffe_compat.solvers.update_rules.registry import register_update_rule
+from caffe_compat.solvers.update_rules.update import Update, UpdateRule
 
 
-class SGD:
+@register_update_rule("SGD")
+class SGD(UpdateRule):
     """history = momentum * history + rate * gradient; w -= history. The rate is in the history, unlike torch's SGD."""
-
-    histories = 1
-
-    def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
-        self.momentum = solver.momentum
 
     def __call__(self, update: Update) -> None:
         torch._foreach_mul_(update.gradients, update.rates)

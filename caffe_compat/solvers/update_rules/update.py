@@ -1,7 +1,8 @@
-"""What an update rule works on."""
+"""What an update rule is, and what it works on."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -11,25 +12,40 @@ from caffe_compat.proto import caffe_pb2
 
 @dataclass(frozen=True)
 class Update:
-    """One entry a weight in every list; a rule turns `gradients` in place into what is subtracted from the weights."""
+    """The lists of one update, with one entry per weight that moves.
+
+    A rule changes `gradients` in place into what is then subtracted from the weights.
+    """
 
     gradients: list[Tensor]
     history: list[Tensor]
-    second_history: list[Tensor]  # empty for rules that keep one blob a weight
+    second_history: list[Tensor]  # empty for rules that keep one blob per weight
     rates: list[float]  # the learning rate times lr_mult
     iteration: int  # of the update, from 0
+    weights: list[Tensor]  # to be read only
+    decays: list[float]  # weight_decay times decay_mult; 0 for rules without `decays_weights`
 
 
-class UpdateRule(Protocol):
-    """Changes gradients and histories in place; made from the solver's hyper-parameters."""
+class UpdateRule(ABC):
+    """Changes gradients and histories in place. Made from the solver's hyper-parameters."""
 
-    histories: int  # blobs a weight in a .solverstate
+    #: Blobs that a .solverstate holds for each weight.
+    histories: ClassVar[int] = 1
+    #: Whether the rule divides a gradient by its own size: it makes full steps of what rounding leaves of a zero.
+    divides_by_size: ClassVar[bool] = False
+    #: Whether the rule applies the weight decay itself; else the solver adds the decay to the gradients before.
+    decays_weights: ClassVar[bool] = False
 
-    def __call__(self, update: Update) -> None: ...
+    def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
+        self.momentum: float = solver.momentum
+
+    @abstractmethod
+    def __call__(self, update: Update) -> None:
+        """Turns `update.gradients` into the steps to subtract, and moves the histories on."""
 
 
 def refuse_momentum(solver: caffe_pb2.SolverParameter) -> None:
-    """AdaGrad and RMSProp have none."""
+    """SolverError where a solver whose rule has no momentum (AdaGrad, RMSProp) sets one."""
     if solver.momentum != 0:
         raise SolverError(
             f"Momentum cannot be used with {solver.type}: expected 0, got {solver.momentum:g}; drop momentum"
