@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Schedule:
     """Where training stands: what a learning rate may depend on."""
 
     iteration: int = 0
-    current_step: int = 0  # how often `step`, `multistep` and `plateau` have lowered the rate
+    current_step: int = 0  # how often `step`, `multistep` and `plateau` had lowered the rate before this iteration
     lowest_test_loss: float = math.inf  # `plateau` only
     lowest_at: int = 0  # the iteration of `lowest_test_loss`, or of the last step since
 
@@ -35,7 +35,6 @@ def fixed(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
 
 def step(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
     """base_lr * gamma ^ floor(iter / stepsize)."""
-    schedule.current_step = schedule.iteration // _positive_stepsize(solver)
     return float(solver.base_lr * solver.gamma**schedule.current_step)
 
 
@@ -56,9 +55,6 @@ def inv(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
 
 def multistep(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
     """base_lr * gamma ^ (the number of stepvalues reached)."""
-    reached = schedule.current_step
-    if reached < len(solver.stepvalue) and schedule.iteration >= solver.stepvalue[reached]:
-        schedule.current_step += 1
     return solver.base_lr * solver.gamma**schedule.current_step
 
 
@@ -124,14 +120,33 @@ def check_policy(solver: caffe_pb2.SolverParameter) -> None:
 
 
 def learning_rate(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
-    """The rate for the schedule's iteration, as a float32 number; may advance `current_step`."""
-    return float(np.float32(POLICIES[solver.lr_policy](solver, schedule)))
+    """The rate for the schedule's iteration, as a float32 number."""
+    reached = replace(schedule, current_step=_step_reached(solver, schedule))
+    return float(np.float32(POLICIES[solver.lr_policy](solver, reached)))
 
 
-def log_multistep(solver: caffe_pb2.SolverParameter, schedule: Schedule, step_before: int) -> None:
-    """Says where `multistep` has gone a step on."""
-    if solver.lr_policy == "multistep" and schedule.current_step != step_before:
-        logger.info("MultiStep Status: Iteration %d, step = %d", schedule.iteration, schedule.current_step)
+def advance(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> None:
+    """Counts the step that the schedule's iteration reaches, which a .solverstate keeps; to be called once for each.
+
+    For `multistep` the step is logged in Caffe's words.
+    """
+    reached = _step_reached(solver, schedule)
+    if solver.lr_policy == "multistep" and reached != schedule.current_step:
+        logger.info("MultiStep Status: Iteration %d, step = %d", schedule.iteration, reached)
+    schedule.current_step = reached
+
+
+def _step_reached(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> int:
+    """How often the rate is lowered by the schedule's iteration.
+
+    `multistep` takes one step per iteration at most, as Caffe does where two stepvalues are equal.
+    """
+    if solver.lr_policy == "step":
+        return schedule.iteration // _positive_stepsize(solver)
+    step = schedule.current_step
+    if solver.lr_policy == "multistep" and step < len(solver.stepvalue):
+        return step + int(schedule.iteration >= solver.stepvalue[step])
+    return step
 
 
 def observe_test_loss(solver: caffe_pb2.SolverParameter, schedule: Schedule, loss: float) -> None:

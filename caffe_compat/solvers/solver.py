@@ -18,7 +18,7 @@ from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import TalkingEngine
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_names, output_values
 from caffe_compat.solvers.gradients import check_regularization
-from caffe_compat.solvers.learning_rate import Schedule, check_policy, learning_rate, log_multistep, observe_test_loss
+from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
 from caffe_compat.solvers.observers import Display, Observer, ResultOfTest, name_elements
 from caffe_compat.solvers.sidecar import (
     Sidecar,
@@ -103,7 +103,7 @@ class Solver:
     @property
     def learning_rate(self) -> float:
         """The rate of the coming update."""
-        return learning_rate(self.parameter, replace(self.schedule))
+        return learning_rate(self.parameter, self.schedule)
 
     # -- training
 
@@ -181,9 +181,8 @@ class Solver:
 
     def apply_update(self) -> None:
         """Moves the weights by their gradients and counts the iteration."""
-        step = self.schedule.current_step
         rate = learning_rate(self.parameter, self.schedule)
-        log_multistep(self.parameter, self.schedule, step)
+        advance(self.parameter, self.schedule)
         if self._is_due(self.parameter.display):
             logger.info("Iteration %d, lr = %g", self.iteration, rate)
         self.net.flush()

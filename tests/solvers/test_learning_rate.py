@@ -1,6 +1,7 @@
 """Every policy beside its formula, and plateau beside the paper's words."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from google.protobuf import text_format
@@ -10,9 +11,9 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.learning_rate import (
     POLICIES,
     Schedule,
+    advance,
     check_policy,
     learning_rate,
-    log_multistep,
     observe_test_loss,
 )
 
@@ -42,16 +43,31 @@ def test_a_policy_is_its_formula(policy: str) -> None:
     schedule = Schedule()
     for iteration in range(23):
         schedule.iteration = iteration
+        before = replace(schedule)
         assert learning_rate(parameter(policy), schedule) == pytest.approx(FORMULAS[policy](iteration), rel=1e-6)
+        assert schedule == before
+        advance(parameter(policy), schedule)
 
 
 def test_multistep_logs_its_steps_in_caffes_words(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     schedule = Schedule(iteration=9, current_step=2)
-    log_multistep(parameter("multistep"), schedule, 2)
-    log_multistep(parameter("step"), schedule, 1)
-    log_multistep(parameter("multistep"), schedule, 1)
-    assert caplog.messages == ["MultiStep Status: Iteration 9, step = 2"]
+    advance(parameter("multistep"), schedule)
+    assert caplog.messages == []
+    schedule.iteration = 10
+    advance(parameter("fixed"), schedule)
+    advance(parameter("multistep"), schedule)
+    advance(parameter("multistep"), schedule)
+    assert caplog.messages == ["MultiStep Status: Iteration 10, step = 3"]
+
+
+def test_multistep_takes_one_step_an_iteration_as_caffe_does() -> None:
+    solver, schedule = parameter("multistep", "base_lr: 1 gamma: 0.5 stepvalue: [2, 2, 3]"), Schedule(iteration=2)
+    steps = []
+    for schedule.iteration in (2, 3, 4, 5):
+        advance(solver, schedule)
+        steps.append(schedule.current_step)
+    assert steps == [1, 2, 3, 3]
 
 
 def test_sigmoid_ends_in_zero_far_before_its_middle() -> None:
