@@ -15,12 +15,14 @@ from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.datasets.nus_wide import Accessible, nus_wide
 from caffe_compat.srn.datasets.outcomes import PictureRules
-from caffe_compat.srn.datasets.own_data import OwnSplit, own_data, read_class_names
+from caffe_compat.srn.datasets.own.data import OwnSplit, own_data, read_class_names
+from caffe_compat.srn.datasets.own.reading import add_reading_arguments, reading_of
 from caffe_compat.srn.datasets.prepare import prepare
 from caffe_compat.srn.datasets.samples import DatasetSource
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.datasets.summary import terminal_lines
+from caffe_compat.srn.datasets.validation import cut_validation
 from caffe_compat.srn.datasets.wider_attribute import wider_attribute
 
 SCENES = {"train": 1200, "val": 400, "test": 1000}
@@ -48,15 +50,16 @@ def prepare_scenes(arguments: argparse.Namespace) -> None:
 
 def coco_arguments(parser: argparse.ArgumentParser) -> None:
     """Of MS-COCO."""
-    parser.add_argument("--annotations", type=Path, required=True, help="the folder of instances_{train,val}2014.json")
-    parser.add_argument("--images", type=Path, required=True, help="the folder of train2014/ and val2014/")
+    parser.add_argument("--annotations", type=Path, required=True, help="the folder of instances_{train,val}YEAR.json")
+    parser.add_argument("--images", type=Path, required=True, help="the folder of train2014/ and val2014/ (or 2017)")
+    parser.add_argument("--year", type=int, choices=(2014, 2017), default=2014, help="of the release (paper: 2014)")
     parser.add_argument("--labelled-only", action="store_true", help="leave out images without labels (paper: keep)")
     picture_arguments(parser, ["lmdb"])
 
 
 def coco_source(arguments: argparse.Namespace) -> DatasetSource:
     """MS-COCO as the command line names it."""
-    return coco(arguments.annotations, arguments.images, arguments.labelled_only)
+    return coco(arguments.annotations, arguments.images, arguments.labelled_only, arguments.year)
 
 
 def nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,23 +105,28 @@ def wider_attribute_source(arguments: argparse.Namespace) -> DatasetSource:
 
 def own_arguments(parser: argparse.ArgumentParser) -> None:
     """Of a user's own data."""
-    kinds = ".csv, .tsv, .jsonl, a folder of a folder a label, or an image list with --{}-labels"
+    kinds = ".csv, .tsv, .txt, .json, .jsonl, a folder of XML or with a folder per label, or an image list"
     for split in SPLITS:
-        parser.add_argument(f"--{split}", type=Path, metavar="FILE", help=kinds.format(split))
+        parser.add_argument(f"--{split}", type=Path, metavar="FILE", help=kinds)
         parser.add_argument(f"--{split}-labels", type=Path, metavar="FILE", help="the label file of an image list")
+        parser.add_argument(
+            f"--{split}-rows", default="", metavar="VALUE", help="which rows of a table with a split column to read"
+        )
     parser.add_argument("--root", type=Path, help="what names count from (default: the folder of the annotations)")
-    parser.add_argument("--classes", type=Path, help="all label names in order, one a line")
+    parser.add_argument("--classes", type=Path, help="all label names in order, one per line")
+    add_reading_arguments(parser)
     picture_arguments(parser, ["lmdb"])
 
 
 def own_source(arguments: argparse.Namespace) -> DatasetSource:
     """The user's data as the command line names them."""
     splits = {
-        split: OwnSplit(annotations, getattr(arguments, f"{split}_labels"))
+        split: OwnSplit(annotations, getattr(arguments, f"{split}_labels"), getattr(arguments, f"{split}_rows"))
         for split in SPLITS
         if (annotations := getattr(arguments, split))
     }
-    return own_data(splits, arguments.root, read_class_names(arguments.classes) if arguments.classes else None)
+    names = read_class_names(arguments.classes) if arguments.classes else None
+    return own_data(splits, arguments.root, names, reading_of(arguments))
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -132,16 +140,40 @@ def whole_number(least: int) -> Callable[[str], int]:
     return read
 
 
+def share(text: str) -> float:
+    """A part of 1, as a decimal number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, such as 0.1, found '{text}'")
+    return value
+
+
 def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> None:
     """How pictures are written."""
+    parser.add_argument(
+        "--validation", type=share, metavar="SHARE", help="cut a validation split from the training split, such as 0.1"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the validation split (default: 0)")
+    parser.add_argument(
+        "--most-pixels", type=whole_number(1), default=2**28, metavar="N",
+        help="leave out images whose header says more (default: 268,435,456)",
+    )  # fmt: skip
     parser.add_argument("--write", nargs="+", choices=STORES, default=stores, help=f"default: {' '.join(stores)}")
     parser.add_argument(
-        "--resize",
-        type=whole_number(0),
-        default=256,
-        metavar="N",
-        help="both sides in the LMDB; 0 keeps them (default: 256)",
-    )
+        "--input-size", type=whole_number(1), default=224, metavar="N",
+        help="the net's input in pixels, from which the sizes below follow (default: 224)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resize", type=whole_number(0), metavar="N",
+        help="both sides of training pictures in the LMDB; 0 keeps them (default: 8/7 of the input, 256)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--test-resize", type=whole_number(0), metavar="N",
+        help="the same of other splits (default: --input-size, 224, as section 3.4 of the paper says)",
+    )  # fmt: skip
     parser.add_argument(
         "--folder-resize", type=whole_number(0), default=0, metavar="N", help="the same for OUT/images (default: 0)"
     )
@@ -163,10 +195,12 @@ def picture_rules(arguments: argparse.Namespace) -> PictureRules:
     return PictureRules(
         database="lmdb" in arguments.write,
         encoded=arguments.encoded,
-        size=arguments.resize,
+        size=round(arguments.input_size * 8 / 7) if arguments.resize is None else arguments.resize,
+        test_size=arguments.input_size if arguments.test_resize is None else arguments.test_resize,
         encode_type=arguments.encode_type,
         folder="folder" in arguments.write,
         folder_size=arguments.folder_resize,
+        most_pixels=arguments.most_pixels,
     )
 
 
@@ -174,7 +208,10 @@ def prepare_source(source_of: Callable[[argparse.Namespace], DatasetSource]) -> 
     """A command that prepares what a function makes of the command line."""
 
     def run(arguments: argparse.Namespace) -> None:
-        prepare(source_of(arguments), arguments.out, picture_rules(arguments), arguments.workers)
+        source = source_of(arguments)
+        if arguments.validation:
+            source = cut_validation(source, arguments.validation, arguments.seed)
+        prepare(source, arguments.out, picture_rules(arguments), arguments.workers)
         print(*terminal_lines(arguments.out), f"all in {arguments.out}", sep="\n")
 
     return run

@@ -15,7 +15,7 @@ samples            an image with its labels, before any image is read
 coco               MS-COCO 2014
 nus_wide           NUS-WIDE
 wider_attribute    WIDER-Attribute
-own_data           a user's own: own_csv, own_json_lines, own_folders, own_lists give own_rows
+own                a user's own, in the formats that people have
 json_file          annotations in JSON
 
 From those to the layout:

@@ -12,7 +12,7 @@ from caffe_compat.srn.datasets.samples import Finding
 
 Pixels = NDArray[Any]
 
-#: Larger pictures are decoded at a half, a quarter or an eighth of their sides: 200 MB of pixels are enough.
+#: Larger pictures are decoded at a half, a quarter or an eighth of their sides; these are 200 MB in memory.
 HUGE_PIXELS = 2**26
 _FLAGS = {
     1: cv2.IMREAD_UNCHANGED,
@@ -20,9 +20,9 @@ _FLAGS = {
     4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
     8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
-#: How a whole file ends, by how it starts.
+#: The last bytes of a whole file, by its first bytes.
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND\xaeB`\x82"}
-_TAIL = 64  # bytes; some programs add a few after the end
+_TAIL = 64  # bytes: some programs write a few more after the end
 #: From stored pixels to upright ones, by EXIF orientation: quarter turns to the left, after a mirror if True.
 _TURNS = {
     1: (False, 0),
@@ -37,17 +37,23 @@ _TURNS = {
 
 
 class CheckedImage(NamedTuple):
-    """uint8 (height, width, 3), blue first, and what had to be done to the file to get there."""
+    """Pixels as uint8 (height, width, 3), blue first, and what had to be changed to get them."""
 
     pixels: Pixels
     findings: tuple[Finding, ...]
 
 
-def check_image(encoded: bytes) -> CheckedImage | Finding:
-    """The picture in an image file, or why there is none."""
+def check_image(encoded: bytes, most_pixels: int = 2**28) -> CheckedImage | Finding:
+    """The picture in an image file, or why there is none.
+
+    A JPEG or PNG whose header promises more than `most_pixels` is not decoded: a small file can hold a huge picture.
+    """
     if not encoded:
         return Finding("empty", "the file has no bytes")
     header = read_header(encoded)
+    if header.width * header.height > most_pixels:
+        size = f"{header.width} x {header.height} pixels, more than {most_pixels:,}"
+        return Finding("too many pixels", f"{size}; --most-pixels allows more")
     shrink = _shrink(header)
     pixels, complaints = _decode(encoded, _FLAGS[shrink])
     if pixels is None:
@@ -61,7 +67,7 @@ def check_image(encoded: bytes) -> CheckedImage | Finding:
 
 
 def _shrink(header: ImageHeader) -> int:
-    """By how much the sides must be divided."""
+    """The smallest divisor of the sides that leaves at most HUGE_PIXELS."""
     fitting = (by for by in _FLAGS if header.width * header.height <= HUGE_PIXELS * by**2)
     return next(fitting, max(_FLAGS))
 

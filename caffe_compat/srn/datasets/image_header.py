@@ -4,6 +4,10 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+#: Suffixes of the formats that OpenCV reads.
+SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".jpe", ".jp2", ".ppm", ".pgm", ".pbm", ".gif", ".avif",
+)  # fmt: skip
 _START_OF_SCAN, _EXIF = 0xDA, 0xE1
 #: Start-of-frame markers: C0 to CF but for tables (C4), extensions (C8) and arithmetic conditioning (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -18,6 +22,11 @@ class ImageHeader(NamedTuple):
     height: int = 0
     orientation: int = 1
     cmyk: bool = False
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a file name ends as image files do."""
+    return name.strip().lower().endswith(SUFFIXES)
 
 
 def read_header(encoded: bytes) -> ImageHeader:

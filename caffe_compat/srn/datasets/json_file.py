@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from caffe_compat.errors import DataError, FormatError
+from caffe_compat.srn.datasets.regular_file import check_regular_file
 
 
 def read_json(path: Path, each_object: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """A file's content; `each_object` may replace every object as soon as it is parsed, to keep memory small.
+    """The content of a file; `each_object` may replace every object as soon as it is parsed, to keep memory small.
 
-    Raises DataError if it cannot be read and FormatError if it is not JSON.
+    Raises DataError if the file cannot be read, and FormatError if it is no JSON or is nested too deeply.
     """
+    check_regular_file(path, "annotations")
     try:
         with path.open(encoding="utf-8") as file:
             return json.load(file, object_hook=each_object)
     except OSError as error:
         raise DataError(f"{path}: cannot read the annotations ({error.strerror}); check the path") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: expected annotations in JSON, found lists nested too deeply to be any") from error
     except ValueError as error:
         raise FormatError(f"{path}: expected JSON, found {error}; was the download cut short?") from error
 

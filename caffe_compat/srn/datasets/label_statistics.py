@@ -12,10 +12,15 @@ _LINES = 8192  # at once
 
 @dataclass(frozen=True)
 class LabelStatistics:
-    """`together` (C, C) counts images that have both labels; its diagonal counts those that have one."""
+    """Counts of a label file.
+
+    `together` (C, C) counts images that have both labels; its diagonal counts those that have one label. `unknown`
+    (C,) counts images of which a label is unknown.
+    """
 
     images: int
     together: NDArray[np.int64]
+    unknown: NDArray[np.int64]
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -24,27 +29,33 @@ class LabelStatistics:
 
     @property
     def labels_per_image(self) -> float:
-        """The mean."""
+        """The mean number of present labels."""
         return float(self.counts.sum() / self.images)
 
     @property
     def conditional(self) -> NDArray[np.float64]:
-        """How often the column's label is there where the row's is, (C, C); 0 for a label that no image has."""
+        """The share of images with the row's label that have the column's too, (C, C); 0 for a label of no image."""
         return self.together / np.maximum(self.counts, 1)[:, None]
 
 
-def count_labels(path: Path, labels: int) -> LabelStatistics:
-    """Count a label file as this package writes them: 1, 0 or -1 with one blank between."""
+def count_labels(path: Path, labels: int, unknown_code: int | None = None) -> LabelStatistics:
+    """Count a label file of this package: 1, 0 or -1, separated by one blank.
+
+    `unknown_code` is the number that stands for an unknown label, if any does.
+    """
     images, together = 0, np.zeros((labels, labels), np.int64)
+    unknown = np.zeros(labels, np.int64)
     with path.open("rb") as lines:
         while block := list(islice(lines, _LINES)):
-            present = _present(b"".join(block), labels)
+            cells = _cells(b"".join(block), labels)
+            present = np.asarray(cells == ord("1"), np.float32)  # float32 counts exactly to 16 million
+            if unknown_code is not None:
+                unknown += (cells == ord(str(unknown_code)[0])).sum(axis=0)
             together += (present.T @ present).astype(np.int64)
             images += len(present)
-    return LabelStatistics(images, together)
+    return LabelStatistics(images, together, unknown)
 
 
-def _present(text: bytes, labels: int) -> NDArray[np.float32]:
-    """(lines, C): with -1 as one character, all lines are equally long and need no parser."""
-    cells = np.frombuffer(text.replace(b"-1", b"-"), np.uint8).reshape(-1, 2 * labels)
-    return np.asarray(cells[:, ::2] == ord("1"), np.float32)  # float32 counts exactly to 16 million
+def _cells(text: bytes, labels: int) -> NDArray[np.uint8]:
+    """First characters of the numbers, (lines, C). With -1 as one character, all lines have one length."""
+    return np.frombuffer(text.replace(b"-1", b"-"), np.uint8).reshape(-1, 2 * labels)[:, ::2]

@@ -1,8 +1,10 @@
 """NUS-WIDE: 81 concepts in the order of Concepts81.txt, the official split, images without any concept left out.
 
-Images come from Flickr and many have vanished, so everyone has other ones: the authors of SRN had 119,986 and 80,283.
+Images come from Flickr, where many have vanished: the authors of SRN had 119,986 and 80,283. They lie in a folder per
+search word, as the lists name them, or all in one folder.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.layout import read_image_list
+from caffe_compat.srn.datasets.regular_file import check_regular_file
 from caffe_compat.srn.datasets.samples import DatasetSource, Finding, LabelRow, Sample, Samples, SampleSource
 from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 
@@ -23,7 +26,7 @@ NOT_ACCESSIBLE = Finding("not accessible", "not in the index of accessible image
 
 
 class Accessible(NamedTuple):
-    """Which images of a split to keep: positions from 1, or one 0 or 1 a line, of a list of image names.
+    """Which images of a split to keep: positions from 1, or a 0 or 1 per line, of a list of image names.
 
     The authors' index counts the lines of the label file that they published, which need not be the official list.
     """
@@ -48,12 +51,28 @@ def _split(root: Path, images: Path, split: str, concepts: list[str], accessible
     names = _names(official)
     labels = _labels(root, split, concepts, names)
     wanted = np.ones(len(names), bool) if accessible is None else _wanted(accessible, official, names)
+    files = _file_names(names, images)
 
     def sample(position: int) -> Sample:
-        name, row = names[position], labels[position]
+        name, row = files[position], labels[position]
         return Sample(name, str(images / name), row, left_out=_unwanted(bool(wanted[position]), row))
 
     return Samples(range(len(names)), sample)
+
+
+def _file_names(names: list[str], images: Path) -> list[str]:
+    """Names of files under `images`: as listed, or without folders where all images lie in one.
+
+    Raises DataError if two images would have one name there.
+    """
+    if not images.is_dir() or any(entry.is_dir() for entry in images.iterdir()):
+        return names
+    flat = [name.rpartition("/")[2] for name in names]
+    if len(set(flat)) < len(flat):
+        name, times = Counter(flat).most_common(1)[0]
+        raise DataError(f"{images}: expected folders of images, or a name of its own for each, found '{name}' {times} "
+                        "times in the list; keep the images in the folders of the list")  # fmt: skip
+    return flat
 
 
 def _wanted(accessible: Accessible, official: Path, names: list[str]) -> NDArray[np.bool_]:
@@ -82,7 +101,7 @@ def _unwanted(accessible: bool, row: LabelRow) -> Finding | None:
 
 
 def _names(path: Path) -> list[str]:
-    """The list was made on Windows: its names have backslashes."""
+    """Names of a list, which was made on Windows and has backslashes."""
     return [line.replace("\\", "/") for line in _lines(path)]
 
 
@@ -98,7 +117,7 @@ def _split_labels(root: Path, folder: Path, split: str, concepts: list[str], nam
 
 
 def _picked_labels(root: Path, folder: Path, split: str, concepts: list[str], names: Sequence[str]) -> NDArray[np.int8]:
-    """Of all images those of the split, found by their names."""
+    """Labels of the split's images, found by name among those of all images."""
     every = {name: position for position, name in enumerate(_names(root / "ImageList" / "Imagelist.txt"))}
     unknown = next((name for name in names if name not in every), None)
     if unknown is not None:
@@ -129,6 +148,7 @@ def _column(path: Path, images: int) -> NDArray[np.int8]:
 
 def _lines(path: Path) -> list[str]:
     """The lines that hold something, without blanks at their ends."""
+    check_regular_file(path, "annotations")
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

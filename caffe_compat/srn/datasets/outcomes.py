@@ -1,6 +1,6 @@
 """What becomes of a sample: an image record, a label record and a line of text, or a reason to leave it out.
 
-This is the work that several processes share; everything here depends on the sample and the rules alone.
+Several processes share this work; the results depend on the sample and the rules alone.
 """
 
 import os
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from caffe_compat.data.datum import array_to_datum, encoded_datum, image_to_datum, record_key
 from caffe_compat.srn.datasets.image_check import CheckedImage, check_image
-from caffe_compat.srn.datasets.samples import PRESENT, Box, Finding, LabelRow, Sample
+from caffe_compat.srn.datasets.regular_file import kind_of_other_file
+from caffe_compat.srn.datasets.samples import ABSENT, PRESENT, UNKNOWN, Box, Finding, LabelRow, Sample
 
 Pixels = NDArray[Any]
 
@@ -27,14 +28,33 @@ LONGEST_KEY = 511  # bytes, LMDB's limit
 
 @dataclass(frozen=True)
 class PictureRules:
-    """How pictures are written: into an LMDB, a folder, or both; a size of 0 keeps each picture's own."""
+    """How pictures are written: into an LMDB, a folder, or both; a size of 0 keeps the size of each picture."""
 
     database: bool = True
     encoded: bool = True
-    size: int = 256  # pixels, both sides
+    size: int = 256  # pixels, both sides, of training pictures in the LMDB
+    test_size: int = 224  # the same of other splits: section 3.4 resizes test images to the net's input
     encode_type: str = ""  # "jpg" or "png"; "" as the file's name says
     folder: bool = False
     folder_size: int = 0
+    most_pixels: int = 2**28
+
+    def stored_size(self, training: bool) -> int:
+        """The side of the pictures in a split's LMDB, in pixels; 0 if each keeps its size."""
+        return self.size if training else self.test_size
+
+
+class LabelRules(NamedTuple):
+    """How labels are written. Unknown ones become -1 if `keep_unknown`, which a loss ignores, else absent.
+
+    With `released_codes`, label files of other splits than the training one have -1 for absent and 0 for unknown.
+    """
+
+    keep_unknown: bool = False
+    released_codes: bool = False
+
+
+ABSENT_IF_UNKNOWN = LabelRules()
 
 
 class Outcome(NamedTuple):
@@ -52,10 +72,12 @@ class Outcome(NamedTuple):
         return bool(self.label)
 
 
-def outcome_of(sample: Sample, rules: PictureRules, images: Path, training: bool) -> Outcome:
-    """Read, check and convert one sample; a picture for the folder `images` is written here and now."""
+def outcome_of(
+    sample: Sample, rules: PictureRules, images: Path, training: bool, label_rules: LabelRules = ABSENT_IF_UNKNOWN
+) -> Outcome:
+    """Read, check and convert one sample; a picture for the folder `images` is written at once."""
     unusable = sample.left_out or _name_problem(sample.name)
-    checked = unusable or _picture(sample)
+    checked = unusable or _picture(sample, rules.most_pixels)
     if isinstance(checked, Finding):
         return Outcome((checked,))
     tags = int((sample.labels == PRESENT).sum())
@@ -64,9 +86,9 @@ def outcome_of(sample: Sample, rules: PictureRules, images: Path, training: bool
     return Outcome(
         checked.findings,
         tags,
-        _image_record(sample, checked, rules, tags) if rules.database else b"",
-        _label_record(sample.labels, tags),
-        _label_line(sample.labels, training),
+        _image_record(sample, checked, rules, tags, training) if rules.database else b"",
+        _label_record(sample.labels, tags, label_rules),
+        _label_line(sample.labels, training, label_rules),
     )
 
 
@@ -81,19 +103,22 @@ def _name_problem(name: str) -> Finding | None:
     return None
 
 
-def _picture(sample: Sample) -> CheckedImage | Finding:
-    checked = _checked_file(sample.path)
+def _picture(sample: Sample, most_pixels: int) -> CheckedImage | Finding:
+    checked = _checked_file(sample.path, most_pixels)
     return checked if sample.box is None or isinstance(checked, Finding) else _cut_out(checked, sample.box)
 
 
 @lru_cache(maxsize=1)
-def _checked_file(path: str) -> CheckedImage | Finding:
-    """The last one stays, for a photograph of many boxes is asked for as many times."""
+def _checked_file(path: str, most_pixels: int) -> CheckedImage | Finding:
+    """The picture of a file. Caches the last one: a photograph yields many boxes."""
     encoded = _file_bytes(path)
-    return encoded if isinstance(encoded, Finding) else check_image(encoded)
+    return encoded if isinstance(encoded, Finding) else check_image(encoded, most_pixels)
 
 
 def _file_bytes(path: str) -> bytes | Finding:
+    other = kind_of_other_file(Path(path))
+    if other:
+        return Finding("unreadable", f"expected a file, found {other}")
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -114,11 +139,12 @@ def _cut_out(image: CheckedImage, box: Box) -> CheckedImage | Finding:
     return CheckedImage(np.ascontiguousarray(image.pixels[top:bottom, left:right]), findings)
 
 
-def _image_record(sample: Sample, image: CheckedImage, rules: PictureRules, tags: int) -> bytes:
+def _image_record(sample: Sample, image: CheckedImage, rules: PictureRules, tags: int, training: bool) -> bytes:
+    size = rules.stored_size(training)
     if rules.encoded:
-        datum = encoded_datum(_encoded(sample, image, rules, rules.size), tags)
+        datum = encoded_datum(_encoded(sample, image, rules, size), tags)
     else:
-        datum = image_to_datum(_resized(image.pixels, rules.size), tags)
+        datum = image_to_datum(_resized(image.pixels, size), tags)
     return datum.SerializeToString()
 
 
@@ -149,13 +175,23 @@ def _write_picture(path: Path, encoded: bytes) -> None:
     os.replace(beside, path)
 
 
-def _label_record(labels: LabelRow, tags: int) -> bytes:
-    """C x 1 x 1 of 0 and 1: what is not present counts as absent in training."""
-    present = (labels == PRESENT).astype(np.float32)
-    return array_to_datum(present.reshape(-1, 1, 1), tags).SerializeToString()
+def _label_record(labels: LabelRow, tags: int, rules: LabelRules) -> bytes:
+    """The record of a label LMDB: C x 1 x 1 floats of 0 and 1, and -1 for unknown labels if they are kept."""
+    values = _unknown_as(labels, UNKNOWN if rules.keep_unknown else ABSENT).astype(np.float32)
+    return array_to_datum(values.reshape(-1, 1, 1), tags).SerializeToString()
 
 
-def _label_line(labels: LabelRow, training: bool) -> str:
-    """0 or 1 a label in training; other splits keep what is told apart."""
-    values = (labels == PRESENT).astype(np.int8) if training else labels
+def _label_line(labels: LabelRow, training: bool, rules: LabelRules) -> str:
+    values = labels
+    if rules.released_codes:
+        values = _unknown_as(labels, ABSENT) if training else _released_codes(labels)
     return " ".join(map(str, values.tolist()))
+
+
+def _unknown_as(labels: LabelRow, value: int) -> LabelRow:
+    return np.where(labels == UNKNOWN, np.int8(value), labels)
+
+
+def _released_codes(labels: LabelRow) -> LabelRow:
+    """WIDER-Attribute's own: 1 present, -1 absent, 0 unspecified."""
+    return np.select([labels == ABSENT, labels == UNKNOWN], [np.int8(-1), np.int8(0)], labels)

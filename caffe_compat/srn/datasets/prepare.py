@@ -14,12 +14,13 @@ import cv2
 
 from caffe_compat.errors import DataError
 from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.srn.datasets.label_statistics import count_labels
 from caffe_compat.srn.datasets.layout import SplitFiles, check_class_names, write_class_names
 from caffe_compat.srn.datasets.manifest import write_manifest
-from caffe_compat.srn.datasets.outcomes import PictureRules
-from caffe_compat.srn.datasets.samples import DatasetSource
-from caffe_compat.srn.datasets.split_writer import SplitWriter
-from caffe_compat.srn.datasets.summary import SplitSummary, Summary, summarise, write_summary
+from caffe_compat.srn.datasets.outcomes import LabelRules, PictureRules
+from caffe_compat.srn.datasets.samples import UNKNOWN, DatasetSource
+from caffe_compat.srn.datasets.split_writer import TRAINING, SplitWriter
+from caffe_compat.srn.datasets.summary import SplitSummary, Summary, write_summary
 from caffe_compat.srn.datasets.summary_picture import write_summary_picture
 
 SETTINGS = "settings.json"
@@ -47,13 +48,14 @@ def prepare(source: DatasetSource, out: Path, rules: PictureRules, processes: in
 
 
 def _settings(source: DatasetSource, rules: PictureRules) -> dict[str, Any]:
-    """What the bytes written depend on, besides the data."""
+    """Everything but the data that the written bytes depend on."""
     return {
         "dataset": source.name,
         "splits": list(source.splits),
         "classes": list(source.class_names),
         "opencv": cv2.__version__,
         **dataclasses.asdict(rules),
+        **source.options,
     }
 
 
@@ -80,22 +82,36 @@ def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _fill(folder: Path, source: DatasetSource, rules: PictureRules, processes: int) -> None:
+    label_rules = LabelRules(source.unknown_labels, source.released_codes)
     summaries: dict[str, SplitSummary] = {}
     for split, read in source.splits.items():
         files = SplitFiles(folder, split)
-        writer = SplitWriter(files, rules, folder / _PROGRESS / f"{split}.json")
+        writer = SplitWriter(files, rules, folder / _PROGRESS / f"{split}.json", label_rules)
         if not writer.progress.complete:
             writer.write(read(), processes)
-        summaries[split] = summarise(files, writer.progress, len(source.class_names), source.published.get(split))
-    summary = Summary(source.name, source.class_names, summaries)
+        summaries[split] = SplitSummary(
+            writer.progress,
+            count_labels(files.labels, len(source.class_names), _unknown_code(source, split)),
+            source.published.get(split),
+            rules.stored_size(split == TRAINING) if rules.database else 0,
+        )
+    stored = tuple(name for name, is_stored in (("lmdb", rules.database), ("folder", rules.folder)) if is_stored)
+    summary = Summary(source.name, source.class_names, summaries, stored, source.unknown_labels, source.notes)
     write_summary(summary, folder)
     write_summary_picture(summary, folder)
     write_manifest(folder)
 
 
+def _unknown_code(source: DatasetSource, split: str) -> int | None:
+    """What stands for an unknown label in the split's label file."""
+    if source.released_codes:
+        return None if split == TRAINING else 0
+    return UNKNOWN if source.unknown_labels else None
+
+
 @contextmanager
 def _locked(unfinished: Path) -> Iterator[None]:
-    """One run at a time; the lock of a killed run goes with it."""
+    """Hold the lock of the unfinished folder; the system frees the lock of a killed run."""
     try:
         (unfinished / _PROGRESS).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 LabelRow = NDArray[np.int8]
 
-PRESENT, UNSPECIFIED, ABSENT = 1, 0, -1
+PRESENT, ABSENT, UNKNOWN = 1, 0, -1
 
 
 class Box(NamedTuple):
@@ -34,8 +34,8 @@ class Finding(NamedTuple):
 class Sample(NamedTuple):
     """An image, or a box of one, with its labels.
 
-    `name` goes into image lists and keys; `labels` (C,) are 1 present, 0 absent or unspecified, -1 absent;
-    `left_out` says why the sample is not wanted, whatever its file looks like.
+    `name` goes into image lists and keys. `labels` (C,) are PRESENT, ABSENT or UNKNOWN. `left_out` is the reason to
+    leave the sample out whatever its file looks like.
     """
 
     name: str
@@ -76,13 +76,19 @@ class DatasetSource:
     """A dataset as its makers publish it: label names in the order of the label file, and its splits.
 
     A split is read when its turn comes, so that one split's annotations are in memory at a time. `published` is how
-    many images of a split the paper's authors had.
+    many images of a split the paper's authors had. `unknown_labels` says whether UNKNOWN occurs and is left out of
+    training; WIDER-Attribute's do not, and `released_codes` writes them as 0 beside -1 for absent. `notes` say how
+    the annotations were read, and `options` what the samples depend on besides the files.
     """
 
     name: str
     class_names: Sequence[str]
     splits: Mapping[str, Callable[[], SampleSource]]
     published: Mapping[str, int] = field(default_factory=dict)
+    unknown_labels: bool = False
+    released_codes: bool = False
+    notes: Sequence[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def label_row(labels: int, present: Sequence[int]) -> LabelRow:

@@ -1,4 +1,7 @@
-"""One split in the released file layout, written block by block: a killed run goes on and gives the same bytes."""
+"""One split in the released file layout, written block by block.
+
+A run that was killed continues at the last whole block and gives the same bytes.
+"""
 
 import hashlib
 import os
@@ -13,7 +16,7 @@ from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.block_database import BlockDatabase
 from caffe_compat.srn.datasets.in_order import in_order
 from caffe_compat.srn.datasets.layout import SplitFiles
-from caffe_compat.srn.datasets.outcomes import Outcome, PictureRules, outcome_of
+from caffe_compat.srn.datasets.outcomes import ABSENT_IF_UNKNOWN, LabelRules, Outcome, PictureRules, outcome_of
 from caffe_compat.srn.datasets.progress import Progress
 from caffe_compat.srn.datasets.samples import Finding, Sample, SampleSource
 
@@ -26,34 +29,53 @@ TRAINING = "train"
 class SplitWriter:
     """Writes image list, label file, report and databases of a split, and keeps a Progress beside."""
 
-    def __init__(self, files: SplitFiles, rules: PictureRules, progress_file: Path) -> None:
+    def __init__(
+        self,
+        files: SplitFiles,
+        rules: PictureRules,
+        progress_file: Path,
+        label_rules: LabelRules = ABSENT_IF_UNKNOWN,
+    ) -> None:
         self._files, self._rules, self._progress_file = files, rules, progress_file
+        self._label_rules = label_rules
         self._progress = Progress.load(progress_file)
         self._digest = hashlib.sha256()
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """How much of the split is written."""
         return self._progress
 
     def write(self, source: SampleSource, processes: int) -> None:
-        """Write what is missing.
+        """Write what is missing of the split.
 
         Raises DataError if no image can be used, or if the samples done before a stop are not those of now.
         """
         samples = iter(source)
         self._pass_over(samples)
-        training = self._files.split == TRAINING
-        work = partial(outcome_of, rules=self._rules, images=self._files.images, training=training)
+        work = partial(
+            outcome_of,
+            rules=self._rules,
+            images=self._files.images,
+            training=self._files.split == TRAINING,
+            label_rules=self._label_rules,
+        )
         before = self._progress.samples
         with tqdm(total=len(source), initial=before, desc=self._files.split, unit=" images", disable=None) as bar:
             for block in blocks(in_order(work, samples, processes)):
                 self._write_block(block)
                 bar.update(len(block))
         if not self._progress.kept:
-            raise DataError(f"{self._files.report}: no image of split '{self._files.split}' can be used; it says why")
+            raise DataError(self._nothing_kept(next(iter(source)).path))
         self._progress.complete = True
         self._progress.save(self._progress_file)
+
+    def _nothing_kept(self, first: str) -> str:
+        counted = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self._progress.left_out.items()))
+        return (
+            f"{self._files.report}: no image of split '{self._files.split}' can be used ({counted}); the first is "
+            f"'{first[:200]}'; the report says why; if images are missing, name the folder that their names count from"
+        )
 
     def _pass_over(self, samples: Iterator[Sample]) -> None:
         for _, sample in zip(range(self._progress.samples), samples, strict=False):
@@ -65,7 +87,7 @@ class SplitWriter:
             )
 
     def _write_block(self, block: list[Done]) -> None:
-        """Databases, then texts, then the progress that makes them count."""
+        """Write databases, then texts, then the progress, without which the others do not count."""
         kept = [done for done in block if done[1].kept]
         self._write_records(kept)
         self._append(self._files.image_list, (f"{sample.name} {outcome.tags}" for sample, outcome in kept))
@@ -85,7 +107,7 @@ class SplitWriter:
             BlockDatabase(self._files.image_database).put_block(first, images)
 
     def _append(self, path: Path, lines: Iterable[str]) -> None:
-        """After the bytes that count; what a killed run wrote beyond them is written again."""
+        """Write lines after the bytes that count; those that a killed run wrote beyond are replaced."""
         text = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
         size = self._progress.sizes.get(path.name, 0)
         with open(path, "r+b" if path.exists() else "wb") as file:
@@ -107,7 +129,7 @@ class SplitWriter:
 
 
 def blocks(done: Iterable[Done]) -> Iterator[list[Done]]:
-    """Up to a thousand samples, and fewer of large pictures; where blocks end depends on the samples alone."""
+    """Blocks of up to a thousand samples, fewer of large pictures; their ends depend on the samples alone."""
     block: list[Done] = []
     size = 0
     for sample, outcome in done:
@@ -121,7 +143,7 @@ def blocks(done: Iterable[Done]) -> Iterator[list[Done]]:
 
 
 def _report_line(sample: Sample, outcome: Outcome) -> str:
-    """Verdict, name and reasons, with a tab between."""
+    """Verdict, name and reasons, separated by tabs."""
     verdict = "changed" if outcome.kept else "left out"
     return "\t".join((verdict, _one_line(sample.name), _one_line(_reasons(outcome.findings))))
 
@@ -131,5 +153,5 @@ def _reasons(findings: Iterable[Finding]) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Names from a user's file may hold anything."""
+    """Text without line breaks or tabs: names in a user's file may hold any."""
     return " ".join(text.split())

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caffe_compat.srn.datasets.label_statistics import LabelStatistics, count_labels
-from caffe_compat.srn.datasets.layout import SplitFiles
+from caffe_compat.srn.datasets.label_statistics import LabelStatistics
 from caffe_compat.srn.datasets.progress import Progress
 
 NAME = "summary.json"
@@ -15,52 +14,65 @@ NAME = "summary.json"
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """`published` is how many images the paper's authors had, if that is known."""
+    """A split that is complete.
+
+    `published` is how many images the paper's authors had, if that is known. `side` is the height and width of the
+    pictures in its image LMDB, in pixels; 0 if each keeps its own, or there is no such LMDB.
+    """
 
     progress: Progress
     statistics: LabelStatistics
     published: int | None
+    side: int = 0
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of all splits of one dataset."""
+    """All splits of one dataset.
+
+    `stored` names where pictures are: lmdb, folder or both. `unknown_labels` says whether label files and LMDBs have
+    -1 for unknown labels. `notes` say how the annotations were read.
+    """
 
     dataset: str
     class_names: Sequence[str]
     splits: Mapping[str, SplitSummary]
-
-
-def summarise(files: SplitFiles, progress: Progress, labels: int, published: int | None) -> SplitSummary:
-    """Count the label file of a split that is complete."""
-    return SplitSummary(progress, count_labels(files.labels, labels), published)
+    stored: Sequence[str] = ("lmdb",)
+    unknown_labels: bool = False
+    notes: Sequence[str] = ()
 
 
 def write_summary(summary: Summary, folder: Path) -> None:
-    """Write summary.json."""
+    """Write summary.json, from which the generator takes labels, counts and sizes."""
     content = {
         "dataset": summary.dataset,
         "labels": len(summary.class_names),
+        "stored": list(summary.stored),
+        "unknown labels": summary.unknown_labels,
+        "notes": list(summary.notes),
         "splits": {name: _split(split, summary.class_names) for name, split in summary.splits.items()},
     }
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
+    (folder / NAME).write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _split(split: SplitSummary, class_names: Sequence[str]) -> dict[str, Any]:
     return {
         "images": split.progress.kept,
+        "side": split.side,
         "published": split.published,
         "left out": split.progress.left_out,
         "changed": split.progress.changed,
         "labels per image": round(split.statistics.labels_per_image, 4),
         "label counts": dict(zip(class_names, split.statistics.counts.tolist(), strict=True)),
+        "unknown counts": dict(zip(class_names, split.statistics.unknown.tolist(), strict=True)),
     }
 
 
 def terminal_lines(folder: Path) -> Iterator[str]:
-    """The summary of a prepared folder for people: a few lines a split."""
+    """The summary of a prepared folder for people: notes, and a few lines per split."""
     content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    yield from (f"note: {note}" for note in content["notes"])
     for name, split in content["splits"].items():
         yield f"{name}: {split['images']:,} images, {split['labels per image']:.2f} of {content['labels']} labels each"
         yield from _published(split)
@@ -68,6 +80,8 @@ def terminal_lines(folder: Path) -> Iterator[str]:
             if split[what]:
                 counted = ", ".join(f"{number:,} {kind}" for kind, number in sorted(split[what].items()))
                 yield f"  {what}: {counted} (why: {name}_report.tsv)"
+        if unknown := sum(split["unknown counts"].values()):
+            yield f"  unknown labels: {unknown:,}, of {sum(map(bool, split['unknown counts'].values()))} classes"
         if never := [label for label, number in split["label counts"].items() if number == 0]:
             yield f"  labels that no image has: {', '.join(never)}"
 

@@ -1,7 +1,8 @@
 """WIDER-Attribute: 14 attributes of people, each cut out of its photograph by a box.
 
-An attribute is 1 present, -1 absent or 0 unspecified. Trained on "trainval", as in the paper; label files of other
-splits than train keep all three values, for the evaluation passes over unspecified ones.
+An attribute is 1 present, -1 absent or 0 unspecified. As in the paper, nets are trained on "trainval" and take
+unspecified attributes for absent. Label files of other splits keep all three values: evaluation leaves unspecified
+attributes out.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from caffe_compat.srn.datasets.json_file import check_fields, entries, member, r
 from caffe_compat.srn.datasets.samples import (
     ABSENT,
     PRESENT,
-    UNSPECIFIED,
+    UNKNOWN,
     Box,
     DatasetSource,
     Sample,
@@ -26,11 +27,13 @@ from caffe_compat.srn.datasets.samples import (
 )
 
 FILES = {"train": "wider_attribute_trainval.json", "test": "wider_attribute_test.json"}
+#: Attribute values of the annotations, as labels of a Sample.
+_LABELS = {1: PRESENT, -1: ABSENT, 0: UNKNOWN}
 PUBLISHED = {"train": 28_340, "test": 29_177}
 
 
 class _Person(NamedTuple):
-    """The number counts the people of a photograph from 0."""
+    """A person in a photograph; `number` counts its people from 0."""
 
     photograph: str
     number: int
@@ -43,7 +46,7 @@ def wider_attribute(annotations: Path, images: Path) -> DatasetSource:
     files = {split: annotations / name for split, name in FILES.items()}
     attributes = _attributes(files["train"])
     splits = {split: partial(_split, path, images, len(attributes)) for split, path in files.items()}
-    return DatasetSource("wider_att", attributes, splits, PUBLISHED)
+    return DatasetSource("wider_att", attributes, splits, PUBLISHED, released_codes=True)
 
 
 def _attributes(path: Path) -> list[str]:
@@ -68,7 +71,7 @@ def _people(path: Path, attributes: int) -> Iterator[_Person]:
 def _check(owner: str, target: Any, attributes: int) -> None:
     check_fields(owner, target, {"attribute": list, "bbox": list})
     values, box = target["attribute"], target["bbox"]
-    if len(values) != attributes or not all(value in (ABSENT, UNSPECIFIED, PRESENT) for value in values):
+    if len(values) != attributes or not all(value in _LABELS for value in values):
         raise FormatError(f"{owner}: expected {attributes} attributes of 1, 0 or -1, found {values}")
     if len(box) != len(Box._fields) or not all(isinstance(side, int | float) and isfinite(side) for side in box):
         raise FormatError(f"{owner}: expected a box of left, top, width and height, found {box}")
@@ -77,4 +80,5 @@ def _check(owner: str, target: Any, attributes: int) -> None:
 def _sample(person: _Person, images: Path) -> Sample:
     photograph = Path(person.photograph)
     name = photograph.with_name(f"{photograph.stem}_{person.number}{photograph.suffix}").as_posix()
-    return Sample(name, str(images / photograph), np.array(person.attributes, np.int8), person.box)
+    labels = np.array([_LABELS[value] for value in person.attributes], np.int8)
+    return Sample(name, str(images / photograph), labels, person.box)

@@ -67,6 +67,9 @@ def test_own_data_of_every_format(tmp_path, prepare):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
+        "note: train: cells of labels: separated by ; or |",
+        "note: 1 images are in train and in val: 'b.png'",
+        "note: -1 means absent (1 cells)",
         "train: 2 images, 1.50 of 2 labels each",
         "  left out: 1 missing (why: train_report.tsv)",
         "val: 1 images, 1.00 of 2 labels each",
@@ -75,7 +78,7 @@ def test_own_data_of_every_format(tmp_path, prepare):
         f"all in {out}",
     ]
     assert (out / "train_imglist.txt").read_text() == "a.jpg 1\nb.png 2\n"
-    assert (out / "val_labels.txt").read_text() == "-1 1\n"
+    assert (out / "val_labels.txt").read_text() == "0 1\n"
     assert sorted(path.name for path in (out / "images").iterdir()) == ["a.jpg", "b.png", "t.jpg"]
     assert not (out / "train_image_lmdb").exists()
 
@@ -136,7 +139,7 @@ def test_from_raw_downloads_to_figures(tmp_path, dataset, prepare, program, monk
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     write_raw, labels, model, train_images, test_images = JOURNEYS[dataset]
     given, images = write_raw(tmp_path / "raw")
-    done = prepare(*given, "--out", tmp_path / "data", "--resize", 104, "--workers", 2)
+    done = prepare(*given, "--out", tmp_path / "data", "--resize", 104, "--test-resize", 96, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"train: {train_images} images, ")
     assert f"test: {test_images} images, " in done.stdout

@@ -41,7 +41,7 @@ def test_label_records_are_those_of_the_released_program(files):
         ("0 1 1 0 0\n0 0 0 0 0\n\n0 0 0 0 1\n", ShapeError, r"^.*labels.txt: expected 2 lines, as .*, found 3; both"),
         ("", ShapeError, r"^.*labels.txt: expected 2 lines, as .*list.txt lists images, found 0"),
         ("0 1 1 0 0\n0 0 0 0\n", DataError, r"^.*labels.txt, line 2: expected 5 numbers, as in the first .*found 4"),
-        ("0 1 1 0 0\n0 x 0 0 0\n", DataError, r"^.*line 2: expected a label of 1, 0 or -1 in column 2, found x; if"),
+        ("0 1 1 0 0\n0 x 0 0 0\n", DataError, r"^.*line 2, column 2: expected a label of 1, 0 or -1, found x; if"),
         ("0 1 0 0 0\n0 0 0 0 0\n", DataError, r"^.*line 1: expected 2 labels that are 1, as .* of 'b.png', found 1"),
         ("0 1 1 0 0\n0 -1 0 0 0\n", DataError, r"^.*line 2: a net is trained on labels 0 and 1, found -1; write"),
     ],

@@ -95,7 +95,7 @@ def test_a_huge_image_is_turned_once(monkeypatch):
 def test_more_pixels_than_opencv_allows():
     whole = bytearray(encode(pixels(6), ".png"))
     whole[16:24] = (2**17).to_bytes(4, "big") * 2
-    finding = check_image(bytes(whole))
+    finding = check_image(bytes(whole), most_pixels=2**40)
     assert isinstance(finding, Finding)
     assert finding.kind == "corrupt"
 
@@ -107,3 +107,12 @@ def test_palettes_and_grey_with_alpha():
     file = io.BytesIO()
     Image.fromarray(pixels(7, channels=2), "LA").save(file, "PNG")
     assert [finding.kind for finding in check_image(file.getvalue()).findings] == ["alpha"]
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".png", 2239), (".jpg", 2239), (".png", 2240)])  # 40 x 56 is 2240
+def test_a_header_that_promises_too_many_pixels(suffix, most):
+    found = check_image(encode(pixels(6), suffix), most_pixels=most)
+    if most == 2240:
+        assert not isinstance(found, Finding)
+    else:
+        assert found == Finding("too many pixels", "56 x 40 pixels, more than 2,239; --most-pixels allows more")

@@ -95,3 +95,22 @@ def test_a_list_that_is_no_text(tmp_path):
     (root / "ImageList" / "TestImagelist.txt").write_bytes(b"sky\\9.jpg\n\xff\xfe")
     with pytest.raises(DataError, match=r"^.*TestImagelist.txt: expected text, found .*; unpack the archive again$"):
         nus_wide(root, images, {}).splits["test"]()
+
+
+def test_all_images_in_one_folder(tmp_path):
+    write_nus_wide(tmp_path)
+    flat = tmp_path / "images"
+    flat.mkdir()
+    for path in (tmp_path / "Flickr").rglob("*.jpg"):
+        (flat / path.name).write_bytes(path.read_bytes())
+    listed, found = (list(nus_wide(tmp_path, root, {}).splits["test"]()) for root in (tmp_path / "Flickr", flat))
+    assert [sample.name for sample in found] == [sample.name.rpartition("/")[2] for sample in listed]
+    assert [sample.path for sample in found] == [str(flat / sample.name) for sample in found]
+
+    lines = (tmp_path / "ImageList" / "TestImagelist.txt").read_text().splitlines()
+    again = "other\\" + lines[0].rpartition("\\")[2]
+    (tmp_path / "ImageList" / "TestImagelist.txt").write_text("\n".join([*lines[:-1], again]) + "\n")
+    with pytest.raises(
+        DataError, match=r"^.*images: expected folders of images, or a name of its own for each, found '"
+    ):
+        nus_wide(tmp_path, flat, {}).splits["test"]()

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.data.datum import datum_pixels, parse_datum
-from caffe_compat.srn.datasets.outcomes import PictureRules, outcome_of
+from caffe_compat.srn.datasets.outcomes import LabelRules, PictureRules, outcome_of
 from caffe_compat.srn.datasets.samples import Box, Finding, Sample
 from tests.srn.datasets.synthetic_images import encode, pixels, write_image
 
@@ -71,13 +71,34 @@ def test_raw_pixels(sample, tmp_path):
     np.testing.assert_array_equal(datum_pixels(datum, -1, ""), cv2.resize(cv2.imread(sample.path), (31, 31)))
 
 
-@pytest.mark.parametrize(("training", "line"), [(True, "1 0 0 1 0"), (False, "1 0 -1 1 0")])
-def test_labels(sample, tmp_path, training, line):
-    result = outcome(sample, tmp_path, training)
+@pytest.mark.parametrize(
+    ("rules", "training", "line", "record"),
+    [
+        (LabelRules(), True, "1 0 -1 1 0", [1, 0, 0, 1, 0]),
+        (LabelRules(keep_unknown=True), True, "1 0 -1 1 0", [1, 0, -1, 1, 0]),
+        (LabelRules(keep_unknown=True), False, "1 0 -1 1 0", [1, 0, -1, 1, 0]),
+        (LabelRules(released_codes=True), True, "1 0 0 1 0", [1, 0, 0, 1, 0]),
+        (LabelRules(released_codes=True), False, "1 -1 0 1 -1", [1, 0, 0, 1, 0]),
+    ],
+)  # of present, absent, unknown, present, absent
+def test_labels(sample, tmp_path, rules, training, line, record):
+    result = outcome_of(sample, PictureRules(), tmp_path, training, rules)
     label = parse_datum(result.label, "label")
     assert (label.channels, label.height, label.width, label.label) == (5, 1, 1, 2)
-    assert list(label.float_data) == [1, 0, 0, 1, 0]
+    assert list(label.float_data) == record
     assert result.label_line == line
+
+
+@pytest.mark.parametrize(("training", "side"), [(True, 40), (False, 35)])
+def test_other_splits_have_pictures_of_their_own_size(sample, tmp_path, training, side):
+    result = outcome_of(sample, PictureRules(size=40, test_size=35), tmp_path, training)
+    assert decoded(image(result).data).shape == (side, side, 3)
+
+
+def test_a_device_in_place_of_an_image(sample, tmp_path):
+    assert outcome(sample._replace(path="/dev/zero"), tmp_path).findings == (
+        Finding("unreadable", "expected a file, found a device"),
+    )
 
 
 def test_pictures_for_the_folder_have_a_size_of_their_own(sample, tmp_path):

@@ -15,7 +15,7 @@ from caffe_compat.srn.datasets import split_writer
 from caffe_compat.srn.datasets.block_database import BlockDatabase
 from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.outcomes import PictureRules
-from caffe_compat.srn.datasets.own_data import OwnSplit, own_data
+from caffe_compat.srn.datasets.own.data import OwnSplit, own_data
 from caffe_compat.srn.datasets.prepare import prepare
 from caffe_compat.srn.datasets.progress import Progress
 from caffe_compat.srn.datasets.split_writer import SplitWriter
@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from caffe_compat.srn.datasets import split_writer
 from caffe_compat.srn.datasets.outcomes import PictureRules
-from caffe_compat.srn.datasets.own_data import OwnSplit, own_data
+from caffe_compat.srn.datasets.own.data import OwnSplit, own_data
 from caffe_compat.srn.datasets.prepare import prepare
 if __name__ == "__main__":
     split_writer.BLOCK_SAMPLES = 5

@@ -53,7 +53,9 @@ def test_every_image_is_in_the_list_or_in_the_report(tmp_path, source):
 
 def test_a_split_of_unusable_images_is_an_error(tmp_path, source):
     broken = Samples([8, 9], lambda place: list(source)[place])
-    with pytest.raises(DataError, match=r"^.*train_report.tsv: no image of split 'train' can be used; it says why"):
+    with pytest.raises(
+        DataError, match=r"^.*train_report.tsv: no image of split 'train' can be used \(1 .*\); the first is '.*'"
+    ):
         writer(tmp_path, "train").write(broken, 1)
 
 

@@ -12,8 +12,10 @@ from caffe_compat.srn.datasets.summary_picture import write_summary_picture
 @pytest.mark.parametrize("most_named", [3, 2])
 def test_the_picture_is_the_same_each_time(tmp_path, monkeypatch, most_named):
     monkeypatch.setattr(summary_picture, "MOST_NAMED", most_named)
-    train = SplitSummary(Progress(), LabelStatistics(9, np.array([[7, 3, 0], [3, 5, 0], [0, 0, 0]])), 9)
-    test = SplitSummary(Progress(), LabelStatistics(4, np.diag([1, 2, 3])), None)
+    train = SplitSummary(
+        Progress(), LabelStatistics(9, np.array([[7, 3, 0], [3, 5, 0], [0, 0, 0]]), np.zeros(3, int)), 9
+    )
+    test = SplitSummary(Progress(), LabelStatistics(4, np.diag([1, 2, 3]), np.zeros(3, int)), None)
     summary = Summary("coco", ["a $\\frac$ b", "犬", "cow"], {"train": train, "test": test})
     pictures = []
     for _ in range(2):

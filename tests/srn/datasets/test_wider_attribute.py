@@ -22,7 +22,8 @@ def test_people_with_boxes_and_attributes(tmp_path):
     ]
     assert train[1].path == str(images / "train/0--Parade/0_Parade_1_100.jpg")
     assert train[1].box == Box(30, 5, 40, 20)
-    np.testing.assert_array_equal(test[1].labels, [0, -1, -1, 1, 0])
+    np.testing.assert_array_equal(test[1].labels, [-1, 0, 0, 1, -1])  # of 0, -1, -1, 1, 0 in the file
+    assert source.released_codes
     assert len(source.splits["test"]()) == 3
 
 

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.srn.datasets.own_folders import read_folders
+from caffe_compat.srn.datasets.own.folders import read_folders
 
 
 def test_a_folder_a_label(tmp_path):
@@ -12,11 +12,11 @@ def test_a_folder_a_label(tmp_path):
         (tmp_path / name).write_bytes(b"")
     form = read_folders(tmp_path)
     assert (form.class_names, form.root) == (["cat", "dog"], tmp_path)
-    assert [(row.name, row.labels) for row in form.rows()] == [
-        ("cat/z.jpg", {"cat": 1}),
-        ("cat/sub/a.jpg", {"cat": 1}),
-        ("dog/a.jpg", {"dog": 1}),
-        ("dog/b.jpg", {"dog": 1}),
+    assert [(row.name, dict(row.cells)) for row in form.rows()] == [
+        ("cat/z.jpg", {"cat": "1"}),
+        ("cat/sub/a.jpg", {"cat": "1"}),
+        ("dog/a.jpg", {"dog": "1"}),
+        ("dog/b.jpg", {"dog": "1"}),
     ]
 
 
@@ -27,9 +27,9 @@ def test_linked_files_have_all_labels_and_come_once(tmp_path):
     os.link(tmp_path / "cat" / "a.jpg", tmp_path / "cow" / "b.jpg")
     (tmp_path / "dog" / "c.jpg").symlink_to(tmp_path / "cat" / "a.jpg")
     (tmp_path / "dog" / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
-    assert [(row.name, row.labels) for row in read_folders(tmp_path).rows()] == [
-        ("cat/a.jpg", {"cat": 1, "cow": 1, "dog": 1}),
-        ("dog/nowhere.jpg", {"dog": 1}),
+    assert [(row.name, dict(row.cells)) for row in read_folders(tmp_path).rows()] == [
+        ("cat/a.jpg", {"cat": "1", "cow": "1", "dog": "1"}),
+        ("dog/nowhere.jpg", {"dog": "1"}),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A folder a label: ROOT/cat/a.jpg. One file linked into several folders has all their labels."""
+"""A folder per label: ROOT/cat/a.jpg. A file that is linked into several folders has all their labels."""
 
 import os
 from collections import defaultdict
@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from caffe_compat.errors import DataError
-from caffe_compat.srn.datasets.own_rows import OwnFormat, OwnRow
+from caffe_compat.srn.datasets.own.rows import OwnFormat, OwnRow, listed
 
 _Identity = tuple[int, int]  # device and inode
 
 
 def read_folders(root: Path) -> OwnFormat:
-    """Every visible file under a label's folder is taken for an image. Raises DataError if there are no folders."""
+    """The images of a folder: every visible file under a label's folder. Raises DataError if there are no folders."""
     try:
         labels = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:
@@ -29,9 +29,9 @@ def _rows(root: Path, labels: list[str]) -> Iterator[OwnRow]:
         for path in _files(root / label):
             name, identity = path.relative_to(root).as_posix(), _identity_if_linked(path)
             if identity is None:
-                yield OwnRow(str(path), name, {label: 1})
+                yield OwnRow(str(path), name, listed([label]))
             elif own := shared.pop(identity, None):  # met in another folder before
-                yield OwnRow(str(path), name, dict.fromkeys(own, 1))
+                yield OwnRow(str(path), name, listed(own))
 
 
 def _labels_of_linked_files(root: Path, labels: list[str]) -> dict[_Identity, list[str]]:

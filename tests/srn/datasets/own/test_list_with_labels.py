@@ -1,7 +1,7 @@
 import pytest
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.srn.datasets.own_lists import read_list
+from caffe_compat.srn.datasets.own.list_with_labels import read_list
 
 
 @pytest.fixture
@@ -14,11 +14,11 @@ def files(tmp_path):
 def test_labels_are_numbered_or_named(files):
     form = read_list(*files)
     assert form.class_names == ["0", "1", "2"]
-    assert [(row.name, row.labels) for row in form.rows()] == [
-        ("a b.jpg", {"0": 0, "1": 1, "2": 0}),
-        ("c.jpg", {"0": 1, "1": -1, "2": 1}),
+    assert [(row.name, dict(row.cells)) for row in form.rows()] == [
+        ("a b.jpg", {"0": "0", "1": "1", "2": "0"}),
+        ("c.jpg", {"0": "1", "1": "-1", "2": "1"}),
     ]
-    assert next(read_list(*files, ["x", "y", "z"]).rows()).labels == {"x": 0, "y": 1, "z": 0}
+    assert next(read_list(*files, ["x", "y", "z"]).rows()).cells == {"x": "0", "y": "1", "z": "0"}
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,12 @@ def test_labels_are_numbered_or_named(files):
         ("list.txt", "a.jpg 1\n", ShapeError, "list.txt: expected as many lines as .*labels.txt has, found 1"),
         ("labels.txt", "0 1 0\n", ShapeError, "labels.txt: expected as many lines as .*list.txt has, found 1"),
         ("labels.txt", "0 1 0\n1 1\n", ShapeError, "labels.txt, line 2: expected 3 numbers, as in the first line, f"),
-        ("labels.txt", "0 1 0\n1 1 x\n", DataError, "labels.txt, line 2: expected 1, 0, -1 or nothing for label '2'"),
+        (
+            "labels.txt",
+            "0 1 0\n1 1 x\n",
+            DataError,
+            "labels.txt, line 2: expected 1, 0, -1, true, false or nothing for label '2'",
+        ),
     ],
 )
 def test_files_that_do_not_fit(files, file, text, error, message):
@@ -37,5 +42,7 @@ def test_files_that_do_not_fit(files, file, text, error, message):
 
 
 def test_names_that_do_not_fit(files):
-    with pytest.raises(ShapeError, match=r"^.*labels.txt: expected 2 numbers a line, one a label name, found 3"):
+    with pytest.raises(
+        ShapeError, match=r"^.*labels.txt: expected 2 numbers per line, one for each label name, found 3"
+    ):
         read_list(*files, ["x", "y"])

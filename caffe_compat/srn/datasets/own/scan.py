@@ -1,0 +1,106 @@
+"""One pass over a split's rows before anything is written: which labels, cells and images there are."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from caffe_compat.errors import DataError
+from caffe_compat.srn.datasets.own.cells import EMPTY, UNSURE, Seen
+from caffe_compat.srn.datasets.own.image_names import ImageNames
+from caffe_compat.srn.datasets.own.repeats import SHOWN, Joined, join_repeats
+from caffe_compat.srn.datasets.own.rows import OwnFormat, OwnRow
+
+
+class Scan:
+    """The rows of a split, each image once, and what is in them.
+
+    `labels` maps each label to the place of its first row, `seen` each kind of cell to its count and first place.
+    """
+
+    def __init__(self, form: OwnFormat, root: Path, repeats: str) -> None:
+        """Raises DataError if there is no row, or if rows of one image differ and `repeats` is ""."""
+        self.root, self._form = root, form
+        self.labels: dict[str, str] = {}
+        self.names: dict[str, None] = {}
+        self.seen: dict[str, Seen] = {}
+        self._fewest: tuple[int, str] | None = None  # labels of a row whose rest is empty, and its place
+        repeated = {row.name for row in self._named() if self._note(row)}
+        if not self.names:
+            raise DataError(f"{form.root}: expected a row per image in the annotations, found none")
+        self.joined: Joined = join_repeats(self._named() if repeated else (), repeated, repeats)
+        unsure = [row.owner for row in self.joined.rows.values() if UNSURE in row.cells.values()]
+        if unsure:
+            self.seen[UNSURE] = Seen(len(unsure), unsure[0])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def rows(self) -> Iterator[OwnRow]:
+        """The rows; an image that several name comes once, at the place of its first row."""
+        done: set[str] = set()
+        for row in self._named():
+            if row.name not in self.joined.rows:
+                yield row
+            elif row.name not in done:
+                done.add(row.name)
+                yield self.joined.rows[row.name]
+
+    def check_labels(self, names: Sequence[str]) -> None:
+        """Raise DataError if a row has a label that is not among `names`."""
+        known = set(names)
+        foreign = next(((label, owner) for label, owner in self.labels.items() if label not in known), None)
+        if foreign:
+            raise DataError(
+                f"{foreign[1]}: expected one of {len(known)} labels, found '{foreign[0][:80]}'; "
+                "give a file with all labels, one per line, as --classes"
+            )
+
+    def cells(self, labels: int) -> Mapping[str, Seen]:
+        """`seen`, with the empty cells of rows that do not name all labels."""
+        if self._fewest is None or self._fewest[0] >= labels:
+            return self.seen
+        return {EMPTY: Seen(1, self._fewest[1])} | self.seen
+
+    def _named(self) -> Iterator[OwnRow]:
+        names = ImageNames(self.root)
+        return (row._replace(name=names.file_name(row.name)) for row in self._form.rows())
+
+    def _note(self, row: OwnRow) -> bool:
+        """Whether the row's image was named before."""
+        for label, cell in row.cells.items():
+            self.labels.setdefault(label, row.owner)
+            before = self.seen.get(cell)
+            self.seen[cell] = Seen(1, row.owner) if before is None else Seen(before.cells + 1, before.first)
+        if row.rest == EMPTY and (self._fewest is None or len(row.cells) < self._fewest[0]):
+            self._fewest = (len(row.cells), row.owner)
+        if row.name in self.names:
+            return True
+        self.names[row.name] = None
+        return False
+
+
+def combined(scans: Iterable[Scan], labels: int) -> Mapping[str, Seen]:
+    """Kinds of cells in all splits."""
+    total: dict[str, Seen] = {}
+    for found in scans:
+        for cell, seen in found.cells(labels).items():
+            before = total.get(cell, Seen(0, seen.first))
+            total[cell] = Seen(before.cells + seen.cells, before.first)
+    return total
+
+
+def images_in_several(scans: Mapping[str, Scan]) -> Iterator[str]:
+    """Notes on images that two splits name; a model is then tested on what it has seen."""
+    splits = list(scans)
+    pairs = ((one, other) for place, one in enumerate(splits) for other in splits[place + 1 :])
+    for one, other in pairs:
+        if scans[one].root == scans[other].root:
+            both = [name for name in scans[other].names if name in scans[one].names]
+            if both:
+                first = ", ".join(f"'{name[:60]}'" for name in both[:SHOWN])
+                yield f"{len(both):,} images are in {one} and in {other}: {first}"
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Label names by value if all are whole numbers, else by name."""
+    unique = sorted(set(names))
+    return sorted(unique, key=int) if unique and all(name.isdecimal() for name in unique) else unique
