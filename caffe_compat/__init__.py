@@ -6,8 +6,8 @@ Names are looked up when first used, so that the schema alone can be imported wi
 import importlib
 from typing import Any
 
-#: The Caffe whose interface this is.
-__version__ = "1.0.0"
+#: The version of this program, stated here and nowhere else. After install_as_caffe(), `caffe.__version__` is Caffe's.
+__version__ = "0.2.0"
 
 _HOMES = {
     "AdaDeltaSolver": "caffe_compat.pycaffe.solver",

@@ -1,6 +1,7 @@
 """`python -m caffe_compat COMMAND ...`; installed, `caffe-compat COMMAND ...`."""
 
 import sys
+from pathlib import Path
 
 from caffe_compat.cli.start import start
 
@@ -10,5 +11,14 @@ def main() -> int:
     return start(sys.argv[1:])
 
 
+def leave_current_folder() -> None:
+    """Takes modules from where this package lies, not from the current folder, which `python -m` puts first.
+
+    A file torch.py beside somebody's data must never run.
+    """
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+
 if __name__ == "__main__":
+    leave_current_folder()
     sys.exit(main())

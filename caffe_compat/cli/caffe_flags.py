@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,5 +71,7 @@ def stages_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def surroundings_of(arguments: argparse.Namespace) -> Surroundings:
-    """What nets are told beyond their prototxt."""
+    """What nets are told beyond their prototxt; modules of Python layers are looked for in the current folder as well."""
+    if arguments.allow_python_layers:
+        sys.path.append(os.getcwd())
     return Surroundings(allow_python_layers=arguments.allow_python_layers)

@@ -2,21 +2,16 @@
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from caffe_compat.cli.endings import DONE, FAILED, WRONG_USAGE, guarded
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.errors import CaffeError
 from caffe_compat.logs.glog import environment_level, log_to_stderr
-
-#: Exit statuses; docs/command_line.md explains them.
-DONE, FAILED, WRONG_USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
-#: Of `verify`, as of diff and cmp: 1 says that the two sides differ.
-CANNOT_COMPARE = 2
 
 logger = logging.getLogger("caffe_compat")
 
@@ -37,20 +32,19 @@ def run_program(
     """
     if parser.logs:
         log_to_stderr(environment_level())
-    try:
-        status = work(parser.parse_args(sys.argv[1:] if argv is None else list(argv)))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _close_pipe()
-    except SystemExit as leaving:  # argparse leaves this way after --help
-        return leaving.code if isinstance(leaving.code, int) else DONE
-    except KeyboardInterrupt:
-        _complain(parser, interrupted)
-        return INTERRUPTED
-    except Exception as error:
-        _complain(parser, _one_line(error))
-        return WRONG_USAGE if isinstance(error, UsageError) else failed
-    return status
+
+    def parse_and_work() -> int:
+        try:
+            return work(parser.parse_args(sys.argv[1:] if argv is None else list(argv)))
+        except SystemExit as leaving:  # argparse leaves this way after --help
+            return leaving.code if isinstance(leaving.code, int) else DONE
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            _complain(parser, _one_line(error))
+            return WRONG_USAGE if isinstance(error, UsageError) else failed
+
+    return guarded(parser.prog, parse_and_work, interrupted)
 
 
 def _one_line(error: Exception) -> str:
@@ -73,9 +67,3 @@ def _trace_file() -> Path:
     with open(descriptor, "w", encoding="utf-8") as file:
         traceback.print_exc(file=file)
     return Path(name)
-
-
-def _close_pipe() -> int:
-    """Ends quietly where the reader of stdout has gone; Python would complain when it flushes at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return CLOSED_PIPE

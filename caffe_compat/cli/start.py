@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import caffe_compat
+from caffe_compat.cli.endings import WRONG_USAGE, guarded
 from caffe_compat.cli.table import CAFFES, COMMANDS, OURS, TOOLS, module_name, program_name
-
-DONE, WRONG_USAGE, INTERRUPTED = 0, 2, 130
 
 
 class CommandModule(Protocol):
@@ -24,17 +23,20 @@ class CommandModule(Protocol):
 def start(arguments: Sequence[str]) -> int:
     """Runs the command `arguments[0]` with the rest; returns its exit status."""
     given = arguments[0] if arguments else "help"
-    if given.lstrip("-") in ("help", "h"):
-        print(overview())
-        return DONE
-    if given == "--version":
-        print(f"caffe-compat {version()}")
-        return DONE
+    if text := answer(given):
+        return guarded("caffe-compat", lambda: print(text))
     name = find_command(given)
     if name is None:
         print(f"caffe-compat: unknown command '{given}'{_nearest(given)}\n\n{overview()}", file=sys.stderr)
         return WRONG_USAGE
     return run_command(name, arguments[1:])
+
+
+def answer(given: str) -> str:
+    """What --help and --version print; "" for everything else."""
+    if given.lstrip("-") in ("help", "h"):
+        return overview()
+    return f"caffe-compat {caffe_compat.__version__}" if given == "--version" else ""
 
 
 def start_tool(file: str) -> int:
@@ -44,23 +46,18 @@ def start_tool(file: str) -> int:
 
 def run_command(name: str, arguments: Sequence[str]) -> int:
     """Runs one command; returns its exit status."""
-    try:
+
+    def import_and_run() -> int:
         module = cast(CommandModule, importlib.import_module(module_name(name)))
         return module.main(arguments)
-    except KeyboardInterrupt:  # while its module was imported; later ones are the command's own matter
-        print(f"{program_name(name)}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+
+    return guarded(program_name(name), import_and_run)
 
 
 def find_command(given: str) -> str | None:
     """The command of this name; underscores and dashes are alike."""
     plain = {name.replace("_", "-"): name for name in COMMANDS}
     return plain.get(given.replace("_", "-"))
-
-
-def version() -> str:
-    """The version of this program."""
-    return caffe_compat.__version__
 
 
 def overview() -> str:

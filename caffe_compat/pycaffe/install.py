@@ -2,13 +2,17 @@
 
 import importlib
 import sys
+from types import ModuleType
+from typing import Any
 
+import caffe_compat
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.pycaffe.process import allow_python_layers as allow
 
+#: The Caffe whose interface this is: scripts compare `caffe.__version__` with it.
+CAFFE_VERSION = "1.0.0"
 #: pycaffe's modules and where they are here.
 MODULES = {
-    "caffe": "caffe_compat",
     "caffe._caffe": "caffe_compat",
     "caffe.classifier": "caffe_compat.pycaffe.classifier",
     "caffe.coord_map": "caffe_compat.pycaffe.coord_map",
@@ -22,16 +26,34 @@ MODULES = {
 }
 
 
+class Face(ModuleType):
+    """The module `caffe`: everything of this package under Caffe's name and version."""
+
+    def __init__(self) -> None:
+        super().__init__("caffe", caffe_compat.__doc__)
+        self.__version__ = CAFFE_VERSION
+        self.__file__ = caffe_compat.__file__
+        self.__path__ = caffe_compat.__path__
+        self.__all__ = caffe_compat.__all__
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(caffe_compat, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(caffe_compat)
+
+
 def install_as_caffe(allow_python_layers: bool = True) -> None:
     """From now on `import caffe` and its submodules mean this package, in this process.
 
     As in pycaffe, Python layers then run; `allow_python_layers=False` refuses them.
     """
     present = sys.modules.get("caffe")
-    if present is not None and present.__name__ != MODULES["caffe"]:
+    if present is not None and not isinstance(present, Face):
         raise MissingFeatureError(
             f"another caffe is imported already, from {getattr(present, '__file__', 'an unknown place')}; "
             "call install_as_caffe() before the first import of caffe"
         )
+    sys.modules["caffe"] = present or Face()
     sys.modules.update({name: importlib.import_module(place) for name, place in MODULES.items()})
     allow(allow_python_layers)

@@ -46,6 +46,18 @@ def test_every_module_has_its_place() -> None:
         assert importlib.import_module(name) is sys.modules[place]
 
 
+def test_caffe_has_caffes_version_and_all_names_of_this_package() -> None:
+    caffe_compat.install_as_caffe()
+    caffe = importlib.import_module("caffe")
+    assert (caffe.__version__, caffe.__name__) == ("1.0.0", "caffe")
+    assert caffe.Net is caffe_compat.Net
+    assert set(caffe_compat.__all__) <= set(dir(caffe))
+    caffe_compat.install_as_caffe()
+    assert importlib.import_module("caffe") is caffe
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'"):
+        _ = caffe.nothing
+
+
 def test_another_caffe_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "caffe", ModuleType("caffe"))
     with pytest.raises(MissingFeatureError, match=r"^another caffe is imported already, from an unknown place"):

@@ -13,8 +13,9 @@ import argparse
 import logging
 from collections.abc import Sequence
 
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.convert.conversion import convert
 from caffe_compat.convert.formats.mean_image import MEAN_TARGETS, convert_mean, is_mean
 from caffe_compat.convert.model import Shape

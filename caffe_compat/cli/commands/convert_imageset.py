@@ -11,8 +11,9 @@ import cv2
 
 from caffe_compat.cli.common_flags import whole_number
 from caffe_compat.cli.databases import BACKENDS, create_database
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.data.datum import Pixels, encoded_datum, image_to_datum, record_key
 from caffe_compat.data.sources.image_file import read_image
 from caffe_compat.errors import DataError

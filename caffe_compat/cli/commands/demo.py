@@ -5,8 +5,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.experiments.demo.demo import Request, run_demo
 from caffe_compat.experiments.demo.recipe import FULL, TINY
 

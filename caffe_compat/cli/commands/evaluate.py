@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.cli.table import program_name
 from caffe_compat.srn.metrics.datasets import DATASETS
 from caffe_compat.srn.metrics.outputs import WRITERS, make_folders, write_outputs

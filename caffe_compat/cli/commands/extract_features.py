@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from caffe_compat.cli.common_flags import whole_number
 from caffe_compat.cli.databases import BACKENDS, Writer, create_database
 from caffe_compat.cli.devices import use_gpu
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser, nearest
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.errors import ShapeError
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.device import set_mode_cpu

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor

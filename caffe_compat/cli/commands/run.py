@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Sequence
 from types import TracebackType
 
+from caffe_compat.cli.endings import DONE, FAILED
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
-from caffe_compat.cli.program import DONE, FAILED, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.cli.python_2 import offer_old_names, python_2_hint
 from caffe_compat.errors import FormatError
 from caffe_compat.logs.glog import environment_level, log_to_stderr

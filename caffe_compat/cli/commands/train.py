@@ -9,9 +9,10 @@ import torch
 
 from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of, use_gpu
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.logs.log_file import log_to_file
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.device import set_mode_cpu

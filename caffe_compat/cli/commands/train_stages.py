@@ -11,8 +11,9 @@ from pathlib import Path
 from signal import Signals
 
 from caffe_compat.cli.common_flags import add_device, add_engine
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.errors import SolverError
 from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages, starting_point
 from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for

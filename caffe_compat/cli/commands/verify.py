@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from caffe_compat.cli.commands.record import SCRIPT
+from caffe_compat.cli.endings import CANNOT_COMPARE, DONE, FAILED
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import CANNOT_COMPARE, DONE, FAILED, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import build_net
 from caffe_compat.net.device import set_device, set_mode_gpu

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import DONE, run_program
+from caffe_compat.cli.program import run_program
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
