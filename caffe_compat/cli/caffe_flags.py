@@ -71,7 +71,7 @@ def stages_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def surroundings_of(arguments: argparse.Namespace) -> Surroundings:
-    """What nets are told beyond their prototxt; modules of Python layers are looked for in the current folder as well."""
+    """What nets are told beyond their prototxt; the current folder may hold modules of Python layers."""
     if arguments.allow_python_layers:
         sys.path.append(os.getcwd())
     return Surroundings(allow_python_layers=arguments.allow_python_layers)
