@@ -5,6 +5,7 @@ workers write into places of their own. cv2 decodes and resizes outside Python's
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,6 +53,7 @@ class Prefetcher:
         self._workers = workers or available_cores()
         self._arithmetic = arithmetic
         self.finish = False
+        self.seconds_waited = 0.0  # in `take`, all calls together
         self._next = 0
         self._used: deque[NDArray[Any]] = deque()
         self._pending: deque[Future[tuple[Batch, list[Future[None]]]]] = deque()
@@ -63,10 +65,12 @@ class Prefetcher:
         self._start()
         while len(self._pending) <= self._ahead:
             self._request(self._next + len(self._pending) * self._batch_size)
+        started = time.perf_counter()
         batch, parts = self._pending.popleft().result()
         self._next += self._batch_size
         for part in parts:
             part.result()
+        self.seconds_waited += time.perf_counter() - started
         return batch
 
     def give_back(self, batch: Batch) -> None:

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+
+from caffe_compat.errors import DataError
+from caffe_compat.solvers.actions import Action
+from caffe_compat.srn.watching.events import End, NetTested, Shown, Start
+from caffe_compat.srn.watching.watcher import images_per_iteration, waiting_seconds, watching
+from tests.srn.watching.multilabel import SECOND_LOSS, make_solver
+
+
+class Kept:
+    def __init__(self):
+        self.events, self.closed = [], 0
+
+    def write(self, event):
+        self.events.append(event)
+
+    def close(self):
+        self.closed += 1
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+@pytest.mark.parametrize("more", ["", SECOND_LOSS])
+def test_a_run_is_told_whole_and_trains_as_if_nobody_watched(engine, more, caplog) -> None:
+    caplog.set_level("INFO", "caffe_compat")
+    alone = make_solver(engine, more)
+    alone.solve()
+    unwatched = [message for message in caplog.messages if "iter/s" not in message]
+    caplog.clear()
+
+    solver, kept = make_solver(engine, more), Kept()
+    with watching(solver, [kept], ["a", "b", "c"]):
+        solver.solve()
+
+    ours = [message for message in caplog.messages if "Test net metric" in message]
+    assert [m for m in caplog.messages if m not in ours and "iter/s" not in m] == unwatched
+    assert len(ours) == 3 * (2 if more else 1) * 3
+    for watched, plain in zip(solver.net.parameters(), alone.net.parameters(), strict=True):
+        assert torch.equal(watched, plain)
+    assert kept.closed == 1
+    (start,), (end,) = kept.of(Start), kept.of(End)
+    assert (start.iteration, start.max_iter, start.images_per_iteration, start.class_names) == (
+        0,
+        6,
+        6,
+        ["a", "b", "c"],
+    )
+    assert (end.iteration, end.reason) == (6, "done")
+    assert [shown.iteration for shown in kept.of(Shown)] == [0, 2, 4]
+    assert kept.of(Shown)[0].images_per_second is None
+    assert kept.of(Shown)[1].images_per_second > 0
+    assert [tested.iteration for tested in kept.of(NetTested)] == [0, 3, 6]
+    name = "y:mAP" if more else "mAP"
+    aps = [tested.ap["y"] for tested in kept.of(NetTested)]
+    assert [tested.metrics[name] for tested in kept.of(NetTested)] == pytest.approx([np.nanmean(ap) for ap in aps])
+    assert solver.observers == [] == solver.callbacks
+
+
+def test_a_stopped_run_and_one_that_fails_say_why() -> None:
+    solver, kept = make_solver(), Kept()
+    asked = iter([Action.STOP])
+    solver.requested_action = lambda: next(asked, Action.NONE)
+    with watching(solver, [kept]):
+        solver.solve()
+    assert kept.events[-1].reason == "stopped"
+    kept = Kept()
+    with pytest.raises(RuntimeError, match="gone"), watching(make_solver(), [kept]):
+        raise RuntimeError("gone")
+    assert (kept.events[-1].reason, kept.closed) == ("gone", 1)
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_labels_that_are_none_stop_training_before_the_first_update(engine) -> None:
+    solver, kept = make_solver(engine, fields="test_initialization: false"), Kept()
+    solver.net.blobs["label"].data[1, 2] = 255
+    before = [parameter.clone() for parameter in solver.net.parameters()]
+    with pytest.raises(DataError, match="found 255 in the first batch"), watching(solver, [kept]):
+        solver.solve()
+    assert all(torch.equal(*pair) for pair in zip(before, solver.net.parameters(), strict=True))
+    assert "255" in kept.events[-1].reason
+
+
+def test_batches_of_an_interrupted_test_are_forgotten() -> None:
+    solver, kept = make_solver(), Kept()
+    with watching(solver, [kept]):
+        (watcher,) = solver.observers
+        solver.test_engines[0].forward()
+        watcher.on_test_batch(0, solver.test_nets[0])
+        solver.schedule.iteration = 3  # the user went on
+        solver.test(0)
+        assert len(watcher._tests[0].batches["loss"]) == 0
+        solver.test(0)
+    first, second = kept.of(NetTested)
+    assert first.ap == second.ap
+
+
+def test_only_the_first_of_several_processes_tells(monkeypatch) -> None:
+    solver, kept = make_solver(), Kept()
+    solver.is_root = False
+    with watching(solver, [kept]):
+        assert solver.observers == []
+        assert len(solver.callbacks) == 1
+    assert kept.events == []
+
+
+def test_an_iteration_sees_batch_size_times_iter_size() -> None:
+    assert images_per_iteration(make_solver(fields="iter_size: 4")) == 24
+
+
+def test_nothing_waits_without_files() -> None:
+    assert waiting_seconds(make_solver().net) == 0
