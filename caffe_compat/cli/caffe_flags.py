@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from caffe_compat.cli.common_flags import add_device, add_engine, whole_number
+from caffe_compat.cli.common_flags import add_device, add_engine, add_quiet, whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser
 from caffe_compat.net.build import Surroundings
 from caffe_compat.solvers.actions import ACTIONS
@@ -55,6 +55,7 @@ def add_caffe_flags(parser: CommandParser, own: Sequence[str]) -> None:
             parser.add_argument(*spellings, action=BooleanAction, default=default, help=shown)
         else:
             parser.add_argument(*spellings, default=default, help=shown, **KINDS.get(name, TEXT))
+    add_quiet(parser, "log warnings and errors only")
     parser.set_defaults(own=own)
 
 

@@ -24,7 +24,9 @@ def count_of_rounds(text: str) -> int:
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("evaluate", __doc__ or "")
+    result = command_parser(
+        "evaluate", __doc__ or "", "caffe-compat evaluate --dataset coco --labels labels.txt --predictions scores.txt"
+    )
     result.add_argument("--dataset", required=True, choices=DATASETS, help="whose rules to follow")
     result.add_argument("--labels", required=True, type=Path, help="one image a line: 1, 0 or -1 a class")
     result.add_argument(
