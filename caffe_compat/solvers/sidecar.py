@@ -105,10 +105,11 @@ def write_sidecar(
 
 
 def read_sidecar(file: str, weights: str, state: SolverState) -> Sidecar | None:
-    """The sidecar of a .solverstate; None, and a line in the log, where there is none.
+    """The sidecar of a .solverstate; None, and a line in the log, where there is none that belongs to it.
 
-    FormatError where the file is damaged. SolverError where weights or state are not those that it was written with,
-    as after a run that was killed while it replaced a snapshot.
+    FormatError where the file is damaged. SolverError where one of weights and state is the one that the sidecar was
+    written with and the other is not, as after a run that was killed while it replaced a snapshot. Where both are
+    others, as after a real Caffe has replaced them, the sidecar is left aside.
     """
     path = sidecar_path(file)
     if not weights or not path.exists():
@@ -116,10 +117,14 @@ def read_sidecar(file: str, weights: str, state: SolverState) -> Sidecar | None:
                     "both start anew", file, path.name)  # fmt: skip
         return None
     sidecar = Sidecar(**read_sidecar_file(path))
-    if sidecar.weights_sha256 != checksum_of_file(weights):
-        raise _mismatch(path, weights)
-    if sidecar.state_sha256 and sidecar.state_sha256 != checksum_of_state(state):
-        raise _mismatch(path, file)
+    is_weights = sidecar.weights_sha256 == checksum_of_file(weights)
+    is_state = sidecar.state_sha256 == checksum_of_state(state) if sidecar.state_sha256 else is_weights
+    if is_weights != is_state:
+        raise _mismatch(path, file if is_weights else weights)
+    if not is_weights:
+        logger.warning("%s belongs to other weights than %s; the place in the data and random states start anew",
+                       path, weights)  # fmt: skip
+        return None
     return sidecar
 
 

@@ -48,7 +48,6 @@ def replace(path: Path) -> None:
         ("caffemodel", Path.unlink, "s_iter_10.caffemodel: no such file"),
         ("resume.json", cut, "s_iter_10.resume.json: expected what this program writes"),
         ("caffemodel", replace, "s_iter_10.caffemodel is not the file that s_iter_10.resume.json was written with"),
-        ("solverstate", replace, "s_iter_3.caffemodel is not the file that s_iter_10.resume.json was written with"),
     ],
 )
 def test_a_damaged_newest_one_is_passed_over_by_name(

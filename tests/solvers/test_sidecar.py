@@ -128,6 +128,18 @@ def test_files_of_two_snapshots_are_not_mixed(replaced: str, tmp_path: Path) -> 
     solver.restore(f"{tmp_path}/s_iter_0.solverstate")
 
 
+def test_a_sidecar_of_an_older_snapshot_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    solver = make_solver(f'base_lr: 0.1 momentum: 0.9 snapshot_prefix: "{tmp_path}/s"')
+    solver.snapshot()
+    sidecar = (tmp_path / "s_iter_0.resume.json").read_bytes()
+    solver.step(1)
+    solver.schedule.iteration = 0
+    solver.snapshot()
+    (tmp_path / "s_iter_0.resume.json").write_bytes(sidecar)
+    solver.restore(f"{tmp_path}/s_iter_0.solverstate")
+    assert "belongs to other weights than" in caplog.text
+
+
 def test_a_changed_base_lr_is_honoured_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     policy = f'lr_policy: "step" stepsize: 2 gamma: 0.5 snapshot_prefix: "{tmp_path}/s"'
