@@ -30,6 +30,8 @@ OURS = {
     "generate": Command("write every net and solver of the paper as Caffe files"),
     "convert": Command("convert trained nets to and from Caffe's formats", "convert_caffemodel"),
     "verify": Command("compare a net layer by layer with another runtime", "verify_parity"),
+    "summary": Command("print a net's layers with shapes, costs and totals"),
+    "view": Command("write a page to explore a net in a browser"),
     "predict": Command("save a net's raw scores for the images of a list", "predict"),
     "evaluate": Command("compute mAP, F1, precision and recall of raw scores", "evaluate"),
     "prepare": Command("write a dataset in the released file layout", "prepare_dataset"),

@@ -1,0 +1,1 @@
+"""Shows a net: a table of its layers, and a page to explore it in a browser."""
