@@ -8,7 +8,9 @@ from typing import Any
 
 from caffe_compat.errors import CaffeError
 from prototxt_gen.files import count, write
+from prototxt_gen.machine import follow_machine, machine_lines, this_machine
 from prototxt_gen.options import DATASETS, Options, flag
+from prototxt_gen.prepared import read_prepared
 from prototxt_gen.recipes import MODELS
 
 EPILOG = """
@@ -34,11 +36,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def generate_files(given: argparse.Namespace) -> None:
     """Writes the files that parsed flags ask for and prints their paths, or prints numbers of parameters."""
-    fields = {field.name: getattr(given, field.name) for field in dataclasses.fields(Options)}
-    for options, folder in _requests(given.all, given.out, Options(**fields)):
+    asked = Options(**{field.name: getattr(given, field.name) for field in dataclasses.fields(Options)})
+    if not given.all and not given.count:
+        asked = _with_default_data(asked)
+        machine = this_machine(asked.solver_mode)
+        followed = follow_machine(asked, machine)
+        _report(machine_lines(asked, followed, machine))
+        asked = followed
+    for options, folder in _requests(given.all, given.out, asked):
         print(f"{options.model}: {_summary(count(options))}")
         if not given.count:
-            _report(write(options, folder))
+            _report(f"wrote {path}" for path in write(options, folder))
+
+
+def _with_default_data(options: Options) -> Options:
+    """The options with the dataset's own folder as --data, if data were prepared there."""
+    folder = f"data/{options.dataset}"
+    is_there = bool(options.dataset) and not options.data and read_prepared(folder) is not None
+    return dataclasses.replace(options, data=folder) if is_there else options
 
 
 def _requests(everything: bool, out: str, options: Options) -> Iterable[tuple[Options, str]]:
@@ -56,9 +71,9 @@ def _summary(parts: dict[str, int]) -> str:
     return f"{sum(parts.values()):,} parameters ({listed})"
 
 
-def _report(paths: Iterable[Any]) -> None:
-    for path in paths:
-        print(f"wrote {path}")
+def _report(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -40,14 +40,17 @@ class Block(NamedTuple):
 class Size(NamedTuple):
     """How large a backbone is: its blocks of stages 2 to 5 and the channels of its first layer.
 
-    The other two are for the narrow backbone, which has no such blocks: its field in pixels, and pairs of further 1x1
-    layers in place of ResNet-107's two blocks.
+    Two fields are for the narrow backbone, which has no such blocks: its field in pixels, and pairs of further 1x1
+    layers in place of ResNet-107's two blocks. `stride_in` is the convolution of a block that has the stride: conv1
+    (the first 1x1) or conv2 (the 3x3). `floor_pooling` pads pool1 by 1 and rounds its size down.
     """
 
     blocks: list[list[Block]]
     width: int
     receptive_field: int = FIELDS.start
     extra_blocks: int = 0
+    stride_in: str = "conv1"
+    floor_pooling: bool = False
 
 
 def public_names(released_type: str, role: str) -> str:
@@ -77,22 +80,22 @@ def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
 
 def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     """Layers, names and wiring of the public ResNets, so that their ImageNet weights load by name."""
-    blob = _stem(net, data, size.width, public_names)
+    blob = _stem(net, data, size, public_names)
     taps = []
     for stage in size.blocks:
         for block in stage:
-            blob = _post_activation_block(net, blob, block)
+            blob = _post_activation_block(net, blob, block, size.stride_in)
         taps.append(blob)
     return Features(tap_sum=taps[2], tap=taps[2], last=taps[3])
 
 
 def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     """Blocks of "Identity mappings in deep residual networks" (the paper's [14]) behind a post-activation stem."""
-    total = active = _stem(net, data, size.width, names)
+    total = active = _stem(net, data, size, names)
     taps = []
     for stage in size.blocks:
         for block in stage:
-            total = pre_activation_block(net, total, active, block, names)
+            total = pre_activation_block(net, total, active, block, names, size.stride_in)
             # Nothing else reads the last sum of a stage: the next stage projects the active blob.
             active = activate(net, total, block.name, names, in_place=block is stage[-1])
         taps.append(Features(total, active, active))
@@ -125,12 +128,15 @@ def _narrow_layer(net: NetBuilder, bottom: Blob, name: str, channels: int, kerne
     return net.relu(blob, f"{name}_relu")
 
 
-def pre_activation_block(net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming) -> Blob:
+def pre_activation_block(
+    net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming, stride_in: str = "conv2"
+) -> Blob:
     """The sum of a residual branch and the shortcut: the block's input, or where shapes change a convolution."""
     name, inner = f"res{block.name}_branch", block.inner
-    branch = net.convolution(active, names("SpatialConvolution", f"{name}2a"), inner)
+    first, second = _strides(block, stride_in)
+    branch = net.convolution(active, names("SpatialConvolution", f"{name}2a"), inner, stride=first)
     branch = activate(net, branch, f"{block.name}_branch2a", names)
-    branch = net.convolution(branch, names("SpatialConvolution", f"{name}2b"), inner, 3, block.stride, pad=1)
+    branch = net.convolution(branch, names("SpatialConvolution", f"{name}2b"), inner, 3, second, pad=1)
     branch = activate(net, branch, f"{block.name}_branch2b", names)
     branch = net.convolution(branch, names("SpatialConvolution", f"{name}2c"), 4 * inner)
     shortcut = total
@@ -145,22 +151,28 @@ def activate(net: NetBuilder, blob: Blob, name: str, names: Naming, in_place: bo
     return net.relu(blob, names("ReLU", f"res{name}_relu"))
 
 
-def _stem(net: NetBuilder, data: Blob, width: int, names: Naming) -> Blob:
-    blob = net.convolution(data, names("SpatialConvolution", "conv1"), width, kernel=7, stride=2, pad=3)
+def _strides(block: Block, stride_in: str) -> tuple[int, int]:
+    """Strides of the first 1x1 convolution and of the 3x3 one."""
+    return (block.stride, 1) if stride_in == "conv1" else (1, block.stride)
+
+
+def _stem(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Blob:
+    blob = net.convolution(data, names("SpatialConvolution", "conv1"), size.width, kernel=7, stride=2, pad=3)
     blob = net.norm(blob, names("BN", "bn_conv1"))
     blob = net.relu(blob, names("ReLU", "conv1_relu"))
-    return net.max_pool(blob, names("Pooling", "pool1"))
+    return net.max_pool(blob, names("Pooling", "pool1"), size.floor_pooling)
 
 
-def _post_activation_block(net: NetBuilder, bottom: Blob, block: Block) -> Blob:
-    """The stride is on the first 1x1 convolution, as in the public nets."""
+def _post_activation_block(net: NetBuilder, bottom: Blob, block: Block, stride_in: str) -> Blob:
+    """A residual branch of three convolutions and the shortcut, with a ReLU after their sum."""
     name, inner = block.name, block.inner
+    first, second = _strides(block, stride_in)
     shortcut = bottom
     if block.projects:
         shortcut = _convolution_and_norm(net, bottom, f"{name}_branch1", 4 * inner, stride=block.stride)
-    branch = _convolution_and_norm(net, bottom, f"{name}_branch2a", inner, stride=block.stride)
+    branch = _convolution_and_norm(net, bottom, f"{name}_branch2a", inner, stride=first)
     branch = net.relu(branch, f"res{name}_branch2a_relu")
-    branch = _convolution_and_norm(net, branch, f"{name}_branch2b", inner, kernel=3, pad=1)
+    branch = _convolution_and_norm(net, branch, f"{name}_branch2b", inner, kernel=3, stride=second, pad=1)
     branch = net.relu(branch, f"res{name}_branch2b_relu")
     branch = _convolution_and_norm(net, branch, f"{name}_branch2c", 4 * inner)
     return net.relu(net.eltwise([shortcut, branch], f"res{name}"), f"res{name}_relu")

@@ -26,13 +26,15 @@ class NetBuilder:
     """A NetParameter in the making.
 
     `begin` says to which part of the paper's net the next layers belong. `message` is the net, `parameters` counts
-    what each part learns (running statistics are not learned), `loose` holds the tops that no layer has read.
+    what each part learns (running statistics are not learned), `loose` holds the tops that no layer has read, and
+    `values` counts the numbers of all blobs of an image, which memory must hold.
     """
 
     def __init__(self, name: str, norm: str, moving_average_fraction: float, deploy: bool) -> None:
         self.message = caffe_pb2.NetParameter(name=name)
         self.parameters: Counter[str] = Counter()
         self.loose: dict[str, Blob] = {}
+        self.values = 0
         self.released_style = False
         self._norm = {"batchnorm": self._batch_norm_and_scale, "bn": self._bn}[norm]
         self._moving_average_fraction = moving_average_fraction
@@ -46,14 +48,18 @@ class NetBuilder:
         """
         self._part, self._lr_mult, self.released_style = part, lr_mult, released_style
 
-    def layer(self, kind: str, name: str, bottoms: Sequence[Blob], top: Blob, **fields: Any) -> Blob:
-        """Add a layer; its top is the blob given."""
-        for bottom in bottoms:
-            self.loose.pop(bottom.name, None)
-        if kind != "Silence":
-            self.loose[top.name] = top
-        tops = [] if kind == "Silence" else [top.name]
-        self.message.layer.add(name=name, type=kind, bottom=[b.name for b in bottoms], top=tops, **fields)
+    def layer(
+        self, kind: str, name: str, bottoms: Sequence[Blob], top: Blob, more_tops: Sequence[Blob] = (), **fields: Any
+    ) -> Blob:
+        """Add a layer; returns its first top, the blob given."""
+        read = [bottom.name for bottom in bottoms]
+        tops = [] if kind == "Silence" else [top, *more_tops]
+        for bottom in read:
+            self.loose.pop(bottom, None)
+        for made in tops:
+            self.loose[made.name] = made
+            self.values += 0 if made.name in read else made.channels * made.size**2
+        self.message.layer.add(name=name, type=kind, bottom=read, top=[made.name for made in tops], **fields)
         return top
 
     def convolution(
@@ -103,10 +109,14 @@ class NetBuilder:
         """In place."""
         return self.layer("ReLU", name, [bottom], bottom)
 
-    def max_pool(self, bottom: Blob, name: str) -> Blob:
-        """3 x 3, stride 2, no padding; the size rounds up."""
-        top = Blob(name, bottom.channels, math.ceil((bottom.size - 3) / 2) + 1)
-        return self.layer("Pooling", name, [bottom], top, pooling_param={"pool": "MAX", "kernel_size": 3, "stride": 2})
+    def max_pool(self, bottom: Blob, name: str, floor: bool = False) -> Blob:
+        """3 x 3, stride 2. Without padding, the size rounds up; with `floor`, it is padded by 1 and rounds down."""
+        fields: dict[str, Any] = {"pool": "MAX", "kernel_size": 3, "stride": 2}
+        size = math.ceil((bottom.size - 3) / 2) + 1
+        if floor:
+            fields |= {"pad": 1, "round_mode": "FLOOR"}
+            size = (bottom.size - 1) // 2 + 1
+        return self.layer("Pooling", name, [bottom], Blob(name, bottom.channels, size), pooling_param=fields)
 
     def average_pool(self, bottom: Blob, name: str) -> Blob:
         """The mean of each channel."""
@@ -119,7 +129,8 @@ class NetBuilder:
     def eltwise(self, bottoms: Sequence[Blob], name: str, **fields: Any) -> Blob:
         """Sum (Caffe's default) or, with operation="PROD", product of blobs of one shape."""
         shape = Blob(name, bottoms[0].channels, bottoms[0].size)
-        return self.layer("Eltwise", name, bottoms, shape, **({"eltwise_param": fields} if fields else {}))
+        param: dict[str, Any] = {"eltwise_param": fields} if fields else {}
+        return self.layer("Eltwise", name, bottoms, shape, **param)
 
     def scalar(self, bottom: Blob, name: str, value: float, top: str) -> Blob:
         """Multiply by one learned number, which starts at `value`."""

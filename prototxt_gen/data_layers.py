@@ -4,6 +4,7 @@ from typing import Any
 
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.options import Options
+from prototxt_gen.scale import crop_source_size
 
 MEAN_BGR = (104, 117, 123)
 #: Crop sides that the paper draws from 256 x 256 images: 256, 224, 192, 168, 128; width and height independently.
@@ -18,29 +19,61 @@ def add_input(net: NetBuilder, options: Options) -> Blob:
 
 
 def add_data_layers(net: NetBuilder, options: Options) -> tuple[Blob, Blob]:
-    """For each phase an image LMDB and a label LMDB in the same order; labels are C x 1 x 1 numbers 0 or 1.
+    """For each phase images, and a label LMDB in the same order; labels are C x 1 x 1 numbers.
 
-    Training images are the whole image resized to 256 x 256 (for an input of 224), test images to the input's size.
+    Training crops come from the whole image resized to 256 x 256 (for an input of 224). Test images are whole images
+    resized to the input (section 3.4). Pictures in LMDBs have these sizes already; those of a folder are resized here.
     """
     data, label = Blob("data", 3, options.input_size), Blob("label", options.labels)
     for phase, split in (("TRAIN", "train"), ("TEST", options.test_split)):
         include = [{"phase": phase}]
-        net.layer(
-            "Data",
-            "data",
-            [],
-            data,
-            include=include,
-            transform_param=_transform(options, phase),
-            data_param=_source(options, f"{split}_image_lmdb"),
-        )
-        net.layer("Data", "label", [], label, include=include, data_param=_source(options, f"{split}_label_lmdb"))
+        add_images = {"lmdb": _lmdb_images, "folder": _folder_images}[options.source]
+        add_images(net, data, phase, split, options)
+        net.layer("Data", "label", [], label, include=include, data_param=_database(options, f"{split}_label_lmdb"))
     return data, label
+
+
+def _lmdb_images(net: NetBuilder, data: Blob, phase: str, split: str, options: Options) -> None:
+    net.layer(
+        "Data",
+        "data",
+        [],
+        data,
+        include=[{"phase": phase}],
+        transform_param=_transform(options, phase),
+        data_param=_database(options, f"{split}_image_lmdb"),
+    )
+
+
+def _folder_images(net: NetBuilder, data: Blob, phase: str, split: str, options: Options) -> None:
+    """Files of an image list. Its numbers, how many labels an image has, are read by nobody."""
+    cropped = _is_cropped(options, phase)
+    size = crop_source_size(options.input_size) if cropped else options.input_size
+    net.layer(
+        "ImageData",
+        "data",
+        [],
+        data,
+        more_tops=[Blob("tags", 1)],
+        include=[{"phase": phase}],
+        transform_param=_transform(options, phase),
+        image_data_param={
+            "source": f"{options.data}/{split}_imglist.txt",
+            "root_folder": f"{options.data}/images/",
+            "batch_size": options.batch_size,
+            "new_height": size,
+            "new_width": size,
+        },
+    )
+
+
+def _is_cropped(options: Options, phase: str) -> bool:
+    return options.augmentation != "none" if phase == "TRAIN" else options.test_view == "crop"
 
 
 def _transform(options: Options, phase: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"mean_value": MEAN_BGR}
-    if options.augmentation != "none":
+    if _is_cropped(options, phase):
         fields["crop_size"] = options.input_size
     if phase == "TRAIN" and options.mirror:
         fields["mirror"] = True
@@ -49,5 +82,5 @@ def _transform(options: Options, phase: str) -> dict[str, Any]:
     return fields
 
 
-def _source(options: Options, name: str) -> dict[str, Any]:
+def _database(options: Options, name: str) -> dict[str, Any]:
     return {"source": f"{options.data}/{name}", "batch_size": options.batch_size, "backend": "LMDB"}

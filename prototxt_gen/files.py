@@ -6,8 +6,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from caffe_compat.proto.write import write_text
+from prototxt_gen.completion import complete
 from prototxt_gen.nets import test_net, train_net
-from prototxt_gen.options import Options, command, complete
+from prototxt_gen.options import Options, command
 from prototxt_gen.recipes import Step, steps_of
 from prototxt_gen.solvers import solver
 

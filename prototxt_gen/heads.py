@@ -103,9 +103,9 @@ def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> B
     return net.inner_product(blob, "sem_fc3", options.labels, top="y")
 
 
-def fuse(net: NetBuilder, main: Blob, regularized: Blob, options: Options) -> Blob:
-    """y = alpha y_cls + (1 - alpha) y_sr (section 3.4)."""
-    if options.learn_alpha:
+def fuse(net: NetBuilder, main: Blob, regularized: Blob, options: Options, learns_alpha: bool) -> Blob:
+    """y = alpha y_cls + (1 - alpha) y_sr (section 3.4); alpha is a weight only in steps that learn it."""
+    if learns_alpha:
         return _fuse_with_learned_alpha(net, main, regularized, options)
     name = "prob" if net.released_style else "y"
     return net.eltwise([main, regularized], name, operation="SUM", coeff=[options.alpha, 1 - options.alpha])

@@ -6,6 +6,7 @@ from prototxt_gen import heads, released_heads
 from prototxt_gen.backbones import CountedNames, Naming, Size, narrow, preresnet, public_names, resnet, stages
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.data_layers import add_data_layers, add_input
+from prototxt_gen.losses import add_losses
 from prototxt_gen.options import Options
 from prototxt_gen.recipes import MODELS, Step
 
@@ -18,8 +19,7 @@ def train_net(options: Options, step: Step) -> NetBuilder:
     net = _builder(options, step, deploy=False)
     data, label = add_data_layers(net, options)
     scores = _scores(net, data, options, step, wanted=set(step.losses.values()))
-    for loss, score in step.losses.items():
-        net.layer("SigmoidCrossEntropyLoss", loss, [scores[score], label], Blob(loss, 1))
+    add_losses(net, {loss: scores[score] for loss, score in step.losses.items()}, label, options)
     losses = set(step.losses)
     net.silence([blob for name, blob in net.loose.items() if name not in losses])
     return net
@@ -48,7 +48,14 @@ def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: s
 
     net.begin("main", float("main" in step.learns), released_backbone)
     blocks = stages(options.depth, options.width, model.extra_blocks)
-    size = Size(blocks, options.width, options.receptive_field, model.extra_blocks)
+    size = Size(
+        blocks,
+        options.width,
+        options.receptive_field,
+        model.extra_blocks,
+        options.stride_in,
+        floor_pooling=options.pooling == "floor",
+    )
     features = BACKBONES[options.backbone](net, data, size, names)
     pooled, scores = heads.classifier(net, features.last, options, names)
     made = {"y_cls": scores}
@@ -60,7 +67,8 @@ def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: s
         net.begin("regularization", options.sr_lr_mult * ("regularization" in step.learns), released)
         made["y_sr"] = head.spatial_regularization(net, maps, options, model.weighted_attention)
         if "y" in wanted:
-            made["y"] = heads.fuse(net, made["y_cls"], made["y_sr"], options)
+            learns_alpha = options.learn_alpha and "y" in step.losses.values()
+            made["y"] = heads.fuse(net, made["y_cls"], made["y_sr"], options, learns_alpha)
     if "semantic" in step.parts:
         net.begin("semantic", float("semantic" in step.learns), released)
         made["y"] = heads.semantic(net, pooled, scores, options)

@@ -1,11 +1,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from google.protobuf import text_format
+from torch.nn import functional
 
+from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import srn_fork_pb2
-from prototxt_gen import generate
+from caffe_compat.proto.upgrade import upgrade_net
+from prototxt_gen import Options, count, generate
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 
@@ -124,3 +130,67 @@ def test_sizes_follow_the_input(size, map_size, pooled):
     assert made["pool5"].pooling_param.kernel_size == pooled
     assert made["srn_conv4"].convolution_param.kernel_size == [map_size]
     assert list(made["att_map"].reshape_param.shape.dim) == [0, 0, map_size, map_size]
+
+
+def strides(made):
+    return {
+        name.removeprefix("res"): layer.convolution_param.stride[0]
+        for name, layer in made.items()
+        if layer.type == "Convolution" and name.startswith("res") and layer.convolution_param.stride[0] != 1
+    }
+
+
+@pytest.mark.parametrize("backbone", ["resnet", "preresnet"])
+@pytest.mark.parametrize(("stride_in", "branch"), [("conv1", "2a"), ("conv2", "2b")])
+def test_the_stride_is_where_the_option_says(backbone, stride_in, branch):
+    options = {"model": "resnet101", "labels": 7, "depth": 26, "width": 8, "backbone": backbone}
+    made = layers(**options, stride_in=stride_in)
+    assert strides(made) == {f"{stage}a_branch{n}": 2 for stage in "345" for n in (branch, "1")}
+    default = {"resnet": "conv1", "preresnet": "conv2"}[backbone]
+    assert (strides(layers(**options)) == strides(made)) == (stride_in == default)
+    assert count(Options(**options, stride_in=stride_in)) == count(Options(**options))
+
+
+def checkpoint_like(data, blobs, blocks):
+    """torchvision's forward pass of a ResNet, from its code's wiring, with the weights of our net."""
+
+    def batch_norm(x, name):
+        mean, variance, factor = (torch.from_numpy(blob.data) for blob in blobs[f"bn{name}"])
+        slope, bias = (torch.from_numpy(blob.data) for blob in blobs[f"scale{name}"])
+        return functional.batch_norm(x, mean / factor, variance / factor, slope, bias, eps=1e-5)
+
+    def convolve(x, name, **window):
+        return functional.conv2d(x, torch.from_numpy(blobs[name][0].data), **window)
+
+    x = functional.relu(batch_norm(convolve(data, "conv1", stride=2, padding=3), "_conv1"))
+    x = functional.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+    for name, stride, projects in blocks:
+        branch = functional.relu(batch_norm(convolve(x, f"res{name}_branch2a"), f"{name}_branch2a"))
+        branch = convolve(branch, f"res{name}_branch2b", stride=stride, padding=1)
+        branch = functional.relu(batch_norm(branch, f"{name}_branch2b"))
+        branch = batch_norm(convolve(branch, f"res{name}_branch2c"), f"{name}_branch2c")
+        if projects:
+            x = batch_norm(convolve(x, f"res{name}_branch1", stride=stride), f"{name}_branch1")
+        x = functional.relu(x + branch)
+    return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("size", [96, 107])
+def test_the_options_of_todays_checkpoints_give_their_features(size):
+    options = {"labels": 7, "depth": 26, "width": 4, "input_size": size, "stride_in": "conv2", "pooling": "floor"}
+    (message,) = generate(model="resnet101", step="test", **options).values()
+    upgrade_net(message)
+    net = build_net(message, caffe_pb2.NetState(phase=caffe_pb2.TEST), Surroundings(random_seed=3))
+    random = np.random.default_rng(5)
+    for name, blobs in net.params.items():
+        if name.startswith(("bn", "scale")):
+            for blob in blobs:
+                blob.data[...] = random.uniform(0.5, 1.5, blob.data.shape)
+    data = random.normal(size=(1, 3, size, size)).astype(np.float32)
+    net.blobs["data"].data[...] = data
+    net.forward_range(0, len(net.steps) - 1)
+    blocks = [
+        (f"{stage}{block}", 1 + (block == "a" and stage > 2), block == "a") for stage in range(2, 6) for block in "ab"
+    ]
+    expected = checkpoint_like(torch.from_numpy(data), net.params, blocks)
+    np.testing.assert_allclose(net.blobs["pool5"].data[..., 0, 0], expected, rtol=1e-4, atol=1e-5)

@@ -31,10 +31,11 @@ PAPER_FIELDS = {"fix_crop", "multi_scale", "scale_ratios", "max_distort"}
 @pytest.mark.parametrize(
     ("options", "train", "test"),
     [
-        ({"norm": "batchnorm"}, {"mirror", "crop_size"}, {"crop_size"}),
-        ({"norm": "bn"}, {"mirror", "crop_size", *PAPER_FIELDS}, {"crop_size"}),
-        ({"norm": "batchnorm", "augmentation": "paper"}, {"mirror", "crop_size", *PAPER_FIELDS}, {"crop_size"}),
-        ({"norm": "bn", "augmentation": "crop", "mirror": False}, {"crop_size"}, {"crop_size"}),
+        ({"norm": "batchnorm"}, {"mirror", "crop_size"}, set()),
+        ({"norm": "bn"}, {"mirror", "crop_size", *PAPER_FIELDS}, set()),
+        ({"norm": "batchnorm", "augmentation": "paper"}, {"mirror", "crop_size", *PAPER_FIELDS}, set()),
+        ({"norm": "bn", "augmentation": "crop", "mirror": False}, {"crop_size"}, set()),
+        ({"test_view": "crop"}, {"mirror", "crop_size"}, {"crop_size"}),
         ({"augmentation": "none"}, {"mirror"}, set()),
     ],
 )
@@ -49,3 +50,19 @@ def test_augmentation(options, train, test):
 def test_crop_sides_are_the_papers():
     ratios = data_layers(augmentation="paper")[0].transform_param.scale_ratios
     assert [int(256 * ratio) for ratio in ratios] == [256, 224, 192, 168, 128]
+
+
+@pytest.mark.parametrize(("augmentation", "train_size"), [("crop", 110), ("none", 96)])  # 96 x 8 / 7
+def test_images_of_a_folder_are_resized_whole(augmentation, train_size):
+    options = {"labels": 5, "depth": 26, "width": 8, "input_size": 96, "data": "own", "augmentation": augmentation}
+    net = generate(model="resnet101", source="folder", **options)["step_1_resnet101_trainval.prototxt"]
+    train, test = (layer for layer in net.layer if layer.type == "ImageData")
+    for layer, split, size in ((train, "train", train_size), (test, "test", 96)):
+        params = layer.image_data_param
+        assert (params.source, params.root_folder) == (f"own/{split}_imglist.txt", "own/images/")
+        assert (params.new_height, params.new_width, params.shuffle) == (size, size, False)
+    assert [layer.name for layer in net.layer if "tags" in layer.bottom] == ["silence"]
+    assert not test.transform_param.HasField("crop_size")
+    assert [layer.data_param.source for layer in net.layer if layer.type == "Data"] == [
+        "own/train_label_lmdb", "own/test_label_lmdb",
+    ]  # fmt: skip

@@ -7,7 +7,7 @@ from prototxt_gen import generate
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"^options: expected either --dataset or --labels, found neither; give one of the two$"),
+        ({}, r"^options: expected either --dataset or --labels, found neither; give one of the two, or --data"),
         ({"dataset": "coco", "labels": 3}, r"^options: expected either .* found --dataset coco and --labels 3; give"),
         ({"labels": 3, "model": "vgg"}, r"^options: --model must be one of resnet101, .*; found 'vgg'$"),
         ({"dataset": "voc"}, r"^options: --dataset must be one of nus_wide, coco, wider_att; found 'voc'$"),
@@ -21,7 +21,17 @@ from prototxt_gen import generate
         ({"labels": 3, "alpha": 1.5}, r"^options: --alpha must be between 0 and 1; found 1.5$"),
         ({"labels": 3, "batch_size": 7},
          r"^options: the paper's batch of 96 is no multiple of --gpus 1 x --batch-size 7; choose a divisor or give"),
-        ({"labels": 3, "batch_size": 0}, r"^options: the paper's batch of 96 is no multiple of .* --batch-size 0;"),
+        ({"labels": 3, "batch_size": -1}, r"^options: --batch-size must be at least 1; found -1$|no multiple"),
+        ({"labels": 3, "batch_size": 7, "train_images": 40},
+         r"^options: the batch of 32 \(of few training images\) is no multiple of --gpus 1 x --batch-size 7; choose"),
+        ({"labels": 3, "lr_policy": "plateau", "test_split": "test"},
+         r"^options: --lr-policy plateau watches a validation split, never the test split; leave --test-split out"),
+        ({"labels": 3, "pooling": "floor", "norm": "bn"},
+         r"^options: --pooling floor needs a field \(round_mode\) that the Caffe of --norm bn lacks; take --norm"),
+        ({"labels": 3, "backbone": "narrow", "stride_in": "conv2"},
+         r"^options: --stride-in and --pooling are of the ResNets; --backbone narrow has neither$"),
+        ({"labels": 3, "learn_alpha": True, "finetune_losses": "released"},
+         r"^options: --learn-alpha learns from the loss of y, which --finetune-losses released leaves out$"),
     ],
 )  # fmt: skip
 def test_impossible_options_are_refused(options, message):

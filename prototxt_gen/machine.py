@@ -1,0 +1,77 @@
+"""Device and batch size that suit the machine at hand, for the command line; functions do not look at the machine."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from prototxt_gen.completion import complete, effective_batch
+from prototxt_gen.nets import train_net
+from prototxt_gen.options import Options
+from prototxt_gen.recipes import steps_of
+
+LARGEST_BATCH = 24  # per GPU: 96 on the paper's four
+BYTES = 4  # of a float32
+#: Values and gradients of blobs; weights, gradients, history and update of parameters.
+COPIES_OF_BLOBS, COPIES_OF_PARAMETERS = 2, 4
+#: Parts of memory that training may take: all of a GPU but the workspaces, half of what is free on a host.
+GPU_SHARE, HOST_SHARE = 0.8, 0.5
+GIGABYTE = 1e9
+
+
+class Machine(NamedTuple):
+    """`mode` is Caffe's solver_mode, GPU or CPU; `memory` is what training may take, in bytes."""
+
+    mode: str
+    memory: float
+    found: str
+
+
+def this_machine(mode: str = "") -> Machine:
+    """The first GPU if there is one and `mode` is not CPU, else the host."""
+    import torch  # slow, and the generator's functions do without
+
+    if mode != "CPU" and torch.cuda.device_count():
+        properties = torch.cuda.get_device_properties(0)
+        return Machine("GPU", GPU_SHARE * properties.total_memory, f"found {properties.name}")
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Machine(mode or "CPU", HOST_SHARE * free, "found no CUDA device")
+
+
+def follow_machine(options: Options, machine: Machine) -> Options:
+    """The options with the machine's device, and the largest batch size that fits into its memory."""
+    followed = dataclasses.replace(options, solver_mode=options.solver_mode or machine.mode)
+    if options.batch_size:
+        return followed
+    sizes = _batch_sizes(complete(dataclasses.replace(followed, batch_size=1)), options)
+    fitting = (size for size in sizes if training_bytes(followed, size) <= machine.memory)
+    return dataclasses.replace(followed, batch_size=next(fitting, 1))
+
+
+def _batch_sizes(full: Options, options: Options) -> list[int]:
+    """Divisors of the batch of all GPUs, the largest first; any number up to 24 where --iter-size is given."""
+    batch = effective_batch(full.train_images)
+    sizes = range(LARGEST_BATCH, 0, -1)
+    return [size for size in sizes if options.iter_size or batch % (size * full.gpus) == 0]
+
+
+def training_bytes(options: Options, batch_size: int) -> float:
+    """Memory for training the last step's net at a batch size, in bytes, from the sizes of its blobs."""
+    full = complete(dataclasses.replace(options, batch_size=batch_size, iter_size=options.iter_size or 1))
+    net = train_net(full, steps_of(full.model, full.finetune_losses)[-1])
+    parameters = sum(net.parameters.values())
+    return BYTES * (COPIES_OF_BLOBS * batch_size * net.values + COPIES_OF_PARAMETERS * parameters)
+
+
+def machine_lines(given: Options, followed: Options, machine: Machine) -> Iterator[str]:
+    """What is said of the choice: each line names the flag that overrules it."""
+    if not given.solver_mode:
+        yield f"device: {followed.solver_mode} ({machine.found}; --solver-mode overrules)"
+    if not given.batch_size:
+        full = complete(followed)
+        needed = training_bytes(followed, followed.batch_size) / GIGABYTE
+        yield (
+            f"batch: {full.batch_size} images at once x {full.iter_size} passes x {full.gpus} GPUs = "
+            f"{full.batch_size * full.iter_size * full.gpus} (about {needed:.1f} GB of {machine.memory / GIGABYTE:.1f} "
+            "GB; --batch-size overrules)"
+        )

@@ -1,0 +1,64 @@
+"""What a folder of data holds, from the summary that preparation wrote there."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caffe_compat.errors import FormatError
+
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder.
+
+    `images` counts those of each split. `sides` gives height and width of a split's pictures in its image LMDB, in
+    pixels; 0 if they have sizes of their own. `stored` names where pictures are: lmdb, folder or both.
+    """
+
+    labels: int
+    images: Mapping[str, int]
+    sides: Mapping[str, int]
+    stored: tuple[str, ...]
+    unknown_labels: bool
+
+
+def read_prepared(folder: str) -> Prepared | None:
+    """The summary of a prepared folder; None if there is no such file.
+
+    Raises FormatError if the file is not what preparation writes.
+    """
+    path = Path(folder) / SUMMARY
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _prepared(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(
+            f"{path}: expected the summary that prepare writes, found another form ({type(error).__name__}: "
+            f"{str(error)[:80]}); prepare the data again with this version"
+        ) from error
+
+
+def _prepared(content: Any) -> Prepared:
+    splits = content["splits"].items()
+    stored = tuple(place for place in content["stored"] if place in ("lmdb", "folder"))
+    if not stored or not splits:
+        raise ValueError("no pictures")
+    return Prepared(
+        labels=_count(content["labels"], 1),
+        images={name: _count(split["images"], 1) for name, split in splits},
+        sides={name: _count(split["side"], 0) for name, split in splits},
+        stored=stored,
+        unknown_labels=content["unknown labels"] is True,
+    )
+
+
+def _count(value: Any, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{value!r} in place of a whole number from {least} on")
+    return value

@@ -1,0 +1,52 @@
+"""Training and prediction must see objects at one scale: checks the stored pictures against the net's input.
+
+Prediction resizes the whole image to the input. Training cuts the input out of a picture that is a little larger: 8/7
+of it in the paper, 256 to 224 pixels. A much larger picture would give crops of a small part, at another scale.
+"""
+
+from caffe_compat.errors import FieldError
+from prototxt_gen.options import Options
+from prototxt_gen.prepared import Prepared
+
+PAPERS_RATIO = 8 / 7
+LARGEST_RATIO = 4 / 3  # of AlexNet's, Inception's and the paper's crops, the largest is 8/7
+
+
+def crop_source_size(input_size: int) -> int:
+    """Side of the pictures that training crops are cut from, in pixels; 256 for an input of 224."""
+    return round(input_size * PAPERS_RATIO)
+
+
+def check_scale(options: Options, prepared: Prepared) -> None:
+    """Raise FieldError if the pictures in the LMDBs do not suit the input; pictures of a folder are resized."""
+    if options.source == "folder":
+        return
+    cropped = options.augmentation != "none"
+    _check(options, "train", prepared.sides["train"], cropped)
+    _check(options, options.test_split, prepared.sides[options.test_split], options.test_view == "crop")
+
+
+def _check(options: Options, split: str, side: int, cropped: bool) -> None:
+    size = options.input_size
+    if side == size or (cropped and size <= side <= LARGEST_RATIO * size):
+        return
+    raise FieldError(f"options: {_found(options, split, side)}, while {_wanted(size, cropped)}; {_cure(options, side)}")
+
+
+def _found(options: Options, split: str, side: int) -> str:
+    pictures = f"pictures of {side} x {side} pixels" if side else "pictures of different sizes"
+    return f"--input-size {options.input_size} does not suit --data {options.data}: its {split} split has {pictures}"
+
+
+def _wanted(size: int, cropped: bool) -> str:
+    if not cropped:
+        return f"whole images of {size} x {size} are needed"
+    largest = int(LARGEST_RATIO * size)
+    return f"crops of {size} need pictures of {size} to {largest}, so that training and prediction see one scale"
+
+
+def _cure(options: Options, side: int) -> str:
+    again = f"prepare the data again with --input-size {options.input_size}"
+    if options.augmentation == "none":
+        again += f" --resize {options.input_size}"
+    return again + (f", or generate with --input-size {round(side / PAPERS_RATIO)}" if side else "")

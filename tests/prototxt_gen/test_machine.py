@@ -1,0 +1,43 @@
+from prototxt_gen import Options
+from prototxt_gen.machine import GIGABYTE, Machine, follow_machine, machine_lines, this_machine, training_bytes
+
+SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
+LARGE = Machine("GPU", 140 * GIGABYTE, "found a large one")
+
+
+def test_a_large_gpu_takes_the_papers_batch_per_gpu():
+    followed = follow_machine(Options(**SMALL), LARGE)
+    assert (followed.solver_mode, followed.batch_size) == ("GPU", 24)
+    assert next(machine_lines(Options(**SMALL), followed, LARGE)) == (
+        "device: GPU (found a large one; --solver-mode overrules)"
+    )
+
+
+def test_the_batch_fits_into_memory():
+    options = Options(**SMALL)
+    needed = [training_bytes(options, size) for size in (12, 16)]
+    assert needed[0] < needed[1]
+    machine = Machine("CPU", sum(needed) / 2, "found no CUDA device")
+    followed = follow_machine(options, machine)
+    assert (followed.solver_mode, followed.batch_size) == ("CPU", 12)
+    batch = list(machine_lines(options, followed, machine))[1]
+    assert batch.startswith("batch: 12 images at once x 8 passes x 1 GPUs = 96 (about 0.")
+    assert follow_machine(options, Machine("CPU", 0, "")).batch_size == 1
+
+
+def test_what_is_given_stays():
+    options = Options(**SMALL, batch_size=6, solver_mode="GPU")
+    assert follow_machine(options, Machine("CPU", 0, "")) == options
+    assert list(machine_lines(options, options, LARGE)) == []
+
+
+def test_the_batch_divides_that_of_all_gpus():
+    assert follow_machine(Options(**SMALL, gpus=8), LARGE).batch_size == 12
+    assert follow_machine(Options(**SMALL, train_images=40), LARGE).batch_size == 16  # of 32
+    assert follow_machine(Options(**SMALL, iter_size=5), LARGE).batch_size == 24
+
+
+def test_the_host():
+    machine = this_machine("CPU")
+    assert machine.mode == "CPU"
+    assert 0 < machine.memory < 1e14
