@@ -10,6 +10,8 @@ def test_a_run_that_fails_says_why(tmp_path):
     run = Run(BASELINE, TINY.arms[BASELINE], tmp_path / "scenes", 0)
     write_models(run.folder, run.arm, TINY.setting, seed=0)  # and no data
 
-    with pytest.raises(SolverError, match=r"^ResNet-26 on scenes, seed 0: training failed: train_stages.py: step 1 "):
+    with pytest.raises(
+        SolverError, match=r"^ResNet-26 on scenes, seed 0: training failed: caffe-compat train-stages: step 1 "
+    ):
         train([run], lambda line: None)
     assert "cannot open LMDB '../data/train_image_lmdb'" in (run.folder / "training.log").read_text()
