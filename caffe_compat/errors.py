@@ -14,6 +14,9 @@
 A message says file, layer and type, what was expected, what was found, and the cure.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class CaffeError(Exception):
     """The base of all of them."""
@@ -58,3 +61,17 @@ class MissingFeatureError(CaffeError):
 def prefix_file(error: CaffeError, file: str) -> CaffeError:
     """The same error with the file's name in front of its message."""
     return type(error)(f"{file}: {error}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`, without regard to case; None where none is close."""
+    folded = {each.lower(): each for each in known}
+    found = get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that does not exist: the nearest known name, or all known names."""
+    names = list(known)
+    near = nearest(name, names)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(names) or 'none'}"

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from caffe_compat.cli.common_flags import add_device, add_engine, whole_number
+from caffe_compat.cli.common_flags import add_device, add_engine, add_quiet, whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser
 from caffe_compat.net.build import Surroundings
 from caffe_compat.solvers.actions import ACTIONS
+from caffe_compat.solvers.number_guard import POLICIES
 
 Value = str | int | bool
 
@@ -21,10 +22,13 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "phase": ("", "the phase to build the net for: TRAIN or TEST (default: TRAIN)"),
     "level": (0, "the level that the net's rules see"),
     "stage": ("", "the stages that the net's rules see, separated by commas; a stage is not a phase"),
-    "snapshot": ("", "the .solverstate to go on from"),
+    "snapshot": ("", "the .solverstate to go on from, or auto: the newest whole one of the prefix, if there is one"),
+    "keep": (0, "how many snapshots to keep; older ones are removed (default: all)"),
+    "on-nan": ("stop", "what to do where a loss, output or gradient is NaN or infinite"),
+    "worker-timeout": (300, "end all processes where one gives no sign for this many seconds"),
     "weights": ("", "the .caffemodel to start from, several separated by commas; not together with --snapshot"),
     "iterations": (50, "the number of iterations to run"),
-    "sigint_effect": ("stop", "what Ctrl-C (SIGINT) does"),
+    "sigint_effect": ("", "what Ctrl-C (SIGINT) does; without the flag it stops with exit status 3, not Caffe's 0"),
     "sighup_effect": ("snapshot", "what a hang-up (SIGHUP) does"),
     "log_file": ("", "a file to whose end the log is written as well"),
     "allow_python_layers": (False, "let Python layers of the net run the code that they name"),
@@ -34,6 +38,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "phase": {"choices": ("", "TRAIN", "TEST"), "metavar": "PHASE"},
     "level": {"type": whole_number(), "metavar": "N"},
     "iterations": {"type": whole_number(1), "metavar": "N"},
+    "keep": {"type": whole_number(), "metavar": "N"},
+    "on-nan": {"choices": POLICIES},
+    "worker-timeout": {"type": whole_number(1), "metavar": "SECONDS"},
     "sigint_effect": {"choices": tuple(ACTIONS)},
     "sighup_effect": {"choices": tuple(ACTIONS)},
 }
@@ -55,13 +62,14 @@ def add_caffe_flags(parser: CommandParser, own: Sequence[str]) -> None:
             parser.add_argument(*spellings, action=BooleanAction, default=default, help=shown)
         else:
             parser.add_argument(*spellings, default=default, help=shown, **KINDS.get(name, TEXT))
+    add_quiet(parser, "log warnings and errors only")
     parser.set_defaults(own=own)
 
 
 def warn_of_idle_flags(arguments: argparse.Namespace) -> None:
     """Logs a warning for every flag that is given and has no effect on this command."""
     for name, (default, _) in FLAGS.items():
-        if name not in arguments.own and getattr(arguments, name) != default:
+        if name not in arguments.own and getattr(arguments, name.replace("-", "_")) != default:
             logger.warning("--%s has no effect on this command", name)
 
 

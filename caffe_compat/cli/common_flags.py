@@ -1,6 +1,7 @@
 """The flags that mean the same in every command, and the values that they take."""
 
 import argparse
+import os
 import re
 from collections.abc import Callable
 
@@ -34,9 +35,40 @@ def add_engine(parser: argparse.ArgumentParser, default: str = "fast", shown: bo
     parser.add_argument("--engine", choices=ENGINES, default=default, help=text if shown else argparse.SUPPRESS)
 
 
-def add_quiet(parser: argparse.ArgumentParser) -> None:
-    """--quiet."""
-    parser.add_argument("--quiet", action="store_true", help="show no progress; results and errors are shown")
+def add_quiet(parser: argparse.ArgumentParser, text: str = "show results and errors, but no progress") -> None:
+    """--quiet, which `run_program` obeys."""
+    parser.add_argument("--quiet", action="store_true", help=text)
+
+
+def add_prototxt(parser: argparse.ArgumentParser, text: str, required: bool = True) -> None:
+    """--prototxt, and --model as Caffe's own programs have it."""
+    parser.add_argument("--prototxt", "--model", required=required, metavar="FILE", help=text)
+
+
+def add_weights(parser: argparse.ArgumentParser, text: str, required: bool = False) -> None:
+    """--weights."""
+    parser.add_argument("--weights", required=required, metavar="FILE", help=text)
+
+
+def add_seed(parser: argparse.ArgumentParser, text: str, default: int | None = 0) -> None:
+    """--seed."""
+    parser.add_argument("--seed", type=whole_number(0), default=default, metavar="N", help=text)
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """--workers."""
+    parser.add_argument(
+        "--workers", type=whole_number(1), default=os.cpu_count() or 1, metavar="N",
+        help="processes (default: one per core)",
+    )  # fmt: skip
+
+
+def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
+    """--batch-size."""
+    number = whole_number(1, "number of images")
+    parser.add_argument(
+        "--batch-size", type=number, default=default, metavar="N", help="images that a net takes at once"
+    )
 
 
 def device(text: str) -> str:

@@ -1,12 +1,11 @@
 """Command lines: argparse with gflags' spellings, the nearest name for a wrong one, and defaults in every help text."""
 
 import argparse
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from caffe_compat.cli.table import CAFFES, program_name
-from caffe_compat.errors import CaffeError
+from caffe_compat.errors import CaffeError, nearest
 
 
 class UsageError(CaffeError):
@@ -64,7 +63,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like argparse's, with a message of our own for what is left over."""
         parsed, left = self.parse_known_args(args, namespace)
-        if left:
+        if left := [argument for argument in left if argument != "--"]:
             raise UsageError(f"unexpected argument '{left[0]}'; {self.prog} --help shows what is expected")
         return parsed
 
@@ -93,12 +92,6 @@ def command_parser(command: str, description: str, example: str = "") -> Command
     return result
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None where none is close."""
-    found = get_close_matches(name.lower(), folded := {each.lower(): each for each in known}, n=1, cutoff=0.5)
-    return folded[found[0]] if found else None
-
-
 class Spellings:
     """Rewrites one command line into the flags that a parser declares."""
 
@@ -111,19 +104,40 @@ class Spellings:
         self.passes_on = any(action.nargs == argparse.REMAINDER for action in parser._actions)
 
     def normalise(self, arguments: Sequence[str] | None) -> list[str]:
-        """Flags in the parser's own spelling with `=` before their value; the rest, in its order, as it stands."""
-        waiting, done = list(arguments or ()), list[str]()
+        """Flags in the parser's own spelling with `=` before their value, then what is no flag, in its order.
+
+        What belongs to a subcommand or to another program stands as it is.
+        """
+        waiting, flags, others = list(arguments or ()), list[str](), list[str]()
         while waiting:
             argument = waiting.pop(0)
-            if argument == "--" or (self.has_subcommands and not argument.startswith("-")):
-                return [*done, argument, *waiting]
-            if self.passes_on and _plain(argument.partition("=")[0]) not in self.actions:
-                return [*done, "--", argument, *waiting]
-            if not argument.startswith("-") or argument == "-" or _is_number(argument):
-                done.append(argument)
-                continue
-            done.append(self._rewritten(argument, waiting))
-        return done
+            is_flag = argument.startswith("-") and argument != "-" and not _is_number(argument)
+            if self._belongs_to_another(argument, is_flag):
+                return [*flags, *(["--"] if is_flag else []), argument, *waiting]
+            if argument == "--":
+                others += waiting
+                break
+            if is_flag:
+                flags += [self._rewritten(argument, waiting), *self._further_values(argument, waiting)]
+            else:
+                others.append(argument)
+        return [*flags, "--", *others] if others else flags
+
+    def _belongs_to_another(self, argument: str, is_flag: bool) -> bool:
+        """Whether a subcommand, or what is passed on to another program, starts here."""
+        if self.has_subcommands:
+            return not is_flag
+        return self.passes_on and _plain(argument.partition("=")[0]) not in self.actions
+
+    def _further_values(self, argument: str, waiting: list[str]) -> list[str]:
+        """The values of a flag that takes several: all that follow it up to the next flag."""
+        action = self.actions.get(_plain(argument.partition("=")[0]))
+        values = list[str]()
+        if action is None or action.nargs not in ("+", "*"):
+            return values
+        while waiting and (not waiting[0].startswith("-") or _is_number(waiting[0])):
+            values.append(waiting.pop(0))
+        return values
 
     def _rewritten(self, argument: str, waiting: list[str]) -> str:
         """One flag, with the next argument as its value where it needs one."""

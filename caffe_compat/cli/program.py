@@ -5,13 +5,15 @@ import logging
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from caffe_compat.cli.endings import DONE, FAILED, WRONG_USAGE, guarded
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.errors import CaffeError
 from caffe_compat.logs.glog import environment_level, log_to_stderr
+from caffe_compat.terminal.progress import no_progress
 
 logger = logging.getLogger("caffe_compat")
 
@@ -35,7 +37,9 @@ def run_program(
 
     def parse_and_work() -> int:
         try:
-            return work(parser.parse_args(sys.argv[1:] if argv is None else list(argv)))
+            arguments = parser.parse_args(sys.argv[1:] if argv is None else list(argv))
+            with _as_loud_as_asked(arguments):
+                return work(arguments)
         except SystemExit as leaving:  # argparse leaves this way after --help
             return leaving.code if isinstance(leaving.code, int) else DONE
         except BrokenPipeError:
@@ -45,6 +49,19 @@ def run_program(
             return WRONG_USAGE if isinstance(error, UsageError) else failed
 
     return guarded(parser.prog, parse_and_work, interrupted)
+
+
+@contextmanager
+def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
+    """With --quiet no progress is shown and the log holds warnings and errors only."""
+    if not getattr(arguments, "quiet", False):
+        yield
+        return
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    with no_progress():
+        yield
+    logger.setLevel(level)
 
 
 def _one_line(error: Exception) -> str:

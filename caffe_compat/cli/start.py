@@ -12,6 +12,7 @@ from typing import Protocol, cast
 import caffe_compat
 from caffe_compat.cli.endings import WRONG_USAGE, guarded
 from caffe_compat.cli.table import CAFFES, COMMANDS, OURS, TOOLS, module_name, program_name
+from caffe_compat.errors import nearest
 
 
 class CommandModule(Protocol):
@@ -69,7 +70,5 @@ def overview() -> str:
 
 
 def _nearest(given: str) -> str:
-    from caffe_compat.cli.parser import nearest
-
     near = nearest(given, COMMANDS)
     return f"; did you mean '{near}'?" if near else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.upgrade import PROBLEMS
@@ -40,6 +41,7 @@ def run_upgrade(kind: UpgradeKind, arguments: argparse.Namespace) -> int:
     The status is 0, or 1 where fields could not be carried over, or 2 where the source cannot be read.
     """
     source, target = arguments.source, arguments.target
+    claim_files([target])
     try:
         content = kind.read(source)
     except FormatError as error:

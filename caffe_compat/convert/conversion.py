@@ -17,6 +17,7 @@ from caffe_compat.convert.rename.rename import rename
 from caffe_compat.convert.report import Report, Row
 from caffe_compat.convert.targets import TARGETS, Target, dialect_for
 from caffe_compat.errors import FormatError
+from caffe_compat.terminal.progress import Progress
 
 Step = Callable[[Model, Report], Model]
 
@@ -41,11 +42,16 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
     path = out or target.path_for(source, options)
     _require_other_file(path, source, options.prototxt, options.rename)
     with file_in_errors(source, path, options.prototxt, options.rename):
-        model = read_model(source, options.source_dialect)
-        report = Report(model)
-        for step in _steps(target, options):
-            model = step(model, report)
-        target.write(path, model, options, report)
+        steps = _steps(target, options)
+        with Progress(f"converting {Path(source).name}", len(steps) + 2, "steps") as progress:
+            model = read_model(source, options.source_dialect)
+            report = Report(model)
+            progress.advance()
+            for step in steps:
+                model = step(model, report)
+                progress.advance()
+            target.write(path, model, options, report)
+            progress.advance()
     return Conversion(path, report, report.rows(model))
 
 

@@ -24,7 +24,7 @@ def training_solver(
     for field in SILENCED:
         quiet.ClearField(field)
     quiet.snapshot_after_train = False
-    solver = Solver(quiet, engine)
+    solver = Solver(quiet, engine, on_nan="ignore")
     if weights is not None:
         copy_weights(solver.net, weights)
     elif other is not None:

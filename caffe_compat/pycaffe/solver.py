@@ -24,7 +24,7 @@ class SGDSolver:
     def __init__(self, solver_file: str) -> None:
         parameter = read_solver(os.fspath(solver_file))
         parameter.type = self.type
-        self._take(Solver(parameter, surroundings=surroundings()))
+        self._take(Solver(parameter, surroundings=surroundings(), on_nan="ignore"))
 
     def _take(self, solver: Solver) -> None:
         self._solver = solver
@@ -137,5 +137,5 @@ def get_solver(solver_file: str) -> SGDSolver:
     parameter = read_solver(os.fspath(solver_file))
     solver = SOLVERS.get(parameter.type, SGDSolver)  # an unknown type is refused by Solver, with the known ones
     face = solver.__new__(solver)
-    face._take(Solver(parameter, surroundings=surroundings()))
+    face._take(Solver(parameter, surroundings=surroundings(), on_nan="ignore"))
     return face

@@ -1,10 +1,16 @@
 """What a user can ask of a solver while it runs (SolverAction), and the signals that ask (SignalHandler)."""
 
+import logging
+import os
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from types import FrameType
+
+logger = logging.getLogger("caffe_compat")
 
 
 class Action(IntEnum):
@@ -17,18 +23,27 @@ class Action(IntEnum):
 
 ACTIONS = {"none": Action.NONE, "snapshot": Action.SNAPSHOT, "stop": Action.STOP}
 
+#: Exit status of a training that a signal stopped early, after its snapshot.
+STOPPED_EARLY = 3
+#: A shell shows 128 and the signal's number for a process that a signal ended: 130 for SIGINT, 143 for SIGTERM.
+ENDED_BY_SIGNAL = 128
+
 RequestedAction = Callable[[], Action]
 
 
 def no_action() -> Action:
-    """Nobody asks for anything."""
+    """The answer of a solver that no signal reaches: nothing is asked."""
     return Action.NONE
 
 
 @contextmanager
 def actions_of_signals(sigint: Action, sighup: Action) -> Iterator[RequestedAction]:
-    """While the block runs, SIGINT and SIGHUP ask for these actions; a stop is answered before a snapshot."""
-    effects = {signal.SIGINT: sigint, signal.SIGHUP: sighup}
+    """While the block runs, SIGINT and SIGHUP ask for these actions, and SIGTERM for a stop.
+
+    A stop is answered before a snapshot. The second signal that asks for a stop ends the process at once, also where
+    the main thread waits for data or for another process.
+    """
+    effects = {signal.SIGINT: sigint, signal.SIGHUP: sighup, signal.SIGTERM: Action.STOP}
     received: set[Action] = set()
 
     def receive(number: int, frame: FrameType | None) -> None:
@@ -39,9 +54,45 @@ def actions_of_signals(sigint: Action, sighup: Action) -> Iterator[RequestedActi
         received.discard(action)
         return action
 
-    before = {number: signal.signal(number, receive) for number in effects}
+    with _second_stop_ends({number for number, effect in effects.items() if effect == Action.STOP}):
+        before = {number: signal.signal(number, receive) for number in effects}
+        try:
+            yield requested
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _second_stop_ends(stops: set[signal.Signals]) -> Iterator[None]:
+    """A thread counts signals as they arrive: Python's own handlers wait until the main thread is back from C code."""
+    ours, interpreters = socket.socketpair()
+    interpreters.setblocking(False)
+    before = signal.set_wakeup_fd(interpreters.fileno(), warn_on_full_buffer=False)
+    watch = threading.Thread(target=_count_stops, args=(ours, stops), name="caffe-signals", daemon=True)
+    watch.start()
     try:
-        yield requested
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.set_wakeup_fd(before)
+        interpreters.close()  # the thread reads the end of the stream and ends
+        watch.join()
+        ours.close()
+
+
+def _count_stops(arrivals: socket.socket, stops: set[signal.Signals]) -> None:
+    count = 0
+    while numbers := arrivals.recv(1):
+        if numbers[0] not in stops:
+            continue
+        name, count = signal.Signals(numbers[0]).name, count + 1
+        if count == 1:
+            logger.warning("%s: stopping after this iteration, with a snapshot; a second signal ends at once", name)
+        else:
+            end_at_once(numbers[0], f"{name} again: ended at once, without a snapshot of this moment")
+
+
+def end_at_once(number: int, line: str) -> None:
+    """Ends the process with a line on stderr and the exit status of a signal, waiting for no thread."""
+    os.write(2, f"{line}\n".encode())
+    os._exit(ENDED_BY_SIGNAL + number)

@@ -9,7 +9,7 @@ import torch
 
 
 def capture(device: torch.device) -> dict[str, Any]:
-    """The states of torch's generators (of the CPU and of this GPU), NumPy's and Python's."""
+    """The states of torch's generators (of the CPU and of this GPU), of NumPy's and of Python's."""
     generator, words, place, has_gauss, gauss = np.random.get_state(legacy=True)
     version, internal, gauss_next = random.getstate()
     states: dict[str, Any] = {
@@ -23,7 +23,7 @@ def capture(device: torch.device) -> dict[str, Any]:
 
 
 def restore(states: dict[str, Any], device: torch.device) -> None:
-    """Sets the generators to what `capture` saw."""
+    """Sets the generators to states that `capture` returned; RuntimeError or ValueError where one does not fit."""
     torch.set_rng_state(_decode(states["torch"]))
     generator, words, *rest = states["numpy"]
     np.random.set_state((generator, np.array(words, np.uint32), *rest))

@@ -1,7 +1,8 @@
 """What a .solverstate does not hold, in a file beside it: the place in the data, random states, the solver's fields.
 
-PREFIX_iter_N.resume.json, which nobody but this program reads. With it a run that was cut off ends as if it had not
-been. It names the checksum of the weights it belongs to, so that one of another run is never taken.
+PREFIX_iter_N.resume.json is read by this program only. With it, a run that was cut off ends with the bytes of one that
+was not. The file holds checksums of the weights and of the state that it was written with: they are the mark by which
+the three files of a snapshot belong together.
 """
 
 import hashlib
@@ -12,15 +13,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from google.protobuf import text_format
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import SolverError
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.text import format_text
 from caffe_compat.proto.write import write_bytes
 from caffe_compat.solvers import random_states
 from caffe_compat.solvers.learning_rate import Schedule
+from caffe_compat.solvers.sidecar_schema import check_layer_state, read_sidecar_file, sidecar_error
 
 logger = logging.getLogger("caffe_compat")
 
@@ -36,16 +40,19 @@ TUNED = (
     "iter_size",
     "clip_gradients",
 )
+#: What layers and random generators raise for values that they cannot take.
+_UNFIT = (LookupError, TypeError, ValueError, RuntimeError, OverflowError)
 
 
 @dataclass(frozen=True)
 class Sidecar:
-    """One entry a process in `processes`: random states, and the states of the layers of all its nets."""
+    """The content of the file. `processes` has one entry per process: random states, and states of its nets' layers."""
 
     weights_sha256: str
     solver: str
     schedule: dict[str, Any]
     processes: list[dict[str, Any]]
+    state_sha256: str = ""  # empty in files of earlier versions
 
 
 def sidecar_path(state: str) -> Path:
@@ -55,17 +62,26 @@ def sidecar_path(state: str) -> Path:
 
 
 def process_state(nets: Sequence[Net]) -> dict[str, Any]:
-    """This process's part: the train net comes first."""
+    """This process's part; `nets` are the train net and then the test nets."""
     return {"random": random_states.capture(nets[0].device), "layers": [_layer_states(net) for net in nets]}
 
 
-def restore_process(nets: Sequence[Net], state: dict[str, Any]) -> None:
-    """Puts layers and random states back where `process_state` found them; the random ones last, so that they stay."""
+def restore_process(nets: Sequence[Net], state: dict[str, Any], file: Path) -> None:
+    """Gives layers and random generators the states that `process_state` saw; FormatError where one does not fit."""
     for net, states in zip(nets, state["layers"], strict=False):
         for step in net.steps:
-            if step.layer.name in states:
-                step.layer.restore(states[step.layer.name])
-    random_states.restore(state["random"], nets[0].device)
+            if step.layer.name not in states:
+                continue
+            given = states[step.layer.name]
+            check_layer_state(file, step.layer.name, given, step.layer.state())
+            try:
+                step.layer.restore(given)
+            except _UNFIT as error:
+                raise sidecar_error(file, f"the state of layer '{step.layer.name}': {_first_line(error)}") from error
+    try:
+        random_states.restore(state["random"], nets[0].device)  # last: layers may draw numbers
+    except _UNFIT as error:
+        raise sidecar_error(file, f"random states: {_first_line(error)}") from error
 
 
 def _layer_states(net: Net) -> dict[str, Any]:
@@ -74,45 +90,58 @@ def _layer_states(net: Net) -> dict[str, Any]:
 
 
 def write_sidecar(
-    state: str,
+    file: str,
     weights: str,
+    state: SolverState,
     solver: caffe_pb2.SolverParameter,
     schedule: Schedule,
     processes: list[dict[str, Any]],
 ) -> None:
-    """Writes the sidecar of a .solverstate that is about to be written."""
-    sidecar = Sidecar(_checksum(weights), format_text(solver), asdict(schedule), processes)
-    write_bytes(sidecar_path(state), [json.dumps(asdict(sidecar)).encode()])
+    """Writes the sidecar of a .solverstate that is about to be written to `file`; its weights are written already."""
+    sidecar = Sidecar(
+        checksum_of_file(weights), format_text(solver), asdict(schedule), processes, checksum_of_state(state)
+    )
+    write_bytes(sidecar_path(file), [json.dumps(asdict(sidecar)).encode()])
 
 
-def read_sidecar(state: str, weights: str) -> Sidecar | None:
-    """The sidecar of a .solverstate; None, and a line in the log, where there is none that belongs to these weights."""
-    path = sidecar_path(state)
+def read_sidecar(file: str, weights: str, state: SolverState) -> Sidecar | None:
+    """The sidecar of a .solverstate; None, and a line in the log, where there is none that belongs to it.
+
+    FormatError where the file is damaged. SolverError where one of weights and state is the one that the sidecar was
+    written with and the other is not, as after a run that was killed while it replaced a snapshot. Where both are
+    others, as after a real Caffe has replaced them, the sidecar is left aside.
+    """
+    path = sidecar_path(file)
     if not weights or not path.exists():
         logger.info("%s holds neither the place in the data nor random states, and there is no %s beside it: "
-                    "both start anew", state, path.name)  # fmt: skip
+                    "both start anew", file, path.name)  # fmt: skip
         return None
-    sidecar = _parse(path)
-    if sidecar.weights_sha256 != _checksum(weights):
+    sidecar = Sidecar(**read_sidecar_file(path))
+    is_weights = sidecar.weights_sha256 == checksum_of_file(weights)
+    is_state = sidecar.state_sha256 == checksum_of_state(state) if sidecar.state_sha256 else is_weights
+    if is_weights != is_state:
+        raise _mismatch(path, file if is_weights else weights)
+    if not is_weights:
         logger.warning("%s belongs to other weights than %s; the place in the data and random states start anew",
                        path, weights)  # fmt: skip
         return None
     return sidecar
 
 
-def _parse(path: Path) -> Sidecar:
+def _mismatch(path: Path, other: str) -> SolverError:
+    return SolverError(
+        f"{other} is not the file that {path.name} was written with: a run was killed while it replaced this snapshot, "
+        f"or the file was changed since; resume from another snapshot (--snapshot=auto), or remove {path} to take the "
+        "weights and the state as they are, with the place in the data and random states anew"
+    )
+
+
+def log_changes(sidecar: Sidecar, solver: caffe_pb2.SolverParameter, file: Path) -> None:
+    """Logs the hyper-parameters that differ from those of the snapshot; the solver's count."""
     try:
-        return Sidecar(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise FormatError(
-            f"{path}: expected what this program writes beside a .solverstate, found something else ({error}); "
-            "remove it to resume with the place in the data and random states anew"
-        ) from error
-
-
-def log_changes(sidecar: Sidecar, solver: caffe_pb2.SolverParameter) -> None:
-    """Says which hyper-parameters are no longer those of the snapshot; the solver's count."""
-    before = text_format.Parse(sidecar.solver, caffe_pb2.SolverParameter())
+        before = text_format.Parse(sidecar.solver, caffe_pb2.SolverParameter())
+    except (text_format.ParseError, RecursionError) as error:
+        raise sidecar_error(file, f"solver: {_first_line(error)}") from error
     for field in TUNED:
         old, new = getattr(before, field), getattr(solver, field)
         if old != new:
@@ -123,6 +152,20 @@ def _show(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _checksum(file: str) -> str:
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def checksum_of_file(file: str) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
     with open(file, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def checksum_of_state(state: SolverState) -> str:
+    """SHA-256 of what a .solverstate holds, which is the same for both formats, in hexadecimal."""
+    digest = hashlib.sha256(f"{state.iter} {state.current_step} {len(state.history)}".encode())
+    for blob in state.history:
+        digest.update(f" {blob.size} ".encode())
+        digest.update(np.ascontiguousarray(blob, np.float32).data)
+    return digest.hexdigest()

@@ -1,6 +1,8 @@
 """Snapshots: a .caffemodel and a .solverstate, in both formats and both ways (Solver::Snapshot, Solver::Restore)."""
 
 import logging
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from caffe_compat.net.weights import blobs_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import SolverState, read_solver_state
 from caffe_compat.proto.write import write_weights
+from caffe_compat.solvers.sidecar import sidecar_path
 
 logger = logging.getLogger("caffe_compat")
 
@@ -30,7 +33,7 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class SnapshotFiles:
-    """The two files of one snapshot."""
+    """The files of one snapshot: weights, state, and the sidecar of the state."""
 
     weights: str
     state: str
@@ -43,21 +46,26 @@ class SnapshotFiles:
         kind = FORMATS[solver.snapshot_format]
         return cls(f"{stem}.caffemodel{kind.suffix}", f"{stem}.solverstate{kind.suffix}", kind.name)
 
+    @property
+    def sidecar(self) -> str:
+        """PREFIX_iter_N.resume.json."""
+        return str(sidecar_path(self.state))
+
 
 def check_snapshot_prefix(solver: caffe_pb2.SolverParameter) -> None:
     """Refuses, before training starts, a solver whose snapshots could not be written."""
-    if not solver.snapshot:
-        return
-    if not solver.HasField("snapshot_prefix"):
+    if solver.snapshot and not solver.HasField("snapshot_prefix"):
         raise SolverError("In solver params, snapshot is specified but snapshot_prefix is not")
-    probe = Path(f"{solver.snapshot_prefix}_iter_0.tempfile")
+    place = Path(f"{solver.snapshot_prefix}_iter_0")
     try:
-        probe.touch()
-        probe.unlink()
+        # A name of its own: several processes may start at once.
+        descriptor, probe = tempfile.mkstemp(".tempfile", place.name, place.parent)
+        os.close(descriptor)
+        os.unlink(probe)
     except OSError as error:
         raise SolverError(
             f"Cannot write to snapshot prefix '{solver.snapshot_prefix}'.  "
-            f"Make sure that the directory exists and is writable. ({error})"
+            f"Make sure that the directory exists and is writable. ({error.strerror}: '{place.parent}')"
         ) from error
 
 
@@ -86,7 +94,7 @@ def read_state(file: str, histories: int) -> SolverState:
 
 
 def find_learned_net(state: SolverState, file: str) -> str:
-    """The weights that a state names; where they have moved, the ones beside the state."""
+    """The weights that a state names; where they have moved, those beside the state."""
     beside = Path(file).with_name(Path(state.learned_net).name)
     if Path(state.learned_net).exists() or not beside.exists():
         return state.learned_net

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from google.protobuf import text_format
@@ -12,13 +13,14 @@ from caffe_compat.errors import SolverError
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.read import SolverState, read_weights
-from caffe_compat.proto.write import write_solver_state
+from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import TalkingEngine
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_names, output_values
+from caffe_compat.solvers.first_bad_number import describe_bad_weight
 from caffe_compat.solvers.gradients import check_regularization
 from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
+from caffe_compat.solvers.number_guard import CURE, NumberGuard
 from caffe_compat.solvers.observers import Display, Observer, ResultOfTest, name_elements
 from caffe_compat.solvers.sidecar import (
     Sidecar,
@@ -26,9 +28,10 @@ from caffe_compat.solvers.sidecar import (
     process_state,
     read_sidecar,
     restore_process,
-    write_sidecar,
+    sidecar_path,
 )
-from caffe_compat.solvers.snapshot import SnapshotFiles, check_snapshot_prefix, find_learned_net, read_state, write_net
+from caffe_compat.solvers.snapshot import check_snapshot_prefix, find_learned_net, read_state
+from caffe_compat.solvers.snapshot_writer import Moment, SnapshotError, SnapshotWriter
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
 from caffe_compat.solvers.testing import run_test
 from caffe_compat.solvers.update_rules.registry import create_update_rule
@@ -49,13 +52,19 @@ class Callback:
 
 
 class Solver:
-    """Trains one net and tests others that share its weights, as a SolverParameter says."""
+    """Trains one net and tests others that share its weights, as a SolverParameter says.
+
+    `on_nan` says what happens to an iteration with NaN or infinite numbers: stop, skip or ignore. `keep` is how many
+    snapshots stay on the disk; 0 keeps all.
+    """
 
     def __init__(
         self,
         parameter: caffe_pb2.SolverParameter,
         engine: str = "exact",
         surroundings: Surroundings = ALONE,
+        on_nan: str = "stop",
+        keep: int = 0,
     ) -> None:
         logger.info("Initializing solver from parameters: \n%s", text_format.MessageToString(parameter).rstrip())
         _check(parameter)
@@ -78,10 +87,13 @@ class Solver:
         log_batch_size(self.net, self.workers.size, parameter.iter_size)
         self.schedule = Schedule()
         self.updater = Updater(self.net, parameter)
+        self.guard = NumberGuard(self.net, on_nan)
+        self.snapshots = SnapshotWriter(self.net, parameter, on_nan, keep)
         self.callbacks: list[Callback] = []
         self.observers: list[Observer] = []
         self.requested_action: RequestedAction = no_action
         self.is_stopped = False
+        self._has_failed_snapshot = False
         self._postponed = Action.NONE
         self._smoothed_loss = SmoothedLoss(parameter.average_loss)
         self._speed = Speed(0)
@@ -115,14 +127,31 @@ class Solver:
         if resume_file is not None:
             logger.info("Restoring previous solver status from %s", resume_file)
             self.restore(resume_file)
+        if self.parameter.snapshot_after_train and self.is_root:
+            check_snapshot_prefix(self.parameter)  # or the whole training would be lost at its end
         self.step(self.parameter.max_iter - self.iteration)
-        if self.parameter.snapshot_after_train and not self._is_due(self.parameter.snapshot):
-            self.snapshot()
+        fallback = self._snapshot_at_the_end()
         if self.is_stopped:
             logger.info("Optimization stopped early.")
-            return
-        self._display_and_test_at_the_end()
-        logger.info("Optimization Done.")
+        else:
+            self._display_and_test_at_the_end()
+        if fallback:
+            raise SolverError(
+                f"the last snapshot is in {fallback}, for snapshot_prefix '{self.parameter.snapshot_prefix}' cannot be "
+                "written (see above); move its files to where they belong"
+            )
+        if not self.is_stopped:
+            logger.info("Optimization Done.")
+
+    def _snapshot_at_the_end(self) -> str:
+        """Writes what no snapshot holds yet; returns the folder of a fallback where the prefix cannot be written."""
+        is_written = self._is_due(self.parameter.snapshot) and not self._has_failed_snapshot
+        if not self.parameter.snapshot_after_train or is_written:
+            return ""
+        moment = self._moment()
+        if not self.is_root:
+            return ""
+        return self.snapshots.write_last(moment, lambda: self.requested_action() == Action.STOP)
 
     def _display_and_test_at_the_end(self) -> None:
         if self._is_due(self.parameter.display):
@@ -157,17 +186,51 @@ class Solver:
         for callback in self.callbacks:
             callback.on_gradients_ready()
         self.net.flush()  # what callbacks wrote counts for all processes
-        self.workers.average(
-            [self.net.gradients.of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult]
-        )
-        self.apply_update()
+        is_bad = self._average_gradients()
+        if is_bad:
+            self._pass_over_iteration()
+        else:
+            self.apply_update()
         self._snapshot_if_asked(max(self.workers.gather(self._take_action())))
 
     def _compute_gradients(self) -> None:
         talks = self.parameter.debug_info and self._is_due(self.parameter.display)
         engine = self._talking_engine if talks else self.engine
-        losses = [engine.forward_backward() for _ in range(self.parameter.iter_size)]
-        self._smoothed_loss.add(torch.stack(losses).mean())
+        losses = []
+        self.guard.start_iteration()
+        for _ in range(self.parameter.iter_size):
+            self.guard.start_pass()
+            losses.append(engine.forward_backward())
+            self.guard.end_pass(losses[-1])
+        self._loss = torch.stack(losses).mean()
+        if self.guard.policy != "skip" or self.guard.finding is None:
+            self._smoothed_loss.add(self._loss)
+
+    def _average_gradients(self) -> bool:
+        """Averages gradients over the processes; returns whether one of them has met a NaN or infinite number."""
+        gradients = [
+            self.net.gradients.of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult
+        ]
+        if not self.guard.is_watching:
+            self.workers.average(gradients)
+            return False
+        flag = self.guard.flag(self._loss)  # travels with the gradients, so that all processes decide alike
+        self.workers.average([*gradients, flag])
+        return bool(flag)
+
+    def _pass_over_iteration(self) -> None:
+        """Stops at, or leaves out, an iteration whose numbers are bad; the weights stay as they are."""
+        findings = self.workers.gather(self.guard.finding)
+        rank, finding = next((rank, found) for rank, found in enumerate(findings) if found is not None)
+        where = f" (process {rank})" if self.workers.size > 1 else ""
+        if self.guard.policy == "stop":
+            raise SolverError(
+                f"Iteration {self.iteration}{where}: {finding}. The weights were not changed; "
+                f"{self.snapshots.last_in_words()}. {CURE}"
+            )
+        self.guard.skip(self.iteration, f"{finding}{where}")
+        advance(self.parameter, self.schedule)
+        self.schedule.iteration += 1
 
     def _follow_root(self) -> None:
         """Takes over what the first process learnt from its test."""
@@ -213,8 +276,17 @@ class Solver:
 
     def _snapshot_if_asked(self, action: Action) -> None:
         if self._is_due(self.parameter.snapshot) or action == Action.SNAPSHOT:
-            self.snapshot()
+            self._snapshot_in_training()
         self.is_stopped = self.is_stopped or action == Action.STOP
+
+    def _snapshot_in_training(self) -> None:
+        """Writes a snapshot; a disk that refuses it is no reason to lose what has been learnt since the last one."""
+        try:
+            self.snapshot()
+            self._has_failed_snapshot = False
+        except SnapshotError as error:
+            self._has_failed_snapshot = True
+            logger.error("%s. Training goes on", error)
 
     # -- testing
 
@@ -251,7 +323,7 @@ class Solver:
     def _is_test_interrupted(self) -> bool:
         while (action := self.requested_action()) != Action.NONE:
             if action == Action.SNAPSHOT and self.workers.size == 1:
-                self.snapshot()
+                self._snapshot_in_training()
             elif action == Action.SNAPSHOT:
                 self._postponed = action  # the other processes are waiting and take no part
             self.is_stopped = self.is_stopped or action == Action.STOP
@@ -261,35 +333,48 @@ class Solver:
 
     def snapshot(self) -> None:
         """Writes the weights, what a .solverstate does not hold, and last the state that names the weights."""
+        moment = self._moment()
+        if self.is_root:
+            self.snapshots.write(moment)
+
+    def _moment(self) -> Moment:
+        """Where training stands; all processes take part."""
         states = self.workers.gather(process_state([self.net, *self.test_nets]))
-        if not self.is_root:
-            return
-        files = SnapshotFiles.of(self.parameter, self.iteration)
-        logger.info("Snapshotting to %s file %s", files.format, files.weights)
-        write_net(self.net, files.weights, self.parameter.snapshot_diff)
-        write_sidecar(files.state, files.weights, self.parameter, self.schedule, states)
-        logger.info("Snapshotting solver state to %s file %s", files.format, files.state)
-        state = SolverState(self.iteration, files.weights, self.schedule.current_step, self.updater.histories)
-        write_solver_state(files.state, state)
+        return Moment(self.schedule, self.updater.histories, states)
 
     def restore(self, file: str) -> None:
-        """Continues where a .solverstate (of this program or of a real Caffe, either format) was written."""
+        """Continues where a .solverstate (of this program or of a real Caffe, either format) was written.
+
+        SolverError where weights, state and sidecar do not belong together, or where weights are NaN or infinite.
+        """
         state = read_state(file, len(self.updater.histories))
         weights = find_learned_net(state, file)
+        sidecar = read_sidecar(file, weights, state)
         if weights:
             self.net.copy_layers(read_weights(weights).layers, weights)
+            self._refuse_bad_weights(weights)
         logger.info("SGDSolver: restoring history")
         self.updater.restore(state.history, file)
         self.schedule = Schedule(state.iter, state.current_step, lowest_at=state.iter)
-        self._restore_sidecar(read_sidecar(file, weights))
+        self.snapshots.last = weights
+        if sidecar is not None:
+            self._restore_sidecar(sidecar, sidecar_path(file))
 
-    def _restore_sidecar(self, sidecar: Sidecar | None) -> None:
-        if sidecar is None:
+    def _refuse_bad_weights(self, weights: str) -> None:
+        bad = describe_bad_weight(self.net)
+        if bad is None:
             return
-        log_changes(sidecar, self.parameter)
+        if self.guard.is_watching:
+            raise SolverError(
+                f"{weights}: {bad}; resume from an older snapshot, or with --on-nan ignore to train on as Caffe does"
+            )
+        logger.warning("%s: %s", weights, bad)
+
+    def _restore_sidecar(self, sidecar: Sidecar, file: Path) -> None:
+        log_changes(sidecar, self.parameter, file)
         self.schedule = Schedule(**sidecar.schedule)
         if len(sidecar.processes) == self.workers.size:
-            restore_process([self.net, *self.test_nets], sidecar.processes[self.workers.rank])
+            restore_process([self.net, *self.test_nets], sidecar.processes[self.workers.rank], file)
         else:
             logger.warning("the snapshot is of %d workers, these are %d: the place in the data and random states start "
                            "anew", len(sidecar.processes), self.workers.size)  # fmt: skip
@@ -309,4 +394,5 @@ def _check(parameter: caffe_pb2.SolverParameter) -> None:
     check_policy(parameter)
     check_regularization(parameter.regularization_type)
     create_update_rule(parameter)
-    check_snapshot_prefix(parameter)
+    if parameter.snapshot:
+        check_snapshot_prefix(parameter)

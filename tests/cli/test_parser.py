@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from caffe_compat.cli.common_flags import whole_number
-from caffe_compat.cli.parser import BooleanAction, CommandParser, HelpFormatter, UsageError, nearest
+from caffe_compat.cli.parser import BooleanAction, CommandParser, HelpFormatter, UsageError
 
 
 def parser() -> CommandParser:
@@ -96,11 +96,6 @@ def test_help_shows_defaults() -> None:
     text = " ".join(parser().format_help().split())
     assert "--iterations ITERATIONS how often (default: 50)" in text
     assert "--model MODEL a net --iterations" in text
-
-
-@pytest.mark.parametrize(("name", "near"), [("Trian", "train"), ("zzz", None), ("test", "test")])
-def test_nearest(name: str, near: str | None) -> None:
-    assert nearest(name, ["train", "test"]) == near
 
 
 @pytest.mark.parametrize(("least", "text"), [(1, "0"), (None, "1.5"), (0, "-1"), (0, "x")])

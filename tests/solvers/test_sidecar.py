@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.solvers.sidecar import sidecar_path
 from tests.solvers.least_squares import make_solver
 
@@ -106,22 +106,38 @@ def test_without_a_sidecar_the_log_says_what_is_missing(tmp_path: Path, caplog: 
     make_solver(text).snapshot()
     (tmp_path / "s_iter_0.resume.json").unlink()
     make_solver(text).restore(f"{tmp_path}/s_iter_0.solverstate")
-    assert caplog.messages[-1] == (
+    assert (
         f"{tmp_path}/s_iter_0.solverstate holds neither the place in the data nor random states, and there is no "
         "s_iter_0.resume.json beside it: both start anew"
-    )
+    ) in caplog.messages
 
 
-def test_a_sidecar_of_other_weights_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    text = f'base_lr: 0.1 snapshot_prefix: "{tmp_path}/s"'
-    solver = make_solver(text)
+@pytest.mark.parametrize("replaced", ["caffemodel", "solverstate"])
+def test_files_of_two_snapshots_are_not_mixed(replaced: str, tmp_path: Path) -> None:
+    solver = make_solver(f'base_lr: 0.1 momentum: 0.9 snapshot_prefix: "{tmp_path}/s"')
+    solver.snapshot()
+    older = {name: (tmp_path / f"s_iter_0.{name}").read_bytes() for name in ("caffemodel", "solverstate")}
+    solver.step(1)
+    solver.schedule.iteration = 0
+    solver.snapshot()
+    (tmp_path / f"s_iter_0.{replaced}").write_bytes(older[replaced])
+    message = rf"^{tmp_path}/s_iter_0.{replaced} is not the file that s_iter_0.resume.json was written with: a run was "
+    with pytest.raises(SolverError, match=message):
+        solver.restore(f"{tmp_path}/s_iter_0.solverstate")
+    (tmp_path / "s_iter_0.resume.json").unlink()  # the cure that the message names
+    solver.restore(f"{tmp_path}/s_iter_0.solverstate")
+
+
+def test_a_sidecar_of_an_older_snapshot_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    solver = make_solver(f'base_lr: 0.1 momentum: 0.9 snapshot_prefix: "{tmp_path}/s"')
     solver.snapshot()
     sidecar = (tmp_path / "s_iter_0.resume.json").read_bytes()
-    solver.net.params["ip"][0].data[...] = 3
+    solver.step(1)
+    solver.schedule.iteration = 0
     solver.snapshot()
     (tmp_path / "s_iter_0.resume.json").write_bytes(sidecar)
     solver.restore(f"{tmp_path}/s_iter_0.solverstate")
-    assert "belongs to other weights than" in caplog.messages[-1]
+    assert "belongs to other weights than" in caplog.text
 
 
 def test_a_changed_base_lr_is_honoured_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

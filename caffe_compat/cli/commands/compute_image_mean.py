@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.cli.common_flags import add_quiet
 from caffe_compat.cli.databases import BACKENDS, open_database
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.data.datum import datum_pixels, parse_datum
@@ -18,6 +20,7 @@ from caffe_compat.data.sources.database import Database
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_bytes
+from caffe_compat.terminal.progress import follow
 
 logger = logging.getLogger("caffe_compat")
 
@@ -28,12 +31,14 @@ def parser() -> CommandParser:
                             "caffe-compat compute_image_mean train_lmdb mean.binaryproto")  # fmt: skip
     result.add_argument("database", metavar="INPUT_DB", help="the LMDB or LevelDB")
     result.add_argument("out", metavar="OUTPUT_FILE", nargs="?", help="the .binaryproto to write (default: only print)")
+    add_quiet(result, "log warnings and errors only")
     result.add_argument("--backend", choices=BACKENDS, default="lmdb", help="the kind of database")
     return result
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Logs the mean of every channel; writes the mean image where a file is named."""
+    claim_files([arguments.out])
     database = open_database(arguments.backend, arguments.database, "compute_image_mean")
     mean = mean_image(database)
     if arguments.out:
@@ -49,7 +54,7 @@ def mean_image(database: Database) -> NDArray[np.float32]:
     """The mean of all records, (channels, height, width); they must be of one size."""
     logger.info("Starting iteration")
     total = _planes(database, 0).astype(np.float64)
-    for ordinal in range(1, len(database)):
+    for ordinal in follow(range(1, len(database)), "adding images", "images"):
         planes = _planes(database, ordinal)
         if planes.shape != total.shape:
             raise DataError(

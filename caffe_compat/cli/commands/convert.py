@@ -1,10 +1,10 @@
 """Convert trained Caffe nets: .caffemodel of either dialect and any age, .caffemodel.h5, .safetensors, .pt.
 
-    python tools/convert_caffemodel.py net.caffemodel --to safetensors
-    python tools/convert_caffemodel.py net.caffemodel --to onnx --dynamic-batch --outputs prob
-    python tools/convert_caffemodel.py net.caffemodel --to prototxt --form deploy
-    python tools/convert_caffemodel.py net.caffemodel --to caffemodel --dialect bvlc --rename readable
-    python tools/convert_caffemodel.py mean.binaryproto --to npy
+    caffe-compat convert net.caffemodel --to safetensors
+    caffe-compat convert net.caffemodel --to onnx --dynamic-batch --outputs prob
+    caffe-compat convert net.caffemodel --to prototxt --form deploy
+    caffe-compat convert net.caffemodel --to caffemodel --dialect bvlc --rename readable
+    caffe-compat convert mean.binaryproto --to npy
 
 `caffe_compat.load("net.safetensors")` (or .pt, or .caffemodel) makes a torch module of the result.
 """
@@ -13,7 +13,9 @@ import argparse
 import logging
 from collections.abc import Sequence
 
+from caffe_compat.cli.common_flags import add_quiet
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.convert.conversion import convert
@@ -33,7 +35,9 @@ ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx", "dyna
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("convert", __doc__ or "")
+    result = command_parser(
+        "convert", __doc__ or "", "caffe-compat convert net.caffemodel --to onnx --fold --out net.onnx"
+    )
     add = result.add_argument
     add("weights", help="the file to convert; its kind and dialect are detected")
     add("--to", required=True, choices=[*TARGETS, *MEAN_TARGETS], help="npy and binaryproto are for mean images")
@@ -61,7 +65,13 @@ def parser() -> CommandParser:
     add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
     add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
     add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
-    add("--report", help="write what became of every layer to a file (.json or text) and not to the terminal")
+    add(
+        "--report",
+        "--json",
+        metavar="FILE",
+        help="write what became of every layer to a file (.json or text) and not to the terminal",
+    )
+    add_quiet(result, "do not print what became of every layer")
     return result
 
 
@@ -95,33 +105,38 @@ def options_of(arguments: argparse.Namespace) -> Options:
 def idle_flags(arguments: argparse.Namespace) -> list[str]:
     """Flags that are given and would change nothing, as they are for other targets."""
     is_image = arguments.to in MEAN_TARGETS or is_mean(arguments.weights)
-    names = [name for name in vars(arguments) if name not in ("weights", "to", "out")] if is_image else [*ONLY_OF]
+    names = (
+        [name for name in vars(arguments) if name not in ("weights", "to", "out", "quiet")] if is_image else [*ONLY_OF]
+    )
     given = [name for name in names if getattr(arguments, name) != parser().get_default(name)]
     return ["--" + name.replace("_", "-") for name in given if is_image or arguments.to != ONLY_OF[name]]
 
 
-def run(arguments: argparse.Namespace) -> str:
-    """Converts one file; what to say about it."""
+def run(arguments: argparse.Namespace) -> int:
+    """Converts one file and prints what became of it."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     if idle := idle_flags(arguments):
         kind = "a mean image" if is_mean(arguments.weights) else f"--to {arguments.to}"
         raise MissingFeatureError(f"{arguments.weights}: {kind} has no use for {', '.join(idle)}; leave it out")
+    claim_files([arguments.out, arguments.report])
     if arguments.to in MEAN_TARGETS or is_mean(arguments.weights):
-        path = convert_mean(arguments.weights, arguments.to, arguments.out)
-        return f"wrote {path}"
+        print(f"wrote {convert_mean(arguments.weights, arguments.to, arguments.out)}")
+    else:
+        convert_net(arguments)
+    return DONE
+
+
+def convert_net(arguments: argparse.Namespace) -> None:
+    """Converts a net and reports on every layer, where it is asked for."""
     conversion = convert(arguments.weights, arguments.to, arguments.out, options_of(arguments))
+    where = f"; what became of every layer: {arguments.report}" if arguments.report else ""
     if arguments.report:
         write_report(arguments.report, conversion.report, conversion.rows)
-        return f"wrote {conversion.path}; what became of every layer: {arguments.report}"
-    return f"{as_text(conversion.report, conversion.rows)}\nwrote {conversion.path}"
-
-
-def convert_file(arguments: argparse.Namespace) -> int:
-    """Converts one file and prints what became of it."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    print(run(arguments))
-    return DONE
+    elif not arguments.quiet:
+        print(as_text(conversion.report, conversion.rows))
+    print(f"wrote {conversion.path}{where}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    return run_program(parser(), convert_file, argv)
+    return run_program(parser(), run, argv)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from caffe_compat.cli.common_flags import whole_number
+from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.databases import BACKENDS, create_database
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
@@ -18,6 +18,7 @@ from caffe_compat.data.datum import Pixels, encoded_datum, image_to_datum, recor
 from caffe_compat.data.sources.image_file import read_image
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.terminal.progress import follow
 
 logger = logging.getLogger("caffe_compat")
 
@@ -46,6 +47,7 @@ def parser() -> CommandParser:
         add(
             f"--resize_{side}", type=whole_number(), default=0, metavar="N", help=f"the {side} to resize to; 0 keeps it"
         )
+    add_quiet(result, "log warnings and errors only")
     add("--encode_type", default="", metavar="TYPE", help="encode images as this: png, jpg ...; implies --encoded")
     return result
 
@@ -86,7 +88,7 @@ def _write(arguments: argparse.Namespace, lines: list[Line]) -> int:
     """The number of images written."""
     count, size = 0, None
     with create_database(arguments.backend, arguments.database) as database:
-        for ordinal, (name, label) in enumerate(lines):
+        for ordinal, (name, label) in enumerate(follow(lines, "writing images", "images")):
             try:
                 datum = _datum(arguments, os.path.join(arguments.root, "") + name if arguments.root else name, label)
             except DataError as error:

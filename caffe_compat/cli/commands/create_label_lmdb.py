@@ -12,7 +12,11 @@ from caffe_compat.srn.datasets.databases import write_label_database
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("create-label-lmdb", __doc__ or "")
+    result = command_parser(
+        "create-label-lmdb",
+        __doc__ or "",
+        "caffe-compat create-label-lmdb train_labels.txt train_imglist.txt train_label_lmdb",
+    )
     result.add_argument("labels", type=Path, help="one image a line: 0 or 1 for each label")
     result.add_argument("list", type=Path, help="the image list: 'name tags' a line, whose names become keys")
     result.add_argument("out", type=Path, help="the LMDB to make")

@@ -5,7 +5,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from caffe_compat.cli.common_flags import whole_number
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.experiments.demo.demo import Request, run_demo
@@ -16,10 +18,14 @@ OUT = Path("out/demo")
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("demo", __doc__ or "")
+    result = command_parser("demo", __doc__ or "", "caffe-compat demo --seeds 3 --control")
     result.add_argument("--out", type=Path, default=OUT, help="where the report goes (default: out/demo)")
     result.add_argument(
-        "--seeds", type=int, default=1, help="how often, with other data and first weights (default: 1)"
+        "--seeds",
+        type=whole_number(1),
+        default=1,
+        metavar="N",
+        help="how often, with other data and first weights (default: 1)",
     )
     result.add_argument("--control", action="store_true", help="train both on data without the position rule as well")
     result.add_argument("--tiny", action="store_true", help="seconds instead of minutes: shows that all stages work")
@@ -28,6 +34,7 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the demo; every line of its output starts with the seconds since the start."""
+    claim_folder(arguments.out)
     started = time.monotonic()
     request = Request(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
     run_demo(request, lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True))

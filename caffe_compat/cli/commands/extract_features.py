@@ -2,24 +2,26 @@
 
 import argparse
 import logging
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.cli.common_flags import whole_number
+from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.databases import BACKENDS, Writer, create_database
 from caffe_compat.cli.devices import use_gpu
 from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser, nearest
+from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
-from caffe_compat.errors import ShapeError
+from caffe_compat.errors import DataError, ShapeError, did_you_mean
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.solver_nets import copy_weights
+from caffe_compat.terminal.progress import follow
 
 logger = logging.getLogger("caffe_compat")
 
@@ -37,6 +39,7 @@ def parser() -> CommandParser:
     add("backend", metavar="db_type", choices=BACKENDS, help="lmdb or leveldb")
     add("mode", metavar="CPU/GPU", nargs="?", default="CPU", help="where to run (default: CPU)")
     add("device_id", metavar="DEVICE_ID", nargs="?", help="the number of the GPU (default: 0)")
+    add_quiet(result, "log warnings and errors only")
     add("--allow_python_layers", action=BooleanAction, help="let Python layers of the net run the code that they name")
     return result
 
@@ -46,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     names, paths = arguments.blobs.split(","), arguments.databases.split(",")
     if len(names) != len(paths):
         raise UsageError(f"the number of blob names and dataset names must be equal, got {len(names)} and {len(paths)}")
+    for path in paths:
+        _require_new(path)
     _use_device(arguments.mode, arguments.device_id)
     net = load_net(arguments.prototxt, "TEST", Surroundings(allow_python_layers=arguments.allow_python_layers))
     copy_weights(net, arguments.weights)
@@ -59,11 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _require_new(path: str) -> None:
+    if os.path.exists(path):
+        raise DataError(f"{path}: exists already; remove it or name another place")
+
+
 def _require_blob(net: Net, name: str, prototxt: str) -> None:
     if name in net.blobs:
         return
-    near = nearest(name, net.blobs)
-    cure = f"did you mean '{near}'?" if near else f"it has: {', '.join(net.blobs)}"
+    cure = did_you_mean(name, net.blobs)
     raise UsageError(f"Unknown feature blob name {name} in the network {prototxt}; {cure}")
 
 
@@ -90,7 +99,7 @@ def _create(backend: str, path: str, stack: ExitStack) -> Writer:
 def _extract(net: Net, writers: dict[str, Writer], batches: int) -> None:
     logger.error("Extracting Features")
     counts = dict.fromkeys(writers, 0)
-    for _ in range(batches):
+    for _ in follow(range(batches), "extracting features", "batches"):
         net.forward_range(0, len(net.steps) - 1)
         for name, writer in writers.items():
             for features in np.atleast_1d(net.blobs[name].value.tensor().detach().cpu().numpy()):

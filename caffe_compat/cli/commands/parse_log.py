@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.logs.parsing.csv_files import write_tables
@@ -20,7 +21,7 @@ def one_character(text: str) -> str:
 
 def parser() -> CommandParser:
     """Caffe's command line."""
-    result = command_parser("parse-log", __doc__ or "")
+    result = command_parser("parse-log", __doc__ or "", "caffe-compat parse-log caffe.log tables")
     result.add_argument("logfile_path", type=Path, help="the log of a training run")
     result.add_argument("output_dir", type=Path, help="the folder to write to; made if needed")
     result.add_argument("--verbose", action="store_true", help="say what was written")
@@ -30,6 +31,7 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads the log, writes the tables."""
+    claim_folder(arguments.output_dir)
     log = read_log(arguments.logfile_path)
     written = write_tables(log, arguments.output_dir, arguments.logfile_path.name, arguments.delimiter)
     if arguments.verbose:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.logs.parsing.charts import CHARTS, write_chart
@@ -24,6 +25,7 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads the logs, draws one picture."""
+    claim_files([arguments.png])
     logs = [(path.stem, read_log(path)) for path in arguments.logs]
     write_chart(arguments.chart_type, logs, arguments.png)
     return DONE

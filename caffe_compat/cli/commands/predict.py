@@ -3,59 +3,94 @@
 import argparse
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.cli.common_flags import (
+    add_batch_size,
+    add_device,
+    add_engine,
+    add_prototxt,
+    add_quiet,
+    add_weights,
+    whole_number,
+)
+from caffe_compat.cli.devices import gpus_of
 from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.outputs import claim_files
+from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor
-
-
-def count_of_images(text: str) -> int:
-    """One or more."""
-    if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"expected a number of images from 1 on, found '{text}'")
-    return int(text)
+from caffe_compat.terminal.progress import duration
 
 
 def parser() -> CommandParser:
-    """The command line."""
-    result = command_parser("predict", __doc__ or "")
-    result.add_argument("root", help="the folder that the list's names count from")
-    result.add_argument("list", type=Path, help="an image a line; what follows the name is not used")
-    result.add_argument("prototxt", help="the deploy net")
-    result.add_argument("caffemodel", help="its weights")
-    result.add_argument("out", type=Path, help="the text file to write")
-    result.add_argument(
-        "--batch_size", type=count_of_images, default=48, help="images a net takes at once (default: 48)"
+    """The released program's arguments; the last three may be flags as well."""
+    result = command_parser(
+        "predict",
+        __doc__ or "",
+        "caffe-compat predict photos/ test_imglist.txt test.prototxt net.caffemodel scores.txt",
     )
-    result.add_argument("--gpus", type=int, nargs="+", default=(), help="GPUs to share the work (default: the CPU)")
-    result.add_argument("--num_test", type=count_of_images, help="stop after so many images")
-    result.add_argument("--blob", help="what to save (default: the net's first output)")
+    add = result.add_argument
+    add("root", help="the folder that the list's names count from")
+    add("list", type=Path, help="one image per line; what follows the name is not used")
+    add("files", nargs="*", metavar="PROTOTXT WEIGHTS OUT", help="or the flags of these names")
+    add_prototxt(result, "the deploy net", required=False)
+    add_weights(result, "its .caffemodel")
+    add("--out", metavar="FILE", help="the text file to write")
+    add_batch_size(result, 48)
+    add_engine(result)
+    add_device(result)
+    add("--gpus", type=int, nargs="+", default=(), help="the released program's spelling of --device cuda:0,1")
+    add("--num_test", type=whole_number(1, "number of images"), metavar="N", help="stop after so many images")
+    add("--blob", metavar="NAME", help="what to save (default: the net's first output)")
+    add_quiet(result)
     return result
 
 
-def show_speed(done: int, batches: int, started: float) -> None:
-    """One line a batch."""
-    print(f"batch: {done} / {batches}, time: {time.monotonic() - started:.3f} s", flush=True)
+def files_of(arguments: argparse.Namespace) -> tuple[str, str, Path]:
+    """Net, weights and the file to write, from the flags or else from the arguments, in their order."""
+    waiting = list(arguments.files)
+    found: list[str] = []
+    for name in ("prototxt", "weights", "out"):
+        given = getattr(arguments, name) or (waiting.pop(0) if waiting else None)
+        if given is None:
+            raise UsageError(f"the following arguments are required: {name.upper()}, or --{name}")
+        found.append(given)
+    if waiting:
+        raise UsageError(f"unexpected argument '{waiting[0]}'")
+    return found[0], found[1], Path(found[2])
+
+
+def show_speed(started: float, done: int, batches: int) -> None:
+    """One line per batch, as the released program prints it, with the remaining time."""
+    seconds = time.monotonic() - started
+    left = duration(seconds / done * (batches - done))
+    print(f"batch: {done} / {batches}, time: {seconds:.3f} s, about {left} left", flush=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads the list, predicts, saves."""
+    prototxt, weights, out = files_of(arguments)
+    claim_files([out])
     started = time.monotonic()
     images = read_image_list(arguments.list)[: arguments.num_test]
     paths = [image_path(arguments.root, image.name) for image in images]
-    files = (arguments.prototxt, arguments.caffemodel)
-    predictor = Predictor(*files, arguments.batch_size, arguments.blob, arguments.gpus)
-    scores = predictor.predict(paths, lambda done, batches: show_speed(done, batches, started))
-    with replacing(arguments.out) as beside:
+    gpus = arguments.gpus or gpus_of(arguments.device)
+    predictor = Predictor(prototxt, weights, arguments.batch_size, arguments.blob, gpus, arguments.engine)
+    scores = predictor.predict(paths, _silent if arguments.quiet else partial(show_speed, started))
+    with replacing(out) as beside:
         np.savetxt(beside, scores, fmt="%.6f")
-    print(f"wrote {len(scores)} lines of {scores.shape[1]} scores ({predictor.blob}) to {arguments.out}")
+    print(f"wrote {len(scores)} lines of {scores.shape[1]} scores ({predictor.blob}) to {out}")
     return DONE
+
+
+def _silent(done: int, batches: int) -> None:
+    """Shows nothing."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -239,7 +239,9 @@ COMMANDS = {
 
 def parser() -> CommandParser:
     """The command line: one subcommand a dataset."""
-    result = command_parser("prepare", __doc__ or "")
+    result = command_parser(
+        "prepare", __doc__ or "", "caffe-compat prepare own --train train.csv --root photos --out data/mine"
+    )
     datasets = result.add_subparsers(metavar="DATASET", required=True)
     for name, command in COMMANDS.items():
         dataset = datasets.add_parser(name, help=command.help)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from caffe_compat import parity
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import MissingFeatureError
@@ -37,6 +38,7 @@ def parser() -> CommandParser:
 def run(arguments: argparse.Namespace) -> int:
     """Copies the script, or runs it; returns the script's exit status."""
     if arguments.copy:
+        claim_files([_file_of(arguments.copy)])
         print(f"wrote {shutil.copyfile(SCRIPT, _file_of(arguments.copy))}")
         return DONE
     passed_on = [argument for argument in arguments.arguments if argument != "--"]

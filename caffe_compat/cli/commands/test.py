@@ -17,6 +17,7 @@ from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.solvers.display import describe_output, output_names, output_values
 from caffe_compat.solvers.solver_nets import copy_weights
+from caffe_compat.terminal.progress import follow
 
 OWN_FLAGS = ("model", "weights", "iterations", "level", "stage", "engine", "allow_python_layers")
 
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _score(engine: Engine, iterations: int) -> None:
     loss, scores = torch.zeros(()), torch.zeros(())
-    for batch in range(iterations):
+    for batch in follow(range(iterations), "scoring", "batches"):
         loss = loss + engine.forward().cpu()
         values = output_values(engine.net).cpu()
         scores = values + scores

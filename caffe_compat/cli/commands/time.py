@@ -14,6 +14,7 @@ from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
+from caffe_compat.terminal.progress import follow
 
 OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "allow_python_layers")
 
@@ -60,7 +61,7 @@ def _benchmark(net: Net, iterations: int) -> None:
     layers = range(len(net.steps))
     forward, backward = [0.0] * len(layers), [0.0] * len(layers)
     started = time.perf_counter()
-    for iteration in range(iterations):
+    for iteration in follow(range(iterations), "timing", "iterations"):
         before = time.perf_counter()
         for layer in layers:
             forward[layer] += _milliseconds(net, net.forward_range, layer)

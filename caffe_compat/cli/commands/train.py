@@ -14,17 +14,17 @@ from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
 from caffe_compat.cli.program import run_program
 from caffe_compat.logs.log_file import log_to_file
-from caffe_compat.net.build import Surroundings
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
-from caffe_compat.solvers.actions import ACTIONS, actions_of_signals
-from caffe_compat.solvers.progress import progress_bar
-from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.run_training import AUTO, Wishes, run_training
 
 OWN_FLAGS = (
     "solver",
     "snapshot",
+    "keep",
+    "on-nan",
+    "worker-timeout",
     "weights",
     "level",
     "stage",
@@ -61,40 +61,38 @@ def run(arguments: argparse.Namespace) -> int:
         logger.setLevel(logging.WARNING)  # one log: the first process's
     with log_to_file(arguments.log_file):
         _use_devices(gpus, place)
+        surroundings = replace(surroundings_of(arguments), rank=place.rank, world_size=place.world_size)
         with process_group(place):
-            _train(
-                parameter, arguments, replace(surroundings_of(arguments), rank=place.rank, world_size=place.world_size)
-            )
-        logger.info("Optimization Done.")
-    return DONE
+            status = run_training(parameter, surroundings, _wishes(arguments))
+        if status == DONE:
+            logger.info("Optimization Done.")
+    return status
 
 
-def _train(parameter: caffe_pb2.SolverParameter, arguments: argparse.Namespace, surroundings: Surroundings) -> None:
-    sigint, sighup = ACTIONS[arguments.sigint_effect], ACTIONS[arguments.sighup_effect]
-    with actions_of_signals(sigint, sighup) as requested:
-        solver = Solver(parameter, arguments.engine, surroundings)
-        solver.requested_action = requested
-        if arguments.snapshot:
-            logger.info("Resuming from %s", arguments.snapshot)
-            solver.restore(arguments.snapshot)
-        logger.info("Starting Optimization")
-        with progress_bar(solver):
-            solver.solve()
-        solver.close()
+def _wishes(arguments: argparse.Namespace) -> Wishes:
+    return Wishes(
+        engine=arguments.engine,
+        snapshot=arguments.snapshot,
+        on_nan=arguments.on_nan,
+        keep=arguments.keep,
+        sigint_effect=arguments.sigint_effect,
+        sighup_effect=arguments.sighup_effect,
+        patience=arguments.worker_timeout,
+    )
 
 
 def solver_parameter(arguments: argparse.Namespace) -> caffe_pb2.SolverParameter:
     """The solver's file with what the flags change in it."""
     if not arguments.solver:
         raise UsageError("Need a solver definition to train.")
-    if arguments.snapshot and arguments.weights:
+    if arguments.snapshot not in ("", AUTO) and arguments.weights:
         raise UsageError("Give a snapshot to resume training or weights to finetune but not both.")
     parameter = read_solver(arguments.solver)
     parameter.train_state.level = arguments.level
     parameter.train_state.stage.extend(stages_of(arguments))
-    if arguments.snapshot or arguments.weights:
+    if arguments.weights:
         parameter.ClearField("weights")
-        parameter.weights.extend([arguments.weights] if arguments.weights else [])
+        parameter.weights.append(arguments.weights)
     return parameter
 
 

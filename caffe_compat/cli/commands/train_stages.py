@@ -1,6 +1,7 @@
 """Train a model in the paper's steps, each from the weights of the one before; run it again to go on after a stop.
 
-On several machines or processes: torchrun --nproc_per_node N tools/train_stages.py --models DIR.
+On several machines or processes: torchrun --nproc_per_node N -m caffe_compat train-stages --models DIR.
+
 """
 
 import argparse
@@ -21,7 +22,11 @@ from caffe_compat.srn.stages.step_process import environment_of, has_finished, i
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("train-stages", f"{__doc__}Run it from the folder where the files were generated.")
+    result = command_parser(
+        "train-stages",
+        f"{__doc__}Run it from the folder where the files were generated.",
+        "caffe-compat train-stages --models models/coco_srn --weights ResNet-101-model.caffemodel",
+    )
     result.add_argument("--models", type=Path, required=True, help="the folder of step_*_solver.prototxt")
     result.add_argument("--step", default="all", help="all (default), one step, or several as 2-4")
     result.add_argument("--weights", help="what step 1 starts from, such as the public ImageNet ResNet-101.caffemodel")

@@ -1,9 +1,9 @@
 """Compare a net's run here with another's, layer by layer, and name the first layer that differs, with a likely cause.
 
-    verify_parity.py --prototxt deploy.prototxt --weights net.caffemodel --against opencv
-    verify_parity.py --prototxt deploy.prototxt --weights net.caffemodel --against dump.npz --backward
-    verify_parity.py --prototxt deploy.prototxt --weights net.caffemodel --pycaffe-python /opt/caffe/bin/python
-    verify_parity.py --solver solver.prototxt --weights init.caffemodel --pycaffe-python python2.7 --iterations 3
+    caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against opencv
+    caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against dump.npz --backward
+    caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --pycaffe-python /opt/caffe/bin/python
+    caffe-compat verify --solver solver.prototxt --weights init.caffemodel --pycaffe-python python2.7 --iterations 3
 
 The exit status is 0 if both are the same, 1 if they differ, 2 if they cannot be compared.
 """
@@ -16,12 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from caffe_compat.cli.commands.record import SCRIPT
+from caffe_compat.cli.common_flags import add_device, add_quiet, add_seed, add_weights, whole_number
+from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import CANNOT_COMPARE, DONE, FAILED
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import build_net
-from caffe_compat.net.device import set_device, set_mode_gpu
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import require_weights
 from caffe_compat.parity.compare import compare, random_seeds
@@ -44,11 +46,15 @@ from caffe_compat.solvers.solver_nets import copy_weights
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("verify", __doc__ or "")
+    result = command_parser(
+        "verify",
+        __doc__ or "",
+        "caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against opencv",
+    )
     what = result.add_mutually_exclusive_group(required=True)
-    what.add_argument("--prototxt", help="the net to run")
-    what.add_argument("--solver", help="the solver to train with, instead of one run of a net")
-    result.add_argument("--weights", help=".caffemodel to load; several, separated by commas, in turn")
+    what.add_argument("--prototxt", "--model", metavar="FILE", help="the net to run")
+    what.add_argument("--solver", metavar="FILE", help="the solver to train with, instead of one run of a net")
+    add_weights(result, ".caffemodel to load; several, separated by commas, in turn")
     other = result.add_mutually_exclusive_group(required=True)
     other.add_argument("--against", metavar="SIDE", help=f"{', '.join(SIDES)}, or a dump by record_blobs.py (.npz)")
     other.add_argument("--pycaffe-python", metavar="PATH", help="a Python that has a pycaffe")
@@ -57,10 +63,11 @@ def parser() -> CommandParser:
     result.add_argument(
         "--input", action="append", default=[], metavar="BLOB=FILE", help="an array (.npy) or a picture for an input"
     )
-    result.add_argument("--seed", type=int, default=1, help="of the random inputs that are used where none are given")
+    add_seed(result, "seed of the random inputs that are used where none are given", default=1)
     result.add_argument("--backward", action="store_true", help="compare gradients, too")
-    result.add_argument("--iterations", type=int, default=1, help="of --solver (default: 1)")
-    result.add_argument("--gpu", type=int, help="run our side on this GPU (exact and float64 stay on the CPU)")
+    result.add_argument("--iterations", type=whole_number(1), default=1, metavar="N", help="how many, of --solver")
+    add_device(result)
+    add_quiet(result, "print the result without the table")
     result.add_argument("--tolerance", type=float, help="of one layer's relative error (default: 3e-5; bf16: 3e-2)")
     result.add_argument("--only-wrong", action="store_true", help="leave layers that agree out of the table")
     result.add_argument("--json", type=Path, help="write all figures")
@@ -156,12 +163,13 @@ def write_reports(net: Net, comparison: Comparison, arguments: argparse.Namespac
 def run(arguments: argparse.Namespace) -> int:
     """Runs both sides, compares, reports; 0 if they agree, 1 if they differ."""
     logging.getLogger("caffe_compat").setLevel(logging.ERROR)
-    if arguments.gpu is not None:
-        set_device(arguments.gpu)
-        set_mode_gpu()
+    claim_files([arguments.json, arguments.html])
+    for gpu in gpus_of(arguments.device)[:1]:
+        use_gpu(gpu)
     net, comparison = verify_training(arguments) if arguments.solver else verify_net(arguments)
     write_reports(net, comparison, arguments)
-    print(*table_lines(comparison, arguments.only_wrong), "", *summary_lines(comparison), sep="\n")
+    table = [] if arguments.quiet else [*table_lines(comparison, arguments.only_wrong), ""]
+    print(*table, *summary_lines(comparison), sep="\n")
     return DONE if comparison.agrees else FAILED
 
 

@@ -6,21 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.cli.common_flags import add_device, add_prototxt, add_weights
+from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.srn.prediction.attention_maps import Attention, attend, attention_blobs, draw_attention
+from caffe_compat.terminal.progress import follow
 
 
 def parser() -> CommandParser:
     """The command line."""
-    result = command_parser("visualize", __doc__ or "")
+    result = command_parser(
+        "visualize",
+        __doc__ or "",
+        "caffe-compat visualize photo.jpg --prototxt test.prototxt --weights srn.caffemodel --out maps",
+    )
     result.add_argument("images", nargs="+", help="image files")
-    result.add_argument("--model", required=True, help="the deploy net, generated or released")
-    result.add_argument("--weights", required=True, help="its .caffemodel")
+    add_prototxt(result, "the deploy net, generated or released")
+    add_weights(result, "its .caffemodel", required=True)
+    add_device(result)
     result.add_argument("--out", type=Path, default=Path("."), help="folder for IMAGE_attention.png (default: .)")
     result.add_argument("--labels", nargs="+", type=int, help="which labels, from 0 (default: the best scored)")
     result.add_argument("--top", type=int, default=4, help="how many of the best scored labels (default: 4)")
@@ -34,9 +43,11 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes one picture per image."""
-    net = load_net(arguments.model, "TEST", weights=arguments.weights)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    for image in arguments.images:
+    claim_folder(arguments.out)
+    for gpu in gpus_of(arguments.device)[:1]:
+        use_gpu(gpu)
+    net = load_net(arguments.prototxt, "TEST", weights=arguments.weights)
+    for image in follow(arguments.images, "drawing", "images"):
         print(f"wrote {draw(net, image, arguments)}")
     return DONE
 

@@ -94,8 +94,12 @@ class Recurrent(Layer):
         return {} if self._states is None else {"states": [state.tolist() for state in self._states]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
-        self._states = tuple(torch.tensor(values) for values in state["states"])
+        """Goes on from a state; ValueError unless it holds `state_count` arrays (streams, outputs)."""
+        states = tuple(torch.tensor(values, dtype=torch.float32) for values in state["states"])
+        if len(states) != self.state_count or any(one.dim() != 2 or one.shape[1] != self.outputs for one in states):
+            shapes = [tuple(one.shape) for one in states]
+            raise ValueError(f"expected {self.state_count} arrays (streams, {self.outputs}), got {shapes}")
+        self._states = states
 
     @property
     def hidden_weight(self) -> Tensor:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from caffe_compat.engine.fast import FastEngine
-from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
+from caffe_compat.engine.create import create_engine
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.weights import require_weights
 from caffe_compat.srn.prediction.released_input import net_input
@@ -31,13 +31,19 @@ class Predictor:
     """One copy of a net on each device; `predict` shares batches out among them."""
 
     def __init__(
-        self, prototxt: str, weights: str, batch_size: int, blob: str | None = None, gpus: Sequence[int] = ()
+        self,
+        prototxt: str,
+        weights: str,
+        batch_size: int,
+        blob: str | None = None,
+        gpus: Sequence[int] = (),
+        engine: str = "fast",
     ) -> None:
         """`blob` is what to return, net.outputs[0] if None; without GPUs the CPU runs the net."""
         if batch_size < 1:
             raise ShapeError(f"expected batches of at least 1 image, got {batch_size}")
         devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
-        self._workers = [_Worker(prototxt, weights, batch_size, blob, device) for device in devices]
+        self._workers = [_Worker(prototxt, weights, batch_size, blob, device, engine) for device in devices]
         require_weights(self._workers[0].learned_layers, weights, prototxt)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
@@ -76,7 +82,9 @@ class Predictor:
 class _Worker:
     """A net on one device."""
 
-    def __init__(self, prototxt: str, weights: str, batch_size: int, blob: str | None, device: torch.device) -> None:
+    def __init__(
+        self, prototxt: str, weights: str, batch_size: int, blob: str | None, device: torch.device, engine: str
+    ) -> None:
         self._net = load_net(prototxt, "TEST", Surroundings(device=device), weights=weights)
         if len(self._net.inputs) != 1:
             raise GraphError(
@@ -86,7 +94,8 @@ class _Worker:
         self.blob = blob or self._net.outputs[0]
         if self.blob not in self._net.blobs:
             raise GraphError(
-                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self._net.outputs)}"
+                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self._net.outputs)}; "
+                f"{did_you_mean(self.blob, self._net.blobs)}"
             )
         self._input = self._net.blobs[self._net.inputs[0]]
         if len(self._input.shape) != 4 or self._input.shape[1] != COLOURS:
@@ -97,7 +106,7 @@ class _Worker:
         _, channels, *self.input_size = self._input.shape
         self._input.reshape(batch_size, channels, *self.input_size)
         self._net.reshape()
-        self._engine = FastEngine(self._net, [self.blob])
+        self._engine = create_engine(engine, self._net, [self.blob])
 
     @property
     def learned_layers(self) -> list[str]:

@@ -56,3 +56,56 @@ def test_an_error_is_one_line(run, arguments, status, message) -> None:
 def test_folders_of_outputs_are_made(run) -> None:
     assert run("--predictions", "base.txt", "--csv", "absent/deep/o.csv")[0] == 0
     assert Path("absent/deep/o.csv").stat().st_size > 100
+
+
+@pytest.fixture
+def own(tmp_path, run):
+    """The same labels in a folder that looks prepared, with probabilities."""
+    home = tmp_path / "birds"
+    home.mkdir()
+    (tmp_path / "labels.txt").rename(home / "val_labels.txt")
+    labels = np.loadtxt(home / "val_labels.txt")
+    counts = {name: int(count) for name, count in zip("abcde", labels.sum(axis=0), strict=True)}
+    (home / "summary.json").write_text(json.dumps({"splits": {"val": {"label counts": counts}}}))
+    np.savetxt(tmp_path / "p.txt", 1 / (1 + np.exp(-np.loadtxt(tmp_path / "base.txt"))))
+
+
+def test_own_data_need_their_folder_alone(own, program) -> None:
+    flags = ("--dataset", "own", "--data", "birds", "--split", "val", "--json", "o.json")
+    status, printed, errors = program("evaluate", *flags, "--predictions", "p.txt")
+    assert status == 0
+    assert "note: all scores of p lie within 0..1, so they are read as probabilities; --scores logits" in errors
+    content = json.loads(Path("o.json").read_text())
+    assert (content["title"], content["classes"], content["scores"]) == ("birds", list("abcde"), "probabilities")
+    of_logits = program("evaluate", *flags, "--predictions", "base.txt").stdout
+    assert of_logits.replace("base", "p").split() == printed.split()
+
+
+def test_conventions_reach_the_figures(own, program) -> None:
+    flags = ("--dataset", "own", "--data", "birds", "--split", "val", "--json", "o.json", "--predictions", "p.txt")
+    conventions = ("--scores", "probabilities", "--threshold", "0.25", "--ap", "voc07", "--ignore", "-1")
+    assert program("evaluate", *flags, *conventions, "--title", "Mine").returncode == 0
+    content = json.loads(Path("o.json").read_text())
+    assert (content["threshold"], content["title"]) == (0.25, "Mine")
+    assert content["convention"].startswith("AP at eleven recalls, as VOC 2007; ")
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--threshold=2", "argument --threshold: expected a probability from 0 to 1, found '2'"),
+        ("--threshold=x", "argument --threshold: expected a probability from 0 to 1, found 'x'"),
+        ("--ap=voc", "argument --ap: invalid choice: 'voc' (choose from released, voc07, sklearn)"),
+        ("--seed=-1", "argument --seed: expected a whole number from 0 on, found '-1'"),
+    ],
+)
+def test_wrong_usage(run, flag, message) -> None:
+    status, _, errors = run("--predictions", "base.txt", flag)
+    assert status == 2
+    assert message in errors
+
+
+def test_no_labels(program, run) -> None:
+    status, _, errors = program("evaluate", "--dataset", "own", "--predictions", "base.txt")
+    assert status == 1
+    assert errors.endswith("expected --labels FILE or --data DIR, a folder that prepare wrote; found neither\n")

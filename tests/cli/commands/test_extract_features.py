@@ -60,7 +60,7 @@ def record(path: Path, key: str) -> caffe_pb2.Datum:
     ("arguments", "message"),
     [
         (["p,y", "db", "1"], "the number of blob names and dataset names must be equal, got 2 and 1"),
-        (["nothing", "db", "1"], "Unknown feature blob name nothing in the network net.prototxt; it has: data"),
+        (["nothing", "db", "1"], "Unknown feature blob name nothing in the network net.prototxt; known: data"),
         (["p", "db", "all"], "argument num_mini_batches: expected a whole number from 0 on, found 'all'"),
     ],
 )  # fmt: skip

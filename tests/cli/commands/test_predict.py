@@ -30,13 +30,13 @@ def test_recorded_scores_in_batches_that_do_not_divide(tmp_path, predict):
     np.testing.assert_allclose(np.loadtxt(tmp_path / "scores.txt"), expected, rtol=0, atol=1e-4 * abs(expected).max())
 
 
-@pytest.mark.parametrize("flag", ["--num_test", "--batch_size"])
+@pytest.mark.parametrize(("flag", "shown"), [("--num_test", "--num_test"), ("--batch_size", "--batch-size")])
 @pytest.mark.parametrize("value", ["0", "-2", "x"])
-def test_counts_are_of_one_image_at_least(flag, value, tmp_path, predict):
+def test_counts_are_of_one_image_at_least(flag, shown, value, tmp_path, predict):
     done = predict("x/", tmp_path / "none.txt", "n", "w", tmp_path / "out", flag, value)
 
     assert done.returncode == 2
-    assert f"argument {flag}: expected a number of images from 1 on, found '{value}'" in done.stderr
+    assert f"argument {shown}: expected a number of images from 1 on, found '{value}'" in done.stderr
 
 
 def test_errors_are_one_line(tmp_path, predict):
@@ -46,3 +46,24 @@ def test_errors_are_one_line(tmp_path, predict):
     assert done.stderr.startswith(f"caffe-compat predict: {tmp_path / 'none.txt'}: cannot read the image list: ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_files_may_be_flags(tmp_path, predict):
+    net, weights = LIKE / "net.prototxt", LIKE / "weights.caffemodel"
+    images = GOLDENS / "predict"
+    flags = ("--prototxt", net, "--weights", weights, "--out", tmp_path / "new" / "scores.txt", "--quiet")
+    done = predict(f"{images}/images/", images / "list.txt", *flags, "--blob", "prob", "--num-test", 2)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"wrote 2 lines of 14 scores (prob) to {tmp_path / 'new' / 'scores.txt'}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (("n", "w"), "the following arguments are required: OUT, or --out\n"),
+        (("n", "w", "o", "x"), "unexpected argument 'x'\n"),
+    ],
+)
+def test_three_files_are_needed(files, message, predict):
+    assert predict("x/", "list", *files) == (2, "", f"caffe-compat predict: {message}")

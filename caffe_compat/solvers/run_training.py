@@ -1,0 +1,90 @@
+"""One training from its start, or from a snapshot, to its exit status, as the command `train` runs it per process."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from torch import distributed as processes
+
+from caffe_compat.net.build import Surroundings
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals
+from caffe_compat.solvers.heartbeat import DEFAULT_PATIENCE, heartbeat
+from caffe_compat.solvers.numbered_snapshots import newest_whole_snapshot
+from caffe_compat.solvers.parent_watch import end_with_parent
+from caffe_compat.solvers.prefix_lock import locked_prefix
+from caffe_compat.solvers.progress import progress_bar
+from caffe_compat.solvers.snapshot import check_snapshot_prefix
+from caffe_compat.solvers.solver import Solver
+
+logger = logging.getLogger("caffe_compat")
+
+#: In place of a .solverstate: the newest whole one of the prefix, or none.
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user asks of a training beyond its solver.
+
+    `snapshot` is a .solverstate, "auto" or "". An empty `sigint_effect` means stop, with the exit status
+    STOPPED_EARLY; Caffe's own word `stop` keeps Caffe's exit status, 0. `patience` is in seconds.
+    """
+
+    engine: str = "fast"
+    snapshot: str = ""
+    on_nan: str = "stop"
+    keep: int = 0
+    sigint_effect: str = ""
+    sighup_effect: str = "snapshot"
+    patience: float = DEFAULT_PATIENCE
+
+
+def run_training(parameter: caffe_pb2.SolverParameter, surroundings: Surroundings, wishes: Wishes) -> int:
+    """Trains; returns 0, or STOPPED_EARLY where a signal stopped it after a snapshot.
+
+    CaffeError where it cannot be trained. With several processes, all call this function, and must be connected.
+    """
+    end_with_parent()
+    sigint, sighup = ACTIONS[wishes.sigint_effect or "stop"], ACTIONS[wishes.sighup_effect]
+    lock = _lock(parameter) if surroundings.rank == 0 else nullcontext()
+    with actions_of_signals(sigint, sighup) as requested, lock, heartbeat(wishes.patience):
+        state = _state_to_resume(parameter, wishes)
+        if state:
+            parameter.ClearField("weights")
+        solver = Solver(parameter, wishes.engine, surroundings, wishes.on_nan, wishes.keep)
+        solver.requested_action = requested
+        if state:
+            logger.info("Resuming from %s", state)
+            solver.restore(state)
+        logger.info("Starting Optimization")
+        with progress_bar(solver):
+            solver.solve()
+        solver.close()
+    return STOPPED_EARLY if solver.is_stopped and not wishes.sigint_effect else 0
+
+
+@contextmanager
+def _lock(parameter: caffe_pb2.SolverParameter) -> Iterator[None]:
+    """The lock of the prefix, for a training that writes snapshots."""
+    if not (parameter.snapshot or parameter.snapshot_after_train):
+        yield
+        return
+    check_snapshot_prefix(parameter)
+    with locked_prefix(parameter.snapshot_prefix):
+        yield
+
+
+def _state_to_resume(parameter: caffe_pb2.SolverParameter, wishes: Wishes) -> str:
+    """The .solverstate to go on from, "" for none; the first process looks for the newest, and all take that one."""
+    if wishes.snapshot != AUTO:
+        return wishes.snapshot
+    found: list[str | None] = [None]
+    if not processes.is_initialized() or processes.get_rank() == 0:
+        found[0] = newest_whole_snapshot(parameter.snapshot_prefix)
+    if processes.is_initialized():
+        processes.broadcast_object_list(found, src=0)
+    if not found[0]:
+        logger.info("--snapshot=auto: no snapshot of %s yet", parameter.snapshot_prefix)
+    return found[0] or ""
