@@ -18,7 +18,8 @@ class Model:
 
     `is_filtered` says that the net is one phase's, as saved files hold it: include and exclude rules have been used.
     A file of bare weights (HDF5) has layers with names and no types; `has_structure` is False then. `has_gradients`
-    says that the file holds diffs (`snapshot_diff`), which are no part of a trained net.
+    says that the file holds diffs (`snapshot_diff`), which are no part of a trained net. `notes` are what a user of the
+    weights must know.
     """
 
     net: caffe_pb2.NetParameter
@@ -27,6 +28,7 @@ class Model:
     path: str
     is_filtered: bool = True
     has_gradients: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def has_structure(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.norm.bn_statistics import AUTO
+from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
 
 SAME = "same"
 DEPLOY, TRAIN = "deploy", "train"
@@ -27,3 +28,4 @@ class Options:
     dynamic_batch: bool = False
     dynamic_size: bool = False
     check: bool = True
+    pixels: Pixels = USUAL

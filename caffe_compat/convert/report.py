@@ -41,7 +41,7 @@ class Report:
 
     def __init__(self, model: Model) -> None:
         self.source = model.path
-        self.notes: list[str] = [f"dialect {model.dialect}"]
+        self.notes: list[str] = [f"dialect {model.dialect}", *model.notes]
         if model.has_gradients:
             self.notes.append("the file's gradients (snapshot_diff) are left out: Caffe does not read them either")
         self._trails = [

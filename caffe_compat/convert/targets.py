@@ -13,6 +13,7 @@ from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.train_form import train_form
 from caffe_compat.convert.model import Model, path_with_suffix
 from caffe_compat.convert.options import DEPLOY, SAME, Options
+from caffe_compat.convert.pretrained.write import write_torchvision
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialects.translate import OWN, can_say, in_dialect
@@ -121,11 +122,16 @@ def _always(options: Options) -> bool:
     return True
 
 
+def _torchvision(path: str, model: Model, options: Options, report: Report) -> None:
+    write_torchvision(path, model, options.pixels, report)
+
+
 TARGETS: dict[str, Target] = {
     "safetensors": Target(".safetensors", _safetensors),
     "torch": Target(".pt", _torch),
     "onnx": Target(".onnx", _onnx, _always),
     "hdf5": Target(".caffemodel.h5", _hdf5),
     "caffemodel": Target("{dialect}.caffemodel", _caffemodel),
+    "torchvision": Target(".pth", _torchvision),
     "prototxt": Target("_{form}.prototxt", _prototxt, lambda options: options.form == DEPLOY),
 }

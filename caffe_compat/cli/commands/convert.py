@@ -4,6 +4,8 @@
     caffe-compat convert net.caffemodel --to onnx --dynamic-batch --outputs prob
     caffe-compat convert net.caffemodel --to prototxt --form deploy
     caffe-compat convert net.caffemodel --to caffemodel --dialect bvlc --rename readable
+    caffe-compat convert resnet101.pth --to caffemodel
+    caffe-compat convert step_4_iter_1000.caffemodel --to torchvision
     caffe-compat convert mean.binaryproto --to npy
 
 `caffe_compat.load("net.safetensors")` (or .pt, or .caffemodel) makes a torch module of the result.
@@ -16,7 +18,7 @@ from collections.abc import Sequence
 from caffe_compat.cli.common_flags import add_quiet
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.convert.conversion import convert
 from caffe_compat.convert.formats.mean_image import MEAN_TARGETS, convert_mean, is_mean
@@ -24,6 +26,8 @@ from caffe_compat.convert.model import Shape
 from caffe_compat.convert.norm.bn_statistics import STATISTICS
 from caffe_compat.convert.norm.exchange import NORMS
 from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
+from caffe_compat.convert.pretrained.naming import Normalization
+from caffe_compat.convert.pretrained.pixels import Pixels
 from caffe_compat.convert.report import as_text, write_report
 from caffe_compat.convert.targets import TARGETS
 from caffe_compat.errors import MissingFeatureError
@@ -66,6 +70,15 @@ def parser() -> CommandParser:
     add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
     add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
     add(
+        "--mean", type=three_numbers, metavar="B,G,R",
+        help="what a Caffe net subtracts from pixels of a pretrained ResNet (default: the project's own mean)",
+    )  # fmt: skip
+    add(
+        "--source-mean", type=three_numbers, metavar="R,G,B",
+        help="mean of pixels from 0 to 1 that a pretrained ResNet was trained with (default: the project's)",
+    )  # fmt: skip
+    add("--source-std", type=three_numbers, metavar="R,G,B", help="their deviation")
+    add(
         "--report",
         "--json",
         metavar="FILE",
@@ -81,6 +94,25 @@ def input_shape(text: str) -> tuple[str, Shape]:
     if not (name and all(size.strip().isdecimal() and int(size) for size in sizes.split(","))):
         raise argparse.ArgumentTypeError(f"expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'")
     return name, tuple(int(size) for size in sizes.split(","))
+
+
+def three_numbers(text: str) -> tuple[float, float, float]:
+    """`104,117,123` as numbers."""
+    try:
+        first, second, third = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected three numbers as in 104,117,123, got '{text}'") from None
+    return first, second, third
+
+
+def pixels_of(arguments: argparse.Namespace) -> Pixels:
+    """What a pretrained ResNet and its Caffe net are shown."""
+    mean, std = arguments.source_mean, arguments.source_std
+    if mean is None and std is None:
+        return Pixels(mean=arguments.mean)
+    if mean is None or std is None:
+        raise UsageError("--source-mean and --source-std belong together; give both")
+    return Pixels(Normalization(mean, std), arguments.mean)
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -99,6 +131,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         dynamic_batch=arguments.dynamic_batch,
         dynamic_size=arguments.dynamic_size,
         check=not arguments.no_check,
+        pixels=pixels_of(arguments),
     )
 
 

@@ -10,6 +10,9 @@ from safetensors.numpy import save
 
 from caffe_compat.convert.formats.description import describe, model_of, tensors_of
 from caffe_compat.convert.model import Model
+from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
+from caffe_compat.convert.pretrained.read import pretrained_model
+from caffe_compat.convert.pretrained.recognise import is_resnet
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
@@ -24,19 +27,29 @@ def write_safetensors(path: str, model: Model) -> None:
         beside.write_bytes(save(tensors, {"format": "pt", KEY: describe(model)}))
 
 
-def read_safetensors(path: str) -> Model:
-    """The model; FormatError for files that another program wrote."""
+def read_safetensors(path: str, pixels: Pixels = USUAL) -> Model:
+    """The model, or a ResNet that another project published; FormatError for other files."""
     try:
         with safe_open(path, "np") as file:
+            names = list(file.keys())
             description = (file.metadata() or {}).get(KEY)
-            if description is None:
-                raise FormatError(
-                    f"{path}: expected a description of the net in the metadata, found none; "
-                    "only files that this converter wrote can be read"
-                )
-            return model_of(path, description, {key: _tensor(path, file, key) for key in file.keys()})  # noqa: SIM118
+            if description is not None:
+                return model_of(path, description, {key: _tensor(path, file, key) for key in names})
     except SafetensorError as error:
         raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
+    if is_resnet(dict.fromkeys(names)):
+        return pretrained_model(path, _floats_of(path), pixels)
+    raise FormatError(
+        f"{path}: expected a description of the net in the metadata, or the names of a ResNet of torchvision, timm or "
+        f"Hugging Face, found {', '.join(names[:3])} ...; only such files can be read"
+    )
+
+
+def _floats_of(path: str) -> dict[str, Blob]:
+    """All tensors of numbers as float32; those of whole numbers, which only count, are left out."""
+    with safe_open(path, "pt") as file:  # NumPy has no bfloat16
+        tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+    return {key: tensor.float().numpy() for key, tensor in tensors.items() if tensor.is_floating_point()}
 
 
 def _tensor(path: str, file: Any, key: str) -> Blob:

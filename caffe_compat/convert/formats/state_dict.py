@@ -1,17 +1,24 @@
 """A PyTorch state dict of plain tensors, with the description of the net in a JSON file beside it."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from caffe_compat.convert.formats.description import describe, model_of, tensors_of
+from caffe_compat.convert.formats.zip_members import require_no_bomb
 from caffe_compat.convert.model import Model
+from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
+from caffe_compat.convert.pretrained.read import pretrained_model
+from caffe_compat.convert.pretrained.recognise import is_resnet
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
 
+#: Where training scripts keep the state dict among other things.
+NESTED = ("state_dict", "model_state_dict", "model")
 #: What torch.load raises for a damaged file, by what it was looking for.
 DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -29,19 +36,49 @@ def write_state_dict(path: str, model: Model) -> None:
         described.write_text(describe(model) + "\n", encoding="utf-8")
 
 
-def read_state_dict(path: str) -> Model:
-    """The model; nothing in the file is run (weights_only)."""
+def read_state_dict(path: str, pixels: Pixels = USUAL) -> Model:
+    """The model, or a ResNet that another project published; nothing in the file is run (weights_only)."""
     beside = description_path(path)
-    if not beside.is_file():
-        raise FormatError(f"{path}: expected {beside.name} beside it, found no such file; move both files together")
+    require_no_bomb(path)
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FormatError(f"{path}: not a whole file of plain tensors ({reason}); convert it again") from error
+    tensors = _innermost(content)
     if not isinstance(tensors, dict):
         raise FormatError(f"{path}: expected a dictionary of tensors, found {type(tensors).__name__}; convert it again")
+    if not beside.is_file() and is_resnet(tensors):
+        return pretrained_model(path, _floats_of(path, tensors), pixels)
+    if not beside.is_file():
+        raise FormatError(
+            f"{path}: expected {beside.name} beside it, found no such file; move both files together. Without it only "
+            "ResNets of torchvision, timm and Hugging Face are known"
+        )
     return model_of(path, _description(beside), {key: _array(path, key, tensor) for key, tensor in tensors.items()})
+
+
+def _innermost(content: object) -> object:
+    """The state dict within a training script's checkpoint, or the content as it is."""
+    for key in NESTED:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            return content[key]
+    return content
+
+
+def _floats_of(path: str, tensors: Mapping[str, object]) -> dict[str, Blob]:
+    """All tensors of numbers as float32; those of whole numbers, which only count, are left out."""
+    floats = {}
+    for key, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise FormatError(
+                f"{path}: expected a tensor '{key}', found {type(tensor).__name__}; save a state dict alone"
+            )
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise FormatError(f"{path}: expected all numbers of tensor '{key}' in the file, found fewer")
+        if tensor.is_floating_point():
+            floats[key] = tensor.float().contiguous().numpy()
+    return floats
 
 
 def _description(path: Path) -> str:

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from caffe_compat.convert.pretrained.naming import NAMINGS
+from tests.convert.pretrained.their_resnets import seeded_state_dict
+
 ROOT = Path(__file__).parents[3]
 GOLDENS = ROOT / "tests" / "goldens"
 STEP = GOLDENS / "bvlc" / "stages" / "mini_srn" / "step_4" / "init.caffemodel"
@@ -96,3 +99,20 @@ def test_the_dialect_that_errors_speak_of_can_be_asked_for(run, tmp_path):
     status, output, _ = run(STEP, "--to", "caffemodel", "--dialect", "own", "--out", tmp_path / "o.caffemodel")
     assert status == 0
     assert "written with layer types or fields that neither BVLC's Caffe nor the SRN fork has" in output
+
+
+def test_a_pretrained_resnet_for_a_mean_of_ones_own(run, tmp_path):
+    torch.save(seeded_state_dict(NAMINGS[0], 26, 3), tmp_path / "r.pth")
+    flags = ["--mean", "104,117,123", "--source-mean", "0.5,0.5,0.5", "--source-std", "0.2,0.3,0.4"]
+    status, output, _ = run(tmp_path / "r.pth", "--to", "caffemodel", *flags)
+    assert status == 0
+    assert "conv1 takes BGR pixels from 0 to 255 less 104, 117, 123: write these three as mean_value" in output
+
+
+def test_three_numbers_and_both_of_a_pair_are_asked_for(run):
+    status, _, errors = run("w", "--to", "caffemodel", "--mean", "104,117")
+    assert status == 2
+    assert "argument --mean: expected three numbers as in 104,117,123, got '104,117'" in errors
+    status, _, errors = run("w", "--to", "caffemodel", "--source-mean", "0,0,0")
+    assert status == 2
+    assert "--source-mean and --source-std belong together; give both" in errors

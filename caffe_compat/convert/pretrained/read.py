@@ -1,0 +1,79 @@
+"""A ResNet of another project as a model: Caffe's layers, with weights for Caffe's pixels."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from caffe_compat.convert.model import Model
+from caffe_compat.convert.pretrained.description import CLASSIFIER, describe_resnet
+from caffe_compat.convert.pretrained.naming import convolution_keys, norm_keys, scale_name
+from caffe_compat.convert.pretrained.pixels import Floats, Pixels, to_caffe
+from caffe_compat.convert.pretrained.recognise import NORM_PARTS, ResNet, head_of, recognise
+from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.dialects.translate import BVLC
+
+Blobs = dict[str, list[Blob]]
+
+
+def pretrained_model(path: str, tensors: Mapping[str, Blob], pixels: Pixels) -> Model:
+    """The net and the weights; the model's notes say what the weights expect. FormatError for other variants."""
+    resnet = recognise(path, tensors)
+    blobs, offset = _convolutions(resnet, pixels)
+    blobs |= _norms(resnet, offset)
+    if (head := head_of(resnet)) is not None:
+        blobs[CLASSIFIER] = list(head)
+    return Model(describe_resnet(resnet), blobs, BVLC, path, notes=tuple(_notes(resnet, pixels, offset)))
+
+
+def _convolutions(resnet: ResNet, pixels: Pixels) -> tuple[Blobs, Floats]:
+    """The convolutions' weights, and what the first one adds to each output for the sake of Caffe's mean."""
+    blobs = {
+        name: [np.asarray(resnet.tensors[f"{key}.weight"])]
+        for name, key in convolution_keys(resnet.naming, resnet.places)
+    }
+    first, offset = to_caffe(blobs["conv1"][0], pixels, resnet.naming.normalization)
+    return blobs | {"conv1": [first]}, offset
+
+
+def _norms(resnet: ResNet, offset: Floats) -> Blobs:
+    """BatchNorm's mean, variance and factor 1, and Scale's slope and bias."""
+    blobs: Blobs = {}
+    for name, key in norm_keys(resnet.naming, resnet.places):
+        slope, bias, mean, variance = (np.asarray(resnet.tensors[f"{key}.{part}"]) for part in NORM_PARTS)
+        if name == "bn_conv1":
+            mean = (mean.astype(np.float64) - offset).astype(np.float32)
+        blobs[name] = [mean, variance, np.ones(1, np.float32)]
+        blobs[scale_name(name)] = [slope, bias]
+    return blobs
+
+
+def _notes(resnet: ResNet, pixels: Pixels, offset: Floats) -> list[str]:
+    """What a user must do so that a net computes what the project's does."""
+    usual = resnet.naming.normalization
+    mean = ", ".join(f"{value:g}" for value in pixels.caffe_mean(usual))
+    backbone = "preresnet" if resnet.naming.is_preactivation else "resnet"
+    notes = [
+        f"ResNet-{resnet.depth} of {resnet.naming.project}, by its names and shapes; generate its net with --backbone "
+        f"{backbone} --depth {resnet.depth} --width {resnet.width} --stride-in conv2 --pooling floor",
+        f"conv1 takes BGR pixels from 0 to 255 less {mean}: write these three as mean_value of the data layers",
+    ]
+    if offset.any():
+        notes.append(
+            f"the mean is not the project's: bn_conv1 makes up for it, but within 3 pixels of the border conv1 differs "
+            f"by up to {np.abs(offset).max():.2g}"
+        )
+    if resnet.naming.is_preactivation:
+        notes += _notes_on_order(resnet)
+    return notes
+
+
+def _notes_on_order(resnet: ResNet) -> list[str]:
+    """The generated preresnet normalises before it pools, which is the same for slopes above 0 only."""
+    slopes = np.asarray(resnet.tensors[f"{resnet.naming.stem_norm}.weight"])
+    wrong = int((slopes < 0).sum())
+    if not wrong:
+        return []
+    return [
+        f"{wrong} of {slopes.size} slopes of bn_conv1 are below 0: there a generated preresnet, which normalises "
+        "before pool1, differs from the project's net, which pools first, as does the prototxt written from this file"
+    ]
