@@ -35,6 +35,12 @@ def add_engine(parser: argparse.ArgumentParser, default: str = "fast", shown: bo
     parser.add_argument("--engine", choices=ENGINES, default=default, help=text if shown else argparse.SUPPRESS)
 
 
+def add_allow_unfilled(parser: argparse.ArgumentParser) -> None:
+    """--allow-unfilled."""
+    text = "accept weights that leave layers of the net without values; these keep what their fillers draw"
+    parser.add_argument("--allow-unfilled", action="store_true", help=text)
+
+
 def add_quiet(parser: argparse.ArgumentParser, text: str = "show results and errors, but no progress") -> None:
     """--quiet, which `run_program` obeys."""
     parser.add_argument("--quiet", action="store_true", help=text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from caffe_compat.cli.common_flags import whole_number
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.cli.table import program_name
@@ -14,7 +15,7 @@ from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.metrics.average_precision import AP_METHODS
 from caffe_compat.srn.metrics.datasets import DATASETS, Conventions
 from caffe_compat.srn.metrics.decisions import SCORE_KINDS
-from caffe_compat.srn.metrics.outputs import WRITERS, make_folders, write_outputs
+from caffe_compat.srn.metrics.outputs import WRITERS, write_outputs
 from caffe_compat.srn.metrics.report import EVALUATED, Request, evaluate
 from caffe_compat.srn.metrics.tables import terminal_lines
 
@@ -94,7 +95,7 @@ def request(arguments: argparse.Namespace) -> Request:
 def run(arguments: argparse.Namespace) -> int:
     """Measures, writes the files asked for, prints the tables."""
     paths = {name: getattr(arguments, name) for name in WRITERS}
-    make_folders(paths)
+    claim_files(paths.values())
     report = evaluate(request(arguments))
     write_outputs(report, paths)
     for warning in report.warnings:

@@ -1,4 +1,4 @@
-"""Save a net's raw scores for the images of a list: one image a line, as the released model_test.py does."""
+"""Save a net's raw scores for the images of a list: one image per line, as the released model_test.py does."""
 
 import argparse
 import time
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from caffe_compat.cli.common_flags import (
+    add_allow_unfilled,
     add_batch_size,
     add_device,
     add_engine,
@@ -41,13 +42,14 @@ def parser() -> CommandParser:
     add("files", nargs="*", metavar="PROTOTXT WEIGHTS OUT", help="or the flags of these names")
     add_prototxt(result, "the deploy net", required=False)
     add_weights(result, "its .caffemodel")
-    add("--out", metavar="FILE", help="the text file to write")
+    add("--out", metavar="FILE", help="the text file to write; .npy: a NumPy array")
     add_batch_size(result, 48)
     add_engine(result)
     add_device(result)
     add("--gpus", type=int, nargs="+", default=(), help="the released program's spelling of --device cuda:0,1")
     add("--num_test", type=whole_number(1, "number of images"), metavar="N", help="stop after so many images")
     add("--blob", metavar="NAME", help="what to save (default: the net's first output)")
+    add_allow_unfilled(result)
     add_quiet(result)
     return result
 
@@ -81,10 +83,15 @@ def run(arguments: argparse.Namespace) -> int:
     images = read_image_list(arguments.list)[: arguments.num_test]
     paths = [image_path(arguments.root, image.name) for image in images]
     gpus = arguments.gpus or gpus_of(arguments.device)
-    predictor = Predictor(prototxt, weights, arguments.batch_size, arguments.blob, gpus, arguments.engine)
+    predictor = Predictor(
+        prototxt, weights, arguments.batch_size, arguments.blob, gpus, arguments.engine, arguments.allow_unfilled
+    )
     scores = predictor.predict(paths, _silent if arguments.quiet else partial(show_speed, started))
-    with replacing(out) as beside:
-        np.savetxt(beside, scores, fmt="%.6f")
+    with replacing(out) as beside, beside.open("wb") as file:
+        if out.suffix == ".npy":
+            np.save(file, scores)
+        else:
+            np.savetxt(file, scores, fmt="%.6f")
     print(f"wrote {len(scores)} lines of {scores.shape[1]} scores ({predictor.blob}) to {out}")
     return DONE
 

@@ -4,9 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from caffe_compat.cli.common_flags import add_device, add_prototxt, add_weights
+from caffe_compat.cli.common_flags import add_allow_unfilled, add_device, add_prototxt, add_weights, whole_number
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
@@ -15,7 +13,12 @@ from caffe_compat.cli.program import run_program
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
-from caffe_compat.srn.prediction.attention_maps import Attention, attend, attention_blobs, draw_attention
+from caffe_compat.srn.metrics.prepared import read_class_names, read_prepared
+from caffe_compat.srn.prediction.attention_figure import draw_attention
+from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
+from caffe_compat.srn.prediction.filled_weights import require_filled
+from caffe_compat.srn.prediction.released_input import read_picture
+from caffe_compat.srn.prediction.shown_labels import TrueLabels, choose_labels, find_labels
 from caffe_compat.terminal.progress import follow
 
 
@@ -31,52 +34,62 @@ def parser() -> CommandParser:
     add_weights(result, "its .caffemodel", required=True)
     add_device(result)
     result.add_argument("--out", type=Path, default=Path("."), help="folder for IMAGE_attention.png (default: .)")
-    result.add_argument("--labels", nargs="+", type=int, help="which labels, from 0 (default: the best scored)")
-    result.add_argument("--top", type=int, default=4, help="how many of the best scored labels (default: 4)")
-    result.add_argument("--class-names", type=Path, help="one name a line")
-    result.add_argument("--rescale", action="store_true", help="make each map's largest value red (default: 1 is red)")
+    result.add_argument("--labels", nargs="+", help="which labels, by name or number (default: true, then best scored)")
+    result.add_argument("--top", type=whole_number(1), default=4, help="how many labels, where --labels is not given")
+    result.add_argument("--data", type=Path, help="a folder that prepare wrote: label names, and true labels in red")
+    result.add_argument("--true", nargs="+", default=[], help="true labels of the images, by name or number")
+    result.add_argument("--class-names", type=Path, help="one name per line (default: as --data says, or numbers)")
+    result.add_argument("--scale", choices=("map", "one"), default="map",
+                        help="map: each map's colours end at its own largest value; one: at 1")  # fmt: skip
+    result.add_argument("--rescale", dest="scale", action="store_const", const="map", help=argparse.SUPPRESS)
+    result.add_argument("--cells", action="store_true", help="draw the cells of the maps with their edges")
     result.add_argument("--attention", help="the blob of A, if neither generated nor released names fit")
     result.add_argument("--weighted", help="the blob of U")
     result.add_argument("--blob", help="the blob of the scores (default: the net's first output)")
+    add_allow_unfilled(result)
     return result
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes one picture per image."""
     claim_folder(arguments.out)
+    truth = TrueLabels(arguments.data) if arguments.data else None
     for gpu in gpus_of(arguments.device)[:1]:
         use_gpu(gpu)
     net = load_net(arguments.prototxt, "TEST", weights=arguments.weights)
+    require_filled(net, arguments.weights, arguments.prototxt, arguments.allow_unfilled)
     for image in follow(arguments.images, "drawing", "images"):
-        print(f"wrote {draw(net, image, arguments)}")
+        print(f"wrote {draw(net, image, truth, arguments)}")
     return DONE
 
 
-def draw(net: Net, image: str, arguments: argparse.Namespace) -> Path:
+def draw(net: Net, image: str, truth: TrueLabels | None, arguments: argparse.Namespace) -> Path:
     """Write one picture; returns its path."""
     maps = attend(net, attention_blobs(net, arguments.attention, arguments.weighted), image, arguments.blob)
-    names = class_names(arguments.class_names, len(maps.attention))
-    figure = draw_attention(image, maps, chosen_labels(maps, arguments), names, rescale=arguments.rescale)
+    names = class_names(arguments, len(maps.attention))
+    true = {*(truth.of(image) if truth else ()), *find_labels(arguments.true, names, "--true")}
+    if arguments.labels is None:
+        labels = choose_labels(maps.scores, true, arguments.top)
+    else:
+        labels = find_labels(arguments.labels, names, "--labels")
+    figure = draw_attention(
+        read_picture(image), maps, labels, names, true, not arguments.cells, arguments.scale == "one"
+    )
     path: Path = arguments.out / f"{Path(image).stem}_attention.png"
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=150)
     return path
 
 
-def chosen_labels(maps: Attention, arguments: argparse.Namespace) -> list[int]:
-    """The labels asked for, or the best scored."""
-    if arguments.labels is None:
-        return [int(label) for label in np.argsort(-maps.scores)[: arguments.top]]
-    foreign = [label for label in arguments.labels if not 0 <= label < len(maps.attention)]
-    if foreign:
-        raise DataError(f"--labels: expected numbers from 0 to {len(maps.attention) - 1}, found {foreign[0]}")
-    return list(arguments.labels)
-
-
-def class_names(path: Path | None, labels: int) -> list[str]:
-    """The names of a file, or numbers."""
-    names = path.read_text(encoding="utf-8").splitlines() if path else [str(label) for label in range(labels)]
+def class_names(arguments: argparse.Namespace, labels: int) -> Sequence[str]:
+    """The names of a file or of a prepared folder, or numbers."""
+    source = arguments.class_names or arguments.data
+    if source is None:
+        return [str(label) for label in range(labels)]
+    names = read_class_names(source) if arguments.class_names else read_prepared(source).class_names
     if len(names) != labels:
-        raise DataError(f"{path}: expected {labels} class names, one a line, as the net has maps, found {len(names)}")
+        raise DataError(
+            f"{source}: expected {labels} class names, one per line, as the net has maps, found {len(names)}"
+        )
     return names
 
 

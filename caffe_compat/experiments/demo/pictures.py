@@ -17,7 +17,8 @@ from caffe_compat.logs.parsing.reader import Row, read_log
 from caffe_compat.net.build import load_net
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, POSITIONAL
-from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs, draw_attention
+from caffe_compat.srn.prediction.attention_figure import draw_attention
+from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
 from caffe_compat.srn.prediction.released_input import read_picture
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito) and in print (bars are hatched as well).
@@ -121,7 +122,7 @@ def draw_attention_maps(run: Run, number: int, folder: Path) -> list[Path]:
         true = [CLASS_NAMES.index(label) for thing in boxes[name] for label in thing["labels"]]
         image = image_path(f"{files.images}/", name)
         maps = attend(net, attention_blobs(net), image, "y")
-        figure = draw_attention(image, maps, true, CLASS_NAMES, true, rescale=True)
+        figure = draw_attention(read_picture(image), maps, true, CLASS_NAMES, true)
         paths.append(folder / f"attention_{count}.png")
         _save(figure, paths[-1])
     return paths

@@ -24,15 +24,6 @@ WRITERS: dict[str, Callable[[Report, Path], None]] = {
 }
 
 
-def make_folders(paths: Mapping[str, Path | None]) -> None:
-    """Make the folders of the files that are asked for, before the work that fills them; OSError where one cannot be.
-
-    A file that stands where a folder is needed is an error too.
-    """
-    for path in filter(None, paths.values()):
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-
 def write_outputs(report: Report, paths: Mapping[str, Path | None]) -> None:
     """Write each file that is asked for; a file that was there before is replaced only by a whole one."""
     for name, write in WRITERS.items():

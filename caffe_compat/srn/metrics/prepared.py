@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import DataError, FormatError
 from caffe_compat.srn.datasets.json_file import member, read_json
 from caffe_compat.srn.datasets.summary import NAME
+from caffe_compat.srn.metrics.number_files import require_regular_file
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ def read_prepared(folder: Path) -> Prepared:
         class_names=list(names),
         training_counts=None if training is None else np.array(list(training.values()), np.int64),
     )
+
+
+def read_class_names(path: Path) -> list[str]:
+    """The names of a file with one name per line, without blank lines; DataError if it cannot be read."""
+    require_regular_file(path)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DataError(f"{path}: cannot read the class names ({reason}); expected one name per line") from error
+    return [name.strip() for name in lines if name.strip()]
 
 
 def _label_counts(path: Path, split: Any) -> dict[str, int]:

@@ -14,8 +14,7 @@ from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 from caffe_compat.srn.metrics.comparison import Comparison, co_occurring_labels, compare
 from caffe_compat.srn.metrics.datasets import DATASETS, Conventions, EvaluationRules
 from caffe_compat.srn.metrics.measurement import Measurement, measure
-from caffe_compat.srn.metrics.number_files import require_regular_file
-from caffe_compat.srn.metrics.prepared import Prepared, read_prepared
+from caffe_compat.srn.metrics.prepared import Prepared, read_class_names, read_prepared
 from caffe_compat.srn.metrics.text_matrices import read_labels, read_scores
 
 EVALUATED = Conventions(scores="auto")
@@ -168,23 +167,13 @@ def _all_differ(names: Sequence[str]) -> bool:
 def _class_names(request: Request, prepared: Prepared | None, classes: int) -> Sequence[str]:
     if request.class_names is None:
         return prepared.class_names if prepared else [f"class {number}" for number in range(1, classes + 1)]
-    names = _read_names(request.class_names)
+    names = read_class_names(request.class_names)
     if len(names) != classes:
         raise DataError(
             f"{request.class_names}: expected {classes} class names, one per line, as {request.label_file} has "
             f"columns, found {len(names)}"
         )
     return names
-
-
-def _read_names(path: Path) -> list[str]:
-    require_regular_file(path)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(f"{path}: cannot read the class names ({reason}); expected one name per line") from error
-    return [name.strip() for name in lines if name.strip()]
 
 
 def _warnings(class_names: Sequence[str], positives: NDArray[np.int64]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean
 from caffe_compat.net.build import Surroundings, load_net
-from caffe_compat.net.weights import require_weights
+from caffe_compat.srn.prediction.filled_weights import require_filled
 from caffe_compat.srn.prediction.released_input import net_input
 
 Scores = NDArray[np.float32]
@@ -22,7 +22,7 @@ COLOURS = 3
 
 
 class Progress(Protocol):
-    """Is told how many batches are done, and of how many."""
+    """A function that `predict` calls after each batch with the numbers of done batches and of all batches."""
 
     def __call__(self, done: int, batches: int, /) -> object: ...
 
@@ -38,13 +38,18 @@ class Predictor:
         blob: str | None = None,
         gpus: Sequence[int] = (),
         engine: str = "fast",
+        allow_unfilled: bool = False,
     ) -> None:
-        """`blob` is what to return, net.outputs[0] if None; without GPUs the CPU runs the net."""
+        """Load a deploy net; without GPUs the CPU runs the net.
+
+        `blob` is what `predict` returns, net.outputs[0] if None. Raises GraphError where the file does not fill every
+        layer, unless `allow_unfilled`; GraphError or ShapeError where the net is not one for images.
+        """
         if batch_size < 1:
             raise ShapeError(f"expected batches of at least 1 image, got {batch_size}")
         devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
         self._workers = [_Worker(prototxt, weights, batch_size, blob, device, engine) for device in devices]
-        require_weights(self._workers[0].learned_layers, weights, prototxt)
+        require_filled(self._workers[0].net, weights, prototxt, allow_unfilled)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -52,11 +57,11 @@ class Predictor:
 
     @property
     def blob(self) -> str:
-        """The blob that is returned."""
+        """The name of the blob that `predict` returns."""
         return self._workers[0].blob
 
     def predict(self, paths: Sequence[str], progress: Progress = lambda done, batches: None) -> Scores:
-        """Scores (images, numbers of the blob), in the order of the image files."""
+        """Scores (images, numbers of the blob), in the order of the image files; DataError names a bad image."""
         batches = [paths[first : first + self.batch_size] for first in range(0, len(paths), self.batch_size)]
         scores = []
         with ThreadPoolExecutor(READERS_PER_NET * len(self._workers)) as readers, self._threads() as nets:
@@ -85,33 +90,28 @@ class _Worker:
     def __init__(
         self, prototxt: str, weights: str, batch_size: int, blob: str | None, device: torch.device, engine: str
     ) -> None:
-        self._net = load_net(prototxt, "TEST", Surroundings(device=device), weights=weights)
-        if len(self._net.inputs) != 1:
+        self.net = load_net(prototxt, "TEST", Surroundings(device=device), weights=weights)
+        if len(self.net.inputs) != 1:
             raise GraphError(
                 f"{prototxt}: expected a net with one input for images, found inputs: "
-                f"{', '.join(self._net.inputs) or 'none'}; give the deploy (test) net, not the one for training"
+                f"{', '.join(self.net.inputs) or 'none'}; give the deploy (test) net, not the one for training"
             )
-        self.blob = blob or self._net.outputs[0]
-        if self.blob not in self._net.blobs:
+        self.blob = blob or self.net.outputs[0]
+        if self.blob not in self.net.blobs:
             raise GraphError(
-                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self._net.outputs)}; "
-                f"{did_you_mean(self.blob, self._net.blobs)}"
+                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self.net.outputs)}; "
+                f"{did_you_mean(self.blob, self.net.blobs)}"
             )
-        self._input = self._net.blobs[self._net.inputs[0]]
+        self._input = self.net.blobs[self.net.inputs[0]]
         if len(self._input.shape) != 4 or self._input.shape[1] != COLOURS:
             raise ShapeError(
-                f"{prototxt}: expected an input of images (N, 3, height, width), found '{self._net.inputs[0]}' of "
+                f"{prototxt}: expected an input of images (N, 3, height, width), found '{self.net.inputs[0]}' of "
                 f"{self._input.shape}; give a net for colour images"
             )
         _, channels, *self.input_size = self._input.shape
         self._input.reshape(batch_size, channels, *self.input_size)
-        self._net.reshape()
-        self._engine = create_engine(engine, self._net, [self.blob])
-
-    @property
-    def learned_layers(self) -> list[str]:
-        """The names of the layers with weights."""
-        return [step.layer.name for step in self._net.steps if step.layer.blobs]
+        self.net.reshape()
+        self._engine = create_engine(engine, self.net, [self.blob])
 
     def score(self, images: NDArray[Any]) -> Scores:
         """(images, numbers of the blob) for at most batch_size images."""
@@ -119,7 +119,7 @@ class _Worker:
         data[: len(images)] = images
         data[len(images) :] = 0
         self._engine.forward()
-        scores = self._net.blobs[self.blob].data
+        scores = self.net.blobs[self.blob].data
         return np.array(scores.reshape(len(data), -1)[: len(images)], np.float32)
 
 

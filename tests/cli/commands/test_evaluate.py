@@ -40,7 +40,7 @@ def test_writes_every_format(run, predictions) -> None:
     ("arguments", "status", "message"),
     [
         ((), 1, "base.txt: expected 20 lines of 5 scores"),
-        (("--csv", "labels.txt/o.csv"), 1, "[Errno 17] File exists: 'labels.txt'\n"),
+        (("--csv", "labels.txt/o.csv"), 1, "labels.txt/o.csv: cannot be written (File exists: 'labels.txt')"),
         (("--bootstrap", "-3"), 2, "argument --bootstrap: expected a number of rounds from 0 on, found '-3'\n"),
     ],
 )

@@ -1,10 +1,13 @@
+import json
 from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
+from caffe_compat.cli.commands import visualize as command
 from caffe_compat.net.build import load_net
+from caffe_compat.srn.prediction.attention_figure import draw_attention
 from prototxt_gen.files import write
 from prototxt_gen.options import Options
 
@@ -41,8 +44,9 @@ def test_a_picture_of_a_released_net(folder, visualize):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--labels", 14), "caffe-compat visualize: --labels: expected numbers from 0 to 13, found 14\n"),
-        (("--class-names", "{}/n.txt"), "caffe-compat visualize: {}/n.txt: expected 14 class names, one a line, "
+        (("--labels", 14), "caffe-compat visualize: --labels: expected names of labels or numbers from 0 to 13, found "
+                           "'14'; did you mean '4'?\n"),
+        (("--class-names", "{}/n.txt"), "caffe-compat visualize: {}/n.txt: expected 14 class names, one per line, "
                                         "as the net has maps, found 1\n"),
     ],
 )  # fmt: skip
@@ -51,3 +55,32 @@ def test_errors_are_one_line(folder, visualize, arguments, message):
     done = visualize("--out", folder, *(str(argument).format(folder) for argument in arguments))
 
     assert (done.returncode, done.stderr) == (1, message.format(folder))
+
+
+def test_a_prepared_folder_names_labels_and_tells_the_true_ones(folder, visualize, monkeypatch):
+    names = [f"label {number}" for number in range(14)]
+    (folder / "summary.json").write_text(json.dumps({"splits": {"test": {"label counts": dict.fromkeys(names, 1)}}}))
+    (folder / "test_imglist.txt").write_text("p.png 2\n")
+    (folder / "test_labels.txt").write_text(" ".join("1" if number in (5, 9) else "0" for number in range(14)) + "\n")
+    seen = {}
+    monkeypatch.setattr(command, "draw_attention", lambda *given: seen.update(given=given) or draw_attention(*given))
+
+    done = visualize("--out", folder / "new", "--data", folder, "--true", "label 3", "--top", 5)
+
+    assert done.returncode == 0, done.stderr
+    _, _, labels, shown, true, *_ = seen["given"]
+    assert true == {3, 5, 9}
+    assert set(labels[:3]) == true
+    assert len(labels) == 5
+    assert list(shown) == names
+
+
+def test_weights_of_part_of_the_net_are_refused_unless_allowed(folder, visualize):
+    text = (folder / MODEL).read_text()
+    (folder / "renamed.prototxt").write_text(text.replace('name: "att', 'name: "renamed'))
+    flags = ("--model", folder / "renamed.prototxt", "--out", folder / "new")
+    done = visualize(*flags)
+    assert done.returncode == 1
+    assert "learnt layers of" in done.stderr
+    assert "--allow-unfilled" in done.stderr
+    assert visualize(*flags, "--allow-unfilled").returncode == 0

@@ -4,14 +4,7 @@ import pytest
 
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.net.build import load_net
-from caffe_compat.srn.prediction.attention_maps import (
-    OPACITY,
-    Attention,
-    attend,
-    attention_blobs,
-    draw_attention,
-    over_image,
-)
+from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
 
 HEAD = 'input: "data" input_shape { dim: 4 dim: 3 dim: 6 dim: 8 }\n'
 CONVOLUTION = """layer {{ name: "{0}" type: "Convolution" bottom: "data" top: "{0}"
@@ -67,27 +60,3 @@ def test_a_blob_that_is_no_map_is_an_error(tmp_path, image):
         ShapeError, match=r"^blob 'att_map': expected maps \(labels, height, width\) of an image, found"
     ):
         attend(net, attention_blobs(net), image)
-
-
-def test_cells_keep_their_edges_and_one_is_red_unless_rescaled():
-    black = np.zeros((4, 6, 3), np.float32)
-    attention = np.array([[0, 0.5, 0.25], [0, 0, 0]], np.float32)
-
-    plain, rescaled = (over_image(attention, black, rescale).astype(int) for rescale in (False, True))
-
-    assert (plain[:2, 2:4] == plain[0, 2]).all()
-    assert not (plain[0, 2] == plain[0, 1]).all()
-    # Jet ends in dark red, half way is green.
-    assert rescaled[0, 2].tolist() == [int(OPACITY * 128), 0, 0]
-    assert plain[0, 2].argmax() == 1
-    assert over_image(np.zeros((2, 3), np.float32), black, rescale=True).shape == (4, 6, 3)
-
-
-def test_a_column_a_label_with_the_true_ones_in_red(image):
-    maps = Attention(np.full((5, 3, 4), 0.1, np.float32), np.zeros((5, 3, 4), np.float32), np.zeros(5, np.float32))
-    figure = draw_attention(image, maps, [3, 0], list("abcde"), true={0})
-
-    titles = {axis.get_title(): axis.title.get_color() for axis in figure.axes if axis.get_title()}
-    assert len(figure.axes) == 6
-    assert titles == {"image": "#222222", "d\n0.50": "#222222", "a\n0.50": "#b00020"}
-    assert len(draw_attention(image, maps._replace(weighted=None), [3], list("abcde")).axes) == 2

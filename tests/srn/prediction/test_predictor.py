@@ -94,8 +94,14 @@ def test_weights_of_another_net_are_an_error(files, tmp_path):
         Predictor(str(tmp_path / "other.prototxt"), str(files / "w.caffemodel"), 2)
 
 
-def test_a_layer_without_weights_is_told(files, tmp_path, caplog):
+def test_a_layer_without_weights_is_refused_or_told(files, tmp_path, caplog):
     more = 'layer { name: "more" type: "Bias" bottom: "zzz" top: "more" }'
     (tmp_path / "more.prototxt").write_text(NET + more)
-    Predictor(str(tmp_path / "more.prototxt"), str(files / "w.caffemodel"), 2)
+    paths = (str(tmp_path / "more.prototxt"), str(files / "w.caffemodel"), 2)
+    with pytest.raises(
+        GraphError,
+        match=r"^.*w\.caffemodel: expected weights of all 2 learnt layers of .*more.prototxt, found none of more; give",
+    ):
+        Predictor(*paths)
+    Predictor(*paths, allow_unfilled=True)
     assert "more.prototxt: more" in caplog.text
