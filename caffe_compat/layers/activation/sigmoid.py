@@ -1,8 +1,8 @@
 """Sigmoid (sigmoid_layer.cpp)."""
 
-import torch
 from torch import Tensor
 
+from caffe_compat.layers.activation.caffe_sigmoid import caffe_sigmoid
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Sigmoid")
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)), any shape."""
+    """y = 1 / (1 + exp(-x)) in Caffe's own form, any shape."""
 
     known_to = BVLC_AND_SRN
     keeps_shape = True
@@ -20,4 +20,4 @@ class Sigmoid(Layer):
         spec.params("sigmoid_param").ignore("engine")  # picks a kernel, not a result
 
     def forward(self, bottom: Tensor) -> Tensor:
-        return torch.sigmoid(bottom)
+        return caffe_sigmoid(bottom)

@@ -1,8 +1,8 @@
 """Swish (swish_layer.cpp)."""
 
-import torch
 from torch import Tensor
 
+from caffe_compat.layers.activation.caffe_sigmoid import caffe_sigmoid
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
@@ -19,4 +19,4 @@ class Swish(Layer):
         self.beta = spec.params("swish_param").beta
 
     def forward(self, bottom: Tensor) -> Tensor:
-        return bottom * torch.sigmoid(self.beta * bottom)
+        return bottom * caffe_sigmoid(self.beta * bottom)
