@@ -1,5 +1,7 @@
 """Clip (clip_layer.cpp)."""
 
+import math
+
 from torch import Tensor
 
 from caffe_compat.errors import FieldError
@@ -10,7 +12,10 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Clip")
 class Clip(Layer):
-    """y = min(max(x, min), max); the gradient passes at both ends."""
+    """y = max(min, min(x, max)), any shape; the gradient passes at both ends.
+
+    As on Caffe's CPU, a NaN gives `min`, with gradient 0: comparisons with it are false.
+    """
 
     known_to = (BVLC,)
     example = "clip_param { min: 0 max: 1 }"
@@ -24,4 +29,5 @@ class Clip(Layer):
         self.most = params.max
 
     def forward(self, bottom: Tensor) -> Tensor:
-        return bottom.clamp(self.least, self.most)
+        numbers = bottom.nan_to_num(nan=self.least, posinf=math.inf, neginf=-math.inf)
+        return numbers.clamp(self.least, self.most)

@@ -8,6 +8,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.nn.functional import pad as pad_with
 
 from caffe_compat.layers.vision.pooling_window import PoolingWindow
+from caffe_compat.layers.zero_sums import sums_are_careful
 
 #: What Caffe starts a maximum from.
 LOWEST = torch.finfo(torch.float32).min
@@ -16,7 +17,30 @@ SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """Every window's largest element; -FLT_MAX for an empty window."""
+    """Every window's largest element; -FLT_MAX for a window without any.
+
+    As in Caffe, where a maximum starts at -FLT_MAX and a comparison with NaN is false, NaN is never the largest.
+    """
+    top = _max_pool(bottom, window)
+    return _max_pool(_comparable(bottom), window) if _may_hold_strangers(top) else top
+
+
+def _may_hold_strangers(top: Tensor) -> bool:
+    """Whether maxima may have come from NaN or -inf, which torch takes for values as others.
+
+    On a GPU the answer would make the host wait: there only the exact engine asks.
+    """
+    if top.is_meta or torch.compiler.is_compiling() or (top.is_cuda and not sums_are_careful()):
+        return False
+    return not bool((top >= LOWEST).all())
+
+
+def _comparable(bottom: Tensor) -> Tensor:
+    """The bottom with -FLT_MAX in the place of NaN and -inf."""
+    return torch.where(bottom >= LOWEST, bottom, LOWEST)
+
+
+def _max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
     sizes = bottom.shape[2:]
     if window.suits_torch(sizes):
         return max_pool2d(bottom, window.kernel, window.stride, window.pad, ceil_mode=window.round_up)
@@ -24,7 +48,15 @@ def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
 
 
 def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
-    """The maxima, and the index of each within its channel (row * width + column); -1 for an empty window."""
+    """The maxima, and the index of each within its channel (row * width + column); -1 for a window without any.
+
+    NaN is never the largest, as in `max_pool`.
+    """
+    top, mask = _max_pool_with_mask(bottom, window)
+    return _max_pool_with_mask(_comparable(bottom), window) if _may_hold_strangers(top) else (top, mask)
+
+
+def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
     height, width = bottom.shape[2:]
     left, right, above, below = window.margins((height, width))
     padded = pad_with(bottom, (left, right, above, below), value=LOWEST)

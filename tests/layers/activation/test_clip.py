@@ -1,5 +1,7 @@
 """Clip against a loop of comparisons."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -27,3 +29,12 @@ def test_wants_both_ends(ends: dict[str, float]) -> None:
     parameter = caffe_pb2.LayerParameter(name="c", type="Clip", bottom=["x"], top=["y"], clip_param=clip)
     with pytest.raises(FieldError, match=r"^layer 'c' \(Clip\): expected clip_param with min and max"):
         build(parameter, (2, 3))
+
+
+def test_a_nan_becomes_the_least_value_without_a_gradient() -> None:
+    bottom = torch.tensor([math.nan, -math.inf, 0.25, math.inf], dtype=torch.float64, requires_grad=True)
+    top = build(TEXT, bottom)(bottom)
+    top.sum().backward()
+    assert top.tolist() == [-0.5, -0.5, 0.25, 0.75]
+    assert bottom.grad is not None
+    assert bottom.grad.tolist() == [0, 0, 1, 0]

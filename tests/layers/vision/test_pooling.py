@@ -1,5 +1,6 @@
 """Pooling against plain loops in Caffe's order, its rounding and its empty windows."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -187,3 +188,18 @@ def test_refuses_a_mask_of_averages() -> None:
 def test_refuses_bottoms(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ShapeError, match=rf"^layer 'pool1' \(Pooling\): {message}"):
         build(pooling("kernel_size: 4"), shape).top_shapes(shape)
+
+
+@pytest.mark.parametrize("tops", [1, 2])
+def test_nan_is_never_the_largest(tops: int) -> None:
+    """Caffe compares with >, which is false for NaN, and starts from -FLT_MAX."""
+    bottom = torch.tensor([[1, math.nan, 2, math.nan], [0.5, -1, math.nan, 7], [-math.inf] * 2 + [math.nan] * 2])
+    bottom = bottom.reshape(1, 1, 3, 4).double().requires_grad_()
+    text = "type: 'Pooling' pooling_param { kernel_h: 1 kernel_w: 2 stride_h: 1 stride_w: 2 }"
+    top, *mask = run(build(text, bottom, tops=tops), bottom)
+    lowest = torch.finfo(torch.float32).min
+    assert top.flatten().tolist() == [1, 2, 0.5, 7, lowest, lowest]
+    assert [values.flatten().tolist()[:4] for values in mask] == [[0, 2, 4, 7]] * (tops - 1)
+    top[0, 0, :2].sum().backward()
+    assert bottom.grad is not None
+    assert bottom.grad.flatten().tolist() == [1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0]
