@@ -10,13 +10,14 @@ from functools import partial
 import torch
 from torch import nn
 
-import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.step import Step
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 
+#: What Caffe calls the top of a loss that the prototxt gives none.
+AUTOMATIC = "(automatic)"
 #: Wraps a layer's message in what its surroundings say: phase, seed, where its weights come from.
 Specify = Callable[[LayerParameter], LayerSpec]
 
@@ -43,9 +44,19 @@ class GraphBuilder:
         """The layer before it knows its bottoms: its fields are read, its blobs are not made."""
         return create_layer(self._specify(parameter))
 
+    def top_names(self, layer: Layer) -> list[str]:
+        """The layer's tops; a loss without any gets one, as in Caffe (AutoTopBlobs).
+
+        Caffe calls each such top `(automatic)`; here from the second on the layer's name follows, as names are keys.
+        """
+        tops = list(layer.spec.parameter.top)
+        if tops or not layer.is_loss:
+            return tops
+        return [f"{AUTOMATIC} {layer.name}" if AUTOMATIC in self.shapes else AUTOMATIC]
+
     def set_up(self, layer: Layer) -> Step:
         """Makes the layer's blobs for the shapes of its bottoms, and finds the shapes of its tops."""
-        tops = top_names(layer)
+        tops = self.top_names(layer)
         self._require_new(layer, tops)
         bottom_shapes = self._bottom_shapes(layer)
         layer.setup(*bottom_shapes)
@@ -92,12 +103,6 @@ def shapes_only(inputs: Mapping[str, Shape], phase: str = "TEST") -> GraphBuilde
     return GraphBuilder(partial(LayerSpec, phase=phase, make_blob=_without_numbers), inputs)
 
 
-def top_names(layer: Layer) -> list[str]:
-    """The layer's tops; a loss without any gets one, as in Caffe (AutoTopBlobs)."""
-    tops = list(layer.spec.parameter.top)
-    return [f"(automatic) {layer.name}"] if layer.is_loss and not tops else tops
-
-
 def _without_numbers(_spec: LayerSpec, _index: int, shape: Shape, learnable: bool) -> nn.Parameter:
     """A blob that has a shape and takes no memory."""
     return nn.Parameter(torch.empty(shape, device="meta"), learnable)
@@ -106,10 +111,10 @@ def _without_numbers(_spec: LayerSpec, _index: int, shape: Shape, learnable: boo
 def _loss_weights(layer: Layer, tops: int) -> list[float]:
     """A weight for each top: as given, else 1 for the first top of a loss layer (Layer::SetLossWeights)."""
     given = list(layer.spec.parameter.loss_weight)
-    if given and len(given) != len(layer.spec.parameter.top):
+    if given and len(given) != tops:  # the automatic top of a loss counts, as in Caffe
         raise GraphError(
             f"{layer.spec}: loss_weight must be unspecified or specified once per top blob: "
-            f"found {len(given)} for {len(layer.spec.parameter.top)} tops"
+            f"found {len(given)} for {tops} tops"
         )
     if given:
         return given

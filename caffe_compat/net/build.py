@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from caffe_compat.errors import CaffeError, GraphError, prefix_file
-from caffe_compat.graph.builder import GraphBuilder, top_names
+from caffe_compat.graph.builder import GraphBuilder
 from caffe_compat.graph.phase_rules import filter_net
 from caffe_compat.graph.splits import insert_splits
 from caffe_compat.graph.step import Step
@@ -93,7 +93,7 @@ def _steps(
     steps = []
     for parameter in net.layer:
         layer = builder.create(parameter)
-        log_connections(layer, top_names(layer))
+        log_connections(layer, builder.top_names(layer))
         step = builder.set_up(layer)
         _take_blobs_of_the_prototxt(layer)
         for top, shape, weight in zip(step.tops, step.top_shapes, step.loss_weights, strict=True):

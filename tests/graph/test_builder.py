@@ -88,8 +88,8 @@ def test_a_loss_without_tops_gets_one_that_counts() -> None:
     builder = GraphBuilder(partial(LayerSpec, phase="TRAIN"), {"a": (2, 3), "b": (2, 3)})
     step = builder.add(layer("name: 'l' type: 'EuclideanLoss' bottom: 'a' bottom: 'b'"))
 
-    assert (step.tops, step.top_shapes, step.loss_weights) == (["(automatic) l"], [()], [1.0])
-    assert builder.shapes["(automatic) l"] == ()
+    assert (step.tops, step.top_shapes, step.loss_weights) == (["(automatic)"], [()], [1.0])
+    assert builder.shapes["(automatic)"] == ()
 
 
 def test_a_single_layer_is_set_up_for_its_bottoms() -> None:
@@ -113,3 +113,13 @@ def test_layers_are_created_here_alone() -> None:
         and (node.id if isinstance(node, ast.Name) else node.attr) == "create_layer"
     }
     assert callers == {"graph/builder.py"}
+
+
+def test_the_first_automatic_top_has_caffes_name_and_others_have_names_of_their_own() -> None:
+    builder = GraphBuilder(partial(LayerSpec, phase="TRAIN"), {"a": (2, 3), "b": (2, 3)})
+    steps = [
+        builder.add(layer(f"name: '{name}' type: 'EuclideanLoss' bottom: 'a' bottom: 'b' loss_weight: 0.5"))
+        for name in ("one", "two")
+    ]
+    assert [step.tops for step in steps] == [["(automatic)"], ["(automatic) two"]]
+    assert [step.loss_weights for step in steps] == [[0.5], [0.5]]
