@@ -17,7 +17,9 @@ _DATASETS = ("data", "label")
 
 @register_layer("HDF5Output")
 class HDF5Output(Layer):
-    """The first bottom becomes the dataset `data`, the second `label`; every forward adds its rows.
+    """The first bottom becomes the dataset `data`, the second `label`, of 4 axes each; every forward adds its rows.
+
+    As in Caffe, axes of size 1 are added behind those of a bottom that has fewer than 4.
 
     Caffe stops at the second forward, where its datasets exist already; a file of one forward is equal.
     """
@@ -48,7 +50,8 @@ class HDF5Output(Layer):
                 f"{bottoms[1].shape[0]}"
             )
         for name, bottom in zip(_DATASETS, bottoms, strict=True):
-            self._append(name, bottom.detach().to("cpu").numpy())
+            rows = bottom.detach().to("cpu")
+            self._append(name, rows.reshape(*rows.shape, *[1] * (4 - rows.dim())).numpy())
         self._file.flush()
         return ()
 

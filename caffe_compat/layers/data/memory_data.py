@@ -20,7 +20,10 @@ logger = logging.getLogger("caffe_compat")
 
 @register_layer("MemoryData")
 class MemoryData(DataLayer):
-    """Walks round arrays of data (n, channels, height, width) and labels (n,), batch_size at a time."""
+    """Walks round arrays of data (n, channels, height, width) and labels (n,), batch_size at a time.
+
+    As in Caffe, the labels' top is (batch_size,) when the net is built and (batch_size, 1, 1, 1) from a forward on.
+    """
 
     known_to = BVLC_AND_SRN
     example = "memory_data_param { batch_size: 1 channels: 1 height: 1 width: 1 }"
@@ -70,7 +73,8 @@ class MemoryData(DataLayer):
             raise DataError(f"{self.spec}: MemoryData needs to be initialized by calling Reset (set_input_arrays)")
         items = slice(self._next, self._next + self.batch_size)
         self._next = items.stop % len(self._data)
-        return tuple(torch.tensor(array[items], device=self.device) for array in (self._data, self._labels))
+        data, labels = (torch.tensor(array[items], device=self.device) for array in (self._data, self._labels))
+        return data, labels.view(-1, 1, 1, 1)
 
     def state(self) -> dict[str, Any]:
         """The number of the next item; the arrays are the program's."""

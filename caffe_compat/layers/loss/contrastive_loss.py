@@ -14,7 +14,8 @@ from caffe_compat.layers.registry import register_layer
 class ContrastiveLoss(LossLayer):
     """1 / 2N sum of d^2 for similar pairs (label not 0) and max(margin - d, 0)^2 for others, d = |a - b|.
 
-    Bottoms: a (N, C), b (N, C), labels (N). `legacy_version` has max(margin - d^2, 0) for others.
+    Bottoms: a and b (N, C), labels (N), each with any number of axes of size 1 behind. `legacy_version` has
+    max(margin - d^2, 0) for others.
     """
 
     known_to = BVLC_AND_SRN
@@ -32,10 +33,12 @@ class ContrastiveLoss(LossLayer):
         return {2: 2}  # a pair is similar or not
 
     def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
-        _require_pairs(self.spec, a, b, similar)
-        squared = (a - b).flatten(1).square().sum(1)
+        one, other = _pairs(self.spec, a, b)
+        if similar.numel() != len(one):
+            raise ShapeError(f"{self.spec}: expected {len(one)} labels (one a pair), got {similar.numel()}")
+        squared = (one - other).square().sum(1)
         losses = torch.where(similar.flatten().long() != 0, squared, self._apart(squared))
-        return losses.sum() / a.shape[0] / 2
+        return losses.sum() / len(one) / 2
 
     def _apart(self, squared: Tensor) -> Tensor:
         if self.legacy_version:
@@ -46,8 +49,9 @@ class ContrastiveLoss(LossLayer):
         return functional.relu(self.margin - (distance + steady - steady.detach())).square()
 
 
-def _require_pairs(spec: LayerSpec, a: Tensor, b: Tensor, similar: Tensor) -> None:
-    if a.shape != b.shape or a.dim() < 2 or a.shape[2:].numel() != 1:
+def _pairs(spec: LayerSpec, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both bottoms as (N, C). As in Caffe, axes of size 1 may follow C, and C may be left out where it is 1."""
+    one, other = (bottom.reshape(*bottom.shape[:1], bottom.shape[1:].numel()) for bottom in (a, b))
+    if one.dim() != 2 or one.shape != other.shape or any(bottom.shape[2:].numel() != 1 for bottom in (a, b)):
         raise ShapeError(f"{spec}: expected two bottoms (N, C) of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
-    if similar.numel() != a.shape[0]:
-        raise ShapeError(f"{spec}: expected {a.shape[0]} labels (one a pair), got {similar.numel()}")
+    return one, other

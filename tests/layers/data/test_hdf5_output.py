@@ -27,8 +27,8 @@ def test_writes_and_adds_rows(tmp_path: Path) -> None:
     layer(data[2:].requires_grad_(), labels[2:])
     layer.close()
     with h5py.File(tmp_path / "out.h5") as file:
-        assert np.array_equal(file["data"], data.numpy())
-        assert np.array_equal(file["label"], labels.numpy())
+        assert np.array_equal(file["data"], data.numpy()[..., None])
+        assert np.array_equal(file["label"], labels.numpy().reshape(5, 1, 1, 1))
         assert file["data"].dtype == np.float32
 
 

@@ -25,7 +25,7 @@ def test_walks_round_its_arrays() -> None:
     for number, (data, labels) in enumerate(take(layer, 4)):
         items = slice(2 * number % 6, 2 * number % 6 + 2)
         assert np.array_equal(data, DATA[items])
-        assert np.array_equal(labels, LABELS[items])
+        assert np.array_equal(labels, LABELS[items].reshape(2, 1, 1, 1))
 
 
 def test_a_reset_starts_again() -> None:

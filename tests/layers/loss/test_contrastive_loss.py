@@ -39,6 +39,12 @@ def test_pulls_similar_pairs_together_and_others_apart(legacy: bool) -> None:
     assert_every_field_matters(text, *bottoms)
 
 
+def test_axes_of_size_1_may_follow_the_channels_of_either_bottom() -> None:
+    a, b = random_bottom(5, 3, 1, 1), random_bottom(5, 3, seed=1)
+    loss = build(TEXT, a, b, SIMILAR)(a, b, SIMILAR)
+    assert_close(loss, torch.from_numpy(oracle(False, a[..., 0, 0].numpy(), b.numpy(), SIMILAR.numpy())))
+
+
 def test_backward_divides_by_the_distance_and_a_little() -> None:
     a, b = random_bottom(1, 3).requires_grad_(), random_bottom(1, 3, seed=1)
     build(TEXT, a, b, SIMILAR[1:2])(a, b, SIMILAR[1:2]).backward()
