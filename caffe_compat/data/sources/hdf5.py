@@ -1,8 +1,11 @@
 """Lists of HDF5 files (hdf5_data_layer.cpp): rows by place, one file in memory at a time."""
 
+import logging
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
+from math import prod
 from typing import Any
 
 import h5py
@@ -11,6 +14,8 @@ from numpy.typing import NDArray
 
 from caffe_compat.data.order import permutation
 from caffe_compat.errors import DataError
+
+logger = logging.getLogger("caffe_compat")
 
 Floats = NDArray[np.float32]
 
@@ -29,22 +34,43 @@ class Hdf5Rows:
         self._files = self._read_list(source)
         self._lengths = [self._length(file) for file in self._files]
         self._loaded: tuple[str, list[Floats]] | None = None
+        self._strange_files: set[str] = set()
 
     def __len__(self) -> int:
         return sum(self._lengths)
 
     def row_shapes(self) -> list[tuple[int, ...]]:
         """The shape of one row of each dataset, from the first file."""
-        return [array.shape[1:] for array in self._load(self._files[0])]
+        return list(self._row_shapes)
+
+    @cached_property
+    def _row_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(array.shape[1:] for array in self._load(self._files[0]))
 
     def rows(self, places: Sequence[int]) -> list[Floats]:
         """The rows at these places of the endless sequence, one array a dataset."""
         found = [self._locate(*divmod(place, len(self))) for place in places]
         tops: list[list[Floats]] = [[] for _ in self._datasets]
         for file, row in found:
-            for top, array in zip(tops, self._load(file), strict=True):
-                top.append(array[row])
+            for top, array, shape in zip(tops, self._load(file), self._row_shapes, strict=True):
+                top.append(array[row] if array.shape[1:] == shape else self._as_caffe_reads(array, row, shape, file))
         return [np.stack(top) for top in tops]
+
+    def _as_caffe_reads(self, array: Floats, row: int, shape: tuple[int, ...], file: str) -> Floats:
+        """A row of a file whose rows are not of the first file's size.
+
+        Caffe goes through the file's numbers in steps of the first file's row, whatever the file's own rows are. Behind
+        the last number Caffe reads whatever the memory holds; here these are zeros.
+        """
+        size = prod(shape)
+        values = array.reshape(-1)[row * size : (row + 1) * size]
+        if file not in self._strange_files:
+            self._strange_files.add(file)
+            logger.warning(
+                "%s: rows of '%s' have shape %s, rows of '%s' %s: its numbers are cut into rows of the latter, as in "
+                "Caffe; give every file rows of one shape", self._owner, file, array.shape[1:], self._files[0], shape
+            )  # fmt: skip
+        return np.pad(values, (0, size - values.size)).reshape(shape)
 
     def _locate(self, epoch: int, within: int) -> tuple[str, int]:
         files, ends = self._epoch(self.seed, epoch)

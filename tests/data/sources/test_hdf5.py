@@ -71,3 +71,20 @@ def test_refuses_bad_files(tmp_path: Path) -> None:
         Hdf5Rows(path, ["data", "short"], False, 0, "layer")
     with pytest.raises(DataError, match=r"^layer: dataset 'text' in '.*0.h5' has type \|S1 and shape \(\); expected"):
         Hdf5Rows(path, ["text"], False, 0, "layer")
+
+
+def test_files_of_other_rows_are_cut_into_rows_of_the_first_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Caffe steps through a file's numbers by the first file's row, and here what is behind the end is 0."""
+    for name, shape in (("a", (2, 3)), ("b", (4, 2)), ("c", (1, 3, 1))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["data"] = np.arange(1, 1 + np.prod(shape)).reshape(shape)
+    (tmp_path / "list.txt").write_text("".join(f"{tmp_path}/{name}.h5\n" for name in "abc"))
+    rows = Hdf5Rows(f"{tmp_path}/list.txt", ["data"], False, 0, "layer")
+    (found,) = rows.rows(range(7))
+    assert found.tolist() == [[1, 2, 3], [4, 5, 6], [1, 2, 3], [4, 5, 6], [7, 8, 0], [0, 0, 0], [1, 2, 3]]
+    warned = [message for message in caplog.messages if "b.h5" in message]
+    assert len(warned) == 1
+    assert warned[0].startswith("layer: rows of '")
+    assert "b.h5' have shape (2,), rows of" in warned[0]
