@@ -29,7 +29,6 @@ from sklearn.datasets import load_sample_images
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import caffe_compat.layers  # noqa: F401 - registers the types
 from caffe_compat.data.datum import encoded_datum, image_to_datum, record_key
 from caffe_compat.data.lmdb_writer import LmdbWriter
 from caffe_compat.data.prefetch import available_cores

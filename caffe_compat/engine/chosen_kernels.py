@@ -11,4 +11,7 @@ def chosen_kernels(device: torch.device) -> AbstractContextManager[None]:
         return nullcontext()
     cudnn = torch.backends.cudnn
     fixed = cudnn.deterministic
-    return cudnn.flags(cudnn.enabled, not fixed, deterministic=fixed, allow_tf32=cudnn.allow_tf32)  # type: ignore[no-any-return, no-untyped-call]
+    flags: AbstractContextManager[None] = cudnn.flags(
+        cudnn.enabled, not fixed, deterministic=fixed, allow_tf32=cudnn.allow_tf32
+    )
+    return flags

@@ -89,7 +89,7 @@ class FastEngine:
         with chosen_kernels(self.net.device):
             loss = self._run(self.learning_plan)
             if loss.requires_grad:
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
         return loss.detach()
 
     def _run(self, plan: Plan) -> Tensor:

@@ -72,9 +72,11 @@ def _channel_sums(values: Tensor) -> Tensor:
 
 def add_bias(top: Tensor, bias: Tensor) -> Tensor:
     """top (N, C, ...), which is overwritten, plus a learnable bias (C,)."""
-    return _AddBias.apply(top, bias)  # type: ignore[no-any-return, no-untyped-call]
+    sums: Tensor = _AddBias.apply(top, bias)
+    return sums
 
 
 def centre_gradient(values: Tensor) -> Tensor:
     """values (N, C, ...), through which the gradients of each channel sum to zero."""
-    return _CentreGradient.apply(values)  # type: ignore[no-any-return, no-untyped-call]
+    same: Tensor = _CentreGradient.apply(values)
+    return same

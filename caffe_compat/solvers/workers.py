@@ -75,7 +75,7 @@ class ProcessGroup:
         flats = [torch.cat([gradient.flatten() for gradient in bucket]) for bucket in buckets]
         with self._told_in_a_line():
             for work in [processes.all_reduce(flat, async_op=True) for flat in flats]:
-                work.wait()  # type: ignore[union-attr]
+                work.wait()
         for bucket, flat in zip(buckets, flats, strict=True):
             parts = torch.split(flat.div_(self.size), [gradient.numel() for gradient in bucket])
             torch._foreach_copy_(bucket, [part.view_as(own) for part, own in zip(parts, bucket, strict=True)])

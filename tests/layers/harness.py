@@ -8,7 +8,6 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 from torch import Tensor
 
-import caffe_compat.layers  # noqa: F401 - registers the types
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.base import Layer, LayerSpec, as_tuple
 from caffe_compat.layers.registry import create_layer

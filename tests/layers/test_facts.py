@@ -2,7 +2,6 @@
 
 import pytest
 
-import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.registry import facts_of
 from tests.layers.harness import build

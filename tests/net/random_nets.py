@@ -6,7 +6,6 @@ from random import Random
 
 from google.protobuf import text_format
 
-import caffe_compat.layers  # noqa: F401 - registers the types
 from caffe_compat.layers.base import LayerSpec, Shape
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import caffe_pb2

@@ -1,6 +1,5 @@
 """State-dict keys of a layer's blobs."""
 
-import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.layers.registry import facts_of
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import caffe_compat.layers  # noqa: F401 - registers every type
 from caffe_compat.convert.model import Layer
 from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.base import LayerSpec

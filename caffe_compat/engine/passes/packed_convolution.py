@@ -19,7 +19,7 @@ KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convol
 
 def kernels_exist() -> bool:
     """Whether this torch has them."""
-    exists = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    exists = torch.backends.mkldnn.is_available()
     return exists and all(hasattr(ops.mkldnn, name) for name in KERNELS)
 
 

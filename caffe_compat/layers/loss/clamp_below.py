@@ -18,5 +18,5 @@ class _ClampBelow(torch.autograd.Function):
 
 def clamp_below(values: Tensor, least: float) -> Tensor:
     """max(values, least) whose gradient passes everywhere: Caffe bounds probabilities in the loss, not in backward."""
-    clamped: Tensor = _ClampBelow.apply(values, least)  # type: ignore[no-untyped-call]
+    clamped: Tensor = _ClampBelow.apply(values, least)
     return clamped

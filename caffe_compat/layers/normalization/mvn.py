@@ -41,7 +41,7 @@ class MVN(Layer):
 
 def unit_variance(rows: Tensor, eps: float) -> Tensor:
     """Rows of zero mean, each divided by its standard deviation + eps."""
-    divided: Tensor = _UnitVariance.apply(rows, eps)  # type: ignore[no-untyped-call]
+    divided: Tensor = _UnitVariance.apply(rows, eps)
     return divided
 
 

@@ -37,7 +37,7 @@ def _laid_out_gradient(top: Tensor) -> Tensor:
     """
     if top.requires_grad and not torch.compiler.is_compiling():
         strides = top.stride()
-        top.register_hook(lambda gradient: _laid_out(gradient, strides))  # type: ignore[no-untyped-call]
+        top.register_hook(lambda gradient: _laid_out(gradient, strides))
     return top
 
 

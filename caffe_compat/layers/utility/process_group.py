@@ -27,7 +27,7 @@ def scatter(bottom: Tensor, rank: int, world_size: int) -> Tensor:
 
 
 def _applied(function: type[torch.autograd.Function], bottom: Tensor, rank: int, world_size: int) -> Tensor:
-    top: Tensor = function.apply(bottom, rank, world_size)  # type: ignore[no-untyped-call]
+    top: Tensor = function.apply(bottom, rank, world_size)
     return top
 
 

@@ -59,7 +59,7 @@ class Python(Layer):
         return [blob.shape for blob in self.top]
 
     def forward(self, *bottoms: Tensor) -> Tops:
-        tops: tuple[Tensor, ...] = _UserCode.apply(self, len(bottoms), *bottoms, *self.blobs)  # type: ignore[no-untyped-call]
+        tops: tuple[Tensor, ...] = _UserCode.apply(self, len(bottoms), *bottoms, *self.blobs)
         return tops
 
     def _shape_bottoms(self, shapes: Sequence[Shape]) -> None:

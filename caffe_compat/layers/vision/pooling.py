@@ -89,7 +89,7 @@ class Pooling(Layer):
     def _guarded(self, top: Tensor, has_empty: bool) -> Tensor:
         # Caffe's backward of an empty window writes outside of its blob, so there is nothing to be equal to.
         if has_empty and top.requires_grad:
-            top.register_hook(self._refuse_backward)  # type: ignore[no-untyped-call]
+            top.register_hook(self._refuse_backward)
         return top
 
     def _refuse_backward(self, _gradient: Tensor) -> None:

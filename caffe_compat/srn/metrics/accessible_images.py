@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat, matlab  # type: ignore[import-untyped]
+from scipy.io import loadmat, matlab
 
 from caffe_compat.errors import DataError, FormatError
 from caffe_compat.srn.metrics.number_files import read_matrix
