@@ -46,7 +46,7 @@ TABLES = {
 NOT_IN_ONNX = {
     "Accuracy", "ContrastiveLoss", "Data", "DummyData", "EuclideanLoss", "HDF5Data", "HDF5Output",
     "HingeLoss", "ImageData", "InfogainLoss", "Input", "MemoryData", "MultinomialLogisticLoss", "Python",
-    "SigmoidCrossEntropyLoss", "Silence", "SmoothL1Loss", "SoftmaxWithLoss", "VideoData", "WindowData",
+    "SigmoidCrossEntropyLoss", "Silence", "SmoothL1Loss", "SoftmaxWithLoss", "VideoData", "WARPLoss", "WindowData",
 }  # fmt: skip
 
 

@@ -9,3 +9,4 @@ from caffe_compat.layers.loss.multinomial_logistic_loss import MultinomialLogist
 from caffe_compat.layers.loss.sigmoid_cross_entropy_loss import SigmoidCrossEntropyLoss as SigmoidCrossEntropyLoss
 from caffe_compat.layers.loss.smooth_l1_loss import SmoothL1Loss as SmoothL1Loss
 from caffe_compat.layers.loss.softmax_loss import SoftmaxWithLoss as SoftmaxWithLoss
+from caffe_compat.layers.loss.warp_loss import WARPLoss as WARPLoss

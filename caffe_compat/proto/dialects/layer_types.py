@@ -80,5 +80,6 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "Tile": frozenset({"BVLC", "SRN fork"}),
     "Upsample": frozenset({"SegNet", "YOLO ports"}),
     "VideoData": frozenset({"SRN fork"}),
+    "WARPLoss": frozenset({"this project"}),
     "WindowData": frozenset({"BVLC", "SRN fork"}),
 }
