@@ -17,7 +17,7 @@ from caffe_compat.net.gradients_needed import Needs, require_possible
 from caffe_compat.net.hooks import Hooks
 from caffe_compat.net.shared_params import LearnableParameter
 from caffe_compat.net.weight_gradients import WeightGradients
-from caffe_compat.net.weights import blobs_of, copy_blobs, warn_of_other_net
+from caffe_compat.net.weights import blobs_of, copy_blobs, refuse_lost_scales, warn_of_other_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import LayerBlobs
 from caffe_compat.proto.write import write_weights
@@ -212,6 +212,7 @@ class Net(nn.Module):
         """
         self.flush()
         targets = {step.layer.name: step.layer for step in reversed(self.steps)}  # of one name, the first gets them
+        refuse_lost_scales(targets, sources, file)
         ignored = []
         for source in sources:
             if source.name not in targets:

@@ -50,6 +50,16 @@ def warn_of_other_net(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs
         )  # fmt: skip
 
 
+def refuse_lost_scales(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs], file: str) -> None:
+    """ShapeError where a BatchNorm of the file scales and the net's does not: NVIDIA's and Intel's Caffe save both."""
+    lost = [source for source in sources if source.scale_of in targets and source.name not in targets]
+    if lost:
+        raise ShapeError(
+            f"{file}: layer '{lost[0].scale_of}' holds a scale and a shift behind its statistics, for which the net "
+            f"has no layer '{lost[0].name}'; write batch_norm_param {{ scale_bias: true }} in the net's prototxt"
+        )
+
+
 def require_weights(layers: Sequence[str], weights: str, prototxt: str) -> None:
     """A warning for layers that the file lacks, which keep what their fillers say; GraphError if it lacks all."""
     found = {layer.name for layer in read_weights(weights).layers}

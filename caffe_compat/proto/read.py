@@ -5,6 +5,7 @@ Nothing in a file is run, and no size that a file declares is believed before it
 
 import logging
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from caffe_compat.proto.dialects.translate import BVLC, READ_SCHEMAS, decode_net
 from caffe_compat.proto.kinds import is_hdf5, map_bytes, read_bytes, refuse_other_kinds, refuse_other_messages, text_of
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
+from caffe_compat.proto.upgrade.scaled_batch_norm import STATISTICS, scales
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,11 +29,15 @@ MessageType = TypeVar("MessageType", bound=Message)
 
 @dataclass(frozen=True)
 class LayerBlobs:
-    """The weights of one layer: float32 arrays, read-only views where the file allows it."""
+    """The weights of one layer: float32 arrays, read-only views where the file allows it.
+
+    `scale_of` names the BatchNorm that the numbers of this Scale were in, as NVIDIA's and Intel's Caffe keep them.
+    """
 
     name: str
     type: str
     blobs: list[Blob]
+    scale_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,10 +132,15 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], fit: Fit) ->
     except FormatError as error:
         raise FormatError(f"{path}: {error}; the file is damaged or of another Caffe") from error
     shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
+    scaled = {layer.name for layer in net.layer if scales(layer) and len(layer.blobs) > STATISTICS}
     upgrades = upgrade_net(net, path)
     _log(upgrades)
     net.input.extend(shapeless_inputs)
-    layers = [LayerBlobs(layer.name, layer.type, [blobs[blob.num] for blob in layer.blobs]) for layer in net.layer]
+    scale_of = {scale.name: norm.name for norm, scale in pairwise(net.layer) if norm.name in scaled}
+    layers = [
+        LayerBlobs(layer.name, layer.type, [blobs[blob.num] for blob in layer.blobs], scale_of.get(layer.name, ""))
+        for layer in net.layer
+    ]
     for layer in net.layer:
         layer.ClearField("blobs")
     return Weights(net, layers, dialect, str(path), unknown, upgrades)

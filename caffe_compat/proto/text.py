@@ -14,7 +14,7 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto.dialects.copy_fields import is_repeated, missing_fields
 from caffe_compat.proto.foreign.survey import UnknownWord, survey
 from caffe_compat.proto.foreign.types import type_of_v1
-from caffe_compat.proto.words import is_type_of_v1, left_out_in_words, problem, why_left_out
+from caffe_compat.proto.words import is_type_of_v1, left_out_in_words, of_another_file, problem, why_left_out
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _edited(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
 def _problems(text: str, words: Sequence[UnknownWord], path: str) -> str:
     """One line per problem; a word that is wrong in many layers is one problem."""
     grouped: dict[tuple[str, str, str], list[UnknownWord]] = {}
-    for word in words:
+    for word in of_another_file(words) or words:
         grouped.setdefault((word.message.name, word.field, word.value), []).append(word)
     lines = []
     for same in list(grouped.values())[:MOST_PROBLEMS]:

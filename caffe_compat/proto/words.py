@@ -16,7 +16,9 @@ _FILES = {"NetParameter": "a net, not a solver", "SolverParameter": "a solver, n
 #: Messages of a file that no layer holds.
 NOT_IN_A_LAYER = {*_FILES, "NetState", "MemoryOptimizationParameter", "Phase"}
 #: How alike two words must be (0 to 1) before one is offered for the other: misspelled, not of another meaning.
-_LIKENESS = 0.7
+_LIKENESS = 0.8
+#: A word longer than this may be the beginning of the field that is meant: pool of pooling.
+_LEAST_BEGINNING = 3
 #: Layers that one line of a message names.
 _MOST_NAMES = 3
 
@@ -52,6 +54,16 @@ def problem(words: Sequence[UnknownWord]) -> str:
     return f"{_layers(words)}{_unknown_value(word) if word.value else _unknown_field(word.message, word.field)}"
 
 
+def of_another_file(words: Sequence[UnknownWord]) -> list[UnknownWord]:
+    """The first word that tells a solver from a net, or a net from a solver; none where the kind of file is right."""
+    return [
+        word
+        for word in words
+        if word.message.name in _FILES
+        and any(_has(owner, word.field) for owner in _FILES if owner != word.message.name)
+    ][:1]
+
+
 def _layers(words: Sequence[UnknownWord]) -> str:
     """The layers that hold the word; none where the word is of the whole file."""
     layers = [word.layer for word in words if word.layer is not None]
@@ -74,9 +86,6 @@ def _unknown_field(message: Descriptor, name: str) -> str:
 
 
 def _field_cure(message: Descriptor, name: str) -> str:
-    near = _nearest(message, name)
-    if near:
-        return f"did you mean '{near}'?"
     other_file = next((kind for owner, kind in _FILES.items() if owner != message.name and _has(owner, name)), None)
     if message.name in _FILES and other_file:
         return f"this seems to be {other_file}"
@@ -84,6 +93,9 @@ def _field_cure(message: Descriptor, name: str) -> str:
     if inside:
         others = f" or {len(inside) - _MOST_NAMES} others" if len(inside) > _MOST_NAMES else ""
         return f"it belongs into {' or '.join(inside[:_MOST_NAMES])}{others}"
+    near = _nearest(message, name)
+    if near:
+        return f"did you mean '{near}'?"
     return f"neither BVLC Caffe nor the SRN fork has it: {_without(message)}"
 
 
@@ -91,7 +103,9 @@ def _nearest(message: Descriptor, name: str) -> str | None:
     """The field most like it; what nearly all fields of a layer end in makes none of them alike."""
     ending = "_param" if name.endswith("_param") else ""
     known = {field.removesuffix(ending): field for field in message.fields_by_name if field.endswith(ending)}
-    near = get_close_matches(name.removesuffix(ending), known, n=1, cutoff=_LIKENESS)
+    bare = name.removesuffix(ending)
+    begun = [field for field in known if len(bare) > _LEAST_BEGINNING and field.startswith(bare)]
+    near = begun or get_close_matches(bare, known, n=1, cutoff=_LIKENESS)
     return known[near[0]] if near else None
 
 
@@ -120,7 +134,8 @@ def _only_in(message: Descriptor, field: FieldDescriptor) -> str:
     knowing = [
         dialect
         for dialect, schema in (("BVLC Caffe", bvlc_pb2), ("the SRN fork", srn_fork_pb2))
-        if field.name in schema.DESCRIPTOR.message_types_by_name[message.name].fields_by_name
+        if message.name in schema.DESCRIPTOR.message_types_by_name
+        and field.name in schema.DESCRIPTOR.message_types_by_name[message.name].fields_by_name
     ]
     return f" ({knowing[0]} only)" if len(knowing) == 1 else ""
 

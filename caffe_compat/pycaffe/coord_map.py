@@ -12,33 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.errors import GraphError
+from caffe_compat.proto.upgrade.old_crop import KEEPS_COORDINATES
 from caffe_compat.pycaffe.net_spec import Function, Top, layers
 
 Numbers = NDArray[Any] | float
 Map = tuple[int | None, Numbers, Numbers]
 
 IDENTITY: Map = (None, 1, 0)
-PASS_THROUGH_LAYERS = [
-    "AbsVal",
-    "BatchNorm",
-    "Bias",
-    "BNLL",
-    "Dropout",
-    "Eltwise",
-    "ELU",
-    "Exp",
-    "Log",
-    "LRN",
-    "MVN",
-    "Power",
-    "PReLU",
-    "ReLU",
-    "Scale",
-    "Sigmoid",
-    "Split",
-    "TanH",
-    "Threshold",
-]
+PASS_THROUGH_LAYERS = list(KEEPS_COORDINATES)
 LEGACY_FIELDS = {"pad_h", "pad_w", "kernel_h", "kernel_w", "stride_h", "stride_w"}
 
 

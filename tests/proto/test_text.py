@@ -65,9 +65,9 @@ def test_accepts_what_caffes_users_write() -> None:
             r"^f:1:58: layer 'r' \(Reorganise\): LayerParameter has no field 'reorg_param', a field of the YOLO p",
         ),
         (
-            "layer { name: 'b' batch_norm_param { scale_filler { } } }",
+            "layer { name: 'b' batch_norm_param { relu: true } }",
             NET,
-            "^f:1:38: layer 'b': BatchNormParameter has no field 'scale_filler', a field of NVIDIA's Caffe: take ",
+            "^f:1:38: layer 'b': BatchNormParameter has no field 'relu', a field of Intel's Caffe: take it out",
         ),
         (
             "layers { type: DATA name: 'd' transform_param { min_side: 3 } }",

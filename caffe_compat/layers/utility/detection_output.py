@@ -1,5 +1,7 @@
 """DetectionOutput of SSD: offsets and scores as a list of boxes."""
 
+import logging
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,10 @@ from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.box_codes import CODES
 from caffe_compat.layers.utility.suppress_overlaps import suppress_overlaps
 
-#: Only of use with output_directory, which writes result files.
-ABOUT_FILES = ("output_name_prefix", "output_format", "label_map_file", "name_size_file", "num_test_image")
+logger = logging.getLogger("caffe_compat")
+
+#: What steers the result files and windows of SSD's own program; no top depends on it.
+ABOUT_FILES = ("save_output_param", "save_file", "visualize", "visualize_threshold")
 
 
 @register_layer("DetectionOutput")
@@ -42,7 +46,7 @@ class DetectionOutput(Layer):
         self.kept_at_most: int = params.keep_top_k
         self.least_score: float = params.confidence_threshold if params.has("confidence_threshold") else -torch.inf
         self._read_suppression(params.nested("nms_param"))
-        self._refuse_files_and_windows(params)
+        self._leave_out_files_and_windows(params)
         if not self.classes:
             raise FieldError(f"{spec}: expected num_classes above 0, got none")
 
@@ -115,8 +119,8 @@ class DetectionOutput(Layer):
                 f"got {self.most_overlap:g} and {self.eta:g}"
             )
 
-    def _refuse_files_and_windows(self, params: Params) -> None:
-        params.nested("save_output_param").ignore(*ABOUT_FILES)
-        params.ignore("visualize_threshold", "save_file")  # of use with visualize only
-        if params.visualize:
-            raise FieldError(f"{self.spec}: expected no visualize, which shows windows, got true; draw the top's boxes")
+    def _leave_out_files_and_windows(self, params: Params) -> None:
+        params.ignore(*ABOUT_FILES)
+        message = self.spec.parameter.detection_output_param
+        if message.save_output_param.output_directory or message.visualize:
+            logger.warning("%s: writes no result files and shows no windows: save the top's boxes yourself", self.spec)

@@ -65,7 +65,7 @@ REFUSED = {
         "down_sampling_param", "sampling_rate", "use_temporal_jitter", "use_image", "num_truth_channels",
     ),
     "NVIDIA's Caffe": (
-        "BatchNormParameter.scale_filler", "BatchNormParameter.bias_filler", "scale_bias", "rampup_interval",
+        "rampup_interval",
         "rampup_lr", "min_lr", "larc", "larc_policy", "larc_eta", "larc_turbo", "momentum_policy", "max_momentum",
         "momentum_power", "weight_decay_policy", "weight_decay_power", "max_weight_decay",
         "test_and_snapshot_last_epochs", "label_smoothing", "torch_pooling", "ELUParameter.lambda",
@@ -77,7 +77,7 @@ REFUSED = {
     "Intel's Caffe": (
         "ConvolutionParameter.relu", "ConvolutionParameter.negative_slope", "fusion_type", "ConvolutionParameter.coeff",
         "InnerProductParameter.relu", "InnerProductParameter.negative_slope", "BatchNormParameter.relu",
-        "use_weight_bias", "BatchNormParameter.bias_term", "BatchNormParameter.filler", "avg_include_pad",
+        "avg_include_pad",
         "kernel_size_3d", "stride_3d", "pad_3d", "pixelshuffler", "local_lr_auto", "local_gw_ratio", "warmup_iter",
         "warmup_start_lr", "test_offset", "disabled_update", "random_resize_param", "random_aspect_ratio_param",
         "min_width", "min_height", "bgr2rgb", "ReLUParameter.fuse", "FillerParameter.scale",

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade.forks import has_fields_of_forks, say_fields_of_forks_as_bvlc
+from caffe_compat.proto.upgrade.old_crop import give_old_crops_their_offsets, has_old_crops
+from caffe_compat.proto.upgrade.scaled_batch_norm import has_scaled_batch_norms, split_scaled_batch_norms
 from caffe_compat.proto.upgrade.v0 import needs_v0_upgrade, upgrade_v0
 from caffe_compat.proto.upgrade.v1 import (
     move_transform_fields,
@@ -120,6 +122,18 @@ UPGRADES: tuple[Upgrade, ...] = (
         say_fields_of_forks_as_bvlc,
         "Attempting to upgrade input file specified using fields of other Caffes (hole, ceil_mode)",
         "Successfully upgraded file specified using fields of other Caffes: they are dilation and round_mode now",
+    ),
+    Upgrade(
+        has_scaled_batch_norms,
+        split_scaled_batch_norms,
+        "Attempting to upgrade batch norm layers that scale, as NVIDIA's and Intel's Caffe have them",
+        "Successfully upgraded batch norm layers that scale: each is a BatchNorm and a Scale now",
+    ),
+    Upgrade(
+        has_old_crops,
+        give_old_crops_their_offsets,
+        "Attempting to upgrade Crop layers without crop_param, as the Caffes of FCN (2015) and HED have them",
+        "Successfully upgraded Crop layers without crop_param",
     ),
 )
 

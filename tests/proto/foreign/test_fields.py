@@ -31,8 +31,8 @@ def test_a_field_of_any_message_is_in_no_layer_parameter() -> None:
 
 
 def test_asks_for_the_message_first() -> None:
-    assert fork_of_field("BatchNormParameter", "scale_filler") == "NVIDIA's Caffe"
-    assert fork_of_field("ScaleParameter", "scale_filler") is None
+    assert fork_of_field("BatchNormParameter", "relu") == "Intel's Caffe"
+    assert fork_of_field("ScaleParameter", "relu") is None
     assert fork_of_field_without_effect("InnerProductParameter", "engine") == "Intel's Caffe"
     assert fork_of_field_without_effect("ReLUParameter", "engine", "MLU") == "other Caffes"
     assert fork_of_field_without_effect("ReLUParameter", "engine", "FAST") is None

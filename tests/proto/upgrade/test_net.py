@@ -61,6 +61,8 @@ def test_order_is_caffes_and_then_come_the_forks() -> None:
         "inputs_to_layer",
         "freeze_batch_norm_params",
         "say_fields_of_forks_as_bvlc",
+        "split_scaled_batch_norms",
+        "give_old_crops_their_offsets",
     ]
 
 
