@@ -1,21 +1,25 @@
-"""Several processes for one training: who is who, and starting one a GPU (parallel.cpp, torchrun, mpirun)."""
+"""Several processes for one training: which one this is, and starting one per GPU (parallel.cpp, torchrun, mpirun)."""
 
 import os
 import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from types import FrameType
 
 import torch
 from torch import distributed
+from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
+from caffe_compat.cli.endings import DONE, FAILED
 from caffe_compat.net.device import current_device
+from caffe_compat.solvers.actions import STOPPED_EARLY
 
+SECONDS_BETWEEN_LOOKS = 1.0
 #: torchrun's names, and Open MPI's for the fork's `mpirun -n 2 caffe train`.
 _NAMES = (("RANK", "WORLD_SIZE", "LOCAL_RANK"),
           ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"))  # fmt: skip
@@ -57,42 +61,51 @@ def process_group(place: Place) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-def worker_command() -> list[str]:
-    """This command line."""
-    return [sys.executable, "-m", "caffe_compat", *sys.argv[1:]]
+def start_workers(count: int, work: Callable[[], int]) -> int:
+    """Runs `work` in `count` processes, one per GPU, by torch's launcher.
+
+    `work` is pickled and returns an exit status. Returns 0, STOPPED_EARLY where the training stopped so, or 1. Signals go on to all processes; where one fails, or where this one is
+    killed, the others, which would wait for it, are ended.
+    """
+    stopped_early = get_context("spawn").Event()
+    processes = start_processes(_work, (count, _free_port(), work, stopped_early), count, join=False)
+    with _passed_on([process.pid for process in processes.processes]):
+        try:
+            while not processes.join(SECONDS_BETWEEN_LOOKS):
+                pass
+        except ProcessExitedException:  # its own error is on stderr already
+            return FAILED
+    return STOPPED_EARLY if stopped_early.is_set() else DONE
 
 
-def start_workers(count: int) -> int:
-    """Runs this command line again, once a GPU; returns the first exit status that is not 0."""
-    environment = os.environ | {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-        "WORLD_SIZE": str(count),
-    }
-    workers = [
-        subprocess.Popen(
-            worker_command(), env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, start_new_session=True
-        )
-        for rank in range(count)
-    ]
+def _work(rank: int, count: int, port: int, work: Callable[[], int], stopped_early: Event) -> None:
+    """One process: in a session of its own, so that Ctrl-C on the terminal arrives once, through the parent."""
+    os.setsid()
+    meeting_place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    places = {"WORLD_SIZE": count, "RANK": rank, "LOCAL_RANK": rank}
+    os.environ.update({name: str(value) for name, value in (meeting_place | places).items()})
+    status = work()
+    if status == STOPPED_EARLY:  # no failure: the launcher would end the others, one of which writes the snapshot
+        stopped_early.set()
+        return
+    sys.exit(status)
+
+
+@contextmanager
+def _passed_on(pids: Sequence[int]) -> Iterator[None]:
+    """While the block runs, signals to this process go to the others."""
 
     def forward(number: int, frame: FrameType | None) -> None:
-        for worker in workers:
-            worker.send_signal(number)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, forward)
-    return _wait(workers)
-
-
-def _wait(workers: list["subprocess.Popen[bytes]"]) -> int:
-    """Until all have ended; where one fails, the others, which would wait for it, are ended."""
-    while any(worker.poll() is None for worker in workers):
-        if any(worker.poll() for worker in workers):
-            for worker in workers:
-                worker.terminate()
-        time.sleep(0.2)
-    return next((1 for worker in workers if worker.returncode), 0)
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _free_port() -> int:

@@ -1,4 +1,7 @@
-"""What scripts of Python 2 and of old NumPy need: names that only moved come back, the rest gets a hint."""
+"""What scripts of Python 2 and of old NumPy need while they run: names that only moved, and hints for other errors.
+
+Their syntax is the matter of `translation`.
+"""
 
 import builtins
 import functools
@@ -63,13 +66,6 @@ def offer_old_names() -> None:
 
 def python_2_hint(error: Exception) -> str | None:
     """What to do about an error that code of Python 2 gives; None for any other error."""
-    if isinstance(error, TabError) or (isinstance(error, SyntaxError) and _is_python_2(error.text or "")):
-        return f"{error.filename}:{error.lineno}: this is Python 2; {DIFFERENCES}"
     if isinstance(error, AttributeError) and error.name in METHODS:
         return f".{error.name}() is Python 2's; {DIFFERENCES}"
     return next((cure for pattern, cure in MESSAGES if re.search(pattern, str(error))), None)
-
-
-def _is_python_2(line: str) -> bool:
-    signs = ("print ", "print\t", "exec ", "raise ", "except ", "`", "<>", "ur'", 'ur"')
-    return any(sign in line for sign in signs)

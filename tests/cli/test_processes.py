@@ -1,12 +1,19 @@
 """Which process this is, and starting several."""
 
-import sys
+import os
+import signal
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from caffe_compat.cli import processes
 from caffe_compat.cli.processes import Place, place_of_environment, start_workers
+from caffe_compat.solvers.actions import STOPPED_EARLY
+from tests.cli.conftest import Program
 
 VARIABLES = [name for names in processes._NAMES for name in names]
 
@@ -30,16 +37,48 @@ def test_torchrun_and_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
     assert place_of_environment() == Place(2, 4, 2)
 
 
-@pytest.mark.parametrize(("status", "expected"), [(0, 0), (3, 1)])
-def test_workers_get_their_rank_and_one_that_fails_ends_all(
-    status: int, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "worker.py"
-    program.write_text(
-        "import os, sys, time\n"
-        f"open(os.path.join({str(tmp_path)!r}, os.environ['RANK']), 'w').write(os.environ['WORLD_SIZE'])\n"
-        f"sys.exit({status}) if os.environ['RANK'] == '1' else time.sleep({60 if status else 0})\n"
-    )
-    monkeypatch.setattr(processes, "worker_command", lambda: [sys.executable, str(program)])
-    assert start_workers(2) == expected
-    assert [(tmp_path / rank).read_text() for rank in "01"][: 2 - bool(status)] == ["2", "2"][: 2 - bool(status)]
+def note_place_and_end(folder: Path, status: int) -> int:
+    """What one process does: it keeps its place in a file; all but the second then wait where that one fails."""
+    place = place_of_environment()
+    (folder / str(place.rank)).write_text(f"{place.world_size} {place.local_rank}")
+    if status == 2 and place.rank != 1:
+        time.sleep(60)
+    return status if place.rank == 1 else 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("status", "expected"), [(0, 0), (STOPPED_EARLY, STOPPED_EARLY), (2, 1)])
+def test_workers_get_their_rank_and_one_that_fails_ends_all(status: int, expected: int, tmp_path: Path) -> None:
+    started = time.monotonic()
+    assert start_workers(2, partial(note_place_and_end, tmp_path, status)) == expected
+    assert time.monotonic() - started < 60
+    assert (tmp_path / "1").read_text() == "2 1"
+    if expected != 1:
+        assert (tmp_path / "0").read_text() == "2 0"
+
+
+def interrupt_parent_and_wait(folder: Path) -> int:
+    """What one process does: it is told of the signal that its parent gets."""
+    told = threading.Event()
+    signal.signal(signal.SIGHUP, lambda number, frame: told.set())
+    place = place_of_environment()
+    (folder / str(place.rank)).touch()
+    while len(list(folder.iterdir())) < place.world_size:
+        time.sleep(0.05)
+    if place.rank == 0:
+        os.kill(os.getppid(), signal.SIGHUP)
+    return 0 if told.wait(30) else 5
+
+
+@pytest.mark.slow
+def test_signals_go_on_to_all(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    assert start_workers(2, partial(interrupt_parent_and_wait, tmp_path)) == 0
+    assert signal.getsignal(signal.SIGHUP) is before
+
+
+@pytest.mark.slow
+def test_a_training_that_every_process_refuses_fails_once(tmp_path: Path, program: Program) -> None:
+    (tmp_path / "solver.prototxt").write_text('net: "none.prototxt" base_lr: 1 lr_policy: "fixed" max_iter: 1')
+    if torch.cuda.device_count() < 2:
+        assert program("train", "--solver", tmp_path / "solver.prototxt", "--device=cuda:0,1").returncode == 1

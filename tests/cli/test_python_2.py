@@ -47,21 +47,6 @@ def error_of(code: str) -> Exception:
     raise AssertionError(code)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "print 'a'",
-        "try: pass\nexcept ValueError, error: pass",
-        "a = 1 <> 2",
-        "exec 'a = 1'",
-        "raise ValueError, 'a'",
-        "`1`",
-    ],
-)
-def test_syntax_of_python_2_is_recognised(code: str) -> None:
-    assert (python_2_hint(error_of(code)) or "").startswith(f"script.py:{code.count(chr(10)) + 1}: this is Python 2; ")
-
-
 def test_methods_of_python_2_are_recognised() -> None:
     assert (python_2_hint(error_of("{}.iteritems()")) or "").startswith(".iteritems() is Python 2's; ")
 

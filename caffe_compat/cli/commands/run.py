@@ -1,17 +1,20 @@
 """`run`: an unmodified pycaffe script, with `import caffe` meaning this package."""
 
+import importlib.util
 import logging
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Sequence
-from types import TracebackType
+from pathlib import Path
+from types import ModuleType, TracebackType
 
 from caffe_compat.cli.endings import DONE, FAILED
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.cli.python_2 import offer_old_names, python_2_hint
+from caffe_compat.cli.translation import compile_script, finder_for, offer_old_division
 from caffe_compat.errors import FormatError
 from caffe_compat.logs.glog import environment_level, log_to_stderr
 from caffe_compat.pycaffe.install import install_as_caffe
@@ -36,6 +39,7 @@ def run(arguments: list[str]) -> int:
     log_to_stderr(environment_level())
     install_as_caffe()
     offer_old_names()
+    offer_old_division()
     for handler in logging.getLogger("caffe_compat").handlers:
         handler.addFilter(_is_loud_enough)
     try:
@@ -62,9 +66,20 @@ def _of_the_script(frames: TracebackType | None) -> TracebackType | None:
 
 
 def _run_script(arguments: list[str]) -> None:
+    """As `python SCRIPT ARGUMENTS`: modules beside the script are found. Python 2 is translated."""
     sys.argv = arguments
-    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
-    runpy.run_path(arguments[0], run_name="__main__")
+    folder = os.path.dirname(os.path.abspath(arguments[0]))
+    sys.path.insert(0, folder)
+    sys.path_hooks.insert(0, finder_for(folder))
+    sys.path_importer_cache.clear()
+    script = ModuleType("__main__")
+    script.__file__ = arguments[0]
+    code = compile_script(importlib.util.decode_source(Path(arguments[0]).read_bytes()), arguments[0])
+    caller, sys.modules["__main__"] = sys.modules["__main__"], script
+    try:
+        exec(code, script.__dict__)
+    finally:
+        sys.modules["__main__"] = caller
 
 
 def _run_module(arguments: list[str]) -> None:

@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = place_of_environment()
     gpus = gpus_of(arguments.device) or _gpus_of_solver(arguments, parameter, place.world_size)
     if len(gpus) > 1 and place.world_size == 1:
-        return start_workers(len(gpus))
+        return start_workers(len(gpus), partial(train_as_worker, arguments))
     if place.rank:
         logger.setLevel(logging.WARNING)  # one log: the first process's
     with log_to_file(arguments.log_file):
@@ -79,6 +80,11 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         sighup_effect=arguments.sighup_effect,
         patience=arguments.worker_timeout,
     )
+
+
+def train_as_worker(arguments: argparse.Namespace) -> int:
+    """What one of several processes does: the same command, which finds its place in the environment."""
+    return run_program(parser(), lambda _: run(arguments), [])
 
 
 def solver_parameter(arguments: argparse.Namespace) -> caffe_pb2.SolverParameter:

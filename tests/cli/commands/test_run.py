@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.cli.commands.run import main
+from caffe_compat.cli.python_2 import MODULES
 from caffe_compat.pycaffe.process import allow_python_layers
 from tests.cli.conftest import Done
 
@@ -43,10 +44,11 @@ def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Done]]:
     """Runs the command in `tmp_path`; afterwards the process knows no caffe and no old names."""
-    before = [(place, dict(place)) for place in (builtins.__dict__, np.__dict__, sys.modules)]
+    before = [(place, dict(place)) for place in (builtins.__dict__, np.__dict__)]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["caffe-compat"])
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "path_hooks", list(sys.path_hooks))
 
     def run_script(*arguments: str, level: str = "2") -> Done:
         monkeypatch.setenv("GLOG_minloglevel", level)
@@ -57,6 +59,12 @@ def run(
     for place, contents in before:
         for name in set(place) - set(contents):
             del place[name]
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in {"caffe", *MODULES} or (getattr(module, "__file__", None) or "").startswith(
+            str(tmp_path)
+        ):
+            del sys.modules[name]
+    sys.path_importer_cache.clear()
     allow_python_layers(False)
 
 
@@ -103,13 +111,33 @@ def test_an_error_shows_the_script_only(tmp_path: Path, run: Runs) -> None:
     assert done.stderr.count("File ") == done.stderr.count("script.py") == 2
 
 
-def test_python_2_gets_a_hint(tmp_path: Path, run: Runs) -> None:
-    (tmp_path / "script.py").write_text("import caffe\nprint caffe.TEST\n")
+PYTHON_2 = """
+import cPickle, StringIO
+import caffe
+import module_of_python_2
+print 'phase', caffe.TEST, 7 / 2, module_of_python_2.half(9)
+try:
+    raise ValueError, 'wrong'
+except ValueError, error:
+    print error
+"""
+
+
+def test_python_2_runs_as_it_is(tmp_path: Path, run: Runs) -> None:
+    (tmp_path / "script.py").write_text(PYTHON_2)
+    (tmp_path / "module_of_python_2.py").write_text("def half(n):\n\tprint 'halving'\n        return n / 2\n")
+    done = run("script.py")
+    assert (done.returncode, done.stdout) == (0, "halving\nphase 1 3 4\nwrong\n"), done.stderr
+    assert done.stderr.count("this is Python 2; it runs as translated to Python 3") == 2
+    assert (tmp_path / "script.py").read_text() == PYTHON_2
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_what_is_python_of_no_version(tmp_path: Path, run: Runs) -> None:
+    (tmp_path / "script.py").write_text("import caffe\nprint (\n")
     done = run("script.py")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(f"{tmp_path}/script.py:2: this is Python 2; print, except") or (
-        done.stderr.splitlines()[-1].startswith("script.py:2: this is Python 2; print, except")
-    )
+    assert done.stderr.splitlines()[-1].startswith("SyntaxError: '(' was never closed")
 
 
 @pytest.mark.parametrize(
