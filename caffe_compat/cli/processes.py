@@ -64,8 +64,8 @@ def process_group(place: Place) -> Iterator[None]:
 def start_workers(count: int, work: Callable[[], int]) -> int:
     """Runs `work` in `count` processes, one per GPU, by torch's launcher.
 
-    `work` is pickled and returns an exit status. Returns 0, STOPPED_EARLY where the training stopped so, or 1. Signals go on to all processes; where one fails, or where this one is
-    killed, the others, which would wait for it, are ended.
+    `work` is pickled and returns an exit status. Returns 0, STOPPED_EARLY where the training stopped so, or 1.
+    Signals go on to all processes; where one fails, the others, which would wait for it, are ended.
     """
     stopped_early = get_context("spawn").Event()
     processes = start_processes(_work, (count, _free_port(), work, stopped_early), count, join=False)

@@ -22,6 +22,11 @@ _CAFFE_FILES = {
 }
 
 
+#: Loggers below "caffe_compat": of records that a terminal leaves out, and of those that only a terminal shows.
+DUMP, TERMINAL = "caffe_compat.dump", "caffe_compat.terminal"
+logging.getLogger(TERMINAL).addFilter(lambda record: sys.stderr.isatty())
+
+
 class GlogFormatter(logging.Formatter):
     """Severity, month and day, time, thread and place in front of the first line of a message."""
 
@@ -38,6 +43,8 @@ class _StderrHandler(logging.Handler):
     """Writes above a progress bar, where one is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == DUMP and sys.stderr.isatty():
+            return
         tqdm.write(self.format(record), file=sys.stderr)
         sys.stderr.flush()
 

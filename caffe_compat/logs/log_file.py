@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from caffe_compat.errors import SolverError
-from caffe_compat.logs.glog import GlogFormatter
+from caffe_compat.logs.glog import TERMINAL, GlogFormatter
 
 
 @contextmanager
@@ -21,6 +21,7 @@ def log_to_file(path: str) -> Iterator[None]:
             f"{path}: cannot write the log: {error.strerror}; name a file in a folder that exists"
         ) from error
     handler.setFormatter(GlogFormatter())
+    handler.addFilter(lambda record: record.name != TERMINAL)
     logging.getLogger("caffe_compat").addHandler(handler)
     try:
         yield

@@ -5,11 +5,14 @@ import math
 from collections.abc import Sequence
 
 from caffe_compat.layers.base import Layer, Shape
+from caffe_compat.logs.glog import DUMP, TERMINAL
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import format_text
 
-logger = logging.getLogger("caffe_compat")
+#: The dump goes to the log; a terminal shows `summary` in its place.
+logger = logging.getLogger(DUMP)
+summary = logging.getLogger(TERMINAL)
 
 BYTES_A_VALUE = 4
 
@@ -58,3 +61,7 @@ def log_result(net: Net) -> None:
     for output in net.outputs:
         logger.info("This network produces output %s", output)
     logger.info("Network initialization done.")
+    if summary.isEnabledFor(logging.INFO):
+        numbers = sum(blob.numel() for step in net.steps for blob in step.layer.blobs)
+        outputs = ", ".join(net.outputs) or "none"
+        summary.info("Net '%s': %d layers, %s weights, outputs: %s", net.name, len(net.steps), f"{numbers:,}", outputs)

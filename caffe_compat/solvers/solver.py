@@ -10,6 +10,7 @@ from google.protobuf import text_format
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import SolverError
+from caffe_compat.logs.glog import DUMP
 from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
@@ -39,6 +40,7 @@ from caffe_compat.solvers.updater import Updater
 from caffe_compat.solvers.workers import join_workers, log_batch_size
 
 logger = logging.getLogger("caffe_compat")
+dump = logging.getLogger(DUMP)
 
 ALONE = Surroundings()
 
@@ -66,7 +68,7 @@ class Solver:
         on_nan: str = "stop",
         keep: int = 0,
     ) -> None:
-        logger.info("Initializing solver from parameters: \n%s", text_format.MessageToString(parameter).rstrip())
+        dump.info("Initializing solver from parameters: \n%s", text_format.MessageToString(parameter).rstrip())
         _check(parameter)
         self.parameter = parameter
         self.workers = join_workers(surroundings)

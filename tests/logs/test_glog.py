@@ -1,11 +1,15 @@
 """Log lines have glog's form."""
 
+import io
 import logging
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
-from caffe_compat.logs.glog import GlogFormatter, log_to_stderr
+from caffe_compat.logs.glog import DUMP, TERMINAL, GlogFormatter, log_to_stderr
+from caffe_compat.logs.log_file import log_to_file
 
 
 def record(path: str, level: int = logging.INFO) -> logging.LogRecord:
@@ -42,3 +46,21 @@ def test_a_second_call_does_not_double_the_lines(capsys: pytest.CaptureFixture[s
     logger.warning("heard")
     logger.setLevel(level)
     assert [line.split("] ")[1] for line in capsys.readouterr().err.splitlines()] == ["heard"]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_shows_one_line_for_the_dump_of_a_net_and_a_file_the_dump(
+    is_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = io.StringIO()
+    stderr.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stderr)
+    log_to_stderr()
+    with log_to_file(str(tmp_path / "log")):
+        logging.getLogger(DUMP).info("Creating Layer conv1")
+        logging.getLogger(TERMINAL).info("Net: 1 layer")
+        logging.getLogger("caffe_compat").info("Iteration 0")
+    shown = [line.split("] ")[1] for line in stderr.getvalue().splitlines()]
+    assert shown == (["Net: 1 layer", "Iteration 0"] if is_terminal else ["Creating Layer conv1", "Iteration 0"])
+    kept = [line.split("] ")[1] for line in (tmp_path / "log").read_text().splitlines()]
+    assert kept == ["Creating Layer conv1", "Iteration 0"]
