@@ -45,10 +45,12 @@ def test_refuses_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"^layer: cannot open LMDB '.*/none': no data.mdb there; make it with convert_"
     ):
-        open_environment(f"{tmp_path}/none", "layer", _open)
+        Lmdb(f"{tmp_path}/none", "layer")
 
 
 def test_refuses_other_files(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"x" * 10000)
-    with pytest.raises(DataError, match=rf"^layer: cannot open LMDB '{tmp_path}': .*MDB_INVALID"):
-        open_environment(str(tmp_path), "layer", _open)
+    with pytest.raises(
+        DataError, match=rf"^layer: LMDB '{tmp_path}' is no LMDB of 64 bits, or its first pages are dam"
+    ):
+        Lmdb(str(tmp_path), "layer")
