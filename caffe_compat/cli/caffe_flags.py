@@ -9,6 +9,7 @@ from typing import Any
 
 from caffe_compat.cli.common_flags import add_device, add_engine, add_quiet, whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser
+from caffe_compat.data.image_size import DEFAULT_MOST_PIXELS, set_most_pixels
 from caffe_compat.net.build import Surroundings
 from caffe_compat.solvers.actions import ACTIONS
 from caffe_compat.solvers.number_guard import POLICIES
@@ -25,6 +26,8 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "snapshot": ("", "the .solverstate to go on from, or auto: the newest whole one of the prefix, if there is one"),
     "keep": (0, "how many snapshots to keep; older ones are removed (default: all)"),
     "on-nan": ("stop", "what to do where a loss, output or gradient is NaN or infinite"),
+    "check-data": (False, "read and decode all data once before training"),
+    "max-pixels": (DEFAULT_MOST_PIXELS, "refuse images that declare more pixels"),
     "worker-timeout": (300, "end all processes where one gives no sign for this many seconds"),
     "weights": ("", "the .caffemodel to start from, several separated by commas; not together with --snapshot"),
     "iterations": (50, "the number of iterations to run"),
@@ -40,6 +43,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "iterations": {"type": whole_number(1), "metavar": "N"},
     "keep": {"type": whole_number(), "metavar": "N"},
     "on-nan": {"choices": POLICIES},
+    "max-pixels": {"type": whole_number(1), "metavar": "N"},
     "worker-timeout": {"type": whole_number(1), "metavar": "SECONDS"},
     "sigint_effect": {"choices": tuple(ACTIONS)},
     "sighup_effect": {"choices": tuple(ACTIONS)},
@@ -82,4 +86,5 @@ def surroundings_of(arguments: argparse.Namespace) -> Surroundings:
     """What nets are told beyond their prototxt; the current folder may hold modules of Python layers."""
     if arguments.allow_python_layers:
         sys.path.append(os.getcwd())
+    set_most_pixels(arguments.max_pixels)
     return Surroundings(allow_python_layers=arguments.allow_python_layers)

@@ -7,6 +7,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
+from caffe_compat.data.image_size import refuse_bomb
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.proto import caffe_pb2
 
@@ -19,7 +20,7 @@ def record_key(ordinal: int, name: str) -> bytes:
 
 
 def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:
-    """A Datum from its bytes; `owner` names the record in messages."""
+    """The Datum of these bytes; `owner` names the record in messages."""
     datum = caffe_pb2.Datum()
     try:
         datum.ParseFromString(value)  # type: ignore[arg-type]  # takes views too, without a copy
@@ -31,9 +32,16 @@ def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:
 
 
 def decode_image(encoded: bytes | memoryview, flag: int, owner: str) -> Pixels:
-    """uint8 (height, width, channels), blue first, from the bytes of a JPEG, PNG or other image."""
+    """uint8 (height, width, channels), blue first, from the bytes of a JPEG, PNG or other image.
+
+    DataError, before memory is taken, where the file declares more pixels than the limit.
+    """
+    refuse_bomb(encoded, owner)
     buffer = np.frombuffer(encoded, np.uint8)
-    image = cv2.imdecode(buffer, flag) if buffer.size else None
+    try:
+        image = cv2.imdecode(buffer, flag) if buffer.size else None
+    except cv2.error as error:
+        raise DataError(f"{owner}: could not decode the image ({error.err or 'OpenCV refuses it'})") from error
     if image is None:
         raise DataError(f"{owner}: could not decode the image ({buffer.size} bytes)")
     if image.dtype != np.uint8:

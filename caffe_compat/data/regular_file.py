@@ -2,6 +2,7 @@
 
 import os
 import stat
+from typing import TextIO
 
 from caffe_compat.errors import DataError
 
@@ -14,37 +15,38 @@ _OTHERS = (
 )
 
 
-def open_regular(path: str, owner: str) -> int:
-    """A descriptor to read a regular file; `owner` starts the message of the DataError for anything else.
+def open_regular(path: str, owner: str, failure: str = "could not load") -> int:
+    """A descriptor to read a regular file; a DataError for anything else begins with `owner` and `failure`.
 
     The name's bytes reach the system as they are (surrogates stand for bytes that are no UTF-8).
     """
+    place = f"{owner}: {failure} '{shown(path)}'"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise DataError(f"{owner}: could not load '{shown(path)}': {error.strerror}") from error
+        raise DataError(f"{place}: {error.strerror}") from error
     except ValueError as error:  # a zero byte
-        raise DataError(f"{owner}: could not load '{shown(path)}': no file has such a name ({error})") from error
+        raise DataError(f"{place}: no file has such a name ({error})") from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         kind = next((name for test, name in _OTHERS if test(mode)), "something else")
-        raise DataError(f"{owner}: '{shown(path)}': expected a file, found {kind}")
+        raise DataError(f"{place}: expected a file, found {kind}")
     return descriptor
 
 
-def read_regular(path: str, owner: str) -> bytes:
-    """The bytes of a regular file; DataError, which begins with `owner`, where it cannot be read."""
-    with open(open_regular(path, owner), "rb") as file:
+def read_regular(path: str, owner: str, failure: str = "could not load") -> bytes:
+    """The bytes of a regular file; DataError as of `open_regular`."""
+    with open(open_regular(path, owner, failure), "rb") as file:
         try:
             return file.read()
         except OSError as error:
-            raise DataError(f"{owner}: could not load '{shown(path)}': {error.strerror}") from error
+            raise DataError(f"{owner}: {failure} '{shown(path)}': {error.strerror}") from error
 
 
-def read_text(path: str, owner: str) -> str:
-    """The same as text; bytes that are no UTF-8 become surrogates, which stand for them in names of files."""
-    return read_regular(path, owner).decode("utf-8", "surrogateescape")
+def open_text(path: str, owner: str, failure: str = "could not load") -> TextIO:
+    """A regular file as text; bytes that are no UTF-8 become surrogates, which stand for them in names of files."""
+    return open(open_regular(path, owner, failure), encoding="utf-8", errors="surrogateescape")
 
 
 def shown(path: str) -> str:

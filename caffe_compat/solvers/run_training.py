@@ -39,6 +39,7 @@ class Wishes:
     sigint_effect: str = ""
     sighup_effect: str = "snapshot"
     patience: float = DEFAULT_PATIENCE
+    check_data: bool = False
 
 
 def run_training(parameter: caffe_pb2.SolverParameter, surroundings: Surroundings, wishes: Wishes) -> int:
@@ -55,6 +56,8 @@ def run_training(parameter: caffe_pb2.SolverParameter, surroundings: Surrounding
             parameter.ClearField("weights")
         solver = Solver(parameter, wishes.engine, surroundings, wishes.on_nan, wishes.keep)
         solver.requested_action = requested
+        if wishes.check_data and surroundings.rank == 0:
+            _check_data(solver)
         if state:
             logger.info("Resuming from %s", state)
             solver.restore(state)
@@ -63,6 +66,16 @@ def run_training(parameter: caffe_pb2.SolverParameter, surroundings: Surrounding
             solver.solve()
         solver.close()
     return STOPPED_EARLY if solver.is_stopped and not wishes.sigint_effect else 0
+
+
+def _check_data(solver: Solver) -> None:
+    """Reads all data of all nets once, before the first iteration."""
+    for net in (solver.net, *solver.test_nets):
+        for step in net.steps:
+            check = getattr(step.layer, "check_data", None)
+            if check is not None:
+                logger.info("Checking the data of layer %s", step.layer.name)
+                check()
 
 
 @contextmanager

@@ -15,7 +15,10 @@ from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.data.datum import Pixels, encoded_datum, image_to_datum, record_key
+from caffe_compat.data.image_size import DEFAULT_MOST_PIXELS, set_most_pixels
+from caffe_compat.data.regular_file import open_text, read_regular
 from caffe_compat.data.sources.image_file import read_image
+from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.terminal.progress import follow
@@ -47,6 +50,8 @@ def parser() -> CommandParser:
         add(
             f"--resize_{side}", type=whole_number(), default=0, metavar="N", help=f"the {side} to resize to; 0 keeps it"
         )
+    add("--max-pixels", type=whole_number(1), default=DEFAULT_MOST_PIXELS, metavar="N",
+        help=f"leave out images that declare more pixels (default: {DEFAULT_MOST_PIXELS})")  # fmt: skip
     add_quiet(result, "log warnings and errors only")
     add("--encode_type", default="", metavar="TYPE", help="encode images as this: png, jpg ...; implies --encoded")
     return result
@@ -56,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes every image that can be read; the others are logged and left out, as in Caffe."""
     if arguments.encode_type and not arguments.encoded:
         logger.info("encode_type specified, assuming encoded=true.")
+    set_most_pixels(arguments.max_pixels)
     lines = read_list(arguments.list)
     if arguments.shuffle:
         logger.info("Shuffling data")
@@ -69,19 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_list(path: str) -> list[Line]:
     """The names and labels of a list file; the label stands after the last space, so that names may have spaces."""
-    try:
-        text = Path(path).read_text()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the list of images: {error.strerror}") from error
-    return [_read_line(line, f"{path}, line {number}") for number, line in enumerate(text.rstrip().splitlines(), 1)]
+    with open_text(path, "convert_imageset", "cannot read the list of images") as file:
+        lines = file.read().rstrip().split("\n")
+    return [_read_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
 
 
 def _read_line(line: str, place: str) -> Line:
     name, _, label = line.rstrip().rpartition(" ")
     try:
-        return name, int(label)
+        return name, int32(label)
     except ValueError as error:
-        raise DataError(f"{place}: expected 'NAME LABEL' with a whole number as label, got '{line}'") from error
+        raise DataError(f"{place}: expected 'NAME LABEL' with a whole number as label, got {line[:80]!a}") from error
 
 
 def _write(arguments: argparse.Namespace, lines: list[Line]) -> int:
@@ -119,7 +123,7 @@ def _datum(arguments: argparse.Namespace, file: str, label: int) -> caffe_pb2.Da
     if not encoding:
         return image_to_datum(image, label)
     if not height and not width and _has_extension(file, encoding):
-        return encoded_datum(Path(file).read_bytes(), label)
+        return encoded_datum(read_regular(file, "convert_imageset"), label)
     return encoded_datum(_encode(image, encoding, file), label)
 
 

@@ -19,7 +19,7 @@ from caffe_compat.solvers.display import describe_output, output_names, output_v
 from caffe_compat.solvers.solver_nets import copy_weights
 from caffe_compat.terminal.progress import follow
 
-OWN_FLAGS = ("model", "weights", "iterations", "level", "stage", "engine", "allow_python_layers")
+OWN_FLAGS = ("model", "weights", "iterations", "level", "stage", "engine", "max-pixels", "allow_python_layers")
 
 logger = logging.getLogger("caffe_compat")
 

@@ -16,7 +16,7 @@ from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.terminal.progress import follow
 
-OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "allow_python_layers")
+OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "max-pixels", "allow_python_layers")
 
 logger = logging.getLogger("caffe_compat")
 

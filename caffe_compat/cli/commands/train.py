@@ -26,6 +26,7 @@ OWN_FLAGS = (
     "keep",
     "on-nan",
     "worker-timeout",
+    "check-data",
     "weights",
     "level",
     "stage",
@@ -34,6 +35,7 @@ OWN_FLAGS = (
     "sighup_effect",
     "log_file",
     "allow_python_layers",
+    "max-pixels",
 )
 
 logger = logging.getLogger("caffe_compat")
@@ -79,6 +81,7 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         sigint_effect=arguments.sigint_effect,
         sighup_effect=arguments.sighup_effect,
         patience=arguments.worker_timeout,
+        check_data=arguments.check_data,
     )
 
 

@@ -22,8 +22,12 @@ class Database(ABC):
 
     @abstractmethod
     def record(self, ordinal: int) -> KeyValue:
-        """The record of this number; cheapest for the number after the last one."""
+        """The record of this number; cheapest for the number that follows the last one asked for."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Walks what the database is made of; DataError where it is damaged."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives files back."""
+        """Closes files."""

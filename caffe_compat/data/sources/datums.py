@@ -30,7 +30,7 @@ class Datums(Source[KeyValue]):
         return len(self._database)
 
     def fetch(self, ordinals: Sequence[int]) -> list[KeyValue]:
-        """Views of the records."""
+        """The records of these numbers."""
         return [self._database.record(ordinal) for ordinal in ordinals]
 
     def load(self, record: KeyValue, draws: Draws) -> Item:
@@ -55,6 +55,11 @@ class Datums(Source[KeyValue]):
     def key(self, ordinal: int) -> bytes:
         """The key of a record."""
         return self._database.record(ordinal).key
+
+    def check(self) -> None:
+        """Walks the databases' own structure, then reads and decodes every record."""
+        self._database.check()
+        super().check()
 
     def close(self) -> None:
         """Closes the databases."""

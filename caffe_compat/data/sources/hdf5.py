@@ -1,8 +1,10 @@
 """Lists of HDF5 files (hdf5_data_layer.cpp): rows by place, one file in memory at a time."""
 
 import logging
+import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
 from math import prod
@@ -13,11 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data.order import permutation
+from caffe_compat.data.regular_file import open_regular, open_text, shown
 from caffe_compat.errors import DataError
 
 logger = logging.getLogger("caffe_compat")
 
 Floats = NDArray[np.float32]
+
+# No compression that HDF5 comes with packs more (deflate's limit), so that a small file cannot claim much memory.
+_MOST_PACKED = 1032
+# What h5py raises where the library finds a file damaged; which of them depends on what it was looking for.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 
 
 class Hdf5Rows:
@@ -87,23 +95,30 @@ class Hdf5Rows:
             files = permutation(len(files), seed, epoch).tolist()
         return files, list(accumulate(self._lengths[file] for file in files))
 
+    def check(self) -> None:
+        """Reads every file once; DataError at the first that is damaged."""
+        for file in self._files:
+            self._load(file)
+
     def _read_list(self, source: str) -> list[str]:
-        try:
-            with open(source, encoding="utf-8") as file:
-                names = file.read().split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"{self._owner}: failed to open source file '{source}' (a text file that lists .h5 files): {error}"
-            ) from error
+        with open_text(source, self._owner, "failed to open source file (a text file that lists .h5 files)") as file:
+            names = file.read().split()
         if not names:
             raise DataError(f"{self._owner}: must have at least 1 HDF5 filename listed in '{source}'")
         return names
 
-    def _open(self, file: str) -> Any:
+    @contextmanager
+    def _open(self, file: str) -> Iterator[Any]:
+        """The open file; DataError for damage, wherever in the block the library meets it."""
+        os.close(open_regular(file, self._owner, "failed opening HDF5 file"))
         try:
-            return h5py.File(file, "r")
-        except OSError as error:
-            raise DataError(f"{self._owner}: failed opening HDF5 file '{file}': {error}") from error
+            with h5py.File(file, "r") as content:
+                yield content
+        except _DAMAGE as error:
+            raise DataError(
+                f"{self._owner}: failed opening HDF5 file '{shown(file)}': {_words(error)}; "
+                "it is damaged, or no HDF5 file: copy it again, or write it again"
+            ) from error
 
     def _length(self, file: str) -> int:
         with self._open(file) as content:
@@ -113,23 +128,69 @@ class Hdf5Rows:
         return int(lengths[self._datasets[0]])
 
     def _dataset(self, content: Any, name: str, file: str) -> Any:
+        self._refuse_links(content, name, file)
         if name not in content:
             raise DataError(
-                f"{self._owner}: failed to find HDF5 dataset '{name}' in '{file}', which has {sorted(content)}; "
-                "tops and datasets go by one name"
+                f"{self._owner}: failed to find HDF5 dataset '{name}' in '{file}', which has "
+                f"{sorted(content)[:20]}; tops and datasets go by one name"
             )
         dataset = content[name]
-        if dataset.dtype.kind not in "fiu" or dataset.ndim < 1:
+        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu" or dataset.ndim < 1:
             raise DataError(
-                f"{self._owner}: dataset '{name}' in '{file}' has type {dataset.dtype} and shape {dataset.shape}; "
+                f"{self._owner}: dataset '{name}' in '{file}' has {_kind(dataset)}; "
                 "expected numbers with at least 1 axis"
             )
+        self._require_content(dataset, name, file)
         return dataset
+
+    def _refuse_links(self, content: Any, name: str, file: str) -> None:
+        """Refuses a dataset whose data would come from another file: an external link on the way to it."""
+        group = content
+        for part in filter(None, name.split("/")):
+            link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
+            if isinstance(link, h5py.ExternalLink):
+                raise DataError(
+                    f"{self._owner}: dataset '{name}' in '{file}' is a link to another file, '{shown(link.filename)}', "
+                    "which is not followed; list that file itself"
+                )
+            group = group.get(part) if isinstance(group, h5py.Group) else None
+
+    def _require_content(self, dataset: Any, name: str, file: str) -> None:
+        """Refuses data of other files, and a size that the file cannot hold, before memory is taken."""
+        if dataset.external or dataset.is_virtual:
+            raise DataError(
+                f"{self._owner}: dataset '{name}' in '{file}' has its data in other files, which are not read; "
+                "write the data into the file itself"
+            )
+        held = min(dataset.id.get_storage_size(), os.stat(file).st_size)
+        if dataset.nbytes > _MOST_PACKED * held:
+            raise DataError(
+                f"{self._owner}: dataset '{name}' in '{file}' declares {dataset.nbytes} bytes, the file holds {held}; "
+                "it is damaged: copy it again, or write it again"
+            )
 
     def _load(self, file: str) -> list[Floats]:
         if self._loaded is None or self._loaded[0] != file:
-            self._loaded = None  # room for the next one
+            self._loaded = None  # frees the memory of the last file first
             with self._open(file) as content:
                 arrays = [np.asarray(self._dataset(content, name, file), np.float32) for name in self._datasets]
+            self._require_same_lengths(file, arrays)
             self._loaded = (file, arrays)
         return self._loaded[1]
+
+    def _require_same_lengths(self, file: str, arrays: list[Floats]) -> None:
+        """Refuses a file that has become shorter since its rows were counted."""
+        counted = self._lengths[self._files.index(file)]
+        if any(len(array) != counted for array in arrays):
+            raise DataError(
+                f"{self._owner}: '{file}' had {counted} rows, and has others now; do not change it meanwhile"
+            )
+
+
+def _kind(dataset: Any) -> str:
+    return f"type {dataset.dtype} and shape {dataset.shape}" if isinstance(dataset, h5py.Dataset) else "no numbers"
+
+
+def _words(error: BaseException) -> str:
+    """The library's message on one line of at most 200 characters."""
+    return " ".join(ascii(str(error))[1:-1].replace("\\n", " ").split())[:200] or type(error).__name__

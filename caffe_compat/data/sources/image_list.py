@@ -1,5 +1,6 @@
 """Lists of image files with labels (image_data_layer.cpp), and label files beside them."""
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data.draws import Draws
+from caffe_compat.data.regular_file import open_text, shown
 from caffe_compat.data.sources.image_file import read_image
 from caffe_compat.data.sources.source import Item, Source
+from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
+
+#: Stands for root_folder where a name is followed.
+_HERE = "root"
 
 
 class ListedImage(NamedTuple):
-    """A line of the list: its number from 1, the file under root_folder, and the label."""
+    """A line of an image list: its number from 1, the file under root_folder, and the label."""
 
     line: int
     name: str
@@ -22,12 +28,9 @@ class ListedImage(NamedTuple):
 
 
 def read_image_list(path: str, owner: str) -> list[ListedImage]:
-    """The lines `name label`; the label stands after the last space, so names may hold spaces."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            images = [_parse(line, number, path, owner) for number, line in enumerate(file, 1) if line.strip()]
-    except OSError as error:
-        raise DataError(f"{owner}: cannot open image list '{path}': {error.strerror}") from error
+    """The lines `name label` of a list; the label stands after the last space, so names may hold spaces."""
+    with open_text(path, owner, "cannot open image list") as lines:
+        images = [_parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
     if not images:
         raise DataError(f"{owner}: file is empty: '{path}'")
     return images
@@ -36,25 +39,25 @@ def read_image_list(path: str, owner: str) -> list[ListedImage]:
 def _parse(line: str, number: int, path: str, owner: str) -> ListedImage:
     name, _, label = line.rstrip().rpartition(" ")
     try:
-        return ListedImage(number, name, int(label))
+        return ListedImage(number, name, int32(label))
     except ValueError as error:
+        reason = f" ({error})" if "32 bits" in str(error) else ""
         raise DataError(
-            f"{owner}: '{path}' line {number}: expected 'name label', found {line.rstrip()[:80]!r}"
+            f"{owner}: '{path}' line {number}: expected 'name label', found {line.rstrip()[:80]!a}{reason}"
         ) from error
 
 
 def read_labels(path: str, owner: str) -> NDArray[np.float32]:
-    """Several labels an image: a text file with one line of numbers an image; (images, labels)."""
+    """The labels in a text file with one line of numbers per image, as float32 (images, labels)."""
     try:
-        return np.loadtxt(path, np.float32, ndmin=2)
-    except OSError as error:
-        raise DataError(f"{owner}: cannot open label file '{path}': {error}") from error
+        with open_text(path, owner, "cannot open label file") as lines:
+            return np.loadtxt(lines, np.float32, ndmin=2)
     except ValueError as error:
-        raise DataError(f"{owner}: label file '{path}': {error}") from error
+        raise DataError(f"{owner}: label file '{path}': {ascii(str(error))[1:-1][:200]}") from error
 
 
 class ImageList(Source[int]):
-    """The images of a list; with `labels` (images, labels), those instead of the list's own."""
+    """The images of a list. An array `labels` (images, labels) replaces the labels of the list."""
 
     def __init__(
         self,
@@ -88,8 +91,15 @@ class ImageList(Source[int]):
         """The image, resized, and its label or labels."""
         image = self._images[record]
         owner = f"{self._owner}: '{self._path}' line {image.line}"
-        pixels = read_image(self._root + image.name, self._flag, owner, *self._size)
+        pixels = read_image(self._root + self._inside(image.name, owner), self._flag, owner, *self._size)
         return Item(pixels, float(image.label) if self._labels is None else self._labels[record])
+
+    def _inside(self, name: str, owner: str) -> str:
+        """The name, unless its `..` lead out of root_folder."""
+        if self._root and ".." in name and os.path.normpath(f"/{_HERE}/{name}").split("/")[1] != _HERE:
+            raise DataError(f"{owner}: '{shown(name)}' leads out of root_folder '{self._root}'; "
+                            "name a folder that holds all images as root_folder")  # fmt: skip
+        return name
 
     def key(self, ordinal: int) -> bytes:
         """The name of an image."""

@@ -14,6 +14,7 @@ class LevelDb(Database):
 
     def __init__(self, path: str, owner: str) -> None:
         self.path = path
+        self._owner = owner
         self._database = open_environment(path, owner, _open)
         # Also where no one calls `close`; by absolute path, for the program may change its folder in between.
         self._give_back = weakref.finalize(self, close_environment, os.path.realpath(path))
@@ -27,7 +28,19 @@ class LevelDb(Database):
     def record(self, ordinal: int) -> KeyValue:
         """The record of this number."""
         key = self._keys[ordinal]
-        return KeyValue(key, self._database.get(key))
+        try:
+            return KeyValue(key, self._database.get(key, verify_checksums=True))
+        except Exception as error:  # plyvel's own kinds, which this module can name only where plyvel is installed
+            near = key.decode(errors="replace")[:80]
+            raise DataError(
+                f"{self._owner}: LevelDB '{self.path}' is damaged at key '{near}': {error}; "
+                "copy it again, or make it again with convert_imageset"
+            ) from error
+
+    def check(self) -> None:
+        """Reads all values with their checksums; DataError at the first that is damaged."""
+        for ordinal in range(len(self)):
+            self.record(ordinal)
 
     def close(self) -> None:
         """The database closes with its last reader."""

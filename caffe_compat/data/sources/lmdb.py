@@ -60,7 +60,7 @@ class Lmdb(Database):
             raise DataError(f"{self._place} counts {self._meta.entries} records in {self._file.length} bytes: it is "
                             "damaged; copy it again, or make it again with convert_imageset")  # fmt: skip
         if self._file.is_short():  # its last pages may be unused: then nothing is missing
-            self.check(values=True)
+            self.check()
 
     def __len__(self) -> int:
         return self._meta.entries
@@ -87,9 +87,9 @@ class Lmdb(Database):
     def _index(self) -> KeyIndex:
         return index_of(self._new_cursor(), len(self), self._place)
 
-    def check(self, values: bool = True) -> None:
+    def check(self) -> None:
         """Walks all pages; DataError at the first that is damaged."""
-        self._new_cursor().check(values)
+        self._new_cursor().check(values=True)
 
     def _new_cursor(self) -> LmdbCursor:
         return LmdbCursor(self._file, self._meta, self._place)

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate
 
+from caffe_compat.data.regular_file import open_text
 from caffe_compat.data.sources.database import Database, KeyValue
 from caffe_compat.errors import DataError
 
@@ -27,6 +28,11 @@ class Shards(Database):
         start = self._ends[shard - 1] if shard else 0
         return self._databases[shard].record(ordinal - start)
 
+    def check(self) -> None:
+        """Checks them all."""
+        for database in self._databases:
+            database.check()
+
     def close(self) -> None:
         """Closes them all."""
         for database in self._databases:
@@ -42,7 +48,7 @@ def open_shards(source: str, owner: str, open_one: Callable[[str, str], Database
 
 def _paths(source: str, owner: str) -> list[str]:
     if os.path.isfile(source):
-        with open(source, encoding="utf-8") as lines:
+        with open_text(source, owner) as lines:
             paths = [line.strip() for line in lines if line.strip()]
     elif glob.has_magic(source) and not os.path.isdir(source):
         paths = sorted(glob.glob(source))

@@ -20,7 +20,7 @@ class Item(NamedTuple):
 
 
 class Source(ABC, Generic[Record]):
-    """Numbered records; finding one is apart from decoding it, which any thread may do."""
+    """Numbered records. Finding a record is apart from decoding it, which any thread may do."""
 
     #: How many random numbers `load` may use for one record.
     draws_per_item = 0
@@ -31,15 +31,20 @@ class Source(ABC, Generic[Record]):
 
     @abstractmethod
     def fetch(self, ordinals: Sequence[int]) -> list[Record]:
-        """Finds records, without decoding them; called by one thread, in order."""
+        """The records of these numbers, not decoded yet; called by one thread, in order."""
 
     @abstractmethod
     def load(self, record: Record, draws: Draws) -> Item:
-        """Decodes a record; called by any thread."""
+        """The item of a record, decoded; called by any thread."""
 
     def first(self) -> Item:
         """The first record, from which nets learn their shapes."""
         return self.load(self.fetch([0])[0], Draws([0] * self.draws_per_item))
 
+    def check(self) -> None:
+        """Reads and decodes every record; DataError at the first that cannot be used. Sources that draw do nothing."""
+        for ordinal in range(len(self)):
+            self.load(self.fetch([ordinal])[0], Draws([0] * self.draws_per_item))
+
     def close(self) -> None:
-        """Gives files back."""
+        """Closes files."""

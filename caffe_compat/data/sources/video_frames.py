@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data.draws import Draws
+from caffe_compat.data.regular_file import open_text
 from caffe_compat.data.sources.image_file import read_image
 from caffe_compat.data.sources.source import Item, Source
+from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
 
 #: Frame files, where the prototxt gives no name_pattern; frames count from 1.
 NAME_PATTERNS = {"RGB": "image_%04d.jpg", "FLOW": "flow_%c_%04d.jpg"}
 Pixels = NDArray[Any]
+#: Of one item: their channels must fit into memory together.
+_MOST_FRAMES = 10_000
 
 
 class Video(NamedTuple):
@@ -61,6 +65,11 @@ class VideoFrames(Source[Video]):
         self._snippets = snippets
         self._pattern = name_pattern or NAME_PATTERNS[modality]
         self._require_placeholders(modality)
+        if snippets.segments * snippets.length > _MOST_FRAMES:
+            raise DataError(
+                f"{owner}: num_segments {snippets.segments} times new_length {snippets.length}: expected at most "
+                f"{_MOST_FRAMES} frames per item"
+            )
         self._size = size
         self._train = train
         self._read: Callable[[Video, int], list[Pixels]] = {"RGB": self._read_rgb, "FLOW": self._read_flow}[modality]
@@ -104,11 +113,8 @@ class VideoFrames(Source[Video]):
 
 def read_video_list(path: str, owner: str) -> list[Video]:
     """The lines `folder frames label`."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            videos = [_parse(line, number, path, owner) for number, line in enumerate(file, 1) if line.strip()]
-    except OSError as error:
-        raise DataError(f"{owner}: cannot open video list '{path}': {error.strerror}") from error
+    with open_text(path, owner, "cannot open video list") as lines:
+        videos = [_parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
     if not videos:
         raise DataError(f"{owner}: file is empty: '{path}'")
     return videos
@@ -117,8 +123,8 @@ def read_video_list(path: str, owner: str) -> list[Video]:
 def _parse(line: str, number: int, path: str, owner: str) -> Video:
     try:
         folder, length, label = line.split()
-        return Video(number, folder, int(length), int(label))
+        return Video(number, folder, int32(length), int32(label))
     except ValueError as error:
         raise DataError(
-            f"{owner}: '{path}' line {number}: expected 'folder frames label', found {line.rstrip()[:80]!r}"
+            f"{owner}: '{path}' line {number}: expected 'folder frames label', found {line.rstrip()[:80]!a}"
         ) from error

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from caffe_compat.data.regular_file import open_text
+from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
 
 _FIELDS_OF_A_WINDOW = 6
@@ -29,7 +31,7 @@ class Window(NamedTuple):
 
 
 class WindowFile(NamedTuple):
-    """What a window file says, windows in two heaps."""
+    """The content of a window file: its images, and its windows in two lists."""
 
     images: dict[int, WindowedImage]
     foreground: list[Window]
@@ -42,17 +44,15 @@ def read_window_file(path: str, foreground: float, background: float, owner: str
     Windows that overlap an object by at least `foreground` are examples of its class, those below `background` of
     class 0; those between are left out.
     """
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            words = iter(file.read().split())
-    except OSError as error:
-        raise DataError(f"{owner}: failed to open window file '{path}': {error.strerror}") from error
+    with open_text(path, owner, "failed to open window file") as file:
+        words = iter(file.read().split())
     found = WindowFile({}, [], [])
     try:
         for mark in words:
             _read_image(mark, words, found, (foreground, background), root_folder)
     except ValueError as error:
-        raise DataError(f"{owner}: window file '{path}', image {len(found.images)}: {error}") from error
+        words_of = ascii(str(error))[1:-1][:200]
+        raise DataError(f"{owner}: window file '{path}', image {len(found.images)}: {words_of}") from error
     if not found.images:
         raise DataError(f"{owner}: window file '{path}' is empty")
     return found
@@ -62,12 +62,15 @@ def _read_image(
     mark: str, words: Iterator[str], found: WindowFile, thresholds: tuple[float, float], root_folder: str
 ) -> None:
     if mark != "#":
-        raise ValueError(f"expected '#', found '{mark}'")
+        raise ValueError(f"expected '#', found {mark[:40]!a}")
     index, path, channels, _height, _width, windows = _take(words, 6)
-    found.images[int(index)] = WindowedImage(root_folder + path, int(channels))
-    for _ in range(int(windows)):
+    found.images[int32(index)] = WindowedImage(root_folder + path, int32(channels))
+    count = int32(windows)
+    if count < 0:
+        raise ValueError(f"expected a number of windows, found {count}")
+    for _ in range(count):
         label, overlap, *box = _take(words, _FIELDS_OF_A_WINDOW)
-        _sort(Window(int(index), int(label), float(overlap), *map(int, box)), found, *thresholds)
+        _sort(Window(int32(index), int32(label), float(overlap), *map(int32, box)), found, *thresholds)
 
 
 def _take(words: Iterator[str], count: int) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from caffe_compat.data.datum import decode_image
 from caffe_compat.data.draws import Draws
+from caffe_compat.data.regular_file import read_regular
 from caffe_compat.data.sources.source import Item, Source
 from caffe_compat.data.sources.window_file import Window, WindowFile
 from caffe_compat.data.window_warp import Warp, warp_window
@@ -46,7 +47,8 @@ class Windows(Source[bool]):
         self._finish = finish
         self._mirror = mirror
         self._owner = owner
-        self._bytes = cache(_read_bytes) if cache_images else _read_bytes
+        # One photo has many windows.
+        self._bytes = cache(read_regular) if cache_images else read_regular
         for kind, name in ((False, "background"), (True, "foreground")):
             if kind in self._places and not self._heaps[kind]:
                 raise DataError(f"{owner}: the window file has no {name} windows; change the thresholds or fg_fraction")
@@ -75,11 +77,3 @@ class Windows(Source[bool]):
         mean = np.broadcast_to(self._finish.mean, item.shape)
         item[place] = (pixels - mean[place]) * np.float32(self._finish.scale)
         return item
-
-
-def _read_bytes(path: str, owner: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise DataError(f"{owner}: could not open or find file '{path}': {error.strerror}") from error

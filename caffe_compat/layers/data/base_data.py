@@ -43,6 +43,9 @@ class DataLayer(Layer):
         """(rank, world size) for the records: Caffe's solvers share out TRAIN round-robin, and all test on all."""
         return (self.spec.rank, self.spec.world_size) if self.phase == "TRAIN" else (0, 1)
 
+    def check_data(self) -> None:
+        """Reads all of the layer's data once; DataError at the first record that cannot be used."""
+
     def close(self) -> None:
         """Ends threads and closes files."""
 
@@ -69,6 +72,7 @@ class PrefetchingData(DataLayer):
         seed = fresh_seed() if spec.random_seed is None else spec.random_seed
         draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
         self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
+        self._source = source
         self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead, arithmetic=self._arithmetic)
         self.batch_size = batch_size
         self._batch: Batch | None = None
@@ -112,6 +116,10 @@ class PrefetchingData(DataLayer):
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from a state."""
         self.prefetcher.restore(state)
+
+    def check_data(self) -> None:
+        """Reads and decodes every record of the source."""
+        self._source.check()
 
     def close(self) -> None:
         """Ends the reading ahead and closes the source."""

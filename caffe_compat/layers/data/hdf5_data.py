@@ -45,6 +45,10 @@ class HDF5Data(DataLayer):
         self._next += self.batch_size
         return tuple(upload(rows, self.device) for rows in self._rows.rows(places))
 
+    def check_data(self) -> None:
+        """Reads every file of the list."""
+        self._rows.check()
+
     def state(self) -> dict[str, Any]:
         """The place of the next row and the seed of the order."""
         return {"next": self._next, "order_seed": self._rows.seed}

@@ -97,7 +97,7 @@ def test_shuffle_keeps_names_and_labels_together(images: Path, run: Run) -> None
         ("c.png 1\nwide.png 2\n", ["--check_size"], "Incorrect data field size 135: 'wide.png' does not"),
         ("c.png one\n", [], "{folder}/list, line 1: expected 'NAME LABEL' with a whole number"),
         ("c.png 1\n", ["--encode_type=webb"], "--encode_type: OpenCV cannot write 'webb'"),
-        (None, [], "{folder}/list: cannot read the list of images: No such file or directory"),
+        (None, [], "convert_imageset: cannot read the list of images '{folder}/list': No such file or directory"),
     ],
 )  # fmt: skip
 def test_errors(lines: str | None, flags: list[str], message: str, images: Path, run: Run) -> None:

@@ -1,6 +1,7 @@
 """Lists of HDF5 files."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -53,7 +54,9 @@ def test_shuffles_files_and_rows_every_epoch(tmp_path: Path) -> None:
 
 
 def test_refuses_bad_lists(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^layer: failed to open source file '.*/none' \(a text file that lists .h5"):
+    with pytest.raises(
+        DataError, match=r"^layer: failed to open source file \(a text file that lists .h5 files\) '.*/none'"
+    ):
         Hdf5Rows(f"{tmp_path}/none", ["data"], False, 0, "layer")
     (tmp_path / "list.txt").write_text("\n")
     with pytest.raises(DataError, match=r"^layer: must have at least 1 HDF5 filename listed in '.*/list.txt'"):
@@ -88,3 +91,78 @@ def test_files_of_other_rows_are_cut_into_rows_of_the_first_file(
     assert len(warned) == 1
     assert warned[0].startswith("layer: rows of '")
     assert "b.h5' have shape (2,), rows of" in warned[0]
+
+
+def rows_of(folder: Path, names: Sequence[str] = ("data",)) -> Hdf5Rows:
+    (folder / "list").write_text(f"{folder}/a.h5\n")
+    return Hdf5Rows(f"{folder}/list", names, False, 0, "layer")
+
+
+def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["data"] = np.zeros((3, 2))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = h5py.ExternalLink("secret.h5", "/data")
+        file["group/inner"] = h5py.ExternalLink("secret.h5", "/")
+    for name in ("data", "group/inner/data"):
+        with pytest.raises(
+            DataError, match=rf"^layer: dataset '{name}' in .* is a link to another file, 'secret.h5', w"
+        ):
+            rows_of(tmp_path, [name])
+
+
+def test_data_in_other_files_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(64))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("data", (4, 2), "f4", external=[(str(tmp_path / "secret"), 0, 32)])
+        layout = h5py.VirtualLayout((3, 2), "f4")
+        layout[:] = h5py.VirtualSource("b.h5", "data", (3, 2))
+        file.create_virtual_dataset("virtual", layout)
+    for name in ("data", "virtual"):
+        with pytest.raises(
+            DataError, match=rf"^layer: dataset '{name}' in .* has its data in other files, which are not"
+        ):
+            rows_of(tmp_path, [name])
+
+
+def test_sizes_that_the_file_cannot_hold_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("data", (2**20, 2**20), "f4", chunks=(64, 64))
+    with pytest.raises(
+        DataError, match=r"^layer: dataset 'data' in .* declares 4398046511104 bytes, the file holds 0; it"
+    ):
+        rows_of(tmp_path)
+
+
+def test_damage_is_one_line(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("data", data=np.arange(4000.0).reshape(400, 10), chunks=(10, 10), compression="gzip")
+    rows = rows_of(tmp_path)
+    content = bytearray((tmp_path / "a.h5").read_bytes())
+    content[len(content) // 2 :: 3] = bytes(len(content[len(content) // 2 :: 3]))
+    (tmp_path / "a.h5").write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"^layer: failed opening HDF5 file .*; it is damaged, or no HDF5 file"
+    ) as error:
+        rows.check()
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_a_file_that_became_shorter_is_told(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = np.zeros((5, 2))
+    rows = rows_of(tmp_path)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = np.zeros((4, 2))
+    with pytest.raises(DataError, match=r"^layer: '.*a.h5' had 5 rows, and has others now; do not change it meanwhile"):
+        rows.rows([0])
+
+
+def test_a_group_is_no_dataset(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_group("data")
+    with pytest.raises(
+        DataError, match=r"^layer: dataset 'data' in .* has no numbers; expected numbers with at least 1"
+    ):
+        rows_of(tmp_path)

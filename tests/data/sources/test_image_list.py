@@ -101,3 +101,34 @@ def test_refuses_label_files_that_do_not_fit(tmp_path: Path) -> None:
         read_labels(f"{tmp_path}/labels.txt", "layer")
     with pytest.raises(DataError, match=r"^layer: cannot open label file '.*/none': "):
         read_labels(f"{tmp_path}/none", "layer")
+
+
+@pytest.mark.parametrize(("line", "leads_out"), [
+    ("../a.png 1", True), ("b/../../a.png 1", True), ("b/../a.png 1", False), ("/../a.png 1", True),
+    ("..a.png 1", False),
+])  # fmt: skip
+def test_names_do_not_lead_out_of_root_folder(line: str, leads_out: bool, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(f"{line}\n")
+    source = ImageList(f"{tmp_path}/list", "layer", f"{tmp_path}/root/")
+    words = "leads out of root_folder" if leads_out else "could not load"
+    with pytest.raises(DataError, match=words):
+        source.first()
+
+
+def test_labels_beyond_32_bits_are_refused(tmp_path: Path) -> None:
+    for label in ("2147483648", "-2147483649", "9" * 5000):
+        (tmp_path / "list").write_text(f"a.png {label}\n")
+        with pytest.raises(
+            DataError, match=r"line 1: expected 'name label', found .* \(expected a whole number of 32 b"
+        ):
+            read_image_list(f"{tmp_path}/list", "layer")
+
+
+def test_check_decodes_every_image(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((2, 3, 3), np.uint8))
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
+    (tmp_path / "list").write_text("a.png 0\nb.png 1\n")
+    source = ImageList(f"{tmp_path}/list", "layer", f"{tmp_path}/")
+    source.first()
+    with pytest.raises(DataError, match=r"line 2: '.*b.png': could not decode the image"):
+        source.check()

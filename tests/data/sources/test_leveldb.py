@@ -36,7 +36,7 @@ class Stored:
     def iterator(self, include_value: bool) -> list[bytes]:
         return sorted(self.contents)
 
-    def get(self, key: bytes) -> bytes:
+    def get(self, key: bytes, verify_checksums: bool) -> bytes:
         return self.contents[key]
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def test_cached_images_are_read_once(tmp_path: Path) -> None:
     before = kept.load(True, Draws([0, 0])).pixels
     (tmp_path / "one.png").unlink()
     assert np.array_equal(kept.load(True, Draws([0, 0])).pixels, before)
-    with pytest.raises(DataError, match=r"^layer: could not open or find file '.*/one.png': No such file"):
+    with pytest.raises(DataError, match=r"^layer: could not load '.*/one.png': No such file"):
         fresh.load(True, Draws([0, 0]))
 
 
