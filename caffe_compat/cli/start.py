@@ -11,12 +11,15 @@ from typing import Protocol, cast
 
 import caffe_compat
 from caffe_compat.cli.endings import WRONG_USAGE, guarded
+from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.table import CAFFES, COMMANDS, OURS, TOOLS, module_name, program_name
 from caffe_compat.errors import nearest
 
 
 class CommandModule(Protocol):
     """The module of a command."""
+
+    def parser(self) -> CommandParser: ...
 
     def main(self, argv: Sequence[str] | None = None) -> int: ...
 

@@ -44,6 +44,7 @@ OURS = {
     "run": Command("run an unmodified pycaffe script"),
     "demo": Command("generate, train, evaluate and check a small SRN", "demo"),
     "doctor": Command("check Python, torch, OpenCV and the other parts, and say what to do"),
+    "completion": Command("print a completion script for a shell"),
 }
 #: Every command; the module in caffe_compat.cli.commands has its name, with underscores.
 COMMANDS = CAFFES | OURS
