@@ -18,18 +18,20 @@ class LogClock:
         self.start: datetime | None = None
 
     def read(self, line: str) -> bool:
-        """Take the time of a line; False if it has none, and the last one stands."""
+        """Takes the time of a line; False if it has none, or one that no clock shows, and the last time stands."""
         match = PREFIX.match(line)
         if match is None:
             return False
         year, *numbers, fraction = match.groups()
         month, day, hour, minute, second = map(int, numbers)
-        if year is None and self.last is not None and month < self.last.month:
-            self.year += 1  # the training ran over a new year
-        year = int(year) if year else self.year
-        if (month, day) == (2, 29) and not calendar.isleap(year):
-            self.year = year = next(leap for leap in range(year, 0, -1) if calendar.isleap(leap))
-        self.last = datetime(year, month, day, hour, minute, second, int(fraction.ljust(6, "0")))
+        ran_over_new_year = year is None and self.last is not None and month < self.last.month
+        moment = _moment(
+            int(year) if year else self.year + ran_over_new_year, month, day, (hour, minute, second), fraction
+        )
+        if moment is None:
+            return False
+        self.last = moment
+        self.year = moment.year if year is None else self.year
         self.start = self.start or self.last
         return True
 
@@ -42,3 +44,13 @@ class LogClock:
         if self.last is None or self.start is None:
             return float("nan")
         return (self.last - self.start).total_seconds()
+
+
+def _moment(year: int, month: int, day: int, time: tuple[int, int, int], fraction: str) -> datetime | None:
+    """The moment of a stamp, or None where no clock shows it; a 29 February is one of the last leap year."""
+    if (month, day) == (2, 29) and not calendar.isleap(year):
+        year = next((leap for leap in range(year, 0, -1) if calendar.isleap(leap)), year)
+    try:
+        return datetime(year, month, day, *time, int(fraction.ljust(6, "0")))
+    except ValueError:
+        return None

@@ -1,7 +1,9 @@
 import math
+import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caffe_compat.errors import DataError, FormatError
@@ -132,3 +134,92 @@ def test_a_log_that_is_not_there(tmp_path) -> None:
         DataError, match=r"^.*run.log: cannot read the log \(No such file or directory\); check the path$"
     ):
         read_log(tmp_path / "run.log")
+
+
+NVIDIA = """\
+solver.cpp:279] Solving n
+solver.cpp:340] Iteration 0 (8.2 iter/s, 12.2s/100 iter), 0.0/90ep, loss = 2.5
+solver.cpp:365]     Train net output #0: loss = 2.5 (* 1 = 2.5 loss)
+sgd_solver.cpp:180] Iteration 0, lr = 0.02, m = 0.9, lrm = 0.18, wd = 0.0005, gs = 1
+solver.cpp:340] Iteration 100 (8.2 iter/s, 12.2s/100 iter), 1.5/90ep, loss = 2.25
+solver.cpp:365]     Train net output #0: loss = 2.25 (* 1 = 2.25 loss)
+sgd_solver.cpp:180] Iteration 100, lr = 0.01, m = 0.9, lrm = 0.09, wd = 0.0005, gs = 1"""
+
+
+def test_a_log_of_nvidias_caffe(tmp_path) -> None:
+    log = read(tmp_path, NVIDIA)
+    assert [(row.iteration, row.outputs["loss"], row.learning_rate) for row in log.train] == [
+        (0, 2.5, 0.02), (100, 2.25, 0.01),
+    ]  # fmt: skip
+    assert [row.outputs["loss"] for row in log.losses] == [2.5, 2.25]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.#QNAN", math.nan), ("-1.#IND", math.nan), ("1.#SNAN", math.nan), ("-1.#IND00", math.nan),
+        ("-nan(ind)", math.nan), ("1.#INF", math.inf), ("-1.#INF", -math.inf), ("-inf", -math.inf), ("1e-005", 1e-5),
+        ("2.5", 2.5), (".5", 0.5), ("3.", 3.0), ("1.2.3", 1.2),
+    ],
+)  # fmt: skip
+def test_numbers_of_every_c_library(text, value, tmp_path) -> None:
+    log = read(tmp_path, f"solver.cpp:1] Iteration 3, loss = {text}")
+    np.testing.assert_equal(log.losses[0].outputs["loss"], value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_logs_that_windows_wrote(encoding, end, tmp_path) -> None:
+    path = tmp_path / "train.log"
+    lines = [f"I0520 23:00:{second:02}.500000  77 {line}" for second, line in enumerate(NVIDIA.splitlines())]
+    path.write_bytes((end.join(lines) + end).encode(encoding))
+    log = read_log(path)
+    assert [row.iteration for row in log.train] == [0, 100]
+    assert log.train[1].seconds == 5
+
+
+def test_of_several_processes_the_first_counts(tmp_path) -> None:
+    path = tmp_path / "train.log"
+    lines = [
+        f"[{rank}] I0427 11:07:{second:02}.5  125 solver.cpp:1] Iteration {second}, loss = {second + rank / 4}"
+        for second in (1, 3)
+        for rank in (2, 0, 1)
+    ]
+    path.write_text("\n".join(["starting", *lines]))
+    assert [(row.iteration, row.outputs["loss"], row.seconds) for row in read_log(path).losses] == [
+        (1, 1.5, 0), (3, 3.5, 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stamp", ["I1320 23:00:01.5", "I0231 01:00:00.1", "I0520 25:00:00.0", "I00000520 23:00:01.0"])
+def test_times_that_no_clock_shows_are_no_times(stamp, tmp_path) -> None:
+    path = tmp_path / "train.log"
+    stamps = ("I0520 23:00:00.0", stamp, "I0520 23:00:04.0")
+    path.write_text("".join(f"{each} 7 solver.cpp:1] Iteration {n}, loss = 2\n" for n, each in enumerate(stamps)))
+    assert [row.seconds for row in read_log(path).losses] == [0, 0, 4]
+
+
+@pytest.mark.parametrize("seconds", [-(10**12), 10**12])
+def test_a_file_from_an_impossible_year(seconds, tmp_path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("I0520 23:00:00.0 7 solver.cpp:1] Iteration 1, loss = 2\n")
+    os.utime(path, (seconds, seconds))
+    assert len(read_log(path).losses) == 1
+
+
+def test_what_is_no_log_says_what_was_looked_for_and_what_was_found(tmp_path) -> None:
+    path = tmp_path / "train.log"
+    path.write_bytes(b"\x00\x01" + b"PK" * 100 + b"\nsecond")
+    with pytest.raises(
+        FormatError, match=r"found none in 2 lines, the first of which is '\?\?(PK)+\.\.\.'; give the log"
+    ):
+        read_log(path)
+
+
+def test_a_pipe_or_a_folder_is_no_log(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(
+            DataError, match=r"expected the file of a log, found a folder, pipe or device; name the file"
+        ):
+            read_log(path)
