@@ -43,6 +43,7 @@ OURS = {
     "record": Command("record every blob of a run inside another pycaffe"),
     "run": Command("run an unmodified pycaffe script"),
     "demo": Command("generate, train, evaluate and check a small SRN", "demo"),
+    "reproduce": Command("train and measure every row of a table of the paper or of the study of its mechanism"),
     "doctor": Command("check Python, torch, OpenCV and the other parts, and say what to do"),
     "completion": Command("print a completion script for a shell"),
 }

@@ -28,6 +28,11 @@ class Arm:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def runs_python(self) -> bool:
+        """Whether its nets hold a Python layer of ours, which must be allowed."""
+        return self.options.get("alignment") == "rolled"
+
+    @property
     def epochs(self) -> int:
         """The epochs of all steps together."""
         return sum(step.epochs for step in self.steps)

@@ -80,6 +80,7 @@ def _train(run: Run, threads: int, say: Say) -> None:
     """Runs `train-stages`; its lines about steps are passed on, Caffe's log goes to a file."""
     started = time.monotonic()
     command = [sys.executable, "-m", "caffe_compat", "train-stages", "--models", "models", "--device", "cpu"]
+    command += ["--allow-python-layers"] * run.arm.runs_python
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}
     with (run.folder / "training.log").open("w+") as log:
@@ -101,6 +102,8 @@ def predict(run: Run, output: str, split: str = "test") -> NDArray[np.float64]:
     if not path.exists():
         files = run.files(split)
         paths = [image_path(f"{files.images}/", image.name) for image in read_image_list(files.image_list)]
-        scores = Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, output).predict(paths)
+        scores = Predictor(
+            str(run.deploy_net), str(run.weights), BATCH_SIZE, output, allow_python_layers=run.arm.runs_python
+        ).predict(paths)
         np.savetxt(path, scores, fmt="%.6f")
     return np.loadtxt(path, ndmin=2)

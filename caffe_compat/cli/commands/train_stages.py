@@ -13,7 +13,7 @@ from signal import Signals
 
 from caffe_compat.cli.common_flags import add_device, add_engine
 from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.parser import BooleanAction, CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import SolverError
 from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages, starting_point
@@ -32,13 +32,17 @@ def parser() -> CommandParser:
     result.add_argument("--weights", help="what step 1 starts from, such as the public ImageNet ResNet-101.caffemodel")
     add_engine(result)
     add_device(result, default="as the solvers say")
+    result.add_argument(
+        "--allow-python-layers", action=BooleanAction, help="let Python layers of the nets run the code that they name"
+    )
     return result
 
 
-def train(stage: Stage, start: dict[str, str], engine: str, device: str) -> None:
+def train(stage: Stage, start: dict[str, str], engine: str, device: str, allow_python_layers: bool = False) -> None:
     """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU."""
     given = {"solver": str(stage.solver_file), **start, "engine": engine, "device": device, "log_file": stage.log_file}
     flags = [f"--{flag}={value}" for flag, value in given.items() if value]
+    flags += ["--allow_python_layers"] * allow_python_layers
     command = [sys.executable, "-m", "caffe_compat", "train", *flags]
     status = wait_for(subprocess.Popen(command, env=environment_of(stage)))
     if status < 0:
@@ -62,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not stage.is_done:
             start = starting_point(stage, stages, arguments.weights)
             say(f"{stage}: training from {' '.join(start.values()) or 'scratch'}")
-            train(stage, start, arguments.engine, arguments.device)
+            train(stage, start, arguments.engine, arguments.device, arguments.allow_python_layers)
         say(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}")
     return DONE
 

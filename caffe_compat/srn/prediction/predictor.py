@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean
 from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.net.net import Net
 from caffe_compat.srn.prediction.filled_weights import require_filled
 from caffe_compat.srn.prediction.released_input import net_input
 
@@ -39,16 +40,32 @@ class Predictor:
         gpus: Sequence[int] = (),
         engine: str = "fast",
         allow_unfilled: bool = False,
+        allow_python_layers: bool = False,
     ) -> None:
         """Load a deploy net; without GPUs the CPU runs the net.
 
         `blob` is what `predict` returns, net.outputs[0] if None. Raises GraphError where the file does not fill every
-        layer, unless `allow_unfilled`; GraphError or ShapeError where the net is not one for images.
+        layer, unless `allow_unfilled`; GraphError or ShapeError where the net is not one for images. Layers of type
+        Python run the code that they name only with `allow_python_layers`.
         """
         if batch_size < 1:
             raise ShapeError(f"expected batches of at least 1 image, got {batch_size}")
         devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
-        self._workers = [_Worker(prototxt, weights, batch_size, blob, device, engine) for device in devices]
+        self._workers = [
+            _Worker(
+                load_net(
+                    prototxt,
+                    "TEST",
+                    Surroundings(device=device, allow_python_layers=allow_python_layers),
+                    weights=weights,
+                ),
+                prototxt,
+                batch_size,
+                blob,
+                engine,
+            )
+            for device in devices
+        ]
         require_filled(self._workers[0].net, weights, prototxt, allow_unfilled)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
@@ -87,10 +104,8 @@ class Predictor:
 class _Worker:
     """A net on one device."""
 
-    def __init__(
-        self, prototxt: str, weights: str, batch_size: int, blob: str | None, device: torch.device, engine: str
-    ) -> None:
-        self.net = load_net(prototxt, "TEST", Surroundings(device=device), weights=weights)
+    def __init__(self, net: Net, prototxt: str, batch_size: int, blob: str | None, engine: str) -> None:
+        self.net = net
         if len(self.net.inputs) != 1:
             raise GraphError(
                 f"{prototxt}: expected a net with one input for images, found inputs: "

@@ -31,13 +31,14 @@ def test_trials_of_the_same_data_share_its_folder(tmp_path):
 
 @pytest.mark.slow
 def test_a_tiny_study_runs_once_and_is_read_afterwards(tmp_path, monkeypatch):
+    """With the rolled arm, whose Python layer must be allowed on the whole way."""
     steps = (Step(1, 0.02),) * 4
-    made = arms.ARMS["srn"]
+    made = arms.ARMS["rolled"]
     small = dataclasses.replace(made, arm=dataclasses.replace(made.arm, steps=steps))
-    monkeypatch.setitem(arms.ARMS, "srn", small)
+    monkeypatch.setitem(arms.ARMS, "rolled", small)
     monkeypatch.setattr(arms.setting, "__defaults__", (20, 32))
     said = []
-    trial = Trial("srn", 31, 64)
+    trial = Trial("rolled", 31, 64)
     (first,) = run_study([trial], [4], tmp_path, said.append)
     assert set(first.ap) == {"y", "y_cls", "y_att", "y_sr"}
     assert all(0 < value <= 1 for groups in first.ap.values() for value in groups.values())
