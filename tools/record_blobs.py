@@ -157,7 +157,21 @@ def fill(net, arguments, dump):
     net.reshape()
     for name in net.inputs:
         net.blobs[name].data[...] = dump["in/" + name]
+    fill_memory(net, arguments, given, random, dump)
     return dict((key[9:], np.array(given[key])) for key in given if key.startswith("out_diff/"))
+
+
+def fill_memory(net, arguments, given, random, dump):
+    """Puts arrays into a MemoryData layer, which pycaffe takes for the first layer of a net only."""
+    types = types_of_layers(net)
+    if not types or types[0][1] != "MemoryData":
+        return
+    data, label = blobs_of_layers(net, arguments, "top")[types[0][0]][:2]
+    shape = net.blobs[data].data.shape
+    made = {data: random.normal(0, 50, shape), label: random.randint(0, 2, shape[:1])}
+    for name in (data, label):
+        dump["in/" + name] = np.array(given.get("in/" + name, made[name]), np.float32)
+    net.set_input_arrays(dump["in/" + data], dump["in/" + label].ravel())
 
 
 def keep_weights(net, dump, part, attribute="data"):

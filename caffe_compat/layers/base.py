@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from caffe_compat.errors import ShapeError
@@ -57,6 +59,8 @@ class Layer(nn.Module):
     is_input: ClassVar[bool] = False
     #: Whether tops jump where bottoms move a little (ArgMax): two runs are then compared on equal bottoms only.
     is_discrete: ClassVar[bool] = False
+    #: How tops hold the values of bottoms, each unchanged: "in order" (Reshape), "moved" (Permute), or "" where not.
+    hands_on: ClassVar[str] = ""
     #: Whether axis 0 of the tops counts the items of the batch. PriorBox and Parameter have one shape for any batch.
     tops_have_batch: ClassVar[bool] = True
     #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
@@ -91,6 +95,10 @@ class Layer(nn.Module):
         """
         return {}
 
+    def sample_bottoms(self, _random: np.random.Generator, *_bottom_shapes: Shape) -> dict[int, NDArray[np.float64]]:
+        """Random values for bottoms that need more than numbers below a bound: regions that lie within the image."""
+        return {}
+
     @classmethod
     def item_for(cls, _parameter: caffe_pb2.LayerParameter, _blob: Shape) -> tuple[int | None, ...] | None:
         """The axes of one item of bottom 0, as the shape of blob 0 in a weights file shows them.
@@ -101,6 +109,9 @@ class Layer(nn.Module):
 
     def connect(self, tops: Sequence[Any]) -> None:
         """Hands over the net's blobs for the tops, for layers whose tops are also written from outside."""
+
+    def forget(self) -> None:
+        """Drops what earlier forwards left behind (states of recurrent layers): the next forward is like the first."""
 
     def state(self) -> dict[str, Any]:
         """What the next forward depends on beside bottoms, blobs and global random states; fits JSON."""

@@ -16,8 +16,10 @@ class Verdict(StrEnum):
     INHERITS = "inherits"  # only because of a layer before it
     OTHER_DRAW = "other draw"  # random on both sides
     NOISE = "noise"  # what is compared is the rounding of a true zero
+    TIE = "tie"  # a choice between values that are equal to rounding
 
 
+AGREEING = frozenset({Verdict.SAME, Verdict.OTHER_DRAW, Verdict.NOISE, Verdict.TIE})
 WRONG = frozenset({Verdict.DIFFERS, Verdict.OTHER_SHAPE, Verdict.DRIFTS})
 
 
@@ -61,7 +63,7 @@ class Difference:
     @property
     def agrees(self) -> bool:
         """Whether the blob is the same on both sides."""
-        return self.verdict in (Verdict.SAME, Verdict.OTHER_DRAW, Verdict.NOISE)
+        return self.verdict in AGREEING
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Comparison:
     @property
     def max_error(self) -> float:
         """The largest relative error of a whole run over all blobs."""
-        counted = [row.net.relative for row in self.differences if row.verdict != Verdict.NOISE]
+        counted = [row.net.relative for row in self.differences if row.verdict not in (Verdict.NOISE, Verdict.TIE)]
         return max(counted, default=float("inf"))
 
     @property

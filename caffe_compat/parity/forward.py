@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
+from caffe_compat.graph.near_ties import is_near_tie, jumps
 from caffe_compat.graph.step import Step
 from caffe_compat.net.net import Net
 from caffe_compat.parity.batch_statistics import statistics_of
@@ -101,7 +102,8 @@ class ForwardComparison:
             is_pure=not since,
             same_shape=not failure and ours.size == int(np.prod(their_shape)),
             is_random=is_random(step),
-            is_discrete=step.layer.is_discrete or position > 0,
+            is_discrete=jumps(step, position),
+            is_tie=not failure and self._is_tie(step, position, theirs, alone, is_pure=not since),
         )
         verdict = self.judge.verdict(evidence, step.bottoms, [top])
         is_followed = isinstance(theirs, np.ndarray)
@@ -111,6 +113,13 @@ class ForwardComparison:
         return Difference(
             spec.name, spec.type, top, Kind.TOP, ours.shape, their_shape, whole, alone, verdict, since, cause
         )
+
+    def _is_tie(self, step: Step, position: int, theirs: Recorded, alone: Errors | None, is_pure: bool) -> bool:
+        """Whether a top that jumps differs only where our layer chose between values that are equal to rounding."""
+        limit = self.tolerances.layer if is_pure else self.tolerances.net
+        if not jumps(step, position) or alone is None or alone.relative <= limit or not isinstance(theirs, np.ndarray):
+            return False
+        return is_near_tie(step.layer, step.inputs, position, theirs, limit)
 
     def _cause(self, step: Step, position: int, theirs: Recorded, verdict: Verdict) -> str:
         if verdict not in (Verdict.DIFFERS, Verdict.OTHER_SHAPE) or self._causes >= LARGEST_NUMBER_OF_CAUSES:

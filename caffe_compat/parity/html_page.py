@@ -20,6 +20,7 @@ MEANINGS: dict[Verdict | None, str] = {
     Verdict.INHERITS: "inherits: differs only because of a layer before it",
     Verdict.OTHER_DRAW: "drawn by lot: the other side's values are used from here on",
     Verdict.NOISE: "noise: the rounding of a true zero",
+    Verdict.TIE: "tie: a choice between values that are equal to rounding",
     None: "not compared: the other side does not show it",
 }
 #: A net of more layers gets a small overview above its picture, which then scrolls.

@@ -18,6 +18,7 @@ class Evidence:
     same_shape: bool
     is_random: bool = False
     is_discrete: bool = False
+    is_tie: bool = False
 
 
 @dataclass
@@ -48,6 +49,8 @@ def _verdict(evidence: Evidence, inherits: bool) -> Verdict:
     is_near = evidence.is_discrete or evidence.net.relative <= evidence.net_limit
     if evidence.is_random:
         return Verdict.SAME if is_near and evidence.same_shape else Verdict.OTHER_DRAW
+    if evidence.is_tie:
+        return Verdict.TIE
     if not evidence.same_shape:
         return Verdict.OTHER_SHAPE
     if _is_wrong_alone(evidence, inherits):

@@ -21,6 +21,7 @@ MARKS: dict[Verdict | None, str] = {
     Verdict.INHERITS: "↓",
     Verdict.OTHER_DRAW: "?",
     Verdict.NOISE: "○",
+    Verdict.TIE: "=",
     Verdict.SAME: "✓",
     None: "·",
 }

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import CaffeError, ShapeError
+from caffe_compat.graph.near_ties import jumps
 from caffe_compat.graph.step import Step
 from caffe_compat.graph.wiring import Wiring
+from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net
 from caffe_compat.parity.random_layers import is_random, is_source
 from caffe_compat.parity.recording import Array, Recorded, Recording
@@ -21,7 +23,10 @@ def is_inserted_split(step: Step) -> bool:
 
 
 def fill_inputs(net: Net, inputs: Mapping[str, Array]) -> None:
-    """Puts arrays into the net's input blobs, which take their shapes."""
+    """Begins a run: puts arrays into the net's input blobs, which take their shapes, and into MemoryData layers.
+
+    Recurrent layers forget what an earlier run left, so that every run starts as the other side's did.
+    """
     missing = sorted(set(net.inputs) - set(inputs))
     if missing:
         raise ShapeError(f"net '{net.name}': expected values for the inputs {net.inputs}, missing {missing}")
@@ -30,6 +35,10 @@ def fill_inputs(net: Net, inputs: Mapping[str, Array]) -> None:
     net.reshape()
     for name in net.inputs:
         put(net, name, inputs[name])
+    for step in net.steps:
+        step.layer.forget()
+        if isinstance(step.layer, MemoryData) and all(top in inputs for top in step.tops):
+            step.layer.reset(*(inputs[top] for top in step.tops))
 
 
 def put(net: Net, blob: str, values: Array) -> None:
@@ -110,7 +119,8 @@ class Replay:
             if not (self.follows and is_source(step)):
                 self._run(index)
             yield index, step
-            if self.follows or is_source(step) or is_random(step):
+            # A choice between nearly equal values must not make all that follows differ.
+            if self.follows or is_source(step) or is_random(step) or jumps(step, len(step.tops) - 1):
                 self._take_tops(index, step)
             if not self.keeps_graph:
                 step.inputs, step.outputs = [], []

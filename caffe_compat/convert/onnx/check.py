@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import (
@@ -15,18 +16,25 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NotImplemented,
     RuntimeException,
 )
+from torch import Tensor
 
 from caffe_compat.convert.assemble import Assembly
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.module import CaffeModule
-from caffe_compat.convert.onnx.export import one_line
-from caffe_compat.convert.onnx.sample_inputs import sample_inputs
+from caffe_compat.convert.onnx.export import needed_steps, one_line
+from caffe_compat.convert.sample_inputs import sample_inputs
 from caffe_compat.errors import CaffeError, FormatError
+from caffe_compat.graph.near_ties import is_near_tie, jumps
+from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
+from caffe_compat.layers.base import as_tuple
 
 #: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
 TOLERANCE = 1e-3
 Inputs = dict[str, np.ndarray]
+#: How far onnxruntime's own arithmetic within one layer may move a value.
+ROUNDING = 1e-5
 #: What onnxruntime raises for a model that it cannot load or run.
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
@@ -44,12 +52,16 @@ def compare_with_onnxruntime(
 ) -> Agreement:
     """Runs a file's bytes and our layers on the same random inputs; with `dynamic_size` on images of other sizes, too.
 
-    FormatError where onnxruntime cannot, or where they differ by more than TOLERANCE.
+    Where a layer chooses (ArgMax, the mask of maxima, detections), our run goes on from onnxruntime's values, so that a
+    near tie does not make all that follows differ. FormatError where onnxruntime cannot run the model, or where both
+    differ by more than TOLERANCE.
     """
-    session = _session(path, data)
-    runs = [_agreement(path, session, net, outputs, sample_inputs(net, seed))]
+    wanted = list(outputs) or list(net.outputs)
+    steps = needed_steps(net, wanted)
+    run = _Run(path, steps, wanted, _session(path, _showing(data, _watched(steps))))
+    runs = [run.agreement(sample_inputs(net.steps, net.inputs, seed))]
     if dynamic_size:
-        runs += _on_other_sizes(path, session, net, outputs, seed)
+        runs += _on_other_sizes(run, net, seed)
     worst = max(runs, key=lambda one: one.error)
     if not worst.error <= TOLERANCE:
         raise FormatError(
@@ -59,31 +71,86 @@ def compare_with_onnxruntime(
     return worst
 
 
-def _agreement(
-    path: str, session: onnxruntime.InferenceSession, net: Assembly, outputs: Sequence[str], inputs: Inputs
-) -> Agreement:
-    """The output that differs most on these inputs."""
-    module = CaffeModule(net, outputs)
-    with torch.no_grad():
-        made = module(**{name: torch.from_numpy(values) for name, values in inputs.items()})
-    ours = made if isinstance(made, dict) else {module.outputs[0]: made}
-    theirs = _run(path, session, inputs)
-    errors = [
-        Agreement(difference(their, our.numpy()), name) for their, (name, our) in zip(theirs, ours.items(), strict=True)
-    ]
-    return max(errors, key=lambda one: one.error)
+def _watched(steps: Sequence[Step]) -> list[str]:
+    """The blobs that layers which choose read and write, as far as no later layer writes them anew."""
+    wiring = Wiring.of_steps(steps)
+    names: list[str] = []
+    for index, step in enumerate(steps):
+        if jumps(step, len(step.tops) - 1):
+            read = [name for name in step.bottoms if (wiring.last_writer(name) or 0) <= index]
+            names += [*read, *(name for name in step.tops if wiring.last_writer(name) == index)]
+    return list(dict.fromkeys(names))
 
 
-def _on_other_sizes(
-    path: str, session: onnxruntime.InferenceSession, net: Assembly, outputs: Sequence[str], seed: int
-) -> list[Agreement]:
+def _showing(data: bytes, blobs: Sequence[str]) -> bytes:
+    """The model with more outputs; inputs and what is an output already stay as they are."""
+    if not blobs:
+        return data
+    model = onnx.ModelProto.FromString(data)
+    known = {info.name for info in (*model.graph.output, *model.graph.input)}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in blobs if name not in known)
+    return bytes(model.SerializeToString())
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The needed layers of a net and onnxruntime's session, to be run on the same inputs."""
+
+    path: str
+    steps: Sequence[Step]
+    wanted: Sequence[str]
+    session: onnxruntime.InferenceSession
+
+    def agreement(self, inputs: Inputs) -> Agreement:
+        """The blob that differs most on these inputs: of the outputs, and of what layers that choose read and write."""
+        theirs = _run(self.path, self.session, inputs)
+        values = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        found = []
+        with torch.no_grad():
+            for step in self.steps:
+                found += self._advance(step, values, theirs)
+        found += [Agreement(difference(theirs[name], values[name].numpy()), name) for name in self.wanted]
+        return max(found, key=lambda one: one.error)
+
+    def _advance(self, step: Step, values: dict[str, Tensor], theirs: Inputs) -> list[Agreement]:
+        """Runs a layer; one that chooses runs on onnxruntime's bottoms, and its tops are taken from there."""
+        step.layer.forget()
+        if not jumps(step, len(step.tops) - 1):
+            made = as_tuple(step.layer(*(values[bottom] for bottom in step.bottoms)))
+            values.update(zip(step.tops, made, strict=True))
+            return []
+        found = []
+        for name in step.bottoms:
+            if name in theirs:
+                found.append(Agreement(difference(theirs[name], values[name].numpy()), name))
+                values[name] = torch.from_numpy(theirs[name])
+        bottoms = [values[bottom] for bottom in step.bottoms]
+        for position, (name, top) in enumerate(zip(step.tops, as_tuple(step.layer(*bottoms)), strict=True)):
+            values[name] = top
+            if name in theirs:
+                found.append(Agreement(_choice_error(step, bottoms, position, theirs[name], top), name))
+                values[name] = torch.from_numpy(theirs[name])
+        return found
+
+
+def _choice_error(step: Step, bottoms: Sequence[Tensor], position: int, theirs: np.ndarray, ours: Tensor) -> float:
+    """The difference of a top, which is 0 for another choice between nearly equal values."""
+    error = difference(theirs, ours.numpy())
+    if error > TOLERANCE and jumps(step, position) and is_near_tie(step.layer, bottoms, position, theirs, ROUNDING):
+        return 0.0
+    return error
+
+
+def _on_other_sizes(run: _Run, net: Assembly, seed: int) -> list[Agreement]:
     """The agreement on images of those OTHER_SIZES that our own layers take."""
     found = []
     for change in OTHER_SIZES:
         sizes = {name: change(shape) if len(shape) == 4 else shape for name, shape in net.inputs.items()}
+        inputs = sample_inputs(net.steps, sizes, seed)
         with suppress(CaffeError, RuntimeError):  # a size that the net does not take, or that takes too much memory
-            found.append(_agreement(path, session, net, outputs, sample_inputs(replace(net, inputs=sizes), seed)))
-    return found
+            CaffeModule(net, run.wanted)(**{name: torch.from_numpy(values) for name, values in inputs.items()})
+            found.append(inputs)
+    return [run.agreement(inputs) for inputs in found]
 
 
 def _odd_size(shape: Shape) -> Shape:
@@ -105,13 +172,14 @@ def _session(path: str, data: bytes) -> onnxruntime.InferenceSession:
         raise _refused(path, error) from error
 
 
-def _run(path: str, session: onnxruntime.InferenceSession, inputs: Inputs) -> list[np.ndarray]:
-    """What onnxruntime makes of the inputs."""
+def _run(path: str, session: onnxruntime.InferenceSession, inputs: Inputs) -> Inputs:
+    """What onnxruntime makes of the inputs, by the names of its outputs."""
     try:
         taken = {one.name for one in session.get_inputs()}
-        return list(session.run(None, {name: values for name, values in inputs.items() if name in taken}))
+        made = session.run(None, {name: values for name, values in inputs.items() if name in taken})
     except REFUSALS as error:
         raise _refused(path, error) from error
+    return dict(zip((one.name for one in session.get_outputs()), made, strict=True))
 
 
 def _refused(path: str, error: Exception) -> FormatError:

@@ -89,6 +89,9 @@ class Recurrent(Layer):
         top = self.outputs_of(torch.stack(hidden))
         return (top, *(state[None] for state in last)) if self.exposed else top
 
+    def forget(self) -> None:
+        self._states = None
+
     def state(self) -> dict[str, Any]:
         """The states after the last batch."""
         return {} if self._states is None else {"states": [state.tolist() for state in self._states]}

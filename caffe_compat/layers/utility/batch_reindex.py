@@ -13,6 +13,7 @@ from caffe_compat.layers.registry import register_layer
 class BatchReindex(Layer):
     """Picks items of the batch: bottoms x (N, ...) and indices (M), top (M, ...)."""
 
+    hands_on = "moved"
     known_to = (BVLC,)
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})

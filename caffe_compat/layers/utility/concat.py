@@ -16,6 +16,7 @@ from caffe_compat.layers.utility.legacy_axis import read_axis
 class Concat(Layer):
     """Joins bottoms along `axis`; all other sizes must agree."""
 
+    hands_on = "moved"
     known_to = BVLC_AND_SRN
     bottoms = at_least(1)
 

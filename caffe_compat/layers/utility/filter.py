@@ -12,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Filter(Layer):
     """Keeps the items of the batch whose selector is not 0: the last bottom, (N) or (N, 1 ...); a top a data bottom."""
 
+    hands_on = "moved"
     known_to = BVLC_AND_SRN
     example = "bottom: 'a' bottom: 'b' top: 'c'"
     is_discrete = True

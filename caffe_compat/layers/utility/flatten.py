@@ -12,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Flatten(Layer):
     """Makes one axis of the axes from `axis` to `end_axis`, both included."""
 
+    hands_on = "in order"
     known_to = BVLC_AND_SRN
     allows_in_place = False
 

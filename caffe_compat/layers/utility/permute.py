@@ -14,6 +14,7 @@ from caffe_compat.layers.registry import register_layer
 class Permute(Layer):
     """Reorders axes: top axis i is bottom axis order[i]; axes that `order` leaves out follow in their own order."""
 
+    hands_on = "moved"
     known_to = ("SSD",)
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -17,6 +17,7 @@ class Reshape(Layer):
     `axis` and `num_axes` (-1: all) choose the axes that are replaced; axis -1 is behind the last.
     """
 
+    hands_on = "in order"
     known_to = BVLC_AND_SRN
     allows_in_place = False
 

@@ -14,6 +14,7 @@ from caffe_compat.layers.registry import register_layer
 class ShuffleChannel(Layer):
     """Deals channels out: channel i of group g goes to place i * group + g."""
 
+    hands_on = "moved"
     known_to = ("ShuffleNet",)
     example = "shuffle_channel_param { group: 1 }"
 

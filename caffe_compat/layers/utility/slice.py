@@ -16,6 +16,7 @@ from caffe_compat.layers.utility.legacy_axis import read_axis
 class Slice(Layer):
     """Cuts a bottom along `axis`, before every `slice_point`, or into equal parts."""
 
+    hands_on = "moved"
     known_to = BVLC_AND_SRN
     tops = at_least(1)
 

@@ -11,6 +11,7 @@ from caffe_compat.layers.registry import register_layer
 class Split(Layer):
     """The bottom as every top; backward sums their gradients."""
 
+    hands_on = "in order"
     known_to = BVLC_AND_SRN
     tops = at_least(1)
 

@@ -12,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Tile(Layer):
     """Repeats the bottom `tiles` times along `axis`."""
 
+    hands_on = "moved"
     known_to = BVLC_AND_SRN
     example = "tile_param { tiles: 1 }"
 

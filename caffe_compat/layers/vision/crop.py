@@ -12,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class Crop(Layer):
     """Cuts bottom 0 to the sizes of bottom 1 from `axis` on, starting at `offset` (one for all, or one an axis)."""
 
+    hands_on = "moved"
     known_to = (BVLC,)
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})

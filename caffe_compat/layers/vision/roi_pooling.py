@@ -1,6 +1,10 @@
 """ROIPooling of Fast R-CNN."""
 
+import math
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
@@ -35,6 +39,15 @@ class ROIPooling(Layer):
 
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
         return {1: bottom_shapes[0][0]}  # the first number of a region is an image of the batch
+
+    def sample_bottoms(self, random: np.random.Generator, *bottom_shapes: Shape) -> dict[int, NDArray[np.float64]]:
+        """Regions (index, x1, y1, x2, y2) with both corners in the image: 1 / `spatial_scale` times the map."""
+        features, regions = bottom_shapes[:2]
+        count = math.prod(regions) // 5
+        ends = np.array([features[3], features[2]]) / self.scale
+        corners = np.sort(random.uniform(0, 1, (count, 2, 2)), axis=1) * ends
+        images = random.integers(0, features[0], (count, 1))
+        return {1: np.concatenate([images, corners.reshape(count, 4)], axis=1).reshape(regions)}
 
     def forward(self, features: Tensor, regions: Tensor) -> Tensor:
         regions = regions.detach().flatten(1)

@@ -42,6 +42,8 @@ def find_cause(suspect: Suspect, limit: float) -> str:
     if strange:
         return strange
     before = _error(suspect, suspect.as_is)
+    if before <= limit:
+        return "none in the layer itself: made anew, on the other side's bottoms, it gives the other side's result"
     explanations = [Explanation(trial, _error(suspect, trial)) for trial in _trials(suspect)]
     best = _best(explanations)
     if best is None or best.error > limit:
