@@ -16,7 +16,8 @@ from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import SolverError
-from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages, starting_point
+from caffe_compat.srn.stages.first_weights import start_of
+from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages
 from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for
 
 
@@ -29,7 +30,10 @@ def parser() -> CommandParser:
     )
     result.add_argument("--models", type=Path, required=True, help="the folder of step_*_solver.prototxt")
     result.add_argument("--step", default="all", help="all (default), one step, or several as 2-4")
-    result.add_argument("--weights", help="what step 1 starts from, such as the public ImageNet ResNet-101.caffemodel")
+    result.add_argument(
+        "--weights",
+        help="what the first step starts from, such as the public ImageNet ResNet-101.caffemodel or a trained SRN",
+    )
     add_engine(result)
     add_device(result, default="as the solvers say")
     result.add_argument(
@@ -62,11 +66,14 @@ def say(line: str) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains the chosen steps that are not done yet."""
     stages = find_stages(arguments.models)
-    for stage in choose_stages(stages, arguments.step):
+    chosen = choose_stages(stages, arguments.step)
+    for stage in chosen:
         if not stage.is_done:
-            start = starting_point(stage, stages, arguments.weights)
-            say(f"{stage}: training from {' '.join(start.values()) or 'scratch'}")
-            train(stage, start, arguments.engine, arguments.device, arguments.allow_python_layers)
+            start = start_of(stage, stages, arguments.weights, chosen[0].number, arguments.allow_python_layers)
+            for line in start.notes:
+                say(line)
+            say(f"{stage}: training from {' '.join(start.flags.values()) or 'scratch'}")
+            train(stage, start.flags, arguments.engine, arguments.device, arguments.allow_python_layers)
         say(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}")
     return DONE
 

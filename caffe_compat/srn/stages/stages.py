@@ -80,17 +80,17 @@ def choose_stages(stages: Sequence[Stage], which: str) -> Sequence[Stage]:
     return stages[int(first) - 1 : int(wanted[1])]
 
 
-def starting_point(stage: Stage, stages: Sequence[Stage], first_weights: str | None) -> dict[str, str]:
+def starting_point(stage: Stage, stages: Sequence[Stage]) -> dict[str, str]:
     """What `train` is given besides the solver: {"snapshot": state} or {"weights": file}, or nothing.
 
-    An interrupted step goes on from its latest snapshot, step 1 starts from `first_weights` (the public ImageNet
-    model), a later one from the weights of the step before.
+    An interrupted step continues from its latest snapshot. Step 1 starts from nothing, a later one from the weights
+    of the step before. Raises SolverError if these are missing.
     """
     state = stage.latest_state()
     if state:
         return {"snapshot": state}
     if stage.number == 1:
-        return {"weights": first_weights} if first_weights else {}
+        return {}
     previous = stages[stage.number - 2]
     if not previous.is_done:
         raise SolverError(

@@ -48,15 +48,14 @@ def test_steps_that_are_not_there_are_errors(folder, which):
 def test_each_step_starts_from_the_last_ones_weights(folder):
     first, second, *_ = stages = find_stages(folder)
 
-    assert starting_point(first, stages, None) == {}
-    assert starting_point(first, stages, "imagenet.caffemodel") == {"weights": "imagenet.caffemodel"}
+    assert starting_point(first, stages) == {}
     with pytest.raises(
         SolverError, match=r"^step 2 \(resnet101_att\): expected the weights of step 1 \(resnet101\) in"
     ):
-        starting_point(second, stages, None)
+        starting_point(second, stages)
     Path(first.final_weights).touch()
     assert first.is_done
-    assert starting_point(second, stages, None) == {"weights": first.final_weights}
+    assert starting_point(second, stages) == {"weights": first.final_weights}
 
 
 def test_an_interrupted_step_goes_on_from_its_latest_snapshot(folder):
@@ -64,4 +63,4 @@ def test_an_interrupted_step_goes_on_from_its_latest_snapshot(folder):
     for iteration in (2, 10, 9):
         (folder / f"step_2_resnet101_att_iter_{iteration}.solverstate").touch()
 
-    assert starting_point(second, stages, None) == {"snapshot": f"{folder}/step_2_resnet101_att_iter_10.solverstate"}
+    assert starting_point(second, stages) == {"snapshot": f"{folder}/step_2_resnet101_att_iter_10.solverstate"}
