@@ -98,73 +98,10 @@ def single_layer(parameter: LayerParameter, bottom_shapes: Sequence[Shape], phas
     return layer
 
 
-def shapes_only(
-    inputs: Mapping[str, Shape], phase: str = "TEST", allow_python_layers: bool = False
-) -> GraphBuilder:
+def shapes_only(inputs: Mapping[str, Shape], phase: str = "TEST", allow_python_layers: bool = False) -> GraphBuilder:
     """A builder whose layers have blobs without numbers, for walks that look at shapes."""
-    specify = partial(
-        LayerSpec, phase=phase, allow_python_layers=allow_python_layers, make_blob=_without_numbers
-    )
+    specify = partial(LayerSpec, phase=phase, allow_python_layers=allow_python_layers, make_blob=_without_numbers)
     return GraphBuilder(specify, inputs)
-
-
-def top_names(self, layer: Layer) -> list[str]:
-        """The layer's tops; a loss without any gets one, as in Caffe (AutoTopBlobs).
-
-        Caffe calls each such top `(automatic)`; here from the second on the layer's name follows, as names are keys.
-        """
-        tops = list(layer.spec.parameter.top)
-        if tops or not layer.is_loss:
-            return tops
-        return [f"{AUTOMATIC} {layer.name}" if AUTOMATIC in self.shapes else AUTOMATIC]
-
-    def set_up(self, layer: Layer) -> Step:
-        """Makes the layer's blobs for the shapes of its bottoms, and finds the shapes of its tops."""
-        tops = self.top_names(layer)
-        self._require_new(layer, tops)
-        bottom_shapes = self._bottom_shapes(layer)
-        layer.setup(*bottom_shapes)
-        layer.spec.make_blob = None  # It may hold a file's weights, which the layer has by now.
-        if self._device is not None and self._device.type != "cpu":
-            layer.to(self._device)  # Takes its time also where nothing moves.
-        loss_weights = _loss_weights(layer, len(tops))
-        top_shapes = self._top_shapes(layer, bottom_shapes)
-        self.shapes.update(zip(tops, top_shapes, strict=True))
-        return Step(layer, list(layer.spec.parameter.bottom), tops, bottom_shapes, top_shapes, loss_weights)
-
-    def _require_new(self, layer: Layer, tops: Sequence[str]) -> None:
-        bottoms = layer.spec.parameter.bottom
-        for position, top in enumerate(tops):
-            in_place = position < len(bottoms) and bottoms[position] == top
-            if (top in self.shapes and not in_place) or top in tops[:position]:
-                raise GraphError(f"{layer.spec}: top blob '{top}' is produced by multiple sources; rename one of them")
-
-    def _bottom_shapes(self, layer: Layer) -> list[Shape]:
-        for bottom in layer.spec.parameter.bottom:
-            if bottom not in self.shapes:
-                raise GraphError(f"{layer.spec}: unknown bottom blob '{bottom}': no layer before it makes this top")
-        return [self.shapes[bottom] for bottom in layer.spec.parameter.bottom]
-
-    def _top_shapes(self, layer: Layer, bottoms: list[Shape]) -> list[Shape]:
-        """As the layer says. Layers that differ in their names only share one run on tensors without data."""
-        if layer.keeps_shape or type(layer).top_shapes is not Layer.top_shapes:
-            return layer.top_shapes(*bottoms)
-        key = (layer.phase, _without_names(layer.spec.parameter), *bottoms)
-        if key not in self._known:
-            self._known[key] = layer.top_shapes(*bottoms)
-        return self._known[key]
-
-
-def single_layer(parameter: LayerParameter, bottom_shapes: Sequence[Shape], phase: str = "TEST") -> Layer:
-    """One layer, set up for bottoms of these shapes, without a net around it."""
-    layer = GraphBuilder(partial(LayerSpec, phase=phase)).create(parameter)
-    layer.setup(*bottom_shapes)
-    return layer
-
-
-def shapes_only(inputs: Mapping[str, Shape], phase: str = "TEST") -> GraphBuilder:
-    """A builder whose layers have blobs without numbers, for walks that look at shapes."""
-    return GraphBuilder(partial(LayerSpec, phase=phase, make_blob=_without_numbers), inputs)
 
 
 def _without_numbers(_spec: LayerSpec, _index: int, shape: Shape, learnable: bool) -> nn.Parameter:

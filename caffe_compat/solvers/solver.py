@@ -19,6 +19,7 @@ from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import TalkingEngine
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_names, output_values
 from caffe_compat.solvers.first_bad_number import describe_bad_weight
+from caffe_compat.solvers.first_labels import check_first_labels
 from caffe_compat.solvers.gradients import check_regularization
 from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
 from caffe_compat.solvers.number_guard import CURE, NumberGuard
@@ -96,6 +97,7 @@ class Solver:
         self.requested_action: RequestedAction = no_action
         self.is_stopped = False
         self._has_failed_snapshot = False
+        self._labels_are_checked = False
         self._postponed = Action.NONE
         self._smoothed_loss = SmoothedLoss(parameter.average_loss)
         self._speed = Speed(0)
@@ -204,6 +206,9 @@ class Solver:
             self.guard.start_pass()
             losses.append(engine.forward_backward())
             self.guard.end_pass(losses[-1])
+        if not self._labels_are_checked:
+            check_first_labels(self.net)
+            self._labels_are_checked = True
         self._loss = torch.stack(losses).mean()
         if self.guard.policy != "skip" or self.guard.finding is None:
             self._smoothed_loss.add(self._loss)

@@ -95,7 +95,13 @@ class PrefetchingData(DataLayer):
 
         On the CPU the next call overwrites what this one returns.
         """
-        batch = self._take()
+        return self._tops(self._take())
+
+    def last_tops(self) -> tuple[Tensor, ...]:
+        """The tops of the batch that the last forward took, also where an engine keeps no blob; none before that."""
+        return () if self._batch is None else self._tops(self._batch)
+
+    def _tops(self, batch: Batch) -> tuple[Tensor, ...]:
         pixels = upload(batch.pixels, self.device)
         data = pixels if batch.finished else self._arithmetic(pixels, batch.cuts)
         labels = upload(batch.label_array, self.device)

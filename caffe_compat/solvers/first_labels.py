@@ -1,0 +1,68 @@
+"""Labels of the first batch: a database of 0 and 255 trains without an error in Caffe, and towards nothing."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from caffe_compat.errors import DataError
+from caffe_compat.graph.wiring import Wiring
+from caffe_compat.layers.base import Layer
+from caffe_compat.layers.data.base_data import PrefetchingData
+from caffe_compat.net.net import Net
+
+LOSS, LABEL = "SigmoidCrossEntropyLoss", 1  # and the position of its labels
+
+
+def check_first_labels(net: Net) -> None:
+    """Raise DataError if a batch has labels outside of 0 to 1 that go from a database into a SigmoidCrossEntropyLoss.
+
+    The value that a loss ignores may occur. Other nets may compare with any numbers, such as those of an image.
+    """
+    wiring = Wiring.of_steps(net.steps)
+    for number, step in enumerate(net.steps):
+        if isinstance(step.layer, PrefetchingData):
+            for position, labels in enumerate(step.layer.last_tops()):
+                losses = list(_losses(net, wiring, (number, position)))
+                if losses:
+                    _check(net, step.layer, labels, losses)
+
+
+def _losses(net: Net, wiring: Wiring, value: tuple[int, int]) -> Iterator[int]:
+    """The losses that compare with a value; none if the value goes anywhere but into losses.
+
+    A value that a layer with weights reads, such as an image that a net reconstructs, is no mere label.
+    """
+    found, waiting = [], [value]
+    while waiting:
+        current = waiting.pop()
+        readers = wiring.uses[current]
+        if not readers:
+            return
+        for reader in readers:
+            layer = net.steps[reader].layer
+            if layer.spec.type == LOSS:
+                found += [reader] if wiring.sources[reader][LABEL] == current else []
+            elif layer.is_loss or layer.blobs:
+                return
+            else:
+                waiting.extend((reader, place) for place in range(len(net.steps[reader].tops)))
+    yield from found
+
+
+def _check(net: Net, layer: Layer, labels: Tensor, losses: list[int]) -> None:
+    allowed = (labels >= 0) & (labels <= 1)
+    for ignored in (getattr(net.steps[loss].layer, "ignore_label", None) for loss in losses):
+        if ignored is not None:
+            allowed |= labels == ignored
+    if any(step.layer.spec.type == "Threshold" for step in net.steps):  # masks -1 where no loss ignores a label
+        allowed |= labels == -1
+    if allowed.all():
+        return
+    place = int((~allowed).flatten().nonzero()[0])
+    image, label = divmod(place, max(1, labels[0].numel()))
+    loss = net.steps[losses[0]].layer
+    raise DataError(
+        f"{layer.spec}: expected labels from 0 to 1, with which {loss.spec} compares, found "
+        f"{labels.flatten()[place]:g} as label {label} of record {image}; write the labels as 0 and 1, or unknown ones "
+        "as -1 with loss_param { ignore_label: -1 } (generate --unknown-labels)"
+    )
