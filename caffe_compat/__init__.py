@@ -32,7 +32,7 @@ _HOMES = {
     "init_log": "caffe_compat.pycaffe.process",
     "install_as_caffe": "caffe_compat.pycaffe.install",
     "layer_type_list": "caffe_compat.pycaffe.process",
-    "load": "caffe_compat.convert.module",
+    "load": "caffe_compat.module.load",
     "log": "caffe_compat.pycaffe.process",
     "params": "caffe_compat.pycaffe.net_spec",
     "set_device": "caffe_compat.net.device",

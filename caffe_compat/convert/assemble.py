@@ -1,46 +1,61 @@
 """A deploy form becomes layers that run, with one copy of its weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from caffe_compat.convert.model import Model, Shape
 from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError, prefix_file
 from caffe_compat.graph.builder import GraphBuilder
 from caffe_compat.graph.step import Step
 from caffe_compat.graph.wiring import Wiring
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, as_tuple
 from caffe_compat.net.own_copies import Arrays, copied_beside
 from caffe_compat.proto.blobs import same_shape
+from caffe_compat.proto.caffe_pb2 import NetParameter
 
 
 @dataclass(frozen=True)
 class Assembly:
     """The layers of a net in order, its inputs with their shapes, and its outputs: tops that no layer reads, sorted."""
 
-    name: str
+    parameter: NetParameter
     path: str
+    dialect: str
+    was_training: bool
     steps: tuple[Step, ...]
     inputs: dict[str, Shape]
     outputs: tuple[str, ...]
     shapes: dict[str, Shape]
 
+    @property
+    def name(self) -> str:
+        return self.parameter.name
 
-def assemble(deployed: Model, phase: str = "TEST") -> Assembly:
-    """The layers with weights of their own; ShapeError where weights are missing or have other shapes."""
+    def run(self, inputs: Mapping[str, Tensor], outputs: Sequence[str] = ()) -> dict[str, Tensor]:
+        """The outputs, or the blobs named, for inputs by name; layer by layer."""
+        values = dict(inputs)
+        for step in self.steps:
+            tops = as_tuple(step.layer(*(values[bottom] for bottom in step.bottoms)))
+            values.update(zip(step.tops, tops, strict=True))
+        return {name: values[name] for name in outputs or self.outputs}
+
+
+def assemble(deployed: Model) -> Assembly:
+    """The layers at TEST with weights of their own; ShapeError where weights are missing or have other shapes."""
     with copied_beside(deployed.blobs) as blobs:
-        return connect(deployed, blobs, phase)
+        return connect(deployed, blobs)
 
 
-def connect(deployed: Model, blobs: Arrays, phase: str, allow_python_layers: bool = False) -> Assembly:
-    """The same with these arrays as weights, whose values it does not look at."""
-    weights = FileWeights(blobs, phase)
+def connect(deployed: Model, blobs: Arrays, allow_python_layers: bool = False) -> Assembly:
+    """The layers at TEST with these arrays as weights, whose values are not looked at."""
+    weights = FileWeights(blobs)
     try:
-        specify = partial(LayerSpec, phase=phase, allow_python_layers=allow_python_layers, make_blob=weights.blob)
+        specify = partial(LayerSpec, phase="TEST", allow_python_layers=allow_python_layers, make_blob=weights.blob)
         return _connect(deployed, GraphBuilder(specify), weights)
     except CaffeError as error:
         raise prefix_file(error, deployed.path) from error
@@ -56,18 +71,16 @@ def _connect(deployed: Model, builder: GraphBuilder, weights: "FileWeights") -> 
             inputs |= dict(zip(step.tops, step.top_shapes, strict=True))
         else:
             steps.append(step)
-    return Assembly(deployed.net.name, deployed.path, tuple(steps), inputs, _outputs(inputs, steps), builder.shapes)
+    outputs = _outputs(inputs, steps)
+    about = (deployed.net, deployed.path, deployed.dialect, deployed.was_training)
+    return Assembly(*about, tuple(steps), inputs, outputs, builder.shapes)
 
 
 class FileWeights:
-    """Gives layers the arrays of a file as blobs; those that share a name and a shape are one parameter.
+    """Gives layers the arrays of a file as blobs; those that share a name and a shape are one parameter."""
 
-    They ask for gradients at TRAIN, where they learn.
-    """
-
-    def __init__(self, arrays: Arrays, phase: str) -> None:
+    def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
-        self._learns = phase == "TRAIN"
         self._shared: dict[str, nn.Parameter] = {}
 
     def blob(self, spec: LayerSpec, index: int, shape: Shape, learnable: bool) -> nn.Parameter:
@@ -76,7 +89,7 @@ class FileWeights:
         name = params[index].name if index < len(params) else ""
         owner = self._shared.get(name)
         if owner is None or owner.shape != shape:
-            owner = nn.Parameter(self._numbers(spec, index, shape), learnable and self._learns)
+            owner = nn.Parameter(self._numbers(spec, index, shape), learnable)
         if name:
             self._shared.setdefault(name, owner)
         return owner

@@ -19,7 +19,8 @@ class Model:
     `is_filtered` says that the net is one phase's, as saved files hold it: include and exclude rules have been used.
     A file of bare weights (HDF5) has layers with names and no types; `has_structure` is False then. `has_gradients`
     says that the file holds diffs (`snapshot_diff`), which are no part of a trained net. `notes` are what a user of the
-    weights must know.
+    weights must know. `was_training` says of a deploy form that it comes from a net in training, whose layers may be
+    frozen on purpose.
     """
 
     net: caffe_pb2.NetParameter
@@ -29,6 +30,7 @@ class Model:
     is_filtered: bool = True
     has_gradients: bool = False
     notes: tuple[str, ...] = ()
+    was_training: bool = False
 
     @property
     def has_structure(self) -> bool:

@@ -1,7 +1,7 @@
 """The fast engine: the net as one graph, rewritten by passes; only requested blobs are kept."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
@@ -16,8 +16,7 @@ from caffe_compat.engine.passes.fold_normalization import fold_normalization
 from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
-from caffe_compat.engine.plan import Operation, Plan, Values, plan_net
-from caffe_compat.layers.base import as_tuple
+from caffe_compat.engine.plan import HALF, Operation, Plan, Values, plan_steps, run_plan
 from caffe_compat.net.gradients_needed import require_possible
 from caffe_compat.net.net import Net
 
@@ -33,7 +32,11 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
 )
 
 
-HALF = (torch.bfloat16, torch.float16)
+def rewrite_plan(plan: Plan) -> Plan:
+    """The plan after all passes."""
+    for rewrite in PASSES:
+        plan = rewrite(plan)
+    return plan
 
 
 class FastEngine:
@@ -70,11 +73,8 @@ class FastEngine:
 
     def _planned(self, learns: bool) -> Plan:
         requested = self.net.outputs if self._requested is None else self._requested
-        plan = plan_net(self.net, [*requested, *self._kept], learns)
-        plan = plan if self._requested is None else replace(plan, losses=())
-        for rewrite in PASSES:
-            plan = rewrite(plan)
-        return plan
+        plan = plan_steps(self.net.steps, [*requested, *self._kept], learns)
+        return rewrite_plan(plan if self._requested is None else replace(plan, losses=()))
 
     def forward(self) -> Tensor:
         """One pass without a gradient graph."""
@@ -102,11 +102,14 @@ class FastEngine:
             value: innermost_channels(self.net.blobs[blob].value.snapshot()) for value, blob in plan.feeds.items()
         }
         learning = torch.is_grad_enabled()
-        for index, operation in enumerate(plan.operations):
-            with torch.set_grad_enabled(learning and operation.learns), self._autocast(operation):
-                _execute(operation, values)
-            for value in plan.last_uses.get(index, ()):
-                del values[value]
+
+        def around(operation: Operation) -> ExitStack:
+            stack = ExitStack()
+            stack.enter_context(torch.set_grad_enabled(learning and operation.learns))
+            stack.enter_context(self._autocast(operation))
+            return stack
+
+        run_plan(plan, values, around)
         for blob, value in plan.results.items():
             result = values[value]
             self.net.blobs[blob].assign(result.float() if result.dtype in HALF else result)
@@ -121,11 +124,3 @@ class FastEngine:
     def _loss(self, plan: Plan, values: Values) -> Tensor:
         terms = [weight * values[value].sum() for value, weight in plan.losses]
         return torch.stack(terms).sum() if terms else torch.zeros((), device=self.net.device)
-
-
-def _execute(operation: Operation, values: Values) -> None:
-    bottoms = [values[value] for value in operation.inputs]
-    if operation.layer.is_loss:
-        bottoms = [bottom.float() if bottom.dtype in HALF else bottom for bottom in bottoms]
-    results = as_tuple(operation.run(*bottoms))
-    values.update(zip(operation.outputs, results, strict=True))

@@ -1,15 +1,18 @@
 """A net as a list of operations over values that are written once, for passes to rewrite."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from caffe_compat.graph.step import Step
 from caffe_compat.graph.wiring import Wiring
-from caffe_compat.layers.base import Layer, Tops
-from caffe_compat.net.net import Net
+from caffe_compat.layers.base import Layer, Tops, as_tuple
+
+HALF = (torch.bfloat16, torch.float16)
 
 
 @dataclass(frozen=True)
@@ -72,21 +75,22 @@ class Plan:
         )
 
 
-def plan_net(net: Net, requested: Iterable[str], learns: bool = True) -> Plan:
-    """The net as it is, one operation a layer; an in-place layer writes a new value.
+def plan_steps(steps: Iterable[Step], requested: Iterable[str], learns: bool = True, given: Iterable[str] = ()) -> Plan:
+    """The steps as they are, one operation for each layer; an in-place layer writes a new value.
 
-    Without `learns` no backward follows: no operation needs a graph, whatever the net's learning rates say.
+    `given` are blobs that come from outside, besides the tops of Input layers. Without `learns` no backward follows:
+    no operation needs a graph, whatever the net's learning rates say.
     """
-    version: dict[str, int] = {}
+    version = dict.fromkeys(given, 0)
     operations: list[Operation] = []
     losses: list[tuple[str, float]] = []
-    feeds: dict[str, str] = {}
+    feeds = {f"{blob}#0": blob for blob in version}
     carry_gradients: set[str] = set()
 
     def current(blob: str) -> str:
         return f"{blob}#{version[blob]}"
 
-    for step in net.steps:
+    for step in steps:
         inputs = tuple(current(bottom) for bottom in step.bottoms)
         for top in step.tops:
             version[top] = version.get(top, 0) + 1
@@ -104,9 +108,11 @@ def plan_net(net: Net, requested: Iterable[str], learns: bool = True) -> Plan:
 
 def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
     """The layer, or where needed a function that keeps gradients from bottoms that propagate_down leaves out."""
-    stops = [carries and not wanted for carries, wanted in zip(carry_gradients, step.propagate_down, strict=True)]
     layer = step.layer
-    if not step.needs_backward or not any(stops):
+    if not step.needs_backward:
+        return layer
+    stops = [carries and not wanted for carries, wanted in zip(carry_gradients, step.propagate_down, strict=True)]
+    if not any(stops):
         return layer
 
     def run(*bottoms: Tensor) -> Tops:
@@ -117,3 +123,23 @@ def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
 
 
 Values = dict[str, Tensor]
+
+#: What holds while an operation runs: a precision, a gradient graph.
+Around = Callable[[Operation], AbstractContextManager[object]]
+
+
+def run_plan(plan: Plan, values: Values, around: Around) -> None:
+    """Runs the operations in order; values that nothing needs any more are let go."""
+    for index, operation in enumerate(plan.operations):
+        with around(operation):
+            _execute(operation, values)
+        for value in plan.last_uses.get(index, ()):
+            values.pop(value, None)
+
+
+def _execute(operation: Operation, values: Values) -> None:
+    bottoms = [values[value] for value in operation.inputs]
+    if operation.layer.is_loss:
+        bottoms = [bottom.float() if bottom.dtype in HALF else bottom for bottom in bottoms]
+    results = as_tuple(operation.run(*bottoms))
+    values.update(zip(operation.outputs, results, strict=True))

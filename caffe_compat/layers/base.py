@@ -1,7 +1,7 @@
 """What a layer is."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.arity import Arity, at_least, between, exactly
+from caffe_compat.layers.blobs import Blobs
 from caffe_compat.layers.fillers import fill, require_fit
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
@@ -75,10 +76,23 @@ class Layer(nn.Module):
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__()
+        self._names: list[str] = []
         self.spec = spec
         self.name = spec.name
         self.phase = spec.phase
-        self.blobs = nn.ParameterList()
+        self.training = spec.phase == "TRAIN"
+
+    @property
+    def blobs(self) -> Blobs:
+        """The weights and statistics, in Caffe's order; each is an attribute of the layer, too, by its name."""
+        return Blobs(self._parameters, self._buffers, self._names, self.blob_names)
+
+    def buffer_statistics(self) -> None:
+        """Makes running statistics buffers, as modules of PyTorch's have them."""
+        for index, name in enumerate(self._names):
+            if index in self.fixed_blobs and name not in ("weight", "bias"):
+                self._buffers[name] = self.blobs[index].data
+                del self._parameters[name]
 
     @classmethod
     def variant(cls, _spec: LayerSpec) -> "type[Layer]":
@@ -87,6 +101,18 @@ class Layer(nn.Module):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         """Makes the weights for these bottoms; most layers have none."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Takes on the phase TRAIN, or TEST for `mode` False, as `train` and `eval` of torch's modules do."""
+        super().train(mode)
+        self.phase = "TRAIN" if self.training else "TEST"
+        return self
+
+    def extra_repr(self) -> str:
+        """What the prototxt says of the layer, and the shapes of its blobs."""
+        messages = [value for field, value in self.spec.parameter.ListFields() if field.name.endswith("_param")]
+        shapes = [f"{name} {tuple(blob.shape)}" for name, blob in zip(self._names, self.blobs, strict=True)]
+        return ", ".join([*(" ".join(str(message).split()) for message in messages), *shapes])
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         """The bottoms that hold whole numbers (labels, indices, markers) and, for each, the bound they lie below.

@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
 
 
@@ -16,13 +19,20 @@ class Params:
     def __init__(self, name: str, message: "Message") -> None:
         self.name = name
         self._message = message
-        self._fields = message.DESCRIPTOR.fields_by_name
         self._read: set[str] = set()
         self._ignored: set[str] = set()
         self._nested: dict[str, Params] = {}
 
+    @property
+    def _fields(self) -> "Mapping[str, FieldDescriptor]":
+        # Not kept: a message can be copied and pickled, its description cannot.
+        fields: Mapping[str, FieldDescriptor] = self._message.DESCRIPTOR.fields_by_name
+        return fields
+
     def __getattr__(self, field: str) -> Any:
-        if field.startswith("_") or field not in self._fields:
+        if field.startswith("_"):
+            raise AttributeError(field)
+        if field not in self._fields:
             raise AttributeError(f"{self.name} has no field '{field}'")
         self._read.add(field)
         value = getattr(self._message, field)

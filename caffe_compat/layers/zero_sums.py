@@ -29,7 +29,7 @@ def careful_sums() -> Iterator[None]:
 
 def sums_are_careful() -> bool:
     """Whether cancelling sums are to be exact now."""
-    return _CAREFUL.get()
+    return not torch.compiler.is_compiling() and _CAREFUL.get()
 
 
 class _AddBias(torch.autograd.Function):

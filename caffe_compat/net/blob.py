@@ -162,6 +162,6 @@ def note_host_write(parameter: nn.Parameter) -> None:
     parameter.host_writes = host_writes(parameter) + 1  # type: ignore[attr-defined]
 
 
-def host_writes(parameter: nn.Parameter) -> int:
+def host_writes(parameter: Tensor) -> int:
     """How often the values may have been written on the host: what is made of them must be made again."""
     return getattr(parameter, "host_writes", 0)

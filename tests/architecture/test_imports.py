@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         "convert",
         "srn",
     },
+    "module": {"errors", "logs", "proto", "data", "layers", "graph", "net", "engine", "convert"},
     "terminal": {"errors"},
     "pages": {"errors", "logs", "proto"},
     "view": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "convert"},

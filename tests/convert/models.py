@@ -8,7 +8,6 @@ from google.protobuf import text_format
 
 from caffe_compat.convert.assemble import assemble
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.module import CaffeModule
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
@@ -38,11 +37,10 @@ def model_of(text: str, seed: int = 0, dialect: str = "bvlc", path: str = "net.c
 
 def run(model: Model, seed: int = 1) -> dict[str, np.ndarray]:
     """The outputs of a deploy form for seeded inputs."""
-    module = CaffeModule(assemble(model))
+    net = assemble(model)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        made = module(*(torch.randn(shape, generator=generator) for shape in module.net.inputs.values()))
-    made = made if isinstance(made, dict) else {module.outputs[0]: made}
+        made = net.run({name: torch.randn(shape, generator=generator) for name, shape in net.inputs.items()})
     return {name: value.numpy() for name, value in made.items()}
 
 

@@ -8,7 +8,7 @@ from caffe_compat.engine.fast import FastEngine
 from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.packed_convolution import PackedConvolution, kernels_exist
-from caffe_compat.engine.plan import Operation, plan_net
+from caffe_compat.engine.plan import Operation, plan_steps
 from caffe_compat.net.net import Net
 from tests.engine.nets import build, double
 
@@ -50,7 +50,7 @@ RESIDUAL = "\n".join(
 
 
 def packed_operations(net: Net) -> list[Operation]:
-    operations = pack_convolutions(drop_splits(plan_net(net, net.outputs))).operations
+    operations = pack_convolutions(drop_splits(plan_steps(net.steps, net.outputs))).operations
     return [operation for operation in operations if isinstance(operation.run, PackedConvolution)]
 
 
@@ -123,7 +123,7 @@ def test_weights_that_change_are_packed_again() -> None:
 
 def in_place(text: str, requested: list[str] | None = None) -> bool:
     net = build(text, "TEST")
-    plan = pack_convolutions(drop_splits(plan_net(net, requested or net.outputs)))
+    plan = pack_convolutions(drop_splits(plan_steps(net.steps, requested or net.outputs)))
     (adding,) = (operation for operation in plan.operations if len(operation.inputs) == 2)
     assert isinstance(adding.run, PackedConvolution)
     return adding.run.sums_in_place

@@ -1,6 +1,7 @@
 """The net of a weights file as a deploy prototxt: inputs in place of data layers, no losses, nothing about learning."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -44,7 +45,7 @@ def deploy_form(
     if not inputs:
         raise GraphError(f"{model.path}: expected a net with inputs, found none; give the deploy net with --prototxt")
     blobs = {layer.name: model.blobs[layer.name] for layer in body if layer.name in model.blobs}
-    deployed = trained.with_layers(body, blobs)
+    deployed = replace(trained.with_layers(body, blobs), was_training=was_training)
     for field in ("input", "input_shape", "input_dim", "force_backward", "debug_info"):
         deployed.net.ClearField(field)
     shapes = find_input_shapes(deployed, trained, inputs, input_shapes or {}, report)

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from caffe_compat.convert.assemble import Assembly
 from caffe_compat.convert.model import Shape
-from caffe_compat.convert.module import CaffeModule
 from caffe_compat.convert.onnx.export import needed_steps, one_line
 from caffe_compat.convert.sample_inputs import sample_inputs
 from caffe_compat.errors import CaffeError, FormatError
@@ -148,7 +147,7 @@ def _on_other_sizes(run: _Run, net: Assembly, seed: int) -> list[Agreement]:
         sizes = {name: change(shape) if len(shape) == 4 else shape for name, shape in net.inputs.items()}
         inputs = sample_inputs(net.steps, sizes, seed)
         with suppress(CaffeError, RuntimeError):  # a size that the net does not take, or that takes too much memory
-            CaffeModule(net, run.wanted)(**{name: torch.from_numpy(values) for name, values in inputs.items()})
+            net.run({name: torch.from_numpy(values) for name, values in inputs.items()}, run.wanted)
             found.append(inputs)
     return [run.agreement(inputs) for inputs in found]
 

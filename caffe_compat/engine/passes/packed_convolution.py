@@ -70,14 +70,16 @@ class PackedConvolution:
 
     def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
         layers = self.chain[0].layers
-        weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias)
+        weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
         # The order is the best one for images of these sizes, and right for others.
         packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
         return packed, bias if bias is None else bias.to(precision)
 
     def _fits(self, bottom: Tensor, *term: Tensor) -> bool:
         layer, sizes, precision = self._layer, bottom.shape[2:], _precision()
-        if bottom.dim() != 4 or bottom.shape[1] != layer.channels or layer.window.covers(sizes):
+        if bottom.dim() != 4 or bottom.shape[1] != layer.channels:
+            return False
+        if layer.window.covers(sizes) or any(layer.window.missing(sizes)):
             return False
         top_shape = (bottom.shape[0], layer.outputs, *layer.window.convolved(sizes))
         return (

@@ -1,5 +1,7 @@
 """BVLC's BatchNorm."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -33,10 +35,20 @@ class BatchNorm(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("batch_norm_param")
-        given = params.has("use_global_stats")
-        self.uses_global_statistics: bool = params.use_global_stats if given else spec.phase == "TEST"
+        #: What the prototxt says; None where it leaves it to the phase.
+        self.use_global_stats: bool | None = params.use_global_stats if params.has("use_global_stats") else None
+        #: Whether `train` leaves the layer at TEST.
+        self.is_frozen = False
         self.fraction: float = params.moving_average_fraction
         self.eps: float = params.eps
+
+    @property
+    def uses_global_statistics(self) -> bool:
+        """Whether the layer normalises by its blobs, not by the batch."""
+        return self.phase == "TEST" if self.use_global_stats is None else self.use_global_stats
+
+    def train(self, mode: bool = True) -> Self:
+        return super().train(mode and not self.is_frozen)
 
     def setup(self, *bottom_shapes: Shape) -> None:
         shape = bottom_shapes[0]
@@ -67,6 +79,6 @@ class BatchNorm(Layer):
         count = values.numel() // self.channels
         with torch.no_grad():
             unbiased = variance * (count / max(count - 1, 1))
-            for blob, statistic in zip(self.blobs, (mean, unbiased, 1.0), strict=True):
+            for blob, statistic in zip(self.blobs, (mean, unbiased, torch.ones_like(self.blobs[2])), strict=True):
                 blob.mul_(self.fraction).add_(statistic)
         return top

@@ -1,5 +1,7 @@
 """Two layers named BN: that of the Caffe that SRN was released with, which PSPNet has, too, and SegNet's."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -53,6 +55,9 @@ class BN(Layer):
         self.slope_filler = params.slope_filler
         self.bias_filler = params.bias_filler
         self.fixed_blobs = frozenset(range(4)) if self.is_frozen else frozenset({2, 3})
+
+    def train(self, mode: bool = True) -> Self:
+        return super().train(mode and not self.is_frozen)
 
     def setup(self, *bottom_shapes: Shape) -> None:
         self.channels = bottom_shapes[0][1]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caffe_compat.layers.blobs import Blobs
 from caffe_compat.layers.sizes import whole_sizes
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
@@ -67,7 +68,7 @@ class PythonParameter(_Shaped):
     On a GPU they are copies that `write_back` returns to the device.
     """
 
-    def __init__(self, blobs: nn.ParameterList, index: int) -> None:
+    def __init__(self, blobs: Blobs, index: int) -> None:
         self._blobs = blobs
         self._index = index
         self._copies: list[tuple[Tensor, HostArray]] = []
@@ -123,7 +124,7 @@ class PythonParameter(_Shaped):
 class PythonParameters(Sequence[PythonParameter]):
     """`self.blobs` of a Python layer; `add_blob(2, 3)` makes a weight of zeros."""
 
-    def __init__(self, blobs: nn.ParameterList) -> None:
+    def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._entries: list[PythonParameter] = []
 

@@ -107,8 +107,8 @@ class BaseConvolution(Layer):
         sizes = bottom[axis + 1 :]
         require_output(self.spec, sizes, self.output_sizes(sizes))
 
-    @property
-    def bias(self) -> Tensor | None:
+    def bias_blob(self) -> Tensor | None:
+        """The bias (outputs,), if there is one."""
         return self.blobs[1] if self.has_bias else None
 
     def _require_groups(self) -> None:

@@ -39,7 +39,7 @@ class Convolution(BaseConvolution):
         return self.window.convolved(sizes)
 
     def convolve(self, bottom: Tensor) -> Tensor:
-        return self.convolve_with(bottom, self.blobs[0], self.bias)
+        return self.convolve_with(bottom, self.blobs[0], self.bias_blob())
 
     def convolve_with(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The same convolution with other values for the weight and bias."""

@@ -56,8 +56,10 @@ class Deconvolution(BaseConvolution):
     def convolve(self, bottom: Tensor) -> Tensor:
         window = self.window
         if not window.axes:
-            return conv_transpose1d(bottom[..., None], self.blobs[0][..., None], self.bias, groups=self.groups)[..., 0]
+            return conv_transpose1d(bottom[..., None], self.blobs[0][..., None], self.bias_blob(), groups=self.groups)[
+                ..., 0
+            ]
         deconvolution = DECONVOLUTIONS[window.axes]
         return deconvolution(
-            bottom, self.blobs[0], self.bias, window.stride, window.pad, 0, self.groups, window.dilation
+            bottom, self.blobs[0], self.bias_blob(), window.stride, window.pad, 0, self.groups, window.dilation
         )

@@ -30,20 +30,20 @@ class SPP(Layer):
         params = spec.params("spp_param")
         params.ignore("engine")  # picks a kernel, not a result
         self.levels: int = params.pyramid_height
-        self.pool = POOL_METHODS[params.pool, spec.phase]
-        self.is_stochastic: bool = params.pool == "STOCHASTIC"
+        self.method: str = params.pool
         require_positive(spec, "pyramid_height", [self.levels])
 
     def forward(self, bottom: Tensor) -> Tensor:
         if bottom.dim() != 4:
             raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
-        pooled = [self.pool(bottom, self._window(2**level, *bottom.shape[2:])) for level in range(self.levels)]
+        pool = POOL_METHODS[self.method, self.phase]
+        pooled = [pool(bottom, self._window(2**level, *bottom.shape[2:])) for level in range(self.levels)]
         return pooled[0] if self.levels == 1 else torch.cat([bins.flatten(1) for bins in pooled], dim=1)
 
     def _window(self, bins: int, height: int, width: int) -> PoolingWindow:
         """Kernels that cover the image with `bins` x `bins` windows; half of what is too much is padding."""
         kernel = (math.ceil(height / bins), math.ceil(width / bins))
         pad = ((kernel[0] * bins - height + 1) // 2, (kernel[1] * bins - width + 1) // 2)
-        if pad[0] >= kernel[0] or pad[1] >= kernel[1] or (self.is_stochastic and any(pad)):
+        if pad[0] >= kernel[0] or pad[1] >= kernel[1] or (self.method == "STOCHASTIC" and any(pad)):
             raise ShapeError(f"{self.spec}: expected an image that {bins}x{bins} bins cover, got {height}x{width}")
         return PoolingWindow(kernel, kernel, pad)

@@ -7,7 +7,6 @@ import onnxruntime
 import torch
 
 from caffe_compat.convert.assemble import Assembly, assemble
-from caffe_compat.convert.module import CaffeModule
 from caffe_compat.convert.onnx.check import difference
 from caffe_compat.convert.onnx.export import export_onnx, onnx_bytes
 from tests.convert.models import model_of
@@ -37,10 +36,8 @@ def inputs_of(net: Assembly, given: Arrays | None = None, batch: int | None = No
 
 
 def ours(net: Assembly, inputs: Arrays) -> Arrays:
-    module = CaffeModule(net)
     with torch.no_grad():
-        made = module(**{name: torch.from_numpy(values) for name, values in inputs.items()})
-    made = made if isinstance(made, dict) else {module.outputs[0]: made}
+        made = net.run({name: torch.from_numpy(values) for name, values in inputs.items()})
     return {name: value.detach().numpy() for name, value in made.items()}
 
 

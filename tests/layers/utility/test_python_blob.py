@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from caffe_compat.errors import ShapeError
+from caffe_compat.layers.blobs import Blobs
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
 
 
@@ -34,7 +34,7 @@ def test_load_takes_shape_and_values() -> None:
 
 
 def test_weights_are_live_arrays() -> None:
-    blobs = nn.ParameterList()
+    blobs = Blobs({}, {}, [])
     weights = PythonParameters(blobs)
     weights.add_blob(2, 3)
     weights.add_blob(1)
@@ -51,7 +51,7 @@ def test_weights_are_live_arrays() -> None:
 
 
 def test_weights_reshape() -> None:
-    blobs = nn.ParameterList()
+    blobs = Blobs({}, {}, [])
     weights = PythonParameters(blobs)
     weights.add_blob(2, 3)
     weights[0].data[...] = 5
@@ -81,7 +81,7 @@ class _Elsewhere:
 
 
 def test_copies_of_weights_on_a_gpu_are_written_back() -> None:
-    weights = PythonParameters(nn.ParameterList())
+    weights = PythonParameters(Blobs({}, {}, []))
     weights.add_blob(2)
     values = torch.zeros(2)
     array = weights[0]._host(_Elsewhere(values))
@@ -93,7 +93,7 @@ def test_copies_of_weights_on_a_gpu_are_written_back() -> None:
 
 @pytest.mark.parametrize("sizes", [(2, 1.5), ((2, 3),), ("2",), (2.0,)])
 def test_sizes_are_whole_numbers(sizes: tuple[object, ...]) -> None:
-    weights = PythonParameters(nn.ParameterList())
+    weights = PythonParameters(Blobs({}, {}, []))
     weights.add_blob(2)
     for reshape in (PythonBlob().reshape, weights.add_blob, weights[0].reshape):
         with pytest.raises(

@@ -46,12 +46,14 @@ def test_every_format_gives_what_the_net_gives(files: dict[str, str]) -> None:
     expected = net.forward(data=DATA.numpy(), scale=SCALE.numpy())
 
     for kind in ("safetensors", "pt", "caffemodel"):
-        made = caffe.load(files[kind])(DATA, SCALE)
-        assert list(made) == ["ip", "tanh"]
-        for name, value in made.items():
+        with torch.no_grad():
+            exact, fast = (caffe.load(files[kind], engine=engine)(DATA, SCALE) for engine in ("exact", "fast"))
+        assert list(exact) == list(fast) == ["ip", "tanh"]
+        for name, value in exact.items():
             np.testing.assert_array_equal(value.numpy(), expected[name])
+            np.testing.assert_allclose(fast[name].numpy(), expected[name], rtol=1e-5, atol=1e-5)
     made = caffe.load(files["caffemodel.h5"], prototxt=files["prototxt"])(scale=SCALE, data=DATA)
-    np.testing.assert_array_equal(made["ip"].numpy(), expected["ip"])
+    np.testing.assert_array_equal(made["ip"].detach().numpy(), expected["ip"])
 
 
 def test_one_output_is_a_tensor_and_batches_may_differ(files: dict[str, str]) -> None:
@@ -82,11 +84,12 @@ def test_a_copy_has_weights_of_its_own(files: dict[str, str]) -> None:
     assert other.double()(DATA.double(), SCALE.double())["ip"].dtype == torch.float64
 
 
-def test_training_asks_for_gradients(files: dict[str, str]) -> None:
-    assert not any(weight.requires_grad for weight in caffe.load(files["pt"]).parameters())
-    module = caffe.load(files["pt"], phase="TRAIN")
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_gradients_reach_all_weights(files: dict[str, str], phase: str) -> None:
+    module = caffe.load(files["pt"], phase=phase)
     module(DATA, SCALE)["ip"].sum().backward()
 
+    assert module.training == (phase == "TRAIN")
     assert all(weight.grad is not None for weight in module.parameters())
 
 

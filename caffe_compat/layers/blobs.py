@@ -1,0 +1,58 @@
+"""Blobs: the weights and statistics of a layer in Caffe's order, over the parameters and buffers of a module."""
+
+from collections.abc import Iterator
+from typing import cast, overload
+
+from torch import Tensor, nn
+
+
+class Blobs:
+    """A list of blobs that are attributes of a layer, under names that a state dict shows.
+
+    It holds the layer's tables, not the layer, so a layer is freed as soon as nobody needs it. Running statistics may
+    be buffers; they count as parameters for whoever reads the list.
+    """
+
+    def __init__(
+        self,
+        parameters: dict[str, nn.Parameter | None],
+        buffers: dict[str, Tensor | None],
+        names: list[str],
+        known: tuple[str, ...] = (),
+    ) -> None:
+        self._parameters = parameters
+        self._buffers = buffers
+        self._names = names
+        self._known = known
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> nn.Parameter: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[nn.Parameter]: ...
+    def __getitem__(self, index: int | slice) -> nn.Parameter | list[nn.Parameter]:
+        if isinstance(index, slice):
+            return [self._of(name) for name in self._names[index]]
+        return self._of(self._names[index])
+
+    def __setitem__(self, index: int, blob: nn.Parameter) -> None:
+        self._parameters[self._names[index]] = blob
+
+    def __iter__(self) -> Iterator[nn.Parameter]:
+        return iter([self._of(name) for name in self._names])
+
+    def append(self, blob: nn.Parameter) -> None:
+        """Adds a blob under the next name that the layer's class gives; numbers for all where it gives too few."""
+        if self._names and len(self._names) == len(self._known):
+            for index, name in enumerate(self._names):
+                self._parameters[str(index)] = self._parameters.pop(name)
+                self._names[index] = str(index)
+        named = len(self._names) < len(self._known)
+        self._names.append(self._known[len(self._names)] if named else str(len(self._names)))
+        self._parameters[self._names[-1]] = blob
+
+    def _of(self, name: str) -> nn.Parameter:
+        table = self._parameters if name in self._parameters else self._buffers
+        return cast(nn.Parameter, table[name])

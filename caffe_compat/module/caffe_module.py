@@ -1,0 +1,132 @@
+"""CaffeModule: a trained net as a function of tensors."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from caffe_compat.convert.assemble import Assembly, require_blobs
+from caffe_compat.errors import MissingFeatureError, ShapeError
+from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Wiring
+from caffe_compat.layers.base import Layer, as_tuple
+from caffe_compat.layers.normalization.batch_norm import BatchNorm
+from caffe_compat.module.fast_forward import FastForward
+
+ENGINES = ("fast", "exact")
+
+
+class CaffeModule(nn.Module):
+    """A net for prediction and fine-tuning: one submodule for each layer, under the layer's name.
+
+    A layer with a dot in its name lies within modules named by the parts, as `a.b` in `a`. Another module that is put
+    in a layer's place takes the layer's bottoms, in the place of an InnerProduct flattened to (items, features).
+    The state dict has the keys of the converted files. Batches and images may have any size that the layers allow.
+
+    `train()` makes BatchNorm and BN normalise by the batch and Dropout drop, as in PyTorch, also where a deploy net
+    says `use_global_stats: true`. Layers that were frozen when the net was trained stay in `eval`, and so may any
+    layer: `module.train(); module.bn1.eval()`.
+
+    `engine` "fast" fuses layers while nobody can see between them: in eval, without gradients, hooks or replaced
+    layers. "exact" runs layer by layer in any case. The two differ by rounding.
+    """
+
+    def __init__(self, net: Assembly, outputs: Sequence[str] = (), engine: str = "fast") -> None:
+        super().__init__()
+        self._net = net
+        self._outputs = list(outputs) or list(net.outputs)
+        require_blobs(net, self._outputs)
+        self._paths: list[tuple[str, ...]] = []
+        for step in net.steps:
+            _adopt(step.layer, net.was_training)
+            self._paths.append(_place(self, step.layer))
+        self._gone = Wiring.of_steps(net.steps).last_uses(self._outputs)
+        self._fast = FastForward(net, self._outputs)
+        self.use_engine(engine)
+        self.eval()
+
+    def use_engine(self, name: str) -> None:
+        """ "fast" fuses layers where nobody can see it; "exact" never does."""
+        if name not in ENGINES:
+            raise MissingFeatureError(f"no engine '{name}' for a module; expected one of: {', '.join(ENGINES)}")
+        self._engine = name
+
+    # Properties, so that a layer of one of these names can be replaced like any other.
+    net = property(lambda self: self._net, doc="The layers and blobs of the net, in order.")
+    inputs = property(lambda self: list(self._net.inputs), doc="The names of the inputs, in order.")
+    outputs = property(lambda self: self._outputs, doc="The names of the blobs that a call returns.")
+    engine = property(lambda self: self._engine, doc="How the net runs; `use_engine` changes it.")
+
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor | dict[str, Tensor]:
+        """The output, or a dictionary of outputs by blob name where there are several.
+
+        Inputs come in the order of `inputs` or by name: images (N, channels, height, width), BGR minus the mean.
+        """
+        values = self._bound(inputs, named)
+        fast = self._engine == "fast" and self._fast.allows([_at(self, path) for path in self._paths], values.values())
+        results = self._fast(values) if fast else self._run(values)
+        return results if len(results) > 1 else results[self._outputs[0]]
+
+    def layers(self) -> dict[str, nn.Module]:
+        """The module in each layer's place, by the layer's name, in order; of layers of one name, the last."""
+        return {step.layer.name: _at(self, path) for step, path in zip(self._net.steps, self._paths, strict=True)}
+
+    def _run(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Layer by layer, each called as a module, so that hooks see it and its replacement counts."""
+        for index, step in enumerate(self._net.steps):
+            module = _at(self, self._paths[index])
+            bottoms = [values[bottom] for bottom in step.bottoms]
+            if module is not step.layer:
+                bottoms = _for_replacement(step, bottoms)
+            values.update(zip(step.tops, as_tuple(module(*bottoms)), strict=True))
+            for name in self._gone.get(index, ()):
+                values.pop(name, None)
+        return {name: values[name] for name in self._outputs}
+
+    def _bound(self, inputs: Sequence[Tensor], named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        names = list(self._net.inputs)
+        values = dict(zip(names, inputs, strict=False)) | dict(named)
+        if len(inputs) > len(names) or sorted(values) != sorted(names):
+            found = f"{len(inputs)} in order" + (f" and {', '.join(named)}" if named else "")
+            raise ShapeError(f"net '{self._net.name}': expected inputs {', '.join(names)}, got {found}")
+        return values
+
+
+def _adopt(layer: Layer, was_training: bool) -> None:
+    """Makes a layer a module of PyTorch's kind: named parameters, buffers, and a phase that `train` sets."""
+    if isinstance(layer, BatchNorm):
+        layer.is_frozen = was_training and layer.use_global_stats is True
+        layer.use_global_stats = None
+    layer.buffer_statistics()
+
+
+def _place(module: nn.Module, layer: Layer) -> tuple[str, ...]:
+    """Puts a layer under its name, by the parts between dots; a mark follows a name that another layer has.
+
+    Written into the tables themselves: `add_module` refuses names that modules use otherwise ("eval", "type").
+    """
+    name = layer.name or layer.spec.type
+    while True:
+        *parents, leaf = name.split(".")
+        place = module
+        for part in parents:
+            place = place._modules.setdefault(part, nn.Module()) or place
+        taken = place._modules.get(leaf)
+        if not isinstance(taken, Layer):
+            break
+        name += "'"
+    if taken is not None:  # a module of parts alone, as of "a.b" before "a"
+        layer._modules.update(taken._modules)
+    place._modules[leaf] = layer
+    return (*parents, leaf)
+
+
+def _at(module: nn.Module, path: Sequence[str]) -> nn.Module:
+    for part in path:
+        module = module._modules[part]  # type: ignore[assignment]
+    return module
+
+
+def _for_replacement(step: Step, bottoms: list[Tensor]) -> list[Tensor]:
+    """What a module in a layer's place is given: in that of an InnerProduct, vectors."""
+    axis = getattr(step.layer, "axis", 1)
+    return [bottom.flatten(axis) for bottom in bottoms] if step.layer.spec.type == "InnerProduct" else bottoms

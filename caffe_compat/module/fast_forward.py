@@ -1,0 +1,57 @@
+"""FastForward: runs a module's net with layers fused, where that cannot be seen from outside."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from caffe_compat.convert.assemble import Assembly
+from caffe_compat.engine.fast import rewrite_plan
+from caffe_compat.engine.passes.channels_last import innermost_channels
+from caffe_compat.engine.plan import Plan, plan_steps, run_plan
+
+
+class FastForward:
+    """The plan of a net in eval, made at the first call; copies and pickles of the module make their own."""
+
+    def __init__(self, net: Assembly, outputs: list[str]) -> None:
+        self._net = net
+        self._outputs = outputs
+        self._plan: Plan | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_plan": None}
+
+    def allows(self, layers: Sequence[nn.Module], inputs: Iterable[Tensor]) -> bool:
+        """Whether nobody can see between the layers, now: eval, no gradients, no hooks, every layer in its place."""
+        return (
+            not torch.compiler.is_compiling()
+            and not torch.is_grad_enabled()
+            and not torch.is_autocast_enabled("cpu")
+            and not torch.is_autocast_enabled("cuda")
+            and all(type(value) is Tensor and value.dtype == torch.float32 for value in inputs)
+            and _get_current_dispatch_mode() is None
+            and torch._C._functorch.maybe_current_level() is None
+            and torch._C._get_tracing_state() is None
+            and not (torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
+            and all(_is_plain(layer) for layer in layers)
+            and all(layer is step.layer for step, layer in zip(self._net.steps, layers, strict=True))
+        )
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs by blob name."""
+        if self._plan is None:
+            self._plan = rewrite_plan(plan_steps(self._net.steps, self._outputs, learns=False, given=self._net.inputs))
+        values = {value: innermost_channels(inputs[blob]) for value, blob in self._plan.feeds.items()}
+        run_plan(self._plan, values, lambda operation: nullcontext())
+        return {blob: values[value].contiguous() for blob, value in self._plan.results.items()}
+
+
+def _is_plain(part: nn.Module) -> bool:
+    """Whether a layer is in eval and runs as its class says."""
+    changed = "forward" in part.__dict__ or "parametrizations" in part._modules
+    return not (part.training or changed or part._forward_hooks or part._forward_pre_hooks)

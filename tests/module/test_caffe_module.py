@@ -1,0 +1,267 @@
+"""What PyTorch's users expect of a module."""
+
+import copy
+import io
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.layers.vision.conv import Convolution
+from caffe_compat.module.caffe_module import CaffeModule
+from tests.module.nets import TEXT, images, small
+
+
+@pytest.fixture(name="module")
+def made() -> CaffeModule:
+    return small()
+
+
+def test_a_layer_is_a_submodule_of_its_type(module: CaffeModule) -> None:
+    names = ["conv1", "bn1", "scale1", "relu1", "conv2", "bn2", "sum", "relu2", "pool", "drop", "fc"]
+    assert list(dict(module.named_children())) == names
+    assert type(module.conv1) is Convolution
+    assert repr(module.conv1) == (
+        "Convolution(num_output: 4 bias_term: false pad: 1 kernel_size: 3, weight (4, 3, 3, 3))"
+    )
+    assert "(fc): InnerProduct(num_output: 5, weight (5, 4), bias (5,))" in repr(module)
+    assert module.get_submodule("bn2") is module.layers()["bn2"] is module.bn2
+
+
+def test_running_statistics_are_buffers(module: CaffeModule) -> None:
+    buffers = ["bn1.mean_sum", "bn1.variance_sum", "bn1.factor", "bn2.running_mean", "bn2.running_var"]
+    assert list(dict(module.named_buffers())) == buffers
+    assert [name for name, _ in module.named_parameters()] == [
+        "conv1.weight", "scale1.weight", "scale1.bias", "conv2.weight", "conv2.bias", "bn2.weight", "bn2.bias",
+        "fc.weight", "fc.bias",
+    ]  # fmt: skip
+    assert all(weight.requires_grad for weight in module.parameters())
+
+
+def test_a_replaced_layer_takes_effect(module: CaffeModule) -> None:
+    with torch.no_grad():
+        module(images())
+        module.fc = nn.Linear(4, 7)
+        new = module(images())
+        module.relu2 = nn.Sigmoid()
+        other = module(images())
+
+    assert new.shape == (2, 7)
+    assert not torch.allclose(new, other)
+    assert "fc.weight" in module.state_dict()
+    assert module.state_dict()["fc.weight"].shape == (7, 4)
+
+
+def test_a_replaced_weight_takes_effect(module: CaffeModule) -> None:
+    with torch.no_grad():
+        before = module(images())
+        module.fc.weight = nn.Parameter(2 * module.fc.weight)
+        module.fc.bias.zero_()
+        assert not torch.allclose(module(images()), before)
+        module.fc.weight.data.zero_()
+        module.conv2.weight.data.mul_(3)
+        assert not module(images()).any()
+        module.fc.bias.fill_(2)
+        assert (module(images()) == 2).all()
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2", "scale1"])
+def test_a_weight_written_past_autograd_takes_effect(layer: str, module: CaffeModule) -> None:
+    exact = copy.deepcopy(module)
+    exact.use_engine("exact")
+    with torch.no_grad():
+        module(images())
+        for one in (module, exact):
+            one.get_submodule(layer).weight.data.mul_(1.5)
+        torch.testing.assert_close(module(images()), exact(images()), rtol=1e-4, atol=1e-4)
+
+
+def test_train_and_eval_switch_normalisation_and_dropout(module: CaffeModule) -> None:
+    assert not any(part.training for part in module.modules())
+    torch.manual_seed(2)
+    before = copy.deepcopy(module.state_dict())
+    module.train()
+    assert all(part.training for part in module.modules())
+    first, second = module(images()), module(images())
+
+    assert not torch.equal(first, second)
+    moved = [name for name, value in module.state_dict().items() if not torch.equal(value, before[name])]
+    assert moved == list(dict(module.named_buffers()))
+    module.eval()
+    assert torch.equal(module(images()), module(images()))
+
+
+def test_train_normalises_by_the_batch(module: CaffeModule) -> None:
+    module.train()
+    seen: list[Tensor] = []
+    module.bn1.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    module(images())
+
+    mean, variance = seen[0].mean(dim=(0, 2, 3)), seen[0].var(dim=(0, 2, 3), unbiased=False)
+    torch.testing.assert_close(mean, torch.zeros(4), rtol=0, atol=1e-5)
+    torch.testing.assert_close(variance, torch.ones(4), rtol=1e-3, atol=1e-3)
+
+
+def test_one_layer_may_stay_in_eval(module: CaffeModule) -> None:
+    module.train()
+    module.bn1.eval()
+    before = module.bn1.mean_sum.clone()
+    module(images())
+
+    assert torch.equal(module.bn1.mean_sum, before)
+
+
+def test_a_frozen_layer_stays_in_eval() -> None:
+    module = small(text=TEXT.replace('top: "bn2" }', 'top: "bn2" bn_param { frozen: true } }'))
+    module.train()
+
+    assert not module.bn2.training
+    assert module.bn1.training
+    assert not module.bn2.weight.requires_grad
+
+
+def test_hooks_fire(module: CaffeModule) -> None:
+    seen: list[object] = []
+    module.conv1.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape)))
+    module.conv2.register_forward_pre_hook(lambda _module, inputs: seen.append(len(inputs)))
+    module.fc.register_full_backward_hook(lambda _module, _gradients, outputs: seen.append(outputs[0].sum().item()))
+    with torch.no_grad():
+        module(images())
+    module(images()).sum().backward()
+
+    assert seen == [(2, 4, 9, 8), 1, (2, 4, 9, 8), 1, 10.0]
+
+
+def test_a_hook_may_change_what_a_layer_gives(module: CaffeModule) -> None:
+    module.pool.register_forward_hook(lambda _module, _inputs, output: torch.zeros_like(output))
+    with torch.no_grad():
+        torch.testing.assert_close(module(images()), module.fc.bias.expand(2, 5))
+
+
+def test_gradients_flow_to_inputs_and_weights(module: CaffeModule) -> None:
+    data = images().requires_grad_()
+    module(data).square().sum().backward()
+
+    assert data.grad is not None
+    assert data.grad.abs().sum() > 0
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in module.parameters())
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 9, 8), (5, 3, 17, 4)])
+def test_any_batch_and_size(module: CaffeModule, shape: tuple[int, ...]) -> None:
+    exact = small("exact")
+    with torch.no_grad():
+        torch.testing.assert_close(module(images(*shape)), exact(images(*shape)), rtol=1e-4, atol=1e-5)
+
+
+def test_fast_and_exact_agree_and_can_be_chosen(module: CaffeModule) -> None:
+    with torch.no_grad():
+        fast = module(images())
+        assert module._fast._plan is not None
+        module.use_engine("exact")
+        torch.testing.assert_close(module(images()), fast, rtol=1e-4, atol=1e-5)
+    assert small("exact").engine == "exact"
+    with pytest.raises(MissingFeatureError, match=r"^no engine 'quick' for a module; expected one of: fast, exact$"):
+        small("quick")
+
+
+def _copied(module: CaffeModule) -> CaffeModule:
+    return copy.deepcopy(module)
+
+
+def _pickled(module: CaffeModule) -> CaffeModule:
+    file = io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    loaded: CaffeModule = torch.load(file, weights_only=False)
+    return loaded
+
+
+@pytest.mark.parametrize("again", [_copied, _pickled])
+def test_copies_and_pickles_are_whole_and_apart(module: CaffeModule, again: type) -> None:
+    with torch.no_grad():
+        wanted = module(images())
+        other = again(module)
+        torch.testing.assert_close(other(images()), wanted, rtol=0, atol=0)
+        other.conv1.weight.zero_()
+        assert not torch.allclose(other(images()), wanted)
+        torch.testing.assert_close(module(images()), wanted, rtol=0, atol=0)
+    other.train()
+    assert not module.bn1.training
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-4), (torch.bfloat16, 0.1), (torch.float16, 0.02)])
+def test_other_precisions(module: CaffeModule, dtype: torch.dtype, tolerance: float) -> None:
+    with torch.no_grad():
+        wanted = module(images())
+        got = module.to(dtype)(images().to(dtype))
+
+    assert got.dtype == dtype
+    torch.testing.assert_close(got.float(), wanted, rtol=tolerance, atol=tolerance * wanted.abs().max().item())
+
+
+def test_it_learns(module: CaffeModule) -> None:
+    module.train()
+    torch.manual_seed(1)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9)
+    labels = torch.tensor([1, 4])
+    losses = []
+    for _ in range(30):
+        loss = functional.cross_entropy(module(images()), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+
+
+def test_names_that_modules_use_and_names_with_dots() -> None:
+    module = small(
+        text="""
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "eval.one" type: "InnerProduct" bottom: "data" top: "a" inner_product_param { num_output: 4 } }
+layer { name: "eval" type: "InnerProduct" bottom: "a" top: "b" inner_product_param { num_output: 5 } }
+layer { name: "net" type: "InnerProduct" bottom: "b" top: "c" inner_product_param { num_output: 6 } }
+layer { name: "conv/3x3" type: "InnerProduct" bottom: "c" top: "d" inner_product_param { num_output: 7 } }
+layer { name: "twin" type: "Sigmoid" bottom: "d" top: "e" }
+layer { name: "twin" type: "TanH" bottom: "e" top: "f" }
+layer { name: "e." type: "Sigmoid" bottom: "f" top: "g" }
+"""
+    )
+    assert [key for key in module.state_dict() if key.endswith("weight")] == [
+        "eval.weight", "eval.one.weight", "net.weight", "conv/3x3.weight",
+    ]  # fmt: skip
+    data = images(2, 3)
+    before = module(data)
+    module.net = nn.Linear(5, 6)
+
+    assert not torch.equal(module(data), before)
+    assert module.net is not module.layers()["net"]
+    assert list(module.layers()) == ["eval.one", "eval", "net", "conv/3x3", "twin", "e."]
+    with torch.no_grad():
+        before = module(data)
+        module.get_submodule("twin'").register_forward_hook(lambda _module, _inputs, output: 2 * output)
+        assert not torch.equal(module(data), before)
+
+
+def test_a_shared_weight_is_one_parameter() -> None:
+    ip = 'type: "InnerProduct" param { name: "w" } inner_product_param { num_output: 3 bias_term: false }'
+    text = f"""
+layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
+layer {{ name: "one" bottom: "data" top: "a" {ip} }}
+layer {{ name: "two" bottom: "a" top: "b" {ip} }}
+"""
+    module = small(text=text)
+
+    assert module.one.weight is module.two.weight
+    assert len(list(module.parameters())) == 1
+
+
+def test_functional_call_sees_other_weights(module: CaffeModule) -> None:
+    zeros = {name: torch.zeros_like(value) for name, value in module.named_parameters()}
+    with torch.no_grad():
+        assert not torch.func.functional_call(module, zeros, (images(),)).any()
+        assert module(images()).any()
