@@ -14,12 +14,19 @@
 A message says file, layer and type, what was expected, what was found, and the cure.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONG_WORD = re.compile(r"\S{300,}")
+
 
 class CaffeError(Exception):
-    """The base of all of them."""
+    """The base of all errors of this project; what a file holds is shown in printable characters, long words cut."""
+
+    def __str__(self) -> str:
+        text = _LONG_WORD.sub(lambda word: f"{word[0][:120]}...{word[0][-40:]}", super().__str__())
+        return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 class FormatError(CaffeError):

@@ -1,22 +1,12 @@
-"""Names that do not exist: the nearest one that does."""
+"""Messages of errors are short and printable, whatever a file holds."""
 
-import pytest
-
-from caffe_compat.errors import did_you_mean, nearest
+from caffe_compat.errors import CaffeError, DataError
 
 
-@pytest.mark.parametrize(("name", "near"), [("Trian", "train"), ("zzz", None), ("test", "test")])
-def test_nearest(name: str, near: str | None) -> None:
-    assert nearest(name, ["train", "test"]) == near
-
-
-@pytest.mark.parametrize(
-    ("name", "known", "end"),
-    [
-        ("Conv1", ["conv1", "conv2"], "did you mean 'conv1'?"),
-        ("x", ["conv1", "y"], "known: conv1, y"),
-        ("x", [], "known: none"),
-    ],
-)
-def test_the_end_of_a_message(name: str, known: list[str], end: str) -> None:
-    assert did_you_mean(name, known) == end
+def test_long_words_are_cut_and_raw_bytes_are_shown_as_escapes() -> None:
+    assert str(DataError("line 1: found 'a\x1b\udce9b'\nmore")) == "line 1: found 'a\\x1b\\udce9b'\nmore"
+    words = str(CaffeError(f"no field '{'A' * 5000}'; give another"))
+    assert len(words) < 250
+    assert words.startswith("no field 'AAA")
+    assert words.endswith("'; give another")
+    assert str(CaffeError("größer als 3")) == "größer als 3"

@@ -6,7 +6,7 @@ _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 def int32(text: str) -> int:
     """A whole number of 32 bits; ValueError where the text is none, with no more than 40 characters of it."""
     if len(text) > 11:
-        raise ValueError(f"expected a whole number of 32 bits, found '{text[:40]}'")
+        raise ValueError(f"expected a whole number of 32 bits, found {text[:40]!a}")
     number = int(text)
     if not _SMALLEST <= number <= _LARGEST:
         raise ValueError(f"expected a whole number of 32 bits, found {number}")

@@ -43,6 +43,8 @@ class _Span(NamedTuple):
 
 def warp_window(image: Pixels, window: Window, warp: Warp, mirrored: bool, owner: str) -> Placed:
     """The window of an image, uint8 (height, width, channels), warped (linear) and mirrored."""
+    if window.right < window.left or window.bottom < window.top:
+        raise DataError(f"{owner}: window {tuple(window[3:])} ends before it begins; expected x1 y1 x2 y2")
     rows, columns = _spans(image, window, warp)
     if rows.start < 0 or columns.start < 0 or rows.stop > image.shape[0] or columns.stop > image.shape[1]:
         raise DataError(
@@ -52,6 +54,8 @@ def warp_window(image: Pixels, window: Window, warp: Warp, mirrored: bool, owner
     # Rounding may push the window over the item's edge.
     height = min(rows.size, warp.crop_size - rows.before)
     width = min(columns.size, warp.crop_size - left)
+    if min(height, width) < 1 or rows.stop <= rows.start or columns.stop <= columns.start:
+        raise DataError(f"{owner}: window {tuple(window[3:])} has no pixels in an item of {warp.crop_size} pixels")
     part = image[rows.start : rows.stop, columns.start : columns.stop]
     pixels = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
     return Placed(pixels[:, ::-1] if mirrored else pixels, rows.before, left)

@@ -146,10 +146,21 @@ def write_weights(
             )
         if name in ("", ".") or "\0" in name:
             raise DialectError(f"{path}: layer {name!r}: HDF5 has no such name for a group; write a .caffemodel")
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with _writing(path) as file:
         _write_layers(file.create_group("data"), blobs)
         if gradients is not None:
             _write_layers(file.create_group("diff"), gradients)
+
+
+@contextmanager
+def _writing(path: str | Path) -> Iterator[Any]:
+    """A new HDF5 file, made in memory and then written: on a full disk, HDF5 itself fails in many messages."""
+    with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    with replacing(path) as beside, open(beside, "wb") as target:
+        target.write(image)
 
 
 def _write_layers(group: Any, blobs: Mapping[str, Sequence[Blob]]) -> None:
@@ -161,7 +172,7 @@ def write_solver_state(
     path: str | Path, iteration: int, learned_net: str, current_step: int, history: Sequence[Blob]
 ) -> None:
     """A solver state, as Caffe's HDF5 snapshots hold it."""
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with _writing(path) as file:
         file.create_dataset("iter", data=np.array([iteration], np.int32))
         _write_string(file, "learned_net", learned_net)
         file.create_dataset("current_step", data=np.array([current_step], np.int32))

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -95,8 +96,13 @@ class ProcessGroup:
         except RuntimeError as error:
             raise SolverError(
                 f"process {self.rank} has lost one of the {self.size} processes, whose own message says why; "
-                f"resume from the last snapshot ({str(error).splitlines()[0]})"
+                f"resume from the last snapshot ({_words(error)})"
             ) from error
+
+
+def _words(error: RuntimeError) -> str:
+    """The first line of an error of torch, without the place in torch's own code."""
+    return re.sub(r"^\[[^]]*\]\s*", "", (str(error).splitlines() or [""])[0])[:200]
 
 
 def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:

@@ -48,3 +48,17 @@ def test_square_grows_the_shorter_side() -> None:
 def test_refuses_windows_outside_the_image() -> None:
     with pytest.raises(DataError, match=r"^layer: window \(3, 4, 30, 18\) lies outside the image \(30 x 20\)"):
         warp_window(IMAGE, window(3, 4, 30, 18), Warp(8), False, "layer")
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [((5, 5, 4, 6), "ends before it begins; expected x1 y1 x2 y2"), ((5, 5, 6, 3), "ends before it begins")],
+)
+def test_refuses_windows_without_pixels(box: tuple[int, int, int, int], words: str) -> None:
+    with pytest.raises(DataError, match=rf"^x: window \({', '.join(map(str, box))}\) {words}"):
+        warp_window(np.zeros((9, 9, 3), np.uint8), Window(0, 1, 0.9, *box), Warp(8, 0, square=False), False, "x")
+
+
+def test_refuses_windows_that_rounding_leaves_without_pixels() -> None:
+    with pytest.raises(DataError, match=r"^x: window \(0, 0, 0, 8\) has no pixels in an item of 3 pixels"):
+        warp_window(np.zeros((9, 1, 3), np.uint8), Window(0, 1, 0.9, 0, 0, 0, 8), Warp(3, 0, square=True), False, "x")

@@ -1,0 +1,25 @@
+"""The short form of the attack with damaged inputs: every kind, a few numbers each."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.attack_inputs import outcome, write_damaged
+from tests.reliability.inputs import KINDS, Kind
+
+#: Inputs per kind; `python -m tests.reliability.attack_inputs --count 10000` is the long form.
+COUNT = 4
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_good_inputs_are_read(kind: Kind, inputs: Path) -> None:
+    assert outcome(kind, 0).verdict == "read"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_damaged_inputs_are_read_or_refused_in_a_line(kind: Kind, inputs: Path) -> None:
+    for number in range(COUNT):
+        good = write_damaged(kind, number, 20, inputs)
+        result = outcome(kind, number)
+        (inputs / kind.file).write_bytes(good)
+        assert result.verdict in ("read", "refused"), result
