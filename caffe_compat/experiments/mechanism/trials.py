@@ -7,7 +7,7 @@ from caffe_compat.experiments.arms import Setting
 from caffe_compat.experiments.mechanism.arms import ARMS, MechanismArm, setting
 from caffe_compat.experiments.runs import Run
 
-SCENES = 2400
+SCENES = 1600
 NARROW = 15  # pixels
 #: Fields that grow until the backbone sees the whole picture of 104 pixels.
 FIELDS = (15, 31, 63, 111)

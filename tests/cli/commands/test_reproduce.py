@@ -21,7 +21,7 @@ def test_the_table_is_written_in_three_forms(tmp_path, monkeypatch, capsys):
     assert reproduce.main(["--table", "controls", "--seeds", "2", "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "started" in printed
-    assert "| SRN | nothing | 15 | 2400 | 50.0 (50.0 to 50.0) |" in printed
+    assert "| SRN | nothing | 15 | 1600 | 50.0 (50.0 to 50.0) |" in printed
     assert (tmp_path / "out/controls.md").read_text() in printed
     assert r"y\_cls" in (tmp_path / "out/controls.tex").read_text()
     assert len(json.loads((tmp_path / "out/controls.json").read_text())) == 2 * 7

@@ -24,8 +24,8 @@ def test_the_tables_hold_what_the_page_says():
 
 def test_trials_of_the_same_data_share_its_folder(tmp_path):
     srn, point, coin = (Trial(arm).run(tmp_path, 1) for arm in ("srn", "point", "coin"))
-    assert srn.dataset == point.dataset == tmp_path / "seed_1" / "relations_2400"
-    assert coin.dataset == tmp_path / "seed_1" / "coin_2400"
+    assert srn.dataset == point.dataset == tmp_path / "seed_1" / "relations_1600"
+    assert coin.dataset == tmp_path / "seed_1" / "coin_1600"
     assert srn.folder != point.folder
 
 

@@ -23,7 +23,7 @@ def test_markdown_has_intervals_where_there_are_seeds():
     assert table.markdown(results()).splitlines() == [
         "| arm | takes away | field | scenes | y_cls | y_att | y_sr | y |",
         "|---|---|---|---|---|---|---|---|",
-        "| SRN | nothing | 15 | 2400 | 50.0 (50.0 to 50.0) | 50.0 (37.3 to 62.7) | 91.0 (78.3 to 103.7) "
+        "| SRN | nothing | 15 | 1600 | 50.0 (50.0 to 50.0) | 50.0 (37.3 to 62.7) | 91.0 (78.3 to 103.7) "
         "| 92.0 (66.6 to 117.4) |",
         "| narrow baseline | attention and regularization | 63 | 500 | 53.0 |  |  |  |",
     ]
@@ -37,5 +37,5 @@ def test_latex_escapes_what_it_must():
 
 def test_json_says_what_each_result_was_made_from():
     first, *_ = table.as_json(results())
-    assert (first["arm"], first["receptive_field"], first["scenes"], first["seed"]) == ("srn", 15, 2400, 0)
+    assert (first["arm"], first["receptive_field"], first["scenes"], first["seed"]) == ("srn", 15, 1600, 0)
     assert first["ap"]["y_sr"]["relation"] == 0.92
