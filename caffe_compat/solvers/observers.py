@@ -34,6 +34,9 @@ class Observer:
     def on_display(self, display: Display) -> None:
         """Called after the lines of a display are logged."""
 
+    def on_test_start(self, index: int) -> None:
+        """Called before the first batch of test net `index`."""
+
     def on_test_batch(self, index: int, net: Net) -> None:
         """Called after each batch of test net `index`, whose blobs hold the batch's values."""
 

@@ -1,8 +1,8 @@
 """One training from its start, or from a snapshot, to its exit status, as the command `train` runs it per process."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from torch import distributed as processes
@@ -42,7 +42,17 @@ class Wishes:
     check_data: bool = False
 
 
-def run_training(parameter: caffe_pb2.SolverParameter, surroundings: Surroundings, wishes: Wishes) -> int:
+#: What goes around a training, from before its first iteration to after its last.
+Watch = Callable[[Solver], AbstractContextManager[None]]
+
+
+def _unwatched(solver: Solver) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def run_training(
+    parameter: caffe_pb2.SolverParameter, surroundings: Surroundings, wishes: Wishes, watch: Watch = _unwatched
+) -> int:
     """Trains; returns 0, or STOPPED_EARLY where a signal stopped it after a snapshot.
 
     CaffeError where it cannot be trained. With several processes, all call this function, and must be connected.
@@ -62,7 +72,7 @@ def run_training(parameter: caffe_pb2.SolverParameter, surroundings: Surrounding
             logger.info("Resuming from %s", state)
             solver.restore(state)
         logger.info("Starting Optimization")
-        with progress_bar(solver):
+        with progress_bar(solver), watch(solver):
             solver.solve()
         solver.close()
     return STOPPED_EARLY if solver.is_stopped and not wishes.sigint_effect else 0

@@ -306,6 +306,8 @@ class Solver:
     def test(self, index: int) -> None:
         """Runs one test net and logs the means of its outputs."""
         logger.info("Iteration %d, Testing net (#%d)", self.iteration, index)
+        for observer in self.observers:
+            observer.on_test_start(index)
         scores = run_test(
             self.test_engines[index],
             self.parameter.test_iter[index],

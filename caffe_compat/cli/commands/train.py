@@ -5,20 +5,23 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 
 from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
+from caffe_compat.cli.outputs import claim_folder
+from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
 from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
 from caffe_compat.cli.program import run_program
 from caffe_compat.logs.log_file import log_to_file
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
-from caffe_compat.solvers.run_training import AUTO, Wishes, run_training
+from caffe_compat.solvers.run_training import AUTO, Watch, Wishes, run_training
+from caffe_compat.srn.watching.watch_folder import watched
 
 OWN_FLAGS = (
     "solver",
@@ -49,6 +52,10 @@ def parser() -> CommandParser:
         "caffe-compat train --solver=solver.prototxt --weights=init.caffemodel --gpu=0,1",
     )
     add_caffe_flags(result, OWN_FLAGS)
+    result.add_argument("--watch", default="", metavar="DIR",
+                        help="a folder for report.html, metrics.jsonl and attention maps of test images")  # fmt: skip
+    result.add_argument("--tensorboard", action=BooleanAction,
+                        help="write TensorBoard files into the folder of --watch as well")  # fmt: skip
     return result
 
 
@@ -56,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains; SIGINT and SIGHUP do what their flags say. Several GPUs get a process each."""
     warn_of_idle_flags(arguments)
     parameter = solver_parameter(arguments)
+    watch = _watch(arguments)
     place = place_of_environment()
     gpus = gpus_of(arguments.device) or _gpus_of_solver(arguments, parameter, place.world_size)
     if len(gpus) > 1 and place.world_size == 1:
@@ -66,10 +74,19 @@ def run(arguments: argparse.Namespace) -> int:
         _use_devices(gpus, place)
         surroundings = replace(surroundings_of(arguments), rank=place.rank, world_size=place.world_size)
         with process_group(place):
-            status = run_training(parameter, surroundings, _wishes(arguments))
+            status = run_training(parameter, surroundings, _wishes(arguments), watch)
         if status == DONE:
             logger.info("Optimization Done.")
     return status
+
+
+def _watch(arguments: argparse.Namespace) -> Watch:
+    if arguments.tensorboard and not arguments.watch:
+        raise UsageError("--tensorboard needs --watch=DIR, the folder for its files")
+    folder = Path(arguments.watch) if arguments.watch else None
+    if folder is not None:
+        claim_folder(folder)
+    return partial(watched, folder=folder, tensorboard=arguments.tensorboard)
 
 
 def _wishes(arguments: argparse.Namespace) -> Wishes:

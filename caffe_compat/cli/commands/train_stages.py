@@ -5,7 +5,6 @@ On several machines or processes: torchrun --nproc_per_node N -m caffe_compat tr
 """
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +15,10 @@ from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import SolverError
+from caffe_compat.solvers.actions import ENDED_BY_SIGNAL, STOPPED_EARLY
 from caffe_compat.srn.stages.first_weights import start_of
 from caffe_compat.srn.stages.stages import Stage, choose_stages, find_stages
-from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for
+from caffe_compat.srn.stages.step_process import has_finished, is_first_process, start_process, wait_for
 
 
 def parser() -> CommandParser:
@@ -42,19 +42,32 @@ def parser() -> CommandParser:
     return result
 
 
-def train(stage: Stage, start: dict[str, str], engine: str, device: str, allow_python_layers: bool = False) -> None:
-    """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU."""
+def train(stage: Stage, start: dict[str, str], engine: str, device: str, allow_python_layers: bool = False) -> int:
+    """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU.
+
+    Returns 0, or STOPPED_EARLY where a signal stopped the step after a snapshot. SolverError where it failed.
+    """
     given = {"solver": str(stage.solver_file), **start, "engine": engine, "device": device, "log_file": stage.log_file}
-    flags = [f"--{flag}={value}" for flag, value in given.items() if value]
+    flags = [f"--{flag}={value}" for flag, value in (given | {"watch": stage.watch_folder}).items() if value]
     flags += ["--allow_python_layers"] * allow_python_layers
-    command = [sys.executable, "-m", "caffe_compat", "train", *flags]
-    status = wait_for(subprocess.Popen(command, env=environment_of(stage)))
-    if status < 0:
-        raise SolverError(f"{stage}: ended by {Signals(-status).name}; run the command again to go on")
+    status = wait_for(start_process([sys.executable, "-m", "caffe_compat", "train", *flags], stage))
+    if status == STOPPED_EARLY:
+        return status
+    if status < 0 or status > ENDED_BY_SIGNAL:
+        number = -status if status < 0 else status - ENDED_BY_SIGNAL
+        raise SolverError(f"{stage}: ended by {Signals(number).name}; run the command again to go on")
     if status:
         raise SolverError(f"{stage}: training failed; the error is above")
     if not has_finished(stage):
         raise SolverError(f"{stage}: stopped before iteration {stage.solver.max_iter}; run the command again to go on")
+    return DONE
+
+
+def origin(stage: Stage, start: dict[str, str]) -> str:
+    """What a step starts from, in words."""
+    if "snapshot" in start:
+        return f"its newest snapshot {stage.solver.snapshot_prefix}_iter_*"
+    return start.get("weights", "scratch")
 
 
 def say(line: str) -> None:
@@ -72,8 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
             start = start_of(stage, stages, arguments.weights, chosen[0].number, arguments.allow_python_layers)
             for line in start.notes:
                 say(line)
-            say(f"{stage}: training from {' '.join(start.flags.values()) or 'scratch'}")
-            train(stage, start.flags, arguments.engine, arguments.device, arguments.allow_python_layers)
+            say(f"{stage}: training from {origin(stage, start.flags)}")
+            say(f"{stage}: watch it in {stage.watch_folder}/report.html, written after each test")
+            status = train(stage, start.flags, arguments.engine, arguments.device, arguments.allow_python_layers)
+            if status == STOPPED_EARLY:
+                say(f"{stage}: stopped, with a snapshot; run the command again to go on")
+                return STOPPED_EARLY
         say(f"{stage}: done, weights in {stage.final_weights}, log in {stage.log_file}")
     return DONE
 

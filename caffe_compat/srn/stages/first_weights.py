@@ -55,7 +55,7 @@ def start_of(
     The first step starts from these weights alone, unless it was interrupted. A later step starts from the weights of
     the step before, and takes parts that its net adds from the user's. Raises SolverError as `starting_point` does.
     """
-    if not weights or stage.latest_state():
+    if not weights or stage.has_snapshot:
         return Start(starting_point(stage, stages))
     fitted = fit_weights(weights, stage, allow_python_layers)
     notes = [anew_note(stage, weights, fitted)] if fitted.anew else []

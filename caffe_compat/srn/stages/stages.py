@@ -1,4 +1,4 @@
-"""The paper's training steps: the solver files of a folder, each of which starts from the last one's weights."""
+"""The paper's training steps (section 3.4): the solver files of a folder, and where each step starts."""
 
 import re
 from collections.abc import Sequence
@@ -8,15 +8,17 @@ from pathlib import Path
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
+from caffe_compat.solvers.numbered_snapshots import numbered_snapshots
+from caffe_compat.solvers.run_training import AUTO
 from caffe_compat.solvers.snapshot import SnapshotFiles
 
-#: As the generator and the released code name them.
+#: How the generator and the released code name solver files.
 SOLVER_NAME = re.compile(r"step_(?P<number>\d+)_(?P<name>.+)_solver\.prototxt")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: its number from 1, the name of its model, its solver."""
+    """A training step: its number from 1, the name of its model, and its solver."""
 
     number: int
     name: str
@@ -33,21 +35,23 @@ class Stage:
 
     @property
     def log_file(self) -> str:
-        """Caffe's log of the step."""
+        """The file for the step's log in Caffe's form."""
         return f"{self.solver.snapshot_prefix}.log"
 
     @property
+    def watch_folder(self) -> str:
+        """The folder of the step's report.html and metrics."""
+        return f"{self.solver.snapshot_prefix}_watch"
+
+    @property
     def is_done(self) -> bool:
-        """Whether that file is there."""
+        """Whether the weights of the step's last iteration are there."""
         return Path(self.final_weights).exists()
 
-    def latest_state(self) -> str | None:
-        """The state of the step's latest snapshot, if it was interrupted."""
-        first = Path(SnapshotFiles.of(self.solver, 0).state)
-        prefix, suffix = first.name.rsplit("0", 1)
-        pattern = re.compile(rf"{re.escape(prefix)}(\d+){re.escape(suffix)}")
-        found = [(int(match[1]), path) for path in first.parent.glob("*") if (match := pattern.fullmatch(path.name))]
-        return str(max(found)[1]) if found else None
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether the step was interrupted after a snapshot."""
+        return bool(numbered_snapshots(self.solver.snapshot_prefix))
 
 
 def find_stages(models: Path) -> list[Stage]:
@@ -61,14 +65,14 @@ def find_stages(models: Path) -> list[Stage]:
     numbers = [stage.number for stage in stages]
     if not stages or numbers != list(range(1, len(stages) + 1)):
         raise SolverError(
-            f"{models}: expected solvers step_1_*_solver.prototxt, step_2_* and so on, one a step, found steps: "
+            f"{models}: expected solvers step_1_*_solver.prototxt, step_2_* and so on, one per step, found steps: "
             f"{', '.join(map(str, numbers)) or 'none'}; generate the files with python -m prototxt_gen --out {models}"
         )
     return stages
 
 
 def choose_stages(stages: Sequence[Stage], which: str) -> Sequence[Stage]:
-    """`all`, one number, or from one to another as `2-4`."""
+    """The steps that `which` names: `all`, a number, or a range such as `2-4`; SolverError for any other text."""
     if which == "all":
         return stages
     first, _, last = which.partition("-")
@@ -81,14 +85,13 @@ def choose_stages(stages: Sequence[Stage], which: str) -> Sequence[Stage]:
 
 
 def starting_point(stage: Stage, stages: Sequence[Stage]) -> dict[str, str]:
-    """What `train` is given besides the solver: {"snapshot": state} or {"weights": file}, or nothing.
+    """What `train` is given besides the solver: {"snapshot": "auto"}, {"weights": file}, or nothing.
 
-    An interrupted step continues from its latest snapshot. Step 1 starts from nothing, a later one from the weights
-    of the step before. Raises SolverError if these are missing.
+    An interrupted step goes on from the newest snapshot that is whole, which `train` looks for. Step 1 starts from
+    nothing, a later step from the weights of the step before. Raises SolverError if these are missing.
     """
-    state = stage.latest_state()
-    if state:
-        return {"snapshot": state}
+    if stage.has_snapshot:
+        return {"snapshot": AUTO}
     if stage.number == 1:
         return {}
     previous = stages[stage.number - 2]

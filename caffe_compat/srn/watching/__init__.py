@@ -8,4 +8,8 @@ event_file       events as JSON lines, written and read
 terminal_line    one line for each display
 tensorboard      events as TensorBoard scalars
 environment      the machine and the versions of a run
+attention_watch  attention maps on the same images after each test
+line_chart       charts as SVG
+run_report       report.html of a run
+watch_folder     all of these put together for one training
 """

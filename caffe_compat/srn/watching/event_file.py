@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +18,12 @@ LARGEST = 2**53
 
 
 class EventFile:
-    """Appends events to a file; a resumed run goes on in the same file."""
+    """Appends events to a file; a resumed run goes on in the same file. Raises OSError where it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _drop_half_line(path)
         self._file = path.open("a", encoding="utf-8")
-        if self._file.tell() and not _ends_with_line(path):
-            self._file.write("\n")  # a run that was killed may have left half a line
 
     def write(self, event: Event) -> None:
         """Append one line; it is on the disk of this machine when the call returns."""
@@ -111,7 +111,10 @@ def _typed(value: Any, kind: Any) -> Any:
     return value
 
 
-def _ends_with_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
+def _drop_half_line(path: Path) -> None:
+    """Remove what a run that was killed has left behind its last whole line."""
+    if path.is_file():
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)

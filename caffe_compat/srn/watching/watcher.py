@@ -1,18 +1,23 @@
 """Watches a solver: measures its tests, checks its first labels, and tells what happens to files and terminals."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from caffe_compat.errors import CaffeError
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.net.net import Net
 from caffe_compat.solvers.observers import Display, Observer, ResultOfTest
 from caffe_compat.solvers.solver import Callback, Solver
+from caffe_compat.srn.watching.attention_watch import AttentionWatch
 from caffe_compat.srn.watching.environment import describe_environment
 from caffe_compat.srn.watching.events import End, Event, NetTested, Shown, Start
 from caffe_compat.srn.watching.label_losses import check_labels, find_label_losses
 from caffe_compat.srn.watching.metrics_of_test import Metrics, MetricsOfTest, log_metrics
+
+logger = logging.getLogger("caffe_compat")
 
 
 class Sink(Protocol):
@@ -28,20 +33,31 @@ class Sink(Protocol):
 class Watcher(Observer):
     """Turns what a solver does into events, with the metrics of multi-label tests, and writes their log lines."""
 
-    def __init__(self, solver: Solver, sinks: Sequence[Sink], class_names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        solver: Solver,
+        sinks: Sequence[Sink],
+        class_names: Sequence[str] = (),
+        attention: AttentionWatch | None = None,
+    ) -> None:
         self._solver = solver
+        self._attention = attention
         self._sinks = sinks
         self._class_names = list(class_names)
         self._tests = [MetricsOfTest(net) for net in solver.test_nets]
-        self._tested_at: dict[int, int] = {}
+        self._test_started = 0.0
+        self._tested_for = 0.0  # seconds since the last display, which are no training
         self._waited = waiting_seconds(solver.net)
-        for engine, test in zip(solver.test_engines, self._tests, strict=True):
-            engine.keep(test.blobs)
+        for index, (engine, test) in enumerate(zip(solver.test_engines, self._tests, strict=True)):
+            engine.keep([*test.blobs, *(attention.blobs if attention and index == 0 else ())])
 
     def tell(self, event: Event) -> None:
-        """Give an event to every sink."""
+        """Give an event to every sink; one that cannot be written is no reason to lose a training."""
         for sink in self._sinks:
-            sink.write(event)
+            try:
+                sink.write(event)
+            except (OSError, CaffeError) as error:
+                logger.warning("Watching: %s. Training goes on", error)
 
     def start(self) -> None:
         """Tell that training starts at the solver's iteration."""
@@ -65,36 +81,45 @@ class Watcher(Observer):
             sink.close()
 
     def on_display(self, display: Display) -> None:
-        """Tell the display with its speed and how long it waited for data."""
+        """Tell the display with the speed of training, and the share of the time that it waited for data.
+
+        Tests since the last display do not count; Caffe's own `iter/s` has them in it.
+        """
         waited = waiting_seconds(self._solver.net)
         waiting, self._waited = waited - self._waited, waited
+        seconds, self._tested_for = display.seconds - self._tested_for, 0.0
         images = display.iterations * images_per_iteration(self._solver)
-        trained = display.iterations > 0 and display.seconds > 0
+        trained = display.iterations > 0 and seconds > 0
         self.tell(
             Shown(
                 time.time(),
                 display.iteration,
                 display.loss,
                 display.learning_rate,
-                images / display.seconds if trained else None,
-                min(1.0, waiting / display.seconds) if trained else None,
+                images / seconds if trained else None,
+                min(1.0, waiting / seconds) if trained else None,
                 display.outputs,
             )
         )
 
+    def on_test_start(self, index: int) -> None:
+        """Forget the batches of a test that was interrupted."""
+        self._test_started = time.perf_counter()
+        self._tests[index].restart()
+
     def on_test_batch(self, index: int, net: Net) -> None:
-        """Collect the batch; batches of an interrupted test before it are forgotten."""
-        if self._tested_at.get(index) != self._solver.iteration:
-            self._tests[index].restart()
-            self._tested_at[index] = self._solver.iteration
+        """Collect the batch."""
         self._tests[index].add_batch()
+        if self._attention and index == 0:
+            self._attention.add_batch()
 
     def on_test(self, result: ResultOfTest) -> None:
         """Measure the test, log its metrics and tell it."""
         test = self._tests[result.index]
         metrics = test.finish() if test.losses else Metrics({}, {})
-        self._tested_at.pop(result.index, None)
         log_metrics(metrics)
+        if self._attention and result.index == 0:
+            self._draw(self._attention, result.iteration)
         self.tell(
             NetTested(
                 time.time(),
@@ -106,10 +131,22 @@ class Watcher(Observer):
                 metrics.ap,
             )
         )
+        self._tested_for += time.perf_counter() - self._test_started
+
+    def _draw(self, attention: AttentionWatch, iteration: int) -> None:
+        try:
+            attention.draw(iteration)
+        except OSError as error:
+            logger.warning("Watching: %s. Training goes on", error)
 
 
 @contextmanager
-def watching(solver: Solver, sinks: Sequence[Sink], class_names: Sequence[str] = ()) -> Iterator[None]:
+def watching(
+    solver: Solver,
+    sinks: Sequence[Sink],
+    class_names: Sequence[str] = (),
+    attention: AttentionWatch | None = None,
+) -> Iterator[None]:
     """While the block runs, the solver's first process tells what happens, and labels are checked at the first batch.
 
     The sinks are closed at the end. Nothing of this changes what is trained.
@@ -118,7 +155,7 @@ def watching(solver: Solver, sinks: Sequence[Sink], class_names: Sequence[str] =
         if not solver.is_root:
             yield
             return
-        watcher = Watcher(solver, sinks, class_names)
+        watcher = Watcher(solver, sinks, class_names, attention)
         solver.observers.append(watcher)
         watcher.start()
         reason = "stopped"

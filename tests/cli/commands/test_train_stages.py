@@ -15,6 +15,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.logs.parsing.reader import read_log
 from caffe_compat.proto.read import read_weights
 from caffe_compat.proto.write import write_text
+from caffe_compat.solvers.actions import STOPPED_EARLY
 from caffe_compat.srn.stages.stages import find_stages
 from prototxt_gen.files import generate
 
@@ -76,6 +77,9 @@ def test_each_step_starts_where_the_last_one_ended(trained):
         assert f"training from {start}\n" in printed
         assert f"done, weights in {end}, log in {end.removesuffix('_iter_3.caffemodel')}.log\n" in printed
     assert train(folder).stdout.count("training from") == 0
+    report = (folder / "models" / "step_4_resnet101_srn_finetune_watch" / "report.html").read_text()
+    assert "Done: 3 of 3 iterations." in report
+    assert report.count('alt="Attention maps over test image') > 0
     log = read_log(folder / "models" / "step_4_resnet101_srn_finetune.log")
     assert {frozenset(row.outputs) for row in log.train} == {frozenset({"loss", "loss_att"})}
 
@@ -110,7 +114,8 @@ def test_a_stopped_step_goes_on(copied):
 
     resumed = train(folder, "--step", "4")
 
-    assert "training from models/step_4_resnet101_srn_finetune_iter_2.solverstate\n" in resumed.stdout, resumed.stderr
+    assert "training from its newest snapshot models/step_4_resnet101_srn_finetune_iter_*\n" in resumed.stdout
+    assert "Resuming from models/step_4_resnet101_srn_finetune_iter_2.solverstate" in resumed.stderr
     again = weights(folder / WEIGHTS.format(STEPS[4]))
     for name, values in whole.items():
         np.testing.assert_allclose(again[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
@@ -158,7 +163,8 @@ def test_a_step_that_fails_shows_its_error_first(stage, tmp_path):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (-signal.SIGTERM, r"^step 1 \(resnet101\): ended by SIGTERM; run the command again to go on$"),
+        (-signal.SIGKILL, r"^step 1 \(resnet101\): ended by SIGKILL; run the command again to go on$"),
+        (128 + signal.SIGTERM, r"^step 1 \(resnet101\): ended by SIGTERM; run the command again to go on$"),
         (0, r"^step 1 \(resnet101\): stopped before iteration 12; run the command again to go on$"),
     ],
 )
@@ -167,3 +173,11 @@ def test_a_step_that_did_not_finish_can_go_on(stage, monkeypatch, status, messag
     monkeypatch.setattr(train_stages.sys, "executable", "true")
     with pytest.raises(SolverError, match=message):
         train_stages.train(stage, {}, "exact", "none")
+
+
+def test_a_stopped_step_ends_the_command_with_its_own_status(stage, monkeypatch, program, tmp_path):
+    monkeypatch.setattr(train_stages, "wait_for", lambda process: process.wait() or STOPPED_EARLY)
+    monkeypatch.setattr(train_stages.sys, "executable", "true")
+    done = program("train-stages", "--models", tmp_path)
+    assert done.returncode == STOPPED_EARLY
+    assert done.stdout.endswith("step 1 (resnet101): stopped, with a snapshot; run the command again to go on\n")

@@ -58,9 +58,16 @@ def test_each_step_starts_from_the_last_ones_weights(folder):
     assert starting_point(second, stages) == {"weights": first.final_weights}
 
 
-def test_an_interrupted_step_goes_on_from_its_latest_snapshot(folder):
+def test_an_interrupted_step_goes_on_from_the_newest_whole_snapshot(folder):
     _, second, *_ = stages = find_stages(folder)
-    for iteration in (2, 10, 9):
-        (folder / f"step_2_resnet101_att_iter_{iteration}.solverstate").touch()
+    (folder / "step_2_resnet101_att_iter_9.caffemodel").touch()
+    with pytest.raises(SolverError, match=r"^step 2"):
+        starting_point(second, stages)  # weights without a state are no snapshot
+    (folder / "step_2_resnet101_att_iter_9.solverstate").touch()
 
-    assert starting_point(second, stages) == {"snapshot": f"{folder}/step_2_resnet101_att_iter_10.solverstate"}
+    assert second.has_snapshot
+    assert starting_point(second, stages) == {"snapshot": "auto"}
+
+
+def test_the_report_of_a_step_lies_beside_its_snapshots(folder):
+    assert find_stages(folder)[1].watch_folder == f"{folder}/step_2_resnet101_att_watch"

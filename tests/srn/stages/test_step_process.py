@@ -9,7 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from caffe_compat.srn.stages import step_process
-from caffe_compat.srn.stages.step_process import environment_of, has_finished, is_first_process, wait_for
+from caffe_compat.srn.stages.step_process import (
+    environment_of,
+    has_finished,
+    is_first_process,
+    wait_for,
+)
 
 STAGE = SimpleNamespace(number=3, is_done=False)
 
@@ -35,6 +40,7 @@ def test_each_step_has_a_port_and_a_store_of_its_own(monkeypatch):
 
     assert environment["MASTER_PORT"] == "4003"
     assert "TORCHELASTIC_USE_AGENT_STORE" not in environment
+    assert environment["CAFFE_COMPAT_PARENT"] == str(os.getpid())
     assert environment["PYTHONPATH"] == f"{Path(__file__).parents[3]}{os.pathsep}/mine"
 
 
@@ -65,4 +71,59 @@ def test_signals_go_on_to_the_process(number, status):
 
     assert wait_for(process) == status
     assert signal.getsignal(number) is before
+    process.stdout.close()
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_the_terminal_reaches_a_step_once(tmp_path):
+    """The terminal signals the whole group of the parent: the step, in a group of its own, hears of it from there."""
+    child = (
+        "import signal, sys, time\n"
+        "count = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: count.append(1))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(2)\n"
+        "print(len(count), flush=True)\n"
+    )
+    parent = (
+        "import sys\n"
+        "from types import SimpleNamespace\n"
+        "from caffe_compat.srn.stages.step_process import start_process, wait_for\n"
+        f"sys.exit(wait_for(start_process([sys.executable, '-c', {child!r}], SimpleNamespace(number=1))))\n"
+    )
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen(
+        [sys.executable, "-c", parent], stdout=subprocess.PIPE, cwd=root, process_group=0, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == "1\n"
+    assert process.wait() == 0
+    process.stdout.close()
+
+
+@pytest.mark.slow
+def test_a_step_ends_when_its_parent_is_killed(tmp_path):
+    child = (
+        "import time\n"
+        "from caffe_compat.solvers.parent_watch import end_with_parent\n"
+        "end_with_parent()\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = (
+        "import sys\n"
+        "from types import SimpleNamespace\n"
+        "from caffe_compat.srn.stages.step_process import start_process, wait_for\n"
+        f"process = start_process([sys.executable, '-c', {child!r}], SimpleNamespace(number=1))\n"
+        "print(process.pid, flush=True)\n"
+        "wait_for(process)\n"
+    )
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, cwd=root, text=True)
+    process.stdout.readline()
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    assert process.stdout.read() == ""  # the end of the pipe: the child is gone too
     process.stdout.close()

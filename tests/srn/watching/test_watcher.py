@@ -88,9 +88,9 @@ def test_batches_of_an_interrupted_test_are_forgotten() -> None:
     solver, kept = make_solver(), Kept()
     with watching(solver, [kept]):
         (watcher,) = solver.observers
+        watcher.on_test_start(0)
         solver.test_engines[0].forward()
         watcher.on_test_batch(0, solver.test_nets[0])
-        solver.schedule.iteration = 3  # the user went on
         solver.test(0)
         assert len(watcher._tests[0].batches["loss"]) == 0
         solver.test(0)
