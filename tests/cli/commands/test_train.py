@@ -42,8 +42,9 @@ def test_every_line_from_the_start_of_optimisation_is_caffes(engine: str, case: 
     status, log = run("train", "-solver", "solver.prototxt", "-weights=init.caffemodel", "--engine", engine)
     assert status == 0
     theirs = solving((goldens / "bvlc" / "logs" / "caffe_train.log").read_text())
-    mine = solving(log)
+    mine = [line for line in solving(log) if not line.startswith("    Test net metric #")]  # lines of ours
     assert len(mine) == len(theirs)
+    assert len(solving(log)) == len(mine) + 3 * sum("Testing net" in line for line in mine)
     for line, expected in zip(mine, theirs, strict=True):
         assert re.sub(r"\d.*", "", line) == re.sub(r"\d.*", "", expected)
         assert numbers(line) == pytest.approx(numbers(expected), rel=2e-4)
@@ -115,3 +116,20 @@ def _wait_for(condition: object) -> None:
             return
         time.sleep(0.1)
     raise TimeoutError
+
+
+def test_a_run_can_be_watched(case: Path, run: Run) -> None:
+    flags = ("--solver=solver.prototxt", "--weights=init.caffemodel")
+    assert run("train", *flags, "--watch", "new/folder")[0] == 0
+    assert "Done: 25 of 25 iterations." in Path("new/folder/report.html").read_text()
+    assert Path("new/folder/metrics.jsonl").read_text().count('"event": "test"') == 3
+    Path("file").touch()
+    status, log = run("train", *flags, "--watch=file/x")
+    assert status == 1
+    assert "file/x: cannot be written" in log
+
+
+def test_tensorboard_needs_a_folder(case: Path, run: Run) -> None:
+    status, log = run("train", "--solver=solver.prototxt", "--tensorboard")
+    assert status == 2
+    assert messages(log)[-1] == "--tensorboard needs --watch=DIR, the folder for its files"
