@@ -39,6 +39,8 @@ _HOMES = {
     "set_mode_cpu": "caffe_compat.net.device",
     "set_mode_gpu": "caffe_compat.net.device",
     "set_multiprocess": "caffe_compat.pycaffe.process",
+    "set_phase_test": "caffe_compat.pycaffe.process",
+    "set_phase_train": "caffe_compat.pycaffe.process",
     "set_random_seed": "caffe_compat.pycaffe.process",
     "set_solver_count": "caffe_compat.pycaffe.process",
     "set_solver_rank": "caffe_compat.pycaffe.process",

@@ -68,6 +68,11 @@ class Blob(_LegacyShape):
         self.value.reshape(axes)
         self.gradient.reshape(axes)
 
+    def let_go(self) -> None:
+        """Leaves arrays handed out so far to their holders; `data` and `diff` are new arrays of the same numbers."""
+        self.value.let_go()
+        self.gradient.let_go()
+
     def move(self, device: torch.device) -> None:
         """Puts both tensors on another device."""
         self.value.move(device)

@@ -82,6 +82,13 @@ class SyncedTensor:
         else:
             self._tensor = value
 
+    def let_go(self) -> None:
+        """Leaves the arrays handed out so far to their holders: what comes from now on goes into new memory."""
+        if self.is_looked_at:
+            self._tensor = self.snapshot()
+            self._memory = self._host = None
+            self._host_is_newer = False
+
     def reshape(self, shape: tuple[int, ...]) -> None:
         """A new shape; the first values stay, and where more are needed than there is room for, all start at zero."""
         if shape == self._shape:

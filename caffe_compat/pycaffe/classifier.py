@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.net.device import set_mode_cpu, set_mode_gpu
 from caffe_compat.proto.caffe_pb2 import TEST
 from caffe_compat.pycaffe.images import oversample as crops_of
 from caffe_compat.pycaffe.images import resize_image
@@ -38,7 +39,10 @@ def image_transformer(
 
 
 class Classifier(Net):
-    """Scales images to `image_dims` (the net's own size if None) and crops them to the net's size."""
+    """Scales images to `image_dims` (the net's own size if None) and crops them to the net's size.
+
+    `gpu` and `mean_file` (an array, .npy) are of 2014.
+    """
 
     def __init__(
         self,
@@ -49,7 +53,13 @@ class Classifier(Net):
         input_scale: float | None = None,
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
+        gpu: bool | None = None,
+        mean_file: str | None = None,
     ) -> None:
+        if gpu is not None:
+            (set_mode_gpu if gpu else set_mode_cpu)()
+        if mean_file is not None:
+            mean = np.load(mean_file, allow_pickle=False)
         super().__init__(model_file, TEST, weights=pretrained_file)
         self.transformer = image_transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].data.shape[2:])

@@ -48,6 +48,12 @@ def install_as_caffe(allow_python_layers: bool = True) -> None:
 
     As in pycaffe, Python layers then run; `allow_python_layers=False` refuses them.
     """
+    make_findable()
+    allow(allow_python_layers)
+
+
+def make_findable() -> None:
+    """Registers this package as `caffe`, without a word on Python layers. MissingFeatureError for another caffe."""
     present = sys.modules.get("caffe")
     if present is not None and not isinstance(present, Face):
         raise MissingFeatureError(
@@ -56,4 +62,3 @@ def install_as_caffe(allow_python_layers: bool = True) -> None:
         )
     sys.modules["caffe"] = present or Face()
     sys.modules.update({name: importlib.import_module(place) for name, place in MODULES.items()})
-    allow(allow_python_layers)

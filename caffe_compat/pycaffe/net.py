@@ -2,9 +2,10 @@
 
 import logging
 import os
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.read import read_weights
 from caffe_compat.pycaffe import batches
 from caffe_compat.pycaffe.nccl import NCCL
-from caffe_compat.pycaffe.net_structure import NetStructure
-from caffe_compat.pycaffe.process import surroundings
+from caffe_compat.pycaffe.of_2014 import Of2014
+from caffe_compat.pycaffe.process import default_phase, surroundings
+from caffe_compat.pycaffe.turns import in_turn
 
 logger = logging.getLogger("caffe_compat")
 
@@ -59,6 +61,8 @@ class _Options:
         if old_order:
             logger.warning("DEPRECATION WARNING - deprecated use of Python interface")
             logger.warning('Use this instead (with the named "weights" parameter): Net(file, phase, weights=file)')
+            if len(arguments) == 1 and "phase" not in named:
+                named = {**named, "phase": default_phase()}  # of 2014: the phase was set for the whole process
         given = _named(("weights", "phase") if old_order else ("phase", "level", "stages", "weights"), arguments)
         unknown = set(named) - set(cls.__dataclass_fields__) | set(named) & set(given)
         if unknown:
@@ -84,11 +88,18 @@ def _named(names: Sequence[str], arguments: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, arguments, strict=False))
 
 
-class Net(NetStructure):
+class Net(Of2014):
     """A net for one phase: `Net("deploy.prototxt", caffe.TEST, weights="w.caffemodel")`.
 
-    Further arguments are `level`, `stages` and `allow_python_layers`; `Net(file, weights, phase)` works as well.
+    Further arguments are `level`, `stages` and `allow_python_layers`; `Net(file, weights, phase)` works as well, and
+    so does `Net(file, weights)` of 2014, whose phase is TEST unless caffe.set_phase_train() was called before.
+
+    `close()`, `with caffe.Net(...) as net:` or the end of the last reference ends data layers that read ahead and
+    closes their files. Threads may share a net: their calls run one after the other.
     """
+
+    #: Ends reading ahead and closes files; for a net of a solver, which goes on, also when called here.
+    close: Callable[[], object]
 
     def __init__(self, network_file: str, *arguments: Any, **named: Any) -> None:
         options = _Options.of(arguments, named)
@@ -103,6 +114,7 @@ class Net(NetStructure):
         except FormatError as error:
             raise NetFileError(str(error)) from error
         self._follows_mode = True
+        self.close = weakref.finalize(self, self._net.close)
 
     @classmethod
     def of(cls, net: runtime.Net) -> "Net":
@@ -110,10 +122,18 @@ class Net(NetStructure):
         face = cls.__new__(cls)
         face._show(net)
         face._follows_mode = False
+        face.close = net.close
         return face
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # -- running
 
+    @in_turn
     def forward(
         self,
         blobs: Sequence[str] | None = None,
@@ -130,6 +150,7 @@ class Net(NetStructure):
         shown = self.outputs if end is None else self.top_names[end]
         return {name: self.blobs[name].data for name in [*shown, *(blobs or ())]}
 
+    @in_turn
     def backward(
         self,
         diffs: Sequence[str] | None = None,
@@ -146,10 +167,12 @@ class Net(NetStructure):
         shown = self.inputs if end is None else self.bottom_names[end]
         return {name: self.blobs[name].diff for name in [*shown, *(diffs or ())]}
 
+    @in_turn
     def forward_all(self, blobs: Sequence[str] | None = None, **inputs: Array) -> Arrays:
         """`forward` over as many items as there are, in the net's batches; the last one is padded and cut again."""
         return batches.forward_all(self, blobs, inputs)
 
+    @in_turn
     def forward_backward_all(
         self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **arrays: Array
     ) -> tuple[Arrays, Arrays]:
@@ -160,10 +183,12 @@ class Net(NetStructure):
         """The arrays in pieces of the net's batch, the last one padded."""
         return batches.in_batches(blobs, batches.batch_size(self))
 
+    @in_turn
     def _forward(self, start: int, end: int) -> float:
         self._follow_mode()
         return self._net.forward_range(start, end)
 
+    @in_turn
     def _backward(self, start: int, end: int) -> None:
         self._follow_mode()
         self._net.backward_range(start, end)
@@ -220,10 +245,12 @@ class Net(NetStructure):
 
     # -- shapes and weights
 
+    @in_turn
     def reshape(self) -> None:
         """Carries the shapes of the inputs through the net."""
         self._net.reshape()
 
+    @in_turn
     def copy_from(self, weights: str) -> None:
         """Copies weights by layer name from a .caffemodel, binary or HDF5, of either dialect."""
         path = os.fspath(weights)
@@ -233,23 +260,28 @@ class Net(NetStructure):
         """Copies weights by layer name from an HDF5 file."""
         self.copy_from(path)
 
+    @in_turn
     def share_with(self, other: "Net") -> None:
         """Uses the other net's weights for layers of the same name."""
         self._net.share_weights(other._net)
 
+    @in_turn
     def save(self, path: str) -> None:
         """Writes a .caffemodel."""
         self._net.save(os.fspath(path))
 
+    @in_turn
     def save_hdf5(self, path: str) -> None:
         """Writes the weights as HDF5, whatever the name ends in."""
         self._net.flush()
         hdf5.write_weights(path, blobs_of([step.layer for step in self._net.steps]))
 
+    @in_turn
     def clear_param_diffs(self) -> None:
         """Sets the gradients of all weights to zero."""
         self._net.clear_parameter_gradients()
 
+    @in_turn
     def set_input_arrays(self, data: Array, labels: Array) -> None:
         """What the MemoryData layer, which must be the first, walks round: float32 (n, C, H, W) and n labels.
 

@@ -1,11 +1,21 @@
 """What a net consists of, by name as pycaffe.py shows it and by number as pycaffe's C++ part does."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
 from caffe_compat.net import net as runtime
 from caffe_compat.net.blob import Blob
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.layer_face import show_layer
+
+
+class Turns:
+    """The lock of one net, and the thread that had it last."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.last = threading.get_ident()
 
 
 class NetStructure:
@@ -13,6 +23,7 @@ class NetStructure:
 
     def _show(self, net: runtime.Net) -> None:
         self._net = net
+        self.turns = Turns()
         self.blobs: OrderedDict[str, Blob] = net.blobs
         self.params = net.params
         self.layers = [show_layer(step.layer, net.params.get(step.layer.name, [])) for step in net.steps]
@@ -23,6 +34,11 @@ class NetStructure:
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers, strict=True))
         self.top_names = OrderedDict((step.layer.name, list(step.tops)) for step in net.steps)
         self.bottom_names = OrderedDict((step.layer.name, list(step.bottoms)) for step in net.steps)
+
+    @property
+    def phase(self) -> str:
+        """TRAIN or TEST."""
+        return caffe_pb2.Phase.Name(self._net.parameter.state.phase)
 
     # -- by number, as pycaffe's C++ part has it
 

@@ -9,6 +9,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.layers.registry import layer_types
 from caffe_compat.logs.glog import log_to_stderr
 from caffe_compat.net.build import Surroundings
+from caffe_compat.proto import caffe_pb2
 
 _LOGGER = logging.getLogger("caffe_compat")
 _LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
@@ -21,6 +22,7 @@ class _Process:
     solver_rank: int = 0
     multiprocess: bool = False
     python_layers: bool = False
+    phase: int = caffe_pb2.TEST  # of nets that scripts of 2014 build without one
 
 
 _PROCESS = _Process()
@@ -39,6 +41,21 @@ def surroundings(python_layers: bool | None = None) -> Surroundings:
 def allow_python_layers(allowed: bool = True) -> None:
     """Says whether Python layers may run: a net file names their module, which is imported."""
     _PROCESS.python_layers = allowed
+
+
+def set_phase_train() -> None:
+    """Of 2014: nets built from now on by Net(file, weights), without a phase, are for TRAIN."""
+    _PROCESS.phase = caffe_pb2.TRAIN
+
+
+def set_phase_test() -> None:
+    """Of 2014: nets built from now on by Net(file, weights), without a phase, are for TEST."""
+    _PROCESS.phase = caffe_pb2.TEST
+
+
+def default_phase() -> int:
+    """The phase of a net that is built without one."""
+    return _PROCESS.phase
 
 
 def layer_type_list() -> list[str]:

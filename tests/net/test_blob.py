@@ -115,3 +115,16 @@ def test_parameter_blob_writes_reach_the_weight() -> None:
     assert weight.grad is not None
     assert weight.grad[1].eq(2).all()
     assert weight.grad[0].eq(0).all()
+
+
+def test_arrays_that_were_let_go_keep_their_numbers() -> None:
+    blob = Blob((2, 3), torch.device("cpu"))
+    blob.data[...] = 5
+    held, gradient = blob.data, blob.diff
+    blob.let_go()
+    assert (blob.data == 5).all()
+    blob.assign(torch.full((2, 3), 7.0))
+    blob.diff[...] = 2
+    assert (held == 5).all()
+    assert not gradient.any()
+    assert (blob.data == 7).all()

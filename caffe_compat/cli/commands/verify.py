@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from caffe_compat.cli.caffe_flags import surroundings_of
 from caffe_compat.cli.commands.record import SCRIPT
 from caffe_compat.cli.common_flags import add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.devices import gpus_of, use_gpu
@@ -66,6 +67,10 @@ def parser() -> CommandParser:
     add_seed(result, "seed of the random inputs that are used where none are given", default=1)
     result.add_argument("--backward", action="store_true", help="compare gradients, too")
     result.add_argument("--iterations", type=whole_number(1), default=1, metavar="N", help="how many, of --solver")
+    result.add_argument(
+        "--allow-python-layers", "--allow_python_layers", action="store_true",
+        help="let Python layers of the net run the code that they name",
+    )  # fmt: skip
     add_device(result)
     add_quiet(result, "print the result without the table")
     result.add_argument("--tolerance", type=float, help="of one layer's relative error (default: 3e-5; bf16: 3e-2)")
@@ -112,7 +117,7 @@ def make_net(arguments: argparse.Namespace) -> Net:
     parameter = read_net(arguments.prototxt)
     parameter.force_backward |= arguments.backward
     try:
-        return build_net(parameter, caffe_pb2.NetState(phase=arguments.phase))
+        return build_net(parameter, caffe_pb2.NetState(phase=arguments.phase), surroundings_of(arguments))
     except CaffeError as error:
         raise prefix_file(error, arguments.prototxt) from error
 

@@ -12,8 +12,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
-from caffe_compat.layers.utility.python_interface import PythonLayer
-from caffe_compat.proto import caffe_pb2
+from caffe_compat.layers.utility.python_interface import Phase, PythonLayer
 
 
 @register_layer("Python")
@@ -41,7 +40,7 @@ class Python(Layer):
             )
         self.instance = load_class(spec, params.module, params.layer)(spec.parameter)
         self.instance.param_str = self.instance.param_str_ = params.param_str  # type: ignore[attr-defined]
-        self.instance.phase = caffe_pb2.Phase.Value(spec.phase)
+        self.instance.phase = Phase[spec.phase]
         self.instance.blobs = PythonParameters(self.blobs)
         names = dict.fromkeys([*spec.parameter.bottom, *spec.parameter.top])
         blobs = {name: PythonBlob() for name in names}  # a layer in place sees one blob twice
@@ -119,7 +118,9 @@ class _UserCode(torch.autograd.Function):
 
 
 def load_class(spec: LayerSpec, module: str, name: str) -> type[PythonLayer]:
-    """The user's class; its folder must be on PYTHONPATH."""
+    """The user's class; its folder must be on PYTHONPATH. `import caffe` in its module means this package."""
+    # By name, for pycaffe lies above the layers: without it, a module of the user's could not derive from caffe.Layer.
+    importlib.import_module("caffe_compat.pycaffe.install").make_findable()
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:

@@ -1,6 +1,7 @@
 """What a user's layer in Python derives from: pycaffe's `caffe.Layer`."""
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
 
 from caffe_compat.errors import MissingFeatureError
@@ -10,16 +11,26 @@ from caffe_compat.proto import caffe_pb2
 Blobs = Sequence[PythonBlob]
 
 
+class Phase(IntEnum):
+    """A number as caffe.TRAIN and caffe.TEST; `str` gives the name, by which proposal layers look up their settings."""
+
+    TRAIN = caffe_pb2.TRAIN
+    TEST = caffe_pb2.TEST
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PythonLayer:
     """Base of layers written in Python.
 
     `setup` runs once, `reshape` before every forward; both see `bottom` and `top`, lists of blobs. `param_str` is the
-    prototxt's text, `phase` is 0 for TRAIN and 1 for TEST, `blobs` the weights (`self.blobs.add_blob(3, 4)` in setup).
+    prototxt's text, `phase` is caffe.TRAIN or caffe.TEST, `blobs` the weights (`self.blobs.add_blob(3, 4)` in setup).
     """
 
     blobs: PythonParameters
     param_str: str
-    phase: int
+    phase: Phase
 
     def __init__(self, layer_param: caffe_pb2.LayerParameter, *_: Any) -> None:
         self.layer_param = layer_param

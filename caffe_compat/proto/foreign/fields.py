@@ -85,8 +85,14 @@ REFUSED = {
     "the YOLO ports": (
         "reorg_param", "region_loss_param", "region_param", "yolov3_param", "eval_detection_param",
         "yolo_detection_output_param", "yolov3_detection_output_param", "mish_param", "yolo_seg_param",
-        "segmentation_evaluate_param", "stagelr", "stageiter", "DataParameter.side", "objectness_score",
+        "segmentation_evaluate_param", "stagelr", "stageiter", "DataParameter.side",
+        "DetectionOutputParameter.classes", "DetectionOutputParameter.side", "DetectionOutputParameter.num_box",
+        "DetectionOutputParameter.coords", "DetectionOutputParameter.nms_threshold",
+        "DetectionOutputParameter.biases", "DetectionOutputParameter.label_map_file",
     ),
+    "RefineDet and deepdetect": ("objectness_score", "soft_nms", "theta"),
+    "deepdetect": ("continuation_indicator_param", "labelsequence_accuracy_param"),
+    "MNC": ("roi_warping_param", "mask_pooling_param"),
     "R-FCN": (
         "psroi_pooling_param", "box_annotator_ohem_param", "pre_fixed_normalizer", "proposal_param", "roi_align_param",
     ),

@@ -1,5 +1,6 @@
 """Python layers: what users of pycaffe write runs, learns, and fails in its own words."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from caffe_compat.layers.registry import create_layer
 from caffe_compat.layers.utility.python import Python
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.pycaffe.process import surroundings
 from tests.layers.harness import assert_close, layer_parameter, random_bottom, run
 
 MODULE = "tests.layers.utility.user_layers"
@@ -81,6 +83,42 @@ def test_data_layers_keep_their_place() -> None:
     layer = python_layer("Counter")
     assert layer.top_shapes() == [(3,)]
     assert [run(layer)[0].tolist() for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_its_phase_is_a_number_and_a_name(phase: str) -> None:
+    """Proposal layers look up their settings by str(self.phase)."""
+    found = python_layer("PhaseOf", phase=phase).instance.phase
+    assert str(found) == f"{found}" == phase
+    assert found == caffe_pb2.Phase.Value(phase)
+
+
+USER_MODULE = """
+import caffe
+from caffe.proto import caffe_pb2
+
+
+class Doubles(caffe.Layer):
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].data.shape)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = 2 * bottom[0].data
+"""
+
+
+def test_a_users_module_finds_caffe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every program, not in `run` alone; whether Python layers are allowed elsewhere stays as it is."""
+    (tmp_path / "doubling_user_layer.py").write_text(USER_MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "caffe"]:
+        monkeypatch.delitem(sys.modules, name)
+    text = "name: 'p' type: 'Python' python_param { module: 'doubling_user_layer' layer: 'Doubles' }"
+    layer = create_layer(LayerSpec(layer_parameter(text, 1), "TEST", allow_python_layers=True))
+    layer.setup((2, 3))
+    (top,) = run(layer, torch.full((2, 3), 4.0))
+    assert top.unique().tolist() == [8]
+    assert not surroundings().allow_python_layers
 
 
 @pytest.mark.parametrize(("phase", "value"), [("TRAIN", 0), ("TEST", 1)])
