@@ -2,7 +2,7 @@
 
 import difflib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from caffe_compat.errors import GraphError, UnknownLayerError
@@ -38,6 +38,20 @@ def layer_types() -> list[str]:
 def facts_of(layer_type: str) -> type[Layer]:
     """The class whose attributes state the facts of a type; `Layer`, which states none, for a type without a class."""
     return _LAYERS.get(layer_type, Layer)
+
+
+def require_types(layers: Iterable[LayerSpec]) -> None:
+    """UnknownLayerError that lists every layer whose type is not here, one line per type."""
+    unknown: dict[str, list[LayerSpec]] = {}
+    for spec in layers:
+        if spec.type not in _LAYERS:
+            unknown.setdefault(spec.type, []).append(spec)
+    lines = [
+        f"{specs[0]}{f' (and {len(specs) - 1} more)' if len(specs) > 1 else ''}: no layer of this type{_advice(name)}"
+        for name, specs in unknown.items()
+    ]
+    if lines:
+        raise UnknownLayerError("\n".join(lines))
 
 
 def layer_class(spec: LayerSpec) -> type[Layer]:

@@ -15,6 +15,7 @@ from caffe_compat.graph.splits import insert_splits
 from caffe_compat.graph.step import Step
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.data.in_step import check_in_step
+from caffe_compat.layers.registry import require_types
 from caffe_compat.net.blob import Blob
 from caffe_compat.net.collector_paused import collector_paused
 from caffe_compat.net.device import current_device
@@ -72,6 +73,7 @@ def build_net(
 ) -> Net:
     """Filters by state, inserts Splits, creates and connects the layers, finds where gradients go."""
     filtered = filter_net(parameter, state)
+    require_types(map(LayerSpec, filtered.layer))
     log_parameters(filtered)
     filtered = insert_splits(filtered)
     device = surroundings.device or current_device()

@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.errors import FieldError, GraphError, UnknownLayerError
 from caffe_compat.layers import registry
 from caffe_compat.layers.base import Layer, LayerSpec
-from caffe_compat.layers.registry import create_layer, layer_types, register_layer
+from caffe_compat.layers.registry import create_layer, layer_types, register_layer, require_types
 from caffe_compat.proto.foreign.types import V1_WORDS, foreign_type
 from tests.layers.harness import layer_parameter
 
@@ -52,6 +52,17 @@ def test_unknown_types_name_their_neighbour() -> None:
 def test_unknown_types_in_another_spelling(unknown: str, nearest: str) -> None:
     with pytest.raises(UnknownLayerError, match=rf"^layer 'p' \({unknown}\): .*; did you mean '{nearest}'\?"):
         create(f"name: 'p' type: '{unknown}'")
+
+
+def test_all_unknown_types_of_a_net_are_listed_at_once() -> None:
+    names = {"a": "Mish", "b": "ReLU", "c": "Reorg", "d": "Mish"}
+    specs = [LayerSpec(layer_parameter(f"name: '{name}' type: '{kind}'", 1)) for name, kind in names.items()]
+    with pytest.raises(UnknownLayerError) as caught:
+        require_types(specs)
+    first, second = str(caught.value).split("\n")
+    assert first.startswith("layer 'a' (Mish) (and 1 more): no layer of this type, which the YOLO v4 ports added; ")
+    assert second.startswith("layer 'c' (Reorg): no layer of this type, which the YOLO ports added; ")
+    require_types(specs[1:2])
 
 
 def test_types_of_other_caffes_say_whose_they_are_and_what_to_do() -> None:

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.cli.caffe_flags import surroundings_of
 from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.databases import BACKENDS, Writer, create_database
 from caffe_compat.cli.devices import use_gpu
@@ -17,7 +16,7 @@ from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import DataError, ShapeError, did_you_mean
-from caffe_compat.net.build import load_net
+from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in paths:
         _require_new(path)
     _use_device(arguments.mode, arguments.device_id)
-    net = load_net(arguments.prototxt, "TEST", surroundings_of(arguments))
+    net = load_net(arguments.prototxt, "TEST", Surroundings(allow_python_layers=arguments.allow_python_layers))
     copy_weights(net, arguments.weights)
     for name in names:
         _require_blob(net, name, arguments.prototxt)

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from caffe_compat.cli.caffe_flags import surroundings_of
 from caffe_compat.cli.commands.record import SCRIPT
 from caffe_compat.cli.common_flags import add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.devices import gpus_of, use_gpu
@@ -24,7 +23,7 @@ from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
-from caffe_compat.net.build import build_net
+from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import require_weights
 from caffe_compat.parity.compare import compare, random_seeds
@@ -117,7 +116,11 @@ def make_net(arguments: argparse.Namespace) -> Net:
     parameter = read_net(arguments.prototxt)
     parameter.force_backward |= arguments.backward
     try:
-        return build_net(parameter, caffe_pb2.NetState(phase=arguments.phase), surroundings_of(arguments))
+        return build_net(
+            parameter,
+            caffe_pb2.NetState(phase=arguments.phase),
+            Surroundings(allow_python_layers=arguments.allow_python_layers),
+        )
     except CaffeError as error:
         raise prefix_file(error, arguments.prototxt) from error
 
