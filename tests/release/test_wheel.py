@@ -98,7 +98,8 @@ def test_the_wheel_holds_its_data(built: Path) -> None:
 
 def test_the_sdist_holds_tools_docs_models_and_tests(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     missing = {
         name for name in tracked if name.split("/")[0] in ("tools", "docs", "models", "tests", "caffe_compat")
