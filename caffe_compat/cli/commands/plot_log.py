@@ -4,12 +4,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from caffe_compat.cli.common_flags import whole_number
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.logs.parsing.charts import CHARTS, write_chart
+from caffe_compat.logs.parsing.follow import follow_logs
 from caffe_compat.logs.parsing.reader import read_log
+from caffe_compat.proto.atomic_file import replacing
 
 
 def parser() -> CommandParser:
@@ -20,15 +23,26 @@ def parser() -> CommandParser:
     result.add_argument("chart_type", type=int, choices=range(len(CHARTS)), help="see below")
     result.add_argument("png", type=Path, help="where to save the picture")
     result.add_argument("logs", type=Path, nargs="+", help="logs of training runs")
+    result.add_argument("--follow", type=whole_number(1, "number of seconds"), metavar="SECONDS",
+                        help="draw anew when the logs have grown, looking so often, until training ends")  # fmt: skip
     return result
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reads the logs, draws one picture."""
+    """Reads the logs, draws one picture; with --follow again and again."""
     claim_files([arguments.png])
-    logs = [(path.stem, read_log(path)) for path in arguments.logs]
-    write_chart(arguments.chart_type, logs, arguments.png)
+    if arguments.follow is None:
+        draw(arguments)
+    else:
+        follow_logs(arguments.logs, lambda: draw(arguments), arguments.follow, lambda line: print(line, flush=True))
     return DONE
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Reads the logs, draws one picture, which replaces the last one when it is whole."""
+    logs = [(path.stem, read_log(path)) for path in arguments.logs]
+    with replacing(arguments.png) as beside:
+        write_chart(arguments.chart_type, logs, beside)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The eight charts of Caffe's tools/extra/plot_training_log.py, of one or several logs."""
+"""The eight charts of Caffe's tools/extra/plot_training_log.py, and two of mAP and F1, of one or several logs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,17 +19,21 @@ class Curve(NamedTuple):
     values: list[float]
 
 
-def _test_outputs(word: str) -> Callable[[TrainingLog], Iterator[Curve]]:
-    """Every output of every test net whose name contains the word."""
+def _test_outputs(*words: str) -> Callable[[TrainingLog], Iterator[Curve]]:
+    """Every output of every test net whose name contains one of the words, in small letters."""
 
     def curves(log: TrainingLog) -> Iterator[Curve]:
         for net, rows in sorted(log.tests.items()):
             prefix = f"test net #{net} " if len(log.tests) > 1 else ""
-            names = dict.fromkeys(name for row in rows for name in row.outputs if word in name.lower())
+            names = dict.fromkeys(name for row in rows for name in row.outputs if _has_word(name, words))
             for name in names:
                 yield _curve(prefix + name, [row for row in rows if name in row.outputs], name)
 
     return curves
+
+
+def _has_word(name: str, words: Sequence[str]) -> bool:
+    return any(word in name.lower() for word in words)
 
 
 def _learning_rate(log: TrainingLog) -> Iterator[Curve]:
@@ -55,13 +59,14 @@ QUANTITIES: dict[str, Callable[[TrainingLog], Iterator[Curve]]] = {
     "Test loss": _test_outputs("loss"),
     "Train learning rate": _learning_rate,
     "Train loss": _train_loss,
+    "Test metrics": _test_outputs("map", "f1-"),  # this program's own, after Caffe's eight charts
 }
 # Caffe's numbering: for each quantity first over iterations, then over seconds.
 CHARTS = [(quantity, axis) for quantity in QUANTITIES for axis in ("Iters", "Seconds")]
 
 
 def write_chart(number: int, logs: Sequence[tuple[str, TrainingLog]], path: Path) -> None:
-    """Draw chart 0 to 7 of named logs as PNG; DataError if none of the logs has what it shows."""
+    """Draw a chart of named logs, 0 to 9, as PNG; DataError if none of the logs has what it shows."""
     quantity, axis = CHARTS[number]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()

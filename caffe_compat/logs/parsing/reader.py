@@ -22,7 +22,8 @@ _SOLVING = re.compile(r"(?:^|\] )Solving ")
 _TESTING = re.compile(_ITERATION + r", Testing net \(#(?P<net>\d{1,9})\)")
 _LOSS = re.compile(_ITERATION + _SPEED + r", loss = " + _NUMBER)
 _RATE = re.compile(_ITERATION + r", lr = " + _NUMBER)
-_OUTPUT = re.compile(r"(?P<phase>Train|Test) net output #\d+: (?P<name>\S+) = " + _NUMBER)
+#: `metric` stands in lines of this program alone: mAP, F1-C and F1-O of a test.
+_OUTPUT = re.compile(r"(?P<phase>Train|Test) net (?:output|metric) #\d+: (?P<name>\S+) = " + _NUMBER)
 
 #: Byte order marks and what they say.
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}

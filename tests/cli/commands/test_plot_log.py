@@ -23,10 +23,16 @@ def test_lists_the_charts(program) -> None:
     ("chart", "status", "message"),
     [
         (0, 1, "caffe_train: expected test accuracy, found the"),
-        (8, 2, "argument chart_type: invalid choice: 8 (choose "),
+        (8, 1, "caffe_train: expected test metrics, found the test outputs "),
+        (10, 2, "argument chart_type: invalid choice: 10 (choose "),
     ],
 )
 def test_an_error_is_one_line(program, tmp_path, chart, status, message) -> None:
     got, _, errors = program("plot-log", chart, tmp_path / "chart.png", LOG)
     assert got == status
     assert errors.startswith(f"caffe-compat plot-log: {message}")
+
+
+def test_a_log_whose_training_has_ended_is_followed_once(program, tmp_path) -> None:
+    assert program("plot-log", 6, tmp_path / "loss.png", LOG, "--follow", 1)[0] == 0
+    assert cv2.imread(str(tmp_path / "loss.png")) is not None

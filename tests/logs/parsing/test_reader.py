@@ -223,3 +223,12 @@ def test_a_pipe_or_a_folder_is_no_log(tmp_path) -> None:
             DataError, match=r"expected the file of a log, found a folder, pipe or device; name the file"
         ):
             read_log(path)
+
+
+def test_metrics_of_this_program_stand_beside_the_outputs(tmp_path) -> None:
+    lines = ("Iteration 4, Testing net (#0)", "    Test net output #0: loss = 0.5 (* 1 = 0.5 loss)",
+             "    Test net metric #0: mAP = 0.625", "    Test net metric #1: y_att:F1-C = nan")  # fmt: skip
+    (tmp_path / "run.log").write_text("\n".join(lines))
+    (row,) = read_log(tmp_path / "run.log").tests[0]
+    assert list(row.outputs) == ["loss", "mAP", "y_att:F1-C"]
+    assert row.outputs["mAP"] == 0.625
