@@ -60,7 +60,7 @@ def _steps(target: Target, options: Options) -> list[Step]:
     steps: list[Step] = []
     if options.prototxt is not None:
         prototxt = options.prototxt
-        steps.append(lambda model, report: with_prototxt(model, prototxt, report))
+        steps.append(lambda model, report: with_prototxt(model, prototxt, report, options.allow_unfilled))
     steps.append(lambda model, report: to_variance(model, options.bn_statistics, report))
     steps.append(lambda model, report: exchange_norms(model, options.norm, dialect_for(model, options), report))
     if options.rename is not None:

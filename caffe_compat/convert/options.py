@@ -28,4 +28,5 @@ class Options:
     dynamic_batch: bool = False
     dynamic_size: bool = False
     check: bool = True
+    allow_unfilled: bool = False
     pixels: Pixels = USUAL

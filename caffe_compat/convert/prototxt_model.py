@@ -1,15 +1,28 @@
 """The net of a prototxt with the weights of a file, put together by layer name as Caffe does."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
+from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.layers.recurrent.recurrent import Recurrent
+from caffe_compat.layers.registry import facts_of, layer_types
+from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 
+#: Names that an error lists.
+SHOWN = 5
 
-def with_prototxt(model: Model, prototxt: str, report: Report) -> Model:
-    """The prototxt's net; weights of layers that it lacks are dropped. GraphError if no name is in both."""
+
+def with_prototxt(model: Model, prototxt: str, report: Report, allow_unfilled: bool = False) -> Model:
+    """The prototxt's net; weights of layers that it lacks are dropped.
+
+    GraphError if no name is in both, or where the file has no weights for a layer that learns. With `allow_unfilled`
+    such layers get what their fillers draw.
+    """
     net = read_net(prototxt)
     names = {layer.name for layer in net.layer}
     shared = {name: blobs for name, blobs in model.blobs.items() if name in names}
@@ -24,4 +37,51 @@ def with_prototxt(model: Model, prototxt: str, report: Report) -> Model:
     known = {layer.name for layer in model.net.layer}
     for name in (layer.name for layer in net.layer if layer.name not in known):
         report.added(name, f"from {prototxt}")
-    return replace(model, net=net, blobs=shared, is_filtered=False)
+    made = replace(model, net=net, blobs=shared, is_filtered=False)
+    missing = unfilled_layers(made)
+    if missing and not allow_unfilled:
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        raise GraphError(
+            f"{model.path}: expected weights of all layers of {prototxt} that learn, found none of "
+            f"{', '.join(missing[:SHOWN])}{more}; give the weights of this net, or --allow-unfilled to take what "
+            "fillers draw"
+        )
+    return _filled(made, prototxt, missing, report) if missing else made
+
+
+def unfilled_layers(model: Model) -> list[str]:
+    """The layers of the net that predicts which have weights in Caffe, but none in the model, in order.
+
+    A layer whose weights all belong to a named one that the model has is filled by that.
+    """
+    layers = filter_net(model.net, caffe_pb2.NetState(phase="TEST")).layer
+    owned = {spec.name for layer in layers if layer.name in model.blobs for spec in layer.param if spec.name}
+    return [
+        layer.name
+        for layer in layers
+        if layer.name not in model.blobs and _learns(layer) and not _is_shared(layer, owned)
+    ]
+
+
+def _learns(layer: Layer) -> bool:
+    """Whether the layer has weights of its own, by its type. A second bottom of Scale or Bias stands in for them."""
+    if layer.type not in layer_types():
+        return False
+    facts = facts_of(layer.type)
+    if layer.type == "Normalize" and not layer.HasField("norm_param"):
+        return False  # the SRN fork's
+    has_operand = facts.bottoms.most == 2 and len(layer.bottom) == 2
+    return bool(facts.blob_names or issubclass(facts, Recurrent)) and not has_operand
+
+
+def _is_shared(layer: Layer, owned: set[str]) -> bool:
+    return bool(layer.param) and all(spec.name in owned for spec in layer.param)
+
+
+def _filled(model: Model, prototxt: str, names: Sequence[str], report: Report) -> Model:
+    """The model with what fillers draw for these layers."""
+    net = build_net(read_net(prototxt), caffe_pb2.NetState(phase="TEST"), Surroundings(random_seed=1))
+    drawn = {step.layer.name: [blob.detach().numpy() for blob in step.layer.blobs] for step in net.steps}
+    for name in names:
+        report.noted(name, f"no weights in {model.path}: as its fillers drew")
+    return replace(model, blobs=model.blobs | {name: drawn[name] for name in names})

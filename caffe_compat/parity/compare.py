@@ -11,6 +11,7 @@ from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.forward import ForwardComparison
 from caffe_compat.parity.measure import TOLERANCES, Tolerances
 from caffe_compat.parity.recording import Array, Recording
+from caffe_compat.parity.replay import is_inserted_split
 
 
 def compare(
@@ -34,7 +35,11 @@ def compare(
             f"{other.source}: expected layers of net '{net.name}' ({', '.join(net.layer_names[:4])}, ...), found none "
             "of them; it is the record of another net"
         )
-    return Comparison(other.source, differences, other.notes, forward.unseen)
+    layers = [step.layer.name for step in net.steps if step.tops and not step.layer.is_input]
+    splits = {step.layer.name for step in net.steps if is_inserted_split(step)}
+    return Comparison(
+        other.source, differences, other.notes, forward.unseen, [name for name in layers if name not in splits]
+    )
 
 
 def random_seeds(net: Net, seed: int = 1) -> dict[str, Array]:

@@ -54,6 +54,7 @@ class Difference:
     verdict: Verdict
     since: tuple[str, ...] = ()
     cause: str = ""
+    is_zero: bool = False  # nothing but zeros on both sides, which proves nothing
 
     @property
     def is_wrong(self) -> bool:
@@ -68,12 +69,29 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """All that both runs have, in the order in which it was computed, and what was said about the other side."""
+    """All that both runs have, in the order in which it was computed, and what was said about the other side.
+
+    `layers` are the net's layers that compute something, in order; empty for a training, whose rows are weights.
+    """
 
     against: str
     differences: list[Difference]
     notes: list[str] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
+
+    @property
+    def unseen_layers(self) -> list[str]:
+        """The layers that no row is about, nor a row of a layer behind them that they were folded into."""
+        seen = {name for row in self.differences for name in (row.layer, *row.since)}
+        return [name for name in self.layers if name not in seen]
+
+    @property
+    def zero_layers(self) -> list[str]:
+        """The layers that gave nothing but zeros on both sides."""
+        tops = [row for row in self.differences if row.kind is Kind.TOP]
+        others = {row.layer for row in tops if not row.is_zero}
+        return [name for name in self.layers if name not in others and name in {row.layer for row in tops}]
 
     @property
     def first_wrong(self) -> Difference | None:
@@ -88,5 +106,6 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether something was compared and all of it is the same."""
-        return bool(self.differences) and all(difference.agrees for difference in self.differences)
+        """Whether something was compared, more than zeros, and all of it is the same."""
+        proved = not self.layers or len(self.unseen_layers) + len(self.zero_layers) < len(self.layers)
+        return bool(self.differences) and proved and all(difference.agrees for difference in self.differences)

@@ -110,8 +110,9 @@ class ForwardComparison:
         self._origins[top] = () if is_followed else (*since, step.layer.name)
         cause = failure or self._cause(step, position, theirs, verdict)
         spec = step.layer.spec
+        is_zero = isinstance(theirs, np.ndarray) and not theirs.any() and not ours.any()
         return Difference(
-            spec.name, spec.type, top, Kind.TOP, ours.shape, their_shape, whole, alone, verdict, since, cause
+            spec.name, spec.type, top, Kind.TOP, ours.shape, their_shape, whole, alone, verdict, since, cause, is_zero
         )
 
     def _is_tie(self, step: Step, position: int, theirs: Recorded, alone: Errors | None, is_pure: bool) -> bool:

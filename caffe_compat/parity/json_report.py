@@ -20,6 +20,9 @@ def report_json(comparison: Comparison, net: str) -> dict[str, Any]:
         "first_wrong": None if first is None else _row(first),
         "notes": comparison.notes,
         "not_compared": comparison.not_compared,
+        "layers": len(comparison.layers),
+        "layers_not_compared": comparison.unseen_layers,
+        "layers_of_zeros": comparison.zero_layers,
         "differences": [_row(row) for row in comparison.differences],
     }
 

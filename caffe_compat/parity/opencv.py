@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.layers.utility.detection_output import DetectionOutput
 from caffe_compat.net.net import Net
 from caffe_compat.parity.compare import compare
 from caffe_compat.parity.comparison import Comparison
@@ -34,6 +35,11 @@ def record_opencv(net: Net, inputs: Mapping[str, Array]) -> Recording:
     feeds = _values_to_feed(net, other)
     recording = Recording(f"OpenCV {cv2.__version__}", inputs=dict(inputs), notes=other.notes)
     recording.tops.update(_run(other, feeds))
+    for step in net.steps:
+        key = f"{step.layer.name}/{step.tops[0]}" if step.tops else ""
+        found = recording.tops.get(key)
+        if isinstance(step.layer, DetectionOutput) and isinstance(found, np.ndarray):
+            recording.tops[key] = in_order_of_caffe(found, net.blobs[step.bottoms[0]].shape[0])
     inputs_of_net = {f"{step.layer.name}/{top}" for step in net.steps if step.layer.is_input for top in step.tops}
     recording.fed = {key: feeds[name] for name, key in other.fed.items() if key not in inputs_of_net}
     return recording
@@ -84,3 +90,17 @@ def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
     except cv2.error as error:
         raise MissingFeatureError(f"OpenCV {cv2.__version__} cannot run this net: {error}") from error
     return {key: result[0] for key, result in zip(other.found, results, strict=True)}
+
+
+def in_order_of_caffe(detections: Array, items: int) -> Array:
+    """OpenCV's detections (1, 1, N, 7) item by item, class by class, without the rows of zeros that fill its blob.
+
+    Caffe gives a row (item, -1, ...) for each of the `items` where nothing was found at all.
+    """
+    rows = detections.reshape(-1, 7)
+    found = rows[rows.any(axis=1)]
+    if not len(found):
+        found = np.full((items, 7), -1, np.float32)
+        found[:, 0] = range(items)
+    order = np.lexsort((-found[:, 2], found[:, 1], found[:, 0]))
+    return found[order][None, None]

@@ -7,7 +7,7 @@ from caffe_compat.graph.step import Step
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import blobs_of
 from caffe_compat.parity.opencv_chain import Place, Rewrite
-from caffe_compat.parity.opencv_rewrites import rewrite_for_opencv
+from caffe_compat.parity.opencv_rewrites import REWRITES, rewrite_for_opencv
 from caffe_compat.parity.recording import Array
 from caffe_compat.proto import caffe_pb2
 
@@ -81,7 +81,8 @@ def _feed(net: Net, step: Step, other: OpenCvNet, names: Mapping[str, str]) -> N
         layer.input_param.shape.add(dim=net.blobs[top].shape)
         other.fed[name] = f"{step.layer.name}/{top}"
     if not step.layer.is_input:
-        other.notes.append(f"{step.layer.spec}: OpenCV has nothing for it; its tops are fed from our run")
+        lacks = "has it in another form only" if step.layer.spec.type in REWRITES else "has nothing for it"
+        other.notes.append(f"{step.layer.spec}: OpenCV {lacks}; its tops are fed from our run")
 
 
 def _add(step: Step, other: OpenCvNet, names: Mapping[str, str], rewrite: Rewrite) -> None:

@@ -212,6 +212,47 @@ def axpy(place: Place) -> Rewrite | None:
     return chain.end()
 
 
+def normalize(place: Place) -> Rewrite:
+    """SSD's layer or the fork's; OpenCV wants a scale with an axis."""
+    blobs = {place.layer.name: [blob.reshape(-1) for blob in place.blobs]} if place.blobs else {}
+    return Rewrite([place.layer], blobs)
+
+
+def prior_box(place: Place) -> Rewrite | None:
+    """OpenCV wants the variance, clips where nothing is said, and takes the image's size from the second bottom."""
+    param = place.layer.prior_box_param
+    height, width = place.bottoms[1][2:]
+    stated = [getattr(param, name) for name in ("img_h", "img_w", "img_size") if param.HasField(name)]
+    if any(size not in (height, width) for size in stated) or (param.HasField("img_size") and height != width):
+        return None
+    param.clip = param.clip
+    if not param.variance:
+        param.variance[:] = [0.1]
+    return as_it_is(place)
+
+
+def detection_output(place: Place) -> Rewrite | None:
+    """OpenCV wants every field, and room for all detections; it knows neither CORNER_SIZE nor an adapting threshold."""
+    param = place.layer.detection_output_param
+    if param.code_type == caffe_pb2.PriorBoxParameter.CORNER_SIZE or param.nms_param.eta != 1:
+        return None
+    for name in ("share_location", "background_label_id", "variance_encoded_in_target", "code_type"):
+        setattr(param, name, getattr(param, name))
+    if not param.HasField("confidence_threshold"):
+        param.confidence_threshold = float(np.finfo(np.float32).min)
+    if param.keep_top_k < 0:  # all of them, for which OpenCV would write beyond its blob
+        param.keep_top_k = place.bottoms[1][1]
+    param.nms_param.nms_threshold = param.nms_param.nms_threshold
+    return as_it_is(place)
+
+
+def interp(place: Place) -> Rewrite | None:
+    """OpenCV knows height and width, and zoom_factor; no shrinking, no cropping, no size of another blob."""
+    param = place.layer.interp_param
+    others = any(param.HasField(name) for name in ("shrink_factor", "pad_beg", "pad_end"))
+    return None if others or len(place.bottoms) > 1 else as_it_is(place)
+
+
 RewriteRule = Callable[[Place], Rewrite | None]
 
 #: Types that OpenCV runs as Caffe does, whatever their fields say.
@@ -229,11 +270,16 @@ REWRITES: dict[str, RewriteRule] = {
     "Convolution": convolution,
     "ConvolutionDepthwise": depthwise_convolution,
     "Deconvolution": convolution,
+    "DetectionOutput": detection_output,
     "DepthwiseConvolution": depthwise_convolution,
     "InnerProduct": inner_product,
+    "Interp": interp,
     "LRN": lrn,
     "Log": log,
+    "Normalize": normalize,
+    "NormalizeBBox": normalize,
     "Pooling": pooling,
+    "PriorBox": prior_box,
     "Reduction": reduction,
     "Slice": slice_,
     "Swish": swish,

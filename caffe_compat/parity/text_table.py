@@ -1,11 +1,13 @@
 """A comparison as lines for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from caffe_compat.parity.comparison import Comparison, Difference, Verdict
 from caffe_compat.parity.measure import Errors
 
 HEADINGS = ("layer", "type", "blob", "kind", "shape", "max error", "relative", "alone", "cosine", "verdict")
+#: Names that a line lists.
+SHOWN = 5
 #: Columns of numbers, which are flush right.
 _NUMBERS = range(5, 9)
 
@@ -57,17 +59,35 @@ def summary_lines(comparison: Comparison) -> Iterator[str]:
     """What was said about the other side, and the result in words."""
     yield from (f"note: {note}" for note in comparison.notes)
     if comparison.not_compared:
-        count, some = len(comparison.not_compared), ", ".join(comparison.not_compared[:5])
-        yield f"not compared: {count} blobs that the other side does not show: {some}{', ...' if count > 5 else ''}"
+        count, some = len(comparison.not_compared), _some(comparison.not_compared)
+        yield f"not compared: {count} blobs that the other side does not show: {some}"
     yield f"largest relative error: {comparison.max_error:.1e} over {len(comparison.differences)} blobs"
     yield conclusion(comparison)
 
 
 def conclusion(comparison: Comparison) -> str:
-    """One sentence: the same, or the first layer that differs and why."""
+    """One sentence: the same, with how many layers that is said of, or the first layer that differs and why."""
     first = comparison.first_wrong
     if first is None:
-        return f"the same as {comparison.against}"
+        return _same(comparison)
     since = f" (or one of {', '.join(first.since)}, which the other side does not show)" if first.since else ""
     cause = f": {first.cause}" if first.cause else ""
     return f"first that differs: layer '{first.layer}' ({first.type}), {first.kind.value} {first.blob}{since}{cause}"
+
+
+def _same(comparison: Comparison) -> str:
+    total, unseen, zero = len(comparison.layers), comparison.unseen_layers, comparison.zero_layers
+    if not total:
+        return f"the same as {comparison.against}"
+    if not comparison.agrees:
+        return (
+            f"nothing is proved about {comparison.against}: of {total} layers {len(unseen)} were not compared and "
+            f"{len(zero)} gave nothing but zeros on both sides; give trained weights with --weights"
+        )
+    rest = f", {len(unseen)} not compared: {_some(unseen)}" if unseen else ""
+    rest += f", {len(zero)} with nothing but zeros on both sides: {_some(zero)}" if zero else ""
+    return f"the same as {comparison.against}: {total - len(unseen)} of {total} layers{rest}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -244,3 +244,41 @@ def test_no_file_that_is_read_is_written_over(option: str, tmp_path: Path) -> No
     with pytest.raises(FormatError, match=r"given: expected another file than the source; name the target with --out"):
         convert(BVLC_STEP, "prototxt", str(path), Options(**{option: str(path)}))  # type: ignore[arg-type]
     assert path.read_text() == "before"
+
+
+UNFILLED = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 3 } }
+layer { name: "new" type: "InnerProduct" bottom: "ip" top: "new"
+  inner_product_param { num_output: 4 weight_filler { type: "xavier" } bias_filler { value: 0.5 } } }
+layer { name: "product" type: "Scale" bottom: "new" bottom: "new" top: "product" scale_param { axis: 0 } }
+layer { name: "unit" type: "Normalize" bottom: "product" top: "unit" }
+"""
+
+
+@pytest.mark.parametrize("to", ["onnx", "safetensors", "caffemodel"])
+def test_layers_without_weights_are_named(to: str, tmp_path: Path) -> None:
+    prototxt, weights = tmp_path / "n.prototxt", str(tmp_path / "w.caffemodel")
+    prototxt.write_text(UNFILLED)
+    write_caffemodel(weights, model_of(UNFILLED[: UNFILLED.index('layer { name: "new"')]))
+    out = str(tmp_path / "o.file")
+    message = (
+        rf"^{weights}: expected weights of all layers of {prototxt} that learn, found none of new; give the weights"
+    )
+    with pytest.raises(GraphError, match=message):
+        convert(weights, to, out, Options(prototxt=str(prototxt)))
+    done = convert(weights, to, out, Options(prototxt=str(prototxt), allow_unfilled=True))
+    row = next(row for row in done.rows if row.target == "new")
+    assert row.done == f"from {prototxt}; no weights in {weights}: as its fillers drew"
+    assert row.target_shapes == [(4, 3), (4,)]
+
+
+def test_a_layer_that_shares_all_its_weights_is_filled(tmp_path: Path) -> None:
+    shared = 'param { name: "w" } param { name: "b" } inner_product_param { num_output: 3 } }'
+    text = UNFILLED[: UNFILLED.index('layer { name: "ip"')]
+    text += f'layer {{ name: "ip" type: "InnerProduct" bottom: "data" top: "ip" {shared}'
+    more = f'layer {{ name: "twin" type: "InnerProduct" bottom: "ip" top: "twin" {shared}'
+    (tmp_path / "n.prototxt").write_text(text + more)
+    write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(text))
+    done = convert(str(tmp_path / "w.caffemodel"), "onnx", options=Options(prototxt=str(tmp_path / "n.prototxt")))
+    assert Path(done.path).exists()

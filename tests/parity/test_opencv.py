@@ -10,6 +10,7 @@ from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.build import load_net
 from caffe_compat.parity.opencv import compare_with_opencv, record_opencv, require_importer
 from caffe_compat.parity.opencv_net import translate
+from caffe_compat.parity.text_table import conclusion
 from caffe_compat.proto.read import read_weights
 from tests.parity.nets import inputs_of, net_of
 
@@ -56,6 +57,13 @@ LAYERS = {
     "Reduction MEAN of columns": ('type: "Reduction" reduction_param { axis: -1 operation: MEAN }', "Reduction as"),
     "Reduction ASUM of all": ('type: "Reduction" reduction_param { operation: ASUM coeff: 0.01 }', "Reduction as"),
     "Reduction SUMSQ of items": ('type: "Reduction" reduction_param { axis: 1 operation: SUMSQ }', "Reduction as"),
+    "Interp": ('type: "Interp" interp_param { height: 11 width: 9 }', ""),
+    "Interp by a factor": ('type: "Interp" interp_param { zoom_factor: 3 }', ""),
+    "Normalize of the fork": ('type: "Normalize"', ""),
+    "Normalize, a scale for each channel": (
+        'type: "Normalize" norm_param { across_spatial: false channel_shared: false }', "",
+    ),
+    "NormalizeBBox, one scale": ('type: "NormalizeBBox" norm_param { across_spatial: true eps: 0.1 }', ""),
     "Tile": ('type: "Tile" tile_param { axis: -1 tiles: 3 }', "Tile as Concat"),
 }  # fmt: skip
 
@@ -120,9 +128,57 @@ def test_what_opencv_lacks_is_fed_from_our_run_and_said_so(text: str) -> None:
     assert [row.layer for row in comparison.differences] == ["after"]
     assert comparison.differences[0].since == ()
     assert comparison.not_compared == ["x -> x"]
-    assert comparison.notes == [
-        f"{net.step_of('x').layer.spec}: OpenCV has nothing for it; its tops are fed from our run"
-    ]
+    spec = net.step_of("x").layer.spec
+    lacks = "has it in another form only" if spec.type in ("BatchNorm", "Convolution") else "has nothing for it"
+    assert comparison.notes == [f"{spec}: OpenCV {lacks}; its tops are fed from our run"]
+    assert conclusion(comparison).endswith(": 1 of 2 layers, 1 not compared: x")
+
+
+SSD = """
+layer {{ name: "i" type: "Input" top: "f" top: "image" top: "loc" top: "conf"
+  input_param {{ shape {{ dim: 2 dim: 4 dim: 3 dim: 2 }} shape {{ dim: 2 dim: 3 dim: 24 dim: 16 }}
+    shape {{ dim: 2 dim: 96 }} shape {{ dim: 2 dim: 72 }} }} }}
+layer {{ name: "p" type: "PriorBox" bottom: "f" bottom: "image" top: "p"
+  prior_box_param {{ min_size: 9 max_size: 14 aspect_ratio: 2 {0} }} }}
+layer {{ name: "x" type: "DetectionOutput" bottom: "loc" bottom: "conf" bottom: "p" top: "x"
+  detection_output_param {{ num_classes: 3 {1} }} }}
+"""
+
+
+@pytest.mark.parametrize("priors", ["", "clip: true variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 step: 8"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "code_type: CENTER_SIZE nms_param { nms_threshold: 0.45 top_k: 400 } keep_top_k: 99 confidence_threshold: 0.01",
+        "nms_param { nms_threshold: 0.3 top_k: 7 } keep_top_k: 5 confidence_threshold: 0.2 background_label_id: 1",
+        "confidence_threshold: 9",
+    ],
+)
+def test_priors_and_detections_of_ssd(priors: str, fields: str) -> None:
+    net = net_of(SSD.format(priors, fields))
+    comparison = compare_with_opencv(net, inputs_of(net))
+    assert comparison.agrees
+    assert [row.layer for row in comparison.differences] == ["p", "x"]
+    assert comparison.notes == []
+
+
+@pytest.mark.parametrize(
+    ("priors", "fields", "layer"),
+    [
+        ("img_size: 40", "", "p"),
+        ("img_h: 24 img_w: 17", "", "p"),
+        ("", "code_type: CORNER_SIZE", "x"),
+        ("", "nms_param { eta: 0.9 }", "x"),
+    ],
+)
+def test_forms_that_opencv_lacks_are_fed(priors: str, fields: str, layer: str) -> None:
+    net = net_of(SSD.format(priors, fields))
+    comparison = compare_with_opencv(net, inputs_of(net))
+    assert comparison.agrees
+    assert comparison.unseen_layers == [layer]
+    (note,) = comparison.notes
+    assert note == f"{net.step_of(layer).layer.spec}: OpenCV has it in another form only; its tops are fed from our run"
 
 
 def test_losses_and_their_labels_are_left_out() -> None:

@@ -54,7 +54,9 @@ def test_the_summary_names_the_first_that_differs_and_why() -> None:
 
 def test_agreement_is_said_in_a_sentence() -> None:
     net = net_of(BLOCK.format(1))
-    assert conclusion(compare(net, record_layers(net, inputs_of(net)))) == "the same as ours, exact, layer by layer"
+    assert conclusion(compare(net, record_layers(net, inputs_of(net)))) == (
+        "the same as ours, exact, layer by layer: 4 of 4 layers"
+    )
 
 
 def test_what_is_not_compared_is_counted() -> None:

@@ -15,7 +15,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from caffe_compat.cli.common_flags import add_quiet
+from caffe_compat.cli.common_flags import add_allow_unfilled, add_quiet
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
@@ -84,6 +84,7 @@ def parser() -> CommandParser:
         metavar="FILE",
         help="write what became of every layer to a file (.json or text) and not to the terminal",
     )
+    add_allow_unfilled(result)
     add_quiet(result, "do not print what became of every layer")
     return result
 
@@ -131,6 +132,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         dynamic_batch=arguments.dynamic_batch,
         dynamic_size=arguments.dynamic_size,
         check=not arguments.no_check,
+        allow_unfilled=arguments.allow_unfilled,
         pixels=pixels_of(arguments),
     )
 

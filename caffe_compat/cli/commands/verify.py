@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from caffe_compat.cli.commands.record import SCRIPT
-from caffe_compat.cli.common_flags import add_device, add_quiet, add_seed, add_weights, whole_number
+from caffe_compat.cli.common_flags import add_allow_unfilled, add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import CANNOT_COMPARE, DONE, FAILED
 from caffe_compat.cli.outputs import claim_files
@@ -25,7 +25,6 @@ from caffe_compat.cli.program import run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net
-from caffe_compat.net.weights import require_weights
 from caffe_compat.parity.compare import compare, random_seeds
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.html_page import write_page
@@ -42,6 +41,9 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.read import read_net, read_solver
 from caffe_compat.solvers.solver_nets import copy_weights
+from caffe_compat.srn.prediction.filled_weights import require_filled
+
+NO_WEIGHTS = "no --weights were given: both sides ran with what fillers drew, which says little about trained weights"
 
 
 def parser() -> CommandParser:
@@ -72,6 +74,7 @@ def parser() -> CommandParser:
     )  # fmt: skip
     add_device(result)
     add_quiet(result, "print the result without the table")
+    add_allow_unfilled(result)
     result.add_argument("--tolerance", type=float, help="of one layer's relative error (default: 3e-5; bf16: 3e-2)")
     result.add_argument("--only-wrong", action="store_true", help="leave layers that agree out of the table")
     result.add_argument("--json", type=Path, help="write all figures")
@@ -129,15 +132,21 @@ def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     """One run of the net on both sides."""
     net = make_net(arguments)
     if arguments.weights:
-        learned = [step.layer.name for step in net.steps if step.layer.blobs]
-        for file in arguments.weights.split(","):  # else both sides would compare what fillers gave
-            require_weights(learned, file.strip(), arguments.prototxt)
-        copy_weights(net, arguments.weights)
+        load_weights(net, arguments)
     other = record_other(net, arguments)
     if not arguments.weights:
         take_weights(net, other)
+        if any(step.layer.blobs for step in net.steps):
+            other.notes.append(NO_WEIGHTS)
     inputs = {**random_inputs(net, arguments.seed), **other.inputs, **given_inputs(net, arguments.input)}
     return net, compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
+
+
+def load_weights(net: Net, arguments: argparse.Namespace) -> None:
+    """Copies the files in turn. GraphError where they leave a layer to its filler, unless that is allowed."""
+    files = [file.strip() for file in arguments.weights.split(",")]
+    require_filled(net, files, arguments.prototxt, arguments.allow_unfilled)
+    copy_weights(net, arguments.weights)
 
 
 def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:

@@ -1,40 +1,39 @@
 """Whether a weights file fills a whole net: scores of layers that keep their fillers mean nothing."""
 
-import logging
+from collections.abc import Sequence
 
 from caffe_compat.errors import GraphError
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import require_weights
 from caffe_compat.proto.read import read_weights
 
-logger = logging.getLogger("caffe_compat")
-
 SHOWN = 5
 
 
-def require_filled(net: Net, weights: str, prototxt: str, allow_unfilled: bool = False) -> None:
-    """Raises GraphError where a learnt layer of the net has no weights in the file.
+def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_unfilled: bool = False) -> None:
+    """Raises GraphError where a learnt layer of the net has no weights in the file, or in any of several files.
 
     With `allow_unfilled` this is only logged as a warning; a file without any layer of the net is an error anyway.
     """
+    files = [weights] if isinstance(weights, str) else list(weights)
     learnt = [step.layer for step in net.steps if step.layer.blobs]
     names = [layer.name for layer in learnt]
-    if allow_unfilled:
-        require_weights(names, weights, prototxt)
-        return
-    found = {layer.name for layer in read_weights(weights).layers}
+    found: set[str] = set()
+    for file in files:
+        own = {layer.name for layer in read_weights(file).layers}
+        if allow_unfilled or own.isdisjoint(names):
+            require_weights(names, file, prototxt)
+        found |= own
     shared = {spec.name for layer in learnt if layer.name in found for spec in layer.spec.parameter.param}
     unfilled = [
         layer.name
         for layer in learnt
         if layer.name not in found and not _is_shared([spec.name for spec in layer.spec.parameter.param], shared)
     ]
-    if len(unfilled) == len(learnt):
-        require_weights(names, weights, prototxt)
-    if unfilled:
+    if unfilled and not allow_unfilled:
         more = f" and {len(unfilled) - SHOWN} more" if len(unfilled) > SHOWN else ""
         raise GraphError(
-            f"{weights}: expected weights of all {len(learnt)} learnt layers of {prototxt}, found none of "
+            f"{', '.join(files)}: expected weights of all {len(learnt)} learnt layers of {prototxt}, found none of "
             f"{', '.join(unfilled[:SHOWN])}{more}; give the weights of this net, or --allow-unfilled to keep what "
             "fillers drew"
         )

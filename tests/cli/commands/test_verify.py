@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import caffe_compat as caffe
 from tests.cli.conftest import Program
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,7 +35,7 @@ def test_a_real_record_is_the_same(verify: Program, tmp_path: Path) -> None:
         "--json", f"{tmp_path}/p.json", "--html", f"{tmp_path}/p.html",
     )  # fmt: skip
     assert status == 0, complaints
-    assert out.splitlines()[-1] == f"the same as {CASE}/blobs.npz"
+    assert out.splitlines()[-1] == f"the same as {CASE}/blobs.npz: 11 of 11 layers"
     report = json.loads((tmp_path / "p.json").read_text())
     assert report["agrees"] is True
     assert report["max_error"] < 1e-5
@@ -112,3 +113,35 @@ def test_our_engines_train_alike(verify: Program, side: str, monkeypatch: pytest
     solver = ["--solver", "solver.prototxt", "--weights", "init.caffemodel", "--iterations", "3", "--against", side]
     status, out, complaints = verify(*solver)
     assert status == 0, out + complaints
+
+
+NET = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "a" type: "InnerProduct" bottom: "data" top: "a"
+  inner_product_param { num_output: 4 weight_filler { type: "xavier" } } }
+layer { name: "b" type: "InnerProduct" bottom: "a" top: "b"
+  inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+"""
+
+
+def test_fillers_on_both_sides_are_said_to_be_fillers(verify: Program, tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(NET)
+    status, out, _ = verify("--prototxt", str(tmp_path / "net.prototxt"), "--against", "opencv")
+    assert status == 0
+    assert "note: no --weights were given: both sides ran with what fillers drew, which says little about" in out
+    (tmp_path / "net.prototxt").write_text(NET.replace("xavier", "constant"))
+    status, out, _ = verify("--prototxt", str(tmp_path / "net.prototxt"), "--against", "opencv")
+    assert status == 1
+    assert out.splitlines()[-1].startswith("nothing is proved about OpenCV ")
+
+
+def test_weights_that_leave_a_layer_unfilled_are_refused(verify: Program, tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(NET)
+    (tmp_path / "half.prototxt").write_text(NET[: NET.index('layer { name: "b"')])
+    caffe.Net(str(tmp_path / "half.prototxt"), caffe.TEST).save(str(tmp_path / "half.caffemodel"))
+    options = ["--prototxt", str(tmp_path / "net.prototxt"), "--weights", str(tmp_path / "half.caffemodel")]
+    status, _, complaints = verify(*options, "--against", "exact")
+    assert status == 2
+    assert "half.caffemodel: expected weights of all 2 learnt layers of" in complaints
+    assert "found none of b; give the weights of this net, or --allow-unfilled" in complaints
+    assert verify(*options, "--against", "exact", "--allow-unfilled")[0] == 0
