@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 #: How a net may run; caffe_compat.engine.create makes them.
-ENGINES = ("exact", "fast", "fast-bf16")
+ENGINES = ("exact", "fast", "fast-bf16", "onnxruntime", "openvino", "openvino-bf16")
 
 _DEVICE = re.compile(r"cpu|all|cuda(:\d+(,\d+)*)?|")
 _GPU = re.compile(r"none|all|\d+(,\d+)*|")
@@ -31,7 +31,10 @@ def add_device(parser: argparse.ArgumentParser, default: str = "cpu") -> None:
 
 def add_engine(parser: argparse.ArgumentParser, default: str = "fast", shown: bool = True) -> None:
     """--engine."""
-    text = "exact (every layer on its own), fast (layers fused) or fast-bf16 (products in bfloat16)"
+    text = (
+        "exact (every layer on its own), fast (layers fused), fast-bf16 (products in bfloat16); to predict also "
+        "onnxruntime, openvino and openvino-bf16, which run our ONNX export"
+    )
     parser.add_argument("--engine", choices=ENGINES, default=default, help=text if shown else argparse.SUPPRESS)
 
 

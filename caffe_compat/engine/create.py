@@ -1,5 +1,6 @@
 """Engines by name."""
 
+import importlib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -11,18 +12,37 @@ from caffe_compat.engine.fast import FastEngine
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.net import Net
 
-#: fast-bf16 computes products in bfloat16 (autocast); weights, statistics and losses stay float32.
-ENGINES: dict[str, Callable[[Net, Iterable[str] | None], Engine]] = {
+MakeEngine = Callable[[Net, Iterable[str] | None], Engine]
+
+
+def _elsewhere(place: str) -> MakeEngine:
+    """An engine of a package above this one, `module:function`; it is imported when it is asked for."""
+
+    def make(net: Net, requested: Iterable[str] | None) -> Engine:
+        module, _, function = place.partition(":")
+        made: Engine = getattr(importlib.import_module(module), function)(net, requested)
+        return made
+
+    return make
+
+
+#: fast-bf16 computes products in bfloat16 (autocast); weights, statistics and losses stay float32. The last three
+#: predict only, in another runtime.
+ENGINES: dict[str, MakeEngine] = {
     "exact": lambda net, requested: ExactEngine(net),
     "fast": FastEngine,
     "fast-bf16": partial(FastEngine, precision=torch.bfloat16),
+    "onnxruntime": _elsewhere("caffe_compat.runtimes.onnx_runtime:onnxruntime_engine"),
+    "openvino": _elsewhere("caffe_compat.runtimes.open_vino:openvino_engine"),
+    "openvino-bf16": _elsewhere("caffe_compat.runtimes.open_vino:openvino_bf16_engine"),
 }
 
 
 def create_engine(name: str, net: Net, requested: Iterable[str] | None = None) -> Engine:
     """The engine of this name for this net; `requested` are the blobs wanted of it (None: the net's outputs).
 
-    The exact engine runs every layer, whatever is requested.
+    The exact engine runs every layer, whatever is requested. Raises MissingFeatureError for an unknown name and for an
+    engine whose runtime is not installed.
     """
     if name not in ENGINES:
         raise MissingFeatureError(f"no engine '{name}'; expected one of: {', '.join(ENGINES)}")

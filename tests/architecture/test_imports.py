@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "terminal": {"errors"},
     "pages": {"errors", "logs", "proto"},
     "view": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "convert"},
+    "runtimes": {"errors", "logs", "proto", "layers", "graph", "net", "engine", "convert"},
     "catalogue": {"errors", "proto", "data", "layers"},
     "srn": {
         "errors",

@@ -1,0 +1,70 @@
+"""ExportedEngine: an engine whose layers another runtime runs."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.net.net import Net
+from caffe_compat.runtimes.exported_part import exported_part, onnx_model
+
+Arrays = Mapping[str, NDArray[np.float32]]
+#: Runs a model that was made ready: inputs by name to outputs by name.
+Session = Callable[[Arrays], Arrays]
+#: Makes a model ready: from the bytes of an ONNX file, and the names of its outputs.
+MakeSession = Callable[[bytes, list[str]], Session]
+
+
+class ExportedEngine:
+    """Runs a net at TEST. The model is exported anew where shapes or weights changed since the last run.
+
+    Data layers, losses and layers without an ONNX form run here, layer by layer; all others run in the other runtime.
+    """
+
+    def __init__(self, net: Net, requested: Iterable[str] | None, make_session: MakeSession, name: str) -> None:
+        if net.phase != "TEST":
+            raise MissingFeatureError(f"--engine {name} predicts only; train with --engine fast or exact")
+        self.net = net
+        self.name = name
+        self._make_session = make_session
+        self._requested = None if requested is None else set(requested)
+        self._part = exported_part(net, self._requested)
+        self._made_for: object = None
+        self._session: Session | None = None
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """From the next run on, these blobs of the net hold their values too."""
+        self._requested = {*(self.net.outputs if self._requested is None else self._requested), *blobs}
+        self._part, self._made_for = exported_part(self.net, self._requested), None
+
+    def forward(self) -> Tensor:
+        """One pass; returns the weighted sum of the losses."""
+        net, part = self.net, self._part
+        for index in part.before:
+            net.run_range(index, index)
+        inputs = {name: net.blobs[name].value.tensor().detach().cpu().numpy() for name in part.inputs}
+        for name, values in self._ready()(inputs).items():
+            net.blobs[name].assign(torch.from_numpy(np.array(values, np.float32)).to(net.device))
+        losses = [net.run_range(index, index) for index in part.after]
+        return torch.stack(losses).sum() if losses else torch.zeros((), device=net.device)
+
+    def forward_backward(self) -> Tensor:
+        """Refused: the other runtime has no gradients."""
+        raise MissingFeatureError(f"--engine {self.name} predicts only; train with --engine fast or exact")
+
+    def _ready(self) -> Session:
+        """The session for the shapes and weights of now."""
+        net = self.net
+        net.flush()
+        state = (
+            tuple(tuple(net.blobs[name].shape) for name in self._part.inputs),
+            tuple((id(parameter), parameter._version) for parameter in net.parameters()),
+        )
+        if self._session is None or state != self._made_for:
+            net.reshape()
+            self._session = self._make_session(onnx_model(net, self._part), list(self._part.outputs))
+            self._made_for = state
+        return self._session

@@ -1,0 +1,112 @@
+"""Other runtimes as engines, against the exact engine on the same net."""
+
+import sys
+
+import pytest
+import torch
+
+from caffe_compat.engine.create import create_engine
+from caffe_compat.errors import MissingFeatureError
+from tests.engine.nets import build
+
+pytest.importorskip("onnxruntime")
+
+NET = """
+name: "small"
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 11 dim: 9 } } }
+layer { name: "in_label" type: "Input" top: "label" input_param { shape { dim: 2 dim: 5 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param { num_output: 6 kernel_size: 3 stride: 2 weight_filler { type: "xavier" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "conv" }
+layer { name: "scale" type: "Scale" bottom: "conv" top: "conv" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "fc" type: "InnerProduct" bottom: "pool" top: "fc"
+        inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "fc" bottom: "label" top: "loss" loss_weight: 1.5 }
+"""
+ENGINES = {"onnxruntime": 1e-5, "openvino": 1e-5, "openvino-bf16": 3e-2}
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request):
+    if request.param.startswith("openvino"):
+        pytest.importorskip("openvino")
+    return request.param
+
+
+def close(found, expected, engine_name):
+    found, expected = torch.as_tensor(found), torch.as_tensor(expected)
+    return (found - expected).abs().max() <= ENGINES[engine_name] * max(1.0, float(expected.abs().max()))
+
+
+def test_blobs_and_loss_are_the_exact_engines(engine_name):
+    exact, other = build(NET, "TEST"), build(NET, "TEST")
+    losses = [create_engine("exact", exact).forward(), create_engine(engine_name, other).forward()]
+    assert losses[0] > 0
+    assert close(losses[1], losses[0], engine_name)
+    assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
+    assert close(other.blobs["loss"].data, exact.blobs["loss"].data, engine_name)
+
+
+def test_a_request_leaves_the_losses_out(engine_name):
+    exact, other = build(NET, "TEST"), build(NET, "TEST")
+    create_engine("exact", exact).forward()
+    engine = create_engine(engine_name, other, ["pool"])
+    assert engine.forward() == 0
+    assert close(other.blobs["pool"].data, exact.blobs["pool"].data, engine_name)
+    assert not other.blobs["fc"].data.any()
+    engine.keep(["fc"])
+    engine.forward()
+    assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
+
+
+def test_new_weights_and_shapes_are_seen(engine_name):
+    exact, other = build(NET, "TEST"), build(NET, "TEST")
+    engines = create_engine("exact", exact), create_engine(engine_name, other)
+    engines[1].forward()
+    for net in (exact, other):
+        net.params["fc"][0].data[...] *= -2
+        for name in ("data", "label"):
+            net.blobs[name].reshape(3, *net.blobs[name].shape[1:])
+            generator = torch.Generator().manual_seed(4)
+            net.blobs[name].data[...] = torch.rand(net.blobs[name].shape, generator=generator).numpy()
+        net.reshape()
+    losses = [engine.forward() for engine in engines]
+    assert other.blobs["fc"].shape == (3, 5)
+    assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
+    assert close(losses[1], losses[0], engine_name)
+
+
+def test_training_is_refused(engine_name):
+    message = f"^--engine {engine_name} predicts only; train with --engine fast or exact$"
+    with pytest.raises(MissingFeatureError, match=message):
+        create_engine(engine_name, build(NET, "TRAIN"))
+    with pytest.raises(MissingFeatureError, match=message):
+        create_engine(engine_name, build(NET, "TEST")).forward_backward()
+
+
+def test_a_net_without_an_onnx_form_is_refused(engine_name):
+    net = build(
+        """layer { name: "in" type: "Input" top: "a" input_param { shape { dim: 2 dim: 3 } } }
+        layer { name: "in2" type: "Input" top: "label" input_param { shape { dim: 2 dim: 3 } } }
+        layer { name: "loss" type: "EuclideanLoss" bottom: "a" bottom: "label" top: "loss" }""",
+        "TEST",
+    )
+    with pytest.raises(
+        MissingFeatureError, match=r"^net '': no layer that leads to a, label, loss has an ONNX form; use"
+    ):
+        create_engine(engine_name, net)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "message"),
+    [
+        ("onnxruntime", "onnxruntime", "--engine onnxruntime needs ONNX Runtime; install it: pip install"),
+        ("openvino", "openvino", "--engine openvino needs OpenVINO; install it: pip install 'caffe-compat[openvino]'"),
+    ],
+)
+def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch, name, module, message):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingFeatureError, match=message.replace("[", r"\[")):
+        create_engine(name, build(NET, "TEST")).forward()
