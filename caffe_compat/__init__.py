@@ -35,6 +35,7 @@ _HOMES = {
     "load": "caffe_compat.module.load",
     "log": "caffe_compat.pycaffe.process",
     "params": "caffe_compat.pycaffe.net_spec",
+    "save": "caffe_compat.module.save",
     "set_device": "caffe_compat.net.device",
     "set_mode_cpu": "caffe_compat.net.device",
     "set_mode_gpu": "caffe_compat.net.device",

@@ -44,7 +44,7 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
     with file_in_errors(source, path, options.prototxt, options.rename):
         steps = _steps(target, options)
         with Progress(f"converting {Path(source).name}", len(steps) + 2, "steps") as progress:
-            model = read_model(source, options.source_dialect, options.pixels)
+            model = read_model(source, options.source_dialect, options.pixels, options.prototxt)
             report = Report(model)
             progress.advance()
             for step in steps:

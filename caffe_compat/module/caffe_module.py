@@ -62,13 +62,17 @@ class CaffeModule(nn.Module):
         Inputs come in the order of `inputs` or by name: images (N, channels, height, width), BGR minus the mean.
         """
         values = self._bound(inputs, named)
-        fast = self._engine == "fast" and self._fast.allows([_at(self, path) for path in self._paths], values.values())
+        fast = self._engine == "fast" and self._fast.allows(self.parts(), values.values())
         results = self._fast(values) if fast else self._run(values)
         return results if len(results) > 1 else results[self._outputs[0]]
 
+    def parts(self) -> list[nn.Module]:
+        """The module in each layer's place, in order."""
+        return [_at(self, path) for path in self._paths]
+
     def layers(self) -> dict[str, nn.Module]:
         """The module in each layer's place, by the layer's name, in order; of layers of one name, the last."""
-        return {step.layer.name: _at(self, path) for step, path in zip(self._net.steps, self._paths, strict=True)}
+        return {step.layer.name: part for step, part in zip(self._net.steps, self.parts(), strict=True)}
 
     def _run(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Layer by layer, each called as a module, so that hooks see it and its replacement counts."""

@@ -26,6 +26,7 @@ def load(
     bn_statistics: str = AUTO,
     allow_python_layers: bool = False,
     engine: str = "fast",
+    description: str | None = None,
 ) -> CaffeModule:
     """A module from .safetensors, .pt, .caffemodel or (with its prototxt) .caffemodel.h5, in eval.
 
@@ -33,10 +34,12 @@ def load(
     `input_shapes` is needed only where the file holds no shapes and the weights do not tell them. `bn_statistics` says
     what BN's fourth blob holds ("variance", "inverse_deviation"), which its values tell otherwise.
     `allow_python_layers` lets layers of type Python, without weights of their own, run the code that they name.
-    `engine` is explained at CaffeModule.
+    `engine` is explained at CaffeModule. `description` says which net the tensors of a bare state dict belong to, as
+    `safetensors.torch.save_file(module.state_dict(), path)` writes it: the file that the module was loaded from, or a
+    prototxt.
     """
     with collector_paused(), file_in_errors(path, prototxt):
-        model = read_model(path, dialect)
+        model = read_model(path, dialect, description=description or prototxt)
         report = Report(model)
         if prototxt is not None:
             model = with_prototxt(model, prototxt, report)

@@ -23,6 +23,7 @@ TABLES = {
     "caffe_compat/convert/onnx/table.py:EXPORTERS": "how ONNX says a type",
     "caffe_compat/convert/onnx/open_size.py:WITHOUT_SIZES": "types whose ONNX nodes hold no size",
     "caffe_compat/convert/onnx/open_size.py:OPEN_SIZE": "how ONNX says a type for any size",
+    "caffe_compat/module/replacements.py:MAKERS": "which type stands for a module of PyTorch's; saving tests all",
     "caffe_compat/parity/causes/replacements.py:REPLACEMENTS": "what other programs compute in a type's place",
     "caffe_compat/parity/causes/types.py:FUNCTIONS": "functions that other programs mistake for each other",
     "caffe_compat/parity/causes/types.py:HYPOTHESES_BY_TYPE": "what other programs do otherwise in a type",

@@ -1,20 +1,27 @@
 """The net as JSON beside tensors, so that a file of tensors is a whole model."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from google.protobuf import json_format
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from caffe_compat.convert.formats.blob_names import blob_keys
 from caffe_compat.convert.model import Model
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.dialects.translate import BVLC
+from caffe_compat.proto.read import read_net
 
 VERSION = 1
+#: Where the metadata of a safetensors file hold the description.
+KEY = "caffe_compat"
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -32,6 +39,10 @@ def tensors_of(model: Model) -> Tensors:
 def describe(model: Model) -> str:
     """JSON: the net in the field names of caffe.proto, and the keys of each layer's tensors in Caffe's order."""
     keys = {layer.name: blob_keys(layer.name, layer.type, len(model.shapes(layer.name))) for layer in model.net.layer}
+    return _content(model, keys)
+
+
+def _content(model: Model, keys: Mapping[str, list[str]]) -> str:
     content = {
         "format": "caffe_compat",
         "version": VERSION,
@@ -41,6 +52,40 @@ def describe(model: Model) -> str:
         "blobs": {name: names for name, names in keys.items() if names},
     }
     return json.dumps(content, indent=1)
+
+
+def description_in(path: str, keys: Sequence[str]) -> str:
+    """What another file says of tensors with these keys, as the state dict of a module has them.
+
+    The file is a prototxt, a .safetensors or .pt file that this converter wrote, or the .json beside the latter.
+    """
+    if path.endswith(".safetensors"):
+        return _metadata(path)
+    if path.endswith((".pt", ".pth", ".json")):
+        return read_description(path if path.endswith(".json") else f"{path}.json")
+    net = read_net(path)
+    counts = Counter(key.rpartition(".")[0] for key in keys)
+    blobs = {layer.name: blob_keys(layer.name, layer.type, counts[layer.name]) for layer in net.layer}
+    return _content(Model(net, {}, BVLC, path, is_filtered=False), blobs)
+
+
+def read_description(path: str | Path) -> str:
+    """The text of a description's own file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: the description of the net is not text ({error}); convert again") from error
+
+
+def _metadata(path: str) -> str:
+    try:
+        with safe_open(path, "np") as file:
+            description: str | None = (file.metadata() or {}).get(KEY)
+    except (SafetensorError, OSError) as error:
+        raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
+    if description is None:
+        raise FormatError(f"{path}: expected a description of the net in the metadata, found none; give a prototxt")
+    return description
 
 
 def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:

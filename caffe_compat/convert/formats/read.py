@@ -13,16 +13,18 @@ TORCH_HEADS = (b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8
 LONGEST_HEAD = max(map(len, TORCH_HEADS))
 
 
-def read_model(path: str, dialect: str | None = None, pixels: Pixels = USUAL) -> Model:
+def read_model(path: str, dialect: str | None = None, pixels: Pixels = USUAL, description: str | None = None) -> Model:
     """A model from .caffemodel, .caffemodel.h5, .safetensors or .pt, or a ResNet that another project published.
 
-    `dialect` is for a .caffemodel, `pixels` for a ResNet of another project. FormatError says what else the file is.
+    `dialect` is for a .caffemodel, `pixels` for a ResNet of another project. `description` is for a state dict of
+    tensors alone: a file that says which net they belong to. FormatError says what else the
+    file is.
     """
     if Path(path).is_file():
         if is_safetensors(path):
-            return read_safetensors(path, pixels)
+            return read_safetensors(path, pixels, description)
         if _head(path).startswith(TORCH_HEADS):
-            return read_state_dict(path, pixels)
+            return read_state_dict(path, pixels, description)
     return read_caffemodel(path, dialect)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from caffe_compat.convert.formats.description import describe, model_of, tensors_of
+from caffe_compat.convert.formats.description import KEY, describe, description_in, model_of, tensors_of
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
 from caffe_compat.convert.pretrained.read import pretrained_model
@@ -16,8 +16,6 @@ from caffe_compat.convert.pretrained.recognise import is_resnet
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
-
-KEY = "caffe_compat"
 
 
 def write_safetensors(path: str, model: Model) -> None:
@@ -27,12 +25,17 @@ def write_safetensors(path: str, model: Model) -> None:
         beside.write_bytes(save(tensors, {"format": "pt", KEY: describe(model)}))
 
 
-def read_safetensors(path: str, pixels: Pixels = USUAL) -> Model:
-    """The model, or a ResNet that another project published; FormatError for other files."""
+def read_safetensors(path: str, pixels: Pixels = USUAL, given: str | None = None) -> Model:
+    """The model, or a ResNet that another project published; FormatError for other files.
+
+    `given` is a file that describes tensors which come without a description.
+    """
     try:
         with safe_open(path, "np") as file:
             names = list(file.keys())
             description = (file.metadata() or {}).get(KEY)
+            if description is None and given is not None and not is_resnet(dict.fromkeys(names)):
+                description = description_in(given, names)
             if description is not None:
                 return model_of(path, description, {key: _tensor(path, file, key) for key in names})
     except SafetensorError as error:
@@ -41,7 +44,8 @@ def read_safetensors(path: str, pixels: Pixels = USUAL) -> Model:
         return pretrained_model(path, _floats_of(path), pixels)
     raise FormatError(
         f"{path}: expected a description of the net in the metadata, or the names of a ResNet of torchvision, timm or "
-        f"Hugging Face, found {', '.join(names[:3])} ...; only such files can be read"
+        f"Hugging Face, found {', '.join(names[:3])} ...; for a module's state_dict() say which net it belongs to: "
+        "load(path, description=...) with the file it was loaded from, or --prototxt"
     )
 
 

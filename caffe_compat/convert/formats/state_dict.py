@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from caffe_compat.convert.formats.description import describe, model_of, tensors_of
+from caffe_compat.convert.formats.description import (
+    describe,
+    description_in,
+    model_of,
+    read_description,
+    tensors_of,
+)
 from caffe_compat.convert.formats.zip_members import require_no_bomb
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
@@ -36,8 +42,11 @@ def write_state_dict(path: str, model: Model) -> None:
         described.write_text(describe(model) + "\n", encoding="utf-8")
 
 
-def read_state_dict(path: str, pixels: Pixels = USUAL) -> Model:
-    """The model, or a ResNet that another project published; nothing in the file is run (weights_only)."""
+def read_state_dict(path: str, pixels: Pixels = USUAL, given: str | None = None) -> Model:
+    """The model, or a ResNet that another project published; nothing in the file is run (weights_only).
+
+    `given` is a file that describes tensors which have no description beside them.
+    """
     beside = description_path(path)
     require_no_bomb(path)
     try:
@@ -50,12 +59,14 @@ def read_state_dict(path: str, pixels: Pixels = USUAL) -> Model:
         raise FormatError(f"{path}: expected a dictionary of tensors, found {type(tensors).__name__}; convert it again")
     if not beside.is_file() and is_resnet(tensors):
         return pretrained_model(path, _floats_of(path, tensors), pixels)
-    if not beside.is_file():
+    if not beside.is_file() and given is None:
         raise FormatError(
             f"{path}: expected {beside.name} beside it, found no such file; move both files together. Without it only "
-            "ResNets of torchvision, timm and Hugging Face are known"
+            "ResNets of torchvision, timm and Hugging Face are known; for a module's state_dict() say which net it "
+            "belongs to: load(path, description=...) with the file it was loaded from, or --prototxt"
         )
-    return model_of(path, _description(beside), {key: _array(path, key, tensor) for key, tensor in tensors.items()})
+    description = read_description(beside) if beside.is_file() else description_in(str(given), list(tensors))
+    return model_of(path, description, {key: _array(path, key, tensor) for key, tensor in tensors.items()})
 
 
 def _innermost(content: object) -> object:
@@ -79,13 +90,6 @@ def _floats_of(path: str, tensors: Mapping[str, object]) -> dict[str, Blob]:
         if tensor.is_floating_point():
             floats[key] = tensor.float().contiguous().numpy()
     return floats
-
-
-def _description(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: the description of the net is not text ({error}); convert again") from error
 
 
 def _array(path: str, key: object, tensor: object) -> Blob:

@@ -47,7 +47,9 @@ class Convolution(BaseConvolution):
             return add_bias(self.convolve_with(bottom, weight, None), bias)
         sizes = bottom.shape[2:]
         # A window as large as its input is a matrix product, which is several times as fast (SRN's 14x14 kernels).
-        if self.window.axes not in CONVOLUTIONS or self.window.covers(sizes):
+        # A compiler may leave the sizes open, and has its own ways.
+        is_product = not torch.compiler.is_compiling() and self.window.covers(sizes)
+        if self.window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias)
         window = self.window
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)

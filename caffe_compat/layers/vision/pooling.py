@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
 from caffe_compat.layers.vision.pool_methods import (
     average_pool,
     expected_stochastic_pool,
@@ -26,6 +28,7 @@ POOL_METHODS: dict[tuple[str, str], Callable[[Tensor, PoolingWindow], Tensor]] =
     ("STOCHASTIC", "TRAIN"): stochastic_pool,
     ("STOCHASTIC", "TEST"): expected_stochastic_pool,
 }
+OPEN_METHODS = {"MAX": open_max_pool, "AVE": open_average_pool}
 
 
 @register_layer("Pooling")
@@ -80,11 +83,19 @@ class Pooling(Layer):
         return None if self.is_global else Reach(self.kernel[1], self.stride[1])
 
     def forward(self, bottom: Tensor) -> Tops:
+        if torch.compiler.is_compiling() and self.method in OPEN_METHODS and self.spec.top_count == 1:
+            return self._open(bottom)
         window, sizes = self._fitting_window(bottom.shape), tuple(bottom.shape[2:])
         if self.spec.top_count == 2:
             top, mask = max_pool_with_mask(bottom, window)
             return self._guarded(top, window.has_empty(sizes)), mask
         return self._guarded(POOL_METHODS[self.method, self.phase](bottom, window), window.has_empty(sizes))
+
+    def _open(self, bottom: Tensor) -> Tensor:
+        if self.is_global:
+            return bottom.amax((2, 3), keepdim=True) if self.method == "MAX" else bottom.mean((2, 3), keepdim=True)
+        window = PoolingWindow(self.kernel, self.stride, self.pad, self.round_up)
+        return OPEN_METHODS[self.method](bottom, window)
 
     def _guarded(self, top: Tensor, has_empty: bool) -> Tensor:
         # Caffe's backward of an empty window writes outside of its blob, so there is nothing to be equal to.

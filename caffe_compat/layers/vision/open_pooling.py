@@ -1,0 +1,48 @@
+"""Pooling of images whose height and width a compiler leaves open: no step depends on a size's value.
+
+`torch.export` and `torch.compile` trace it; elsewhere pool_methods.py picks torch's own windows where they fit.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
+
+from caffe_compat.layers.vision.pool_methods import LOWEST
+from caffe_compat.layers.vision.pooling_window import PoolingWindow
+
+
+def open_max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    """Every window's largest element."""
+    return max_pool2d(pad(bottom, _margins(bottom, window), value=LOWEST), window.kernel, window.stride)
+
+
+def open_average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
+    """Every window's mean over the padded image."""
+    sums = avg_pool2d(pad(bottom, _margins(bottom, window)), window.kernel, window.stride, divisor_override=1)
+    rows, columns = (_extents(bottom, window, axis) for axis in (0, 1))
+    return sums / (rows[:, None] * columns)
+
+
+def _count(size: int, window: PoolingWindow, axis: int) -> int:
+    """How many windows there are along an axis, as `PoolingWindow.pooled` counts them."""
+    extent, step, margin = window.kernel[axis], window.stride[axis], window.pad[axis]
+    count = (size + 2 * margin - extent + (step - 1 if window.round_up else 0)) // step + 1
+    if any(window.pad):
+        count = torch.sym_min(count, (size + margin - 1) // step + 1)
+    return count
+
+
+def _margins(bottom: Tensor, window: PoolingWindow) -> list[int]:
+    margins = []
+    for axis in (1, 0):
+        size = bottom.shape[2 + axis]
+        span = (_count(size, window, axis) - 1) * window.stride[axis] + window.kernel[axis]
+        margins += [window.pad[axis], span - size - window.pad[axis]]
+    return margins
+
+
+def _extents(bottom: Tensor, window: PoolingWindow, axis: int) -> Tensor:
+    """Every window's extent along an axis, clipped to the padded image."""
+    size, margin = bottom.shape[2 + axis], window.pad[axis]
+    starts = torch.arange(_count(size, window, axis), device=bottom.device) * window.stride[axis] - margin
+    return (starts + window.kernel[axis]).clamp(max=size + margin).sub(starts).to(bottom.dtype)

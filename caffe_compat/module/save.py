@@ -1,0 +1,58 @@
+"""save: a module, fine-tuned perhaps, becomes a file that `load` and other programs read."""
+
+from pathlib import Path
+
+import numpy as np
+
+from caffe_compat.convert.model import Model, path_with_suffix
+from caffe_compat.convert.options import Options
+from caffe_compat.convert.report import Report
+from caffe_compat.convert.targets import TARGETS
+from caffe_compat.errors import FormatError
+from caffe_compat.module.caffe_module import CaffeModule
+from caffe_compat.module.replacements import Place, as_caffe_layer
+from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.caffe_pb2 import NetParameter
+from caffe_compat.proto.write import write_text
+
+#: What a file is, by the end of its name.
+KINDS = {
+    ".safetensors": "safetensors",
+    ".pt": "torch",
+    ".pth": "torch",
+    ".caffemodel": "caffemodel",
+    ".onnx": "onnx",
+}
+
+
+def save(module: CaffeModule, path: str, *, dynamic_batch: bool = True) -> None:
+    """Writes the whole net with its weights as they are now, in float32.
+
+    The end of the name says how: .safetensors, .pt (with a .pt.json beside it), .caffemodel (with a .prototxt of the
+    same name beside it), or .onnx, whose batch is open unless `dynamic_batch` is False. Modules of PyTorch's in
+    layers' places become layers where Caffe has one; MissingFeatureError names the first that does not.
+    """
+    path = str(path)
+    kind = KINDS.get(Path(path).suffix)
+    if kind is None:
+        raise FormatError(f"{path}: expected a name that ends in one of {', '.join(KINDS)}")
+    model = model_of_module(module, path)
+    outputs = tuple(module.outputs) if kind == "onnx" else ()
+    TARGETS[kind].write(path, model, Options(outputs=outputs, dynamic_batch=dynamic_batch), Report(model))
+    if kind == "caffemodel":
+        write_text(path_with_suffix(path, ".prototxt"), model.net, f"the net of {Path(path).name}")
+
+
+def model_of_module(module: CaffeModule, path: str) -> Model:
+    """The net as a model; `path` is for messages."""
+    net = NetParameter(name=module.net.name)
+    net.layer.extend(layer for layer in module.net.parameter.layer if layer.type == "Input")
+    blobs: dict[str, list[Blob]] = {}
+    for step, part in zip(module.net.steps, module.parts(), strict=True):
+        layer, tensors = step.layer.spec.parameter, list(step.layer.blobs)
+        if part is not step.layer:
+            layer, tensors = as_caffe_layer(Place(step, path), part)
+        net.layer.append(layer)
+        if tensors:
+            blobs[layer.name] = [np.ascontiguousarray(tensor.detach().float().cpu().numpy()) for tensor in tensors]
+    return Model(net, blobs, module.net.dialect, path, was_training=module.net.was_training)

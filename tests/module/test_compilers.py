@@ -1,0 +1,75 @@
+"""What PyTorch's compilers and its training on several processes make of a module."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.module.nets import TEXT, images, small
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_export_leaves_batch_and_size_open() -> None:
+    module = small()
+    axes = {0: torch.export.Dim("items"), 2: torch.export.Dim("height", min=4), 3: torch.export.Dim("width", min=4)}
+    program = torch.export.export(module, (images(),), dynamic_shapes={"inputs": (axes,)})
+
+    other = images(3, 3, 13, 6)
+    torch.testing.assert_close(program.module()(other), module(other), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own use
+@pytest.mark.parametrize("training", [False, True])
+def test_the_compiled_module_is_one_graph(training: bool) -> None:
+    module = small(text=TEXT.replace("dropout_ratio: 0.4", "dropout_ratio: 0"))
+    module.train(training)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    wanted = module(images())
+    moved = {name: value.clone() for name, value in module.state_dict().items()}
+    module.load_state_dict(before)
+    compiled = torch.compile(module, fullgraph=True)
+
+    torch.testing.assert_close(compiled(images()), wanted, rtol=1e-3, atol=1e-3)
+    for name, value in module.state_dict().items():
+        torch.testing.assert_close(value, moved[name], rtol=1e-3, atol=1e-3)
+
+
+WORKER = """
+import sys
+import torch
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+from tests.module.nets import images, small
+
+torch.distributed.init_process_group("gloo")
+rank = torch.distributed.get_rank()
+parallel = DistributedDataParallel(small(seed=3 + rank).train())
+optimizer = torch.optim.SGD(parallel.parameters(), lr=0.02, momentum=0.9)
+for step in range(10):
+    loss = cross_entropy(parallel(images(4, 3, 9, 8, seed=10 * step + rank)), torch.tensor([0, 1, 2, 4]))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+torch.save(dict(parallel.module.named_parameters()), f"{sys.argv[1]}/{rank}.pt")
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_stay_equal(tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(WORKER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*command, str(tmp_path / "worker.py"), str(tmp_path)],
+        check=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
+        capture_output=True, timeout=300,
+    )  # fmt: skip
+    one, other = (torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(2))
+    start = dict(small().named_parameters())
+
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert not torch.equal(one["conv1.weight"], start["conv1.weight"])

@@ -1,0 +1,151 @@
+"""A module goes into every kind of file and comes back."""
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+import caffe_compat as caffe
+from caffe_compat.errors import FormatError, MissingFeatureError
+from caffe_compat.module.caffe_module import CaffeModule
+from tests.module.nets import TEXT, images, small
+
+
+def moved() -> CaffeModule:
+    """A module whose weights and statistics a step of training has changed."""
+    module = small().train()
+    module(images()).square().sum().backward()
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight -= 0.001 * weight.grad
+    return module.eval()
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt", "caffemodel"])
+def test_what_was_learnt_comes_back(suffix: str, tmp_path: Path) -> None:
+    module, path = moved(), str(tmp_path / f"net.{suffix}")
+    caffe.save(module, path)
+    again = caffe.load(path, engine="exact")
+
+    assert list(again.state_dict()) == list(module.state_dict())
+    for name, value in again.state_dict().items():
+        torch.testing.assert_close(value, module.state_dict()[name], rtol=0, atol=0)
+    torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+def test_a_caffemodel_has_its_prototxt_beside_it(tmp_path: Path) -> None:
+    module, path = moved(), str(tmp_path / "net.caffemodel")
+    caffe.save(module, path)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST, weights=path)
+
+    out = net.forward(data=images().numpy())["fc"]
+    torch.testing.assert_close(torch.from_numpy(out), module(images()).detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_onnx(tmp_path: Path) -> None:
+    import onnxruntime
+
+    module, path = moved(), str(tmp_path / "net.onnx")
+    caffe.save(module, path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    (out,) = session.run(None, {"data": images(5, 3, 9, 8).numpy()})
+    torch.testing.assert_close(torch.from_numpy(out), module(images(5, 3, 9, 8)).detach(), rtol=1e-4, atol=1e-4)
+
+
+def test_modules_in_layers_places_become_layers(tmp_path: Path) -> None:
+    module, path = small(), str(tmp_path / "net.caffemodel")
+    module.fc = nn.Linear(4, 7)
+    module.conv2 = nn.Conv2d(4, 4, (3, 1), padding=(1, 0), bias=False)
+    module.bn2 = nn.BatchNorm2d(4, eps=0.01)
+    module.relu2, module.drop, module.relu1 = nn.Tanh(), nn.Dropout(0.3), nn.Identity()
+    with torch.no_grad():
+        module.bn2.running_var.fill_(2.5)
+        module.bn2.bias.fill_(0.5)
+    module.eval()
+    caffe.save(module, path)
+    again = caffe.load(path)
+
+    assert [type(again.get_submodule(name)).__name__ for name in ("fc", "conv2", "bn2", "relu2", "drop", "relu1")] == [
+        "InnerProduct", "Convolution", "BN", "TanH", "Dropout", "Power",
+    ]  # fmt: skip
+    torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_of_another_net_may_take_a_place(tmp_path: Path) -> None:
+    module = small()
+    module.conv2 = small(seed=8).conv2
+    caffe.save(module, str(tmp_path / "net.pt"))
+
+    torch.testing.assert_close(caffe.load(str(tmp_path / "net.pt"))(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+def test_what_caffe_lacks_is_refused_by_name(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.safetensors")
+    module = small()
+    module.relu2 = nn.GELU()
+    with pytest.raises(
+        MissingFeatureError,
+        match=rf"^{path}: layer 'relu2': a GELU is in its place, known are Linear, .*state_d",
+    ):
+        caffe.save(module, path)
+    module = small()
+    module.conv2 = nn.Conv2d(4, 4, 3, padding="same")
+    with pytest.raises(MissingFeatureError, match=rf"^{path}: layer 'conv2': a Conv2d is .* padded by 'zeros' same"):
+        caffe.save(module, path)
+    module = small()
+    module.bn2 = nn.BatchNorm2d(4, track_running_stats=False)
+    with pytest.raises(MissingFeatureError, match=rf"^{path}: layer 'bn2': a BatchNorm2d .* without running st"):
+        caffe.save(module, path)
+    assert not Path(path).exists()
+
+
+def test_a_name_says_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"net\.bin: expected a name that ends in one of \.safetensors, \.pt, "):
+        caffe.save(small(), str(tmp_path / "net.bin"))
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+@pytest.mark.parametrize("described_by", ["net.safetensors", "net.pt", "net.pt.json", "net.prototxt"])
+def test_a_bare_state_dict_is_read_with_a_description(suffix: str, described_by: str, tmp_path: Path) -> None:
+    module, bare = moved(), str(tmp_path / f"bare.{suffix}")
+    for kind in ("safetensors", "pt", "caffemodel"):
+        caffe.save(small(), str(tmp_path / f"net.{kind}"))
+    if suffix == "pt":
+        torch.save(module.state_dict(), bare)
+    else:
+        safetensors.torch.save_file(module.state_dict(), bare)
+    with pytest.raises(FormatError, match=rf"^{bare}: expected .*load\(path, description=\.\.\.\) with the file it"):
+        caffe.load(bare)
+    again = caffe.load(bare, description=str(tmp_path / described_by))
+
+    torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+def test_a_description_must_be_one(tmp_path: Path) -> None:
+    bare = str(tmp_path / "bare.safetensors")
+    safetensors.torch.save_file(small().state_dict(), bare)
+    with pytest.raises(FormatError, match=rf"^{bare}: expected a description of the net in the metadata, found none"):
+        caffe.load(bare, description=bare)
+    (tmp_path / "other.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(FormatError, match=r"other\.safetensors: not a whole safetensors file"):
+        caffe.load(bare, description=str(tmp_path / "other.safetensors"))
+
+
+def test_shared_weights_stay_shared(tmp_path: Path) -> None:
+    ip = 'type: "InnerProduct" param { name: "w" } inner_product_param { num_output: 3 bias_term: false }'
+    start = TEXT[: TEXT.index("layer {")] + 'layer { name: "data" type: "Input" top: "data" '
+    text = (
+        start
+        + "input_param { shape { dim: 2 dim: 3 } } }"
+        + "".join(
+            f'layer {{ name: "{name}" bottom: "{bottom}" top: "{name}" {ip} }}'
+            for name, bottom in (("a", "data"), ("b", "a"))
+        )
+    )
+    caffe.save(small(text=text), str(tmp_path / "net.safetensors"))
+    again = caffe.load(str(tmp_path / "net.safetensors"))
+
+    assert again.a.weight is again.b.weight
