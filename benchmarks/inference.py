@@ -1,25 +1,29 @@
-"""How long does the deploy net of SRN take: OpenCV DNN, our engines, hand-written eager PyTorch?
+"""How long does the deploy net of SRN take: ONNX Runtime, OpenVINO, OpenCV DNN, our engines, eager PyTorch?
 
-    python benchmarks/inference.py [--depth 50] [--width 64] [--size 224] [--labels 80] [--batch 1] [--json FILE]
+    python benchmarks/inference.py [--depth 101] [--width 64] [--size 224] [--labels 80] [--batch 1] [--json FILE]
 
-Random weights and statistics; OpenCV runs the same layers (Reduction said otherwise, see caffe_compat/parity) with its
-fusion on. All contenders get the same number of threads.
+Random weights and statistics. ONNX Runtime runs our own export; OpenCV runs the same layers (Reduction said otherwise,
+see caffe_compat/parity) with its fusion on. "load()" is the module that caffe_compat.load gives, "Net.forward()" the
+face of pycaffe. All contenders get the same number of threads and take turns.
 """
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import caffe_compat
 from benchmarks.eager_srn import Srn
 from benchmarks.measure import report, take_turns
-from caffe_compat.engine.create import create_engine
+from caffe_compat.engine.create import ENGINES, create_engine
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.parity.opencv import translate
@@ -27,6 +31,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import format_text
 from caffe_compat.proto.upgrade import upgrade_net
 from caffe_compat.proto.write import weights_chunks
+from caffe_compat.runtimes.exported_part import exported_part, onnx_model
 from prototxt_gen import generate
 
 
@@ -65,9 +70,42 @@ def opencv_run(net: Net, images: np.ndarray) -> Callable[[], object]:
     return run
 
 
+def onnxruntime_run(net: Net, images: np.ndarray) -> Callable[[], object]:
+    """ONNX Runtime by itself, on our export."""
+    part = exported_part(net, ["y"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(onnx_model(net, part), options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(["y"], {"data": images})
+
+
+def loaded_run(net: Net, images: torch.Tensor) -> Callable[[], object]:
+    """The module that caffe_compat.load gives."""
+    with tempfile.TemporaryDirectory() as folder:
+        net.save(f"{folder}/net.caffemodel")
+        module = caffe_compat.load(f"{folder}/net.caffemodel", outputs=["y"])
+
+    def run() -> object:
+        with torch.no_grad():
+            return module(images)
+
+    return run
+
+
+def pycaffe_run(net: Net, images: np.ndarray) -> Callable[[], object]:
+    """pycaffe's Net.forward, with the images written into the input blob."""
+    with tempfile.TemporaryDirectory() as folder:
+        net.save(f"{folder}/net.caffemodel")
+        (Path(folder) / "net.prototxt").write_text(format_text(net.parameter))
+        face = caffe_compat.Net(f"{folder}/net.prototxt", f"{folder}/net.caffemodel", caffe_compat.TEST)
+    face.blobs["data"].reshape(*images.shape)
+    return lambda: face.forward(data=images)["y"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    defaults = (("depth", 50), ("width", 64), ("size", 224), ("labels", 80), ("batch", 1), ("rounds", 9))
+    defaults = (("depth", 101), ("width", 64), ("size", 224), ("labels", 80), ("batch", 1), ("rounds", 9))
     for name, default in defaults:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--json", type=Path)
@@ -76,7 +114,7 @@ def main() -> None:
     net = deploy_net(arguments)
     images = np.random.default_rng(0).normal(0, 50, net.blobs["data"].shape).astype(np.float32)
     net.blobs["data"].assign(torch.from_numpy(images).to(net.device))
-    engines = {name: create_engine(name, net) for name in ("exact", "fast", "fast-bf16")}
+    engines = {name: create_engine(name, net, ["y"]) for name in ENGINES}
     eager = Srn(arguments.depth, arguments.width, arguments.labels, arguments.size).eval().to(net.device)
     tensor = torch.from_numpy(images).to(net.device)
 
@@ -85,12 +123,17 @@ def main() -> None:
             return eager(tensor)
 
     contenders: dict[str, Callable[[], object]] = {
+        "ONNX Runtime": onnxruntime_run(net, images),
         "OpenCV DNN": opencv_run(net, images),
+        "load()": loaded_run(net, tensor),
+        "Net.forward()": pycaffe_run(net, images),
         "eager PyTorch": run_eager,
         **{f"{name} engine": engine.forward for name, engine in engines.items()},
     }
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
-    report("the deploy net of SRN", take_turns(contenders, arguments.rounds), "OpenCV DNN", arguments.json, **settings)
+    report(
+        "the deploy net of SRN", take_turns(contenders, arguments.rounds), "ONNX Runtime", arguments.json, **settings
+    )
 
 
 if __name__ == "__main__":

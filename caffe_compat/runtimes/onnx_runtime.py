@@ -23,6 +23,7 @@ def _make_session(model: bytes, outputs: list[str]) -> Session:
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(inputs: Arrays) -> Arrays:
