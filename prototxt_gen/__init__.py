@@ -1,4 +1,4 @@
-"""Writes the nets and solvers of the SRN paper as Caffe's messages and text files.
+"""Generates the nets and solvers of the SRN paper as Caffe's messages and text files.
 
     from prototxt_gen import generate
     messages = generate(model="resnet101_srn", dataset="coco")     # file name -> NetParameter or SolverParameter

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from prototxt_gen.builder import Blob, NetBuilder
 
-#: Blocks in stages 2 to 5. 26 is for small machines; the others are He et al.'s.
+#: Blocks in stages 2 to 5 by depth. Depth 26 is for small machines; the others are those of He et al.
 BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 #: What one value of the narrow backbone's last map can see, in pixels: 15 after three convolutions of stride 2, and 16
@@ -15,13 +15,13 @@ FIELDS = range(15, 512, 16)
 
 
 class Naming(Protocol):
-    """Names a layer by its type in the released models, or by its role in the public ones."""
+    """Gives a layer's name: from its type in the released models, or from its role in the public ones."""
 
     def __call__(self, released_type: str, role: str) -> str: ...
 
 
 class Features(NamedTuple):
-    """What the heads read: the last sum of stage 4 before and after its ReLU, and the last blob of stage 5."""
+    """Blobs that the heads read: the last sum of stage 4 before and after its ReLU, and the last blob of stage 5."""
 
     tap_sum: Blob
     tap: Blob
@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How large a backbone is: its blocks of stages 2 to 5 and the channels of its first layer.
+    """What a backbone is made of: blocks of stages 2 to 5, and channels of the first layer.
 
     Two fields are for the narrow backbone, which has no such blocks: its field in pixels, and pairs of further 1x1
     layers in place of ResNet-107's two blocks. `stride_in` is the convolution of a block that has the stride: conv1
@@ -79,7 +79,7 @@ def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
 
 
 def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """Layers, names and wiring of the public ResNets, so that their ImageNet weights load by name."""
+    """Add a public ResNet with its names and wiring, so that ImageNet weights load by name; returns its blobs."""
     blob = _stem(net, data, size, public_names)
     taps = []
     for stage in size.blocks:
@@ -90,7 +90,7 @@ def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
 
 
 def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """Blocks of "Identity mappings in deep residual networks" (the paper's [14]) behind a post-activation stem."""
+    """Add blocks of "Identity mappings in deep residual networks" (the paper's [14]) behind a stem; returns blobs."""
     total = active = _stem(net, data, size, names)
     taps = []
     for stage in size.blocks:
@@ -131,7 +131,7 @@ def _narrow_layer(net: NetBuilder, bottom: Blob, name: str, channels: int, kerne
 def pre_activation_block(
     net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming, stride_in: str = "conv2"
 ) -> Blob:
-    """The sum of a residual branch and the shortcut: the block's input, or where shapes change a convolution."""
+    """Add a block; returns the sum of its branch and the shortcut: its input, or a convolution if shapes change."""
     name, inner = f"res{block.name}_branch", block.inner
     first, second = _strides(block, stride_in)
     branch = net.convolution(active, names("SpatialConvolution", f"{name}2a"), inner, stride=first)
@@ -146,7 +146,7 @@ def pre_activation_block(
 
 
 def activate(net: NetBuilder, blob: Blob, name: str, names: Naming, in_place: bool = True) -> Blob:
-    """Normalisation and ReLU of a convolution or of a block's sum."""
+    """Add normalisation and ReLU after a convolution or a block's sum; returns their blob."""
     blob = net.norm(blob, names("BN", f"bn{name}"), in_place)
     return net.relu(blob, names("ReLU", f"res{name}_relu"))
 
@@ -183,7 +183,7 @@ def _convolution_and_norm(net: NetBuilder, bottom: Blob, name: str, channels: in
 
 
 def _stage(number: int, count: int, inner: int, numbered: bool) -> list[Block]:
-    """The first block projects, and halves the size but in stage 2."""
+    """The blocks of a stage. The first one projects, and halves the size except in stage 2."""
     letters = ["a", *(f"b{i}" for i in range(1, count))] if numbered else string.ascii_lowercase[:count]
     first = Block(f"{number}a", inner, stride=1 if number == 2 else 2, projects=True)
     return [first, *(Block(f"{number}{letter}", inner, stride=1, projects=False) for letter in letters[1:])]

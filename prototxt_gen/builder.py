@@ -1,4 +1,4 @@
-"""Adds layers to a NetParameter and keeps what the next layer must know: names, channels, sizes, counts."""
+"""Adds layers to a NetParameter and keeps track of names, channels, sizes and counts for the layers that follow."""
 
 import math
 from collections import Counter
@@ -15,7 +15,7 @@ STATISTIC = (0.0, 0.0)
 
 @dataclass(frozen=True)
 class Blob:
-    """A named blob: channels of size x size values an image."""
+    """A named blob: channels of size x size values per image."""
 
     name: str
     channels: int
@@ -23,7 +23,7 @@ class Blob:
 
 
 class NetBuilder:
-    """A NetParameter in the making.
+    """A NetParameter to which layers are added.
 
     `begin` says to which part of the paper's net the next layers belong. `message` is the net, `parameters` counts
     what each part learns (running statistics are not learned), `loose` holds the tops that no layer has read, and
@@ -74,7 +74,7 @@ class NetBuilder:
         bias: bool = False,
         filler: dict[str, Any] | None = None,
     ) -> Blob:
-        """Square windows; the size rounds down."""
+        """Add a convolution with square windows; its size rounds down."""
         fields = {
             "num_output": channels,
             "weight_filler": filler or {"type": "msra"},
@@ -87,7 +87,7 @@ class NetBuilder:
         return self.layer("Convolution", name, [bottom], top, convolution_param=fields, param=self._rates(bias))
 
     def inner_product(self, bottom: Blob, name: str, channels: int, top: str = "", filler: str = "xavier") -> Blob:
-        """Every output from every value of the bottom."""
+        """Add a fully connected layer."""
         self._count(channels * (bottom.channels * bottom.size**2 + 1))
         fields = {"num_output": channels, "weight_filler": {"type": filler}}
         return self.layer(
@@ -100,17 +100,17 @@ class NetBuilder:
         )
 
     def norm(self, bottom: Blob, name: str, in_place: bool = True) -> Blob:
-        """Normalise each channel and give it a slope and a bias; in place, unless the style forbids it."""
+        """Add a normalisation of each channel with a slope and a bias; in place, unless the style forbids it."""
         self._count(2 * bottom.channels)
         top = bottom if in_place and not self.released_style else Blob(name, bottom.channels, bottom.size)
         return self._norm(bottom, name, top)
 
     def relu(self, bottom: Blob, name: str) -> Blob:
-        """In place."""
+        """Add a ReLU in place."""
         return self.layer("ReLU", name, [bottom], bottom)
 
     def max_pool(self, bottom: Blob, name: str, floor: bool = False) -> Blob:
-        """3 x 3, stride 2. Without padding, the size rounds up; with `floor`, it is padded by 1 and rounds down."""
+        """Add 3 x 3 pooling of stride 2: unpadded and rounded up, or with `floor` padded by 1 and rounded down."""
         fields: dict[str, Any] = {"pool": "MAX", "kernel_size": 3, "stride": 2}
         size = math.ceil((bottom.size - 3) / 2) + 1
         if floor:
@@ -119,7 +119,7 @@ class NetBuilder:
         return self.layer("Pooling", name, [bottom], Blob(name, bottom.channels, size), pooling_param=fields)
 
     def average_pool(self, bottom: Blob, name: str) -> Blob:
-        """The mean of each channel."""
+        """Add the mean of each channel."""
         square = {"kernel_size": bottom.size, "stride": 1}
         window = {"kernel_h": bottom.size, "kernel_w": bottom.size} if self.released_style else square
         return self.layer(
@@ -127,13 +127,13 @@ class NetBuilder:
         )
 
     def eltwise(self, bottoms: Sequence[Blob], name: str, **fields: Any) -> Blob:
-        """Sum (Caffe's default) or, with operation="PROD", product of blobs of one shape."""
+        """Add the sum (Caffe's default) or, with operation="PROD", the product of blobs of one shape."""
         shape = Blob(name, bottoms[0].channels, bottoms[0].size)
         param: dict[str, Any] = {"eltwise_param": fields} if fields else {}
         return self.layer("Eltwise", name, bottoms, shape, **param)
 
     def scalar(self, bottom: Blob, name: str, value: float, top: str) -> Blob:
-        """Multiply by one learned number, which starts at `value`."""
+        """Add a multiplication by one learned number, which starts at `value`."""
         self._count(1)
         # axis 0 and no axes: Scale's weight is a single number.
         fields = {"axis": 0, "num_axes": 0, "filler": {"type": "constant", "value": value}}
@@ -141,7 +141,7 @@ class NetBuilder:
         return self.layer("Scale", name, [bottom], made, scale_param=fields, param=self._params(SLOPE))
 
     def silence(self, blobs: Sequence[Blob]) -> None:
-        """Read blobs that nothing else reads, so that they are neither logged nor outputs of the net."""
+        """Add a Silence layer for blobs that nothing else reads: they are neither logged nor outputs of the net."""
         if blobs:
             self.layer("Silence", "silence", blobs, blobs[0])
 
@@ -187,5 +187,5 @@ class NetBuilder:
 
 
 def _scale_name(norm_name: str) -> str:
-    """The public ResNets call the Scale after bn2a_branch1 scale2a_branch1."""
+    """The name of the Scale after a normalisation; in the public ResNets scale2a_branch1 follows bn2a_branch1."""
     return norm_name.replace("bn", "scale", 1) if norm_name.startswith("bn") else f"{norm_name}_scale"

@@ -1,4 +1,4 @@
-"""Where a net's images and labels come from."""
+"""Data layers: sources of a net's images and labels."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ PAPER_CROPS = {"fix_crop": True, "multi_scale": True, "scale_ratios": [1, 0.875,
 
 
 def add_input(net: NetBuilder, options: Options) -> Blob:
-    """One image. `input` fields and not an Input layer, which the released code's Caffe lacks."""
+    """Add an input of one image, by `input` fields: the released code's Caffe has no Input layer."""
     net.message.input.append("data")
     net.message.input_shape.add(dim=[1, 3, options.input_size, options.input_size])
     return Blob("data", 3, options.input_size)
 
 
 def add_data_layers(net: NetBuilder, options: Options) -> tuple[Blob, Blob]:
-    """For each phase images, and a label LMDB in the same order; labels are C x 1 x 1 numbers.
+    """Add images for each phase, and a label LMDB in the same order; labels are C x 1 x 1 numbers.
 
     Training crops come from the whole image resized to 256 x 256 (for an input of 224). Test images are whole images
     resized to the input (section 3.4). Pictures in LMDBs have these sizes already; those of a folder are resized here.
@@ -46,7 +46,7 @@ def _lmdb_images(net: NetBuilder, data: Blob, phase: str, split: str, options: O
 
 
 def _folder_images(net: NetBuilder, data: Blob, phase: str, split: str, options: Options) -> None:
-    """Files of an image list. Its numbers, how many labels an image has, are read by nobody."""
+    """Add files of an image list. The second top, how many labels an image has, is not used."""
     cropped = _is_cropped(options, phase)
     size = crop_source_size(options.input_size) if cropped else options.input_size
     net.layer(

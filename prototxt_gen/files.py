@@ -1,4 +1,4 @@
-"""Which files a request makes, their messages, and writing them."""
+"""The files of a request: their names, their messages, and writing them."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def generate(folder: str = "", **options: Any) -> dict[str, Message]:
 
 
 def messages(options: Options, folder: str) -> dict[str, Message]:
-    """The same, for an `Options`."""
+    """File name -> NetParameter or SolverParameter, for an `Options`."""
     full = complete(options)
     made: dict[str, Message] = {}
     for number, step in enumerate(steps_of(full.model, full.finetune_losses), start=1):
@@ -60,7 +60,7 @@ def _training_files(options: Options, step: Step, name: str, folder: str) -> dic
 
 
 def _test_name(options: Options, step: Step, number: int) -> str:
-    """Only the last step's net predicts with the whole model."""
+    """The file name of a step's test net; that of the last step is named after the model."""
     if step == _last_step(options):
         return f"{options.dataset}_{options.model}_test.prototxt"
     return f"step_{number}_{step.name}_test.prototxt"

@@ -1,4 +1,4 @@
-"""What follows the feature maps, in the paper's layout: f_cls, f_att, f_sr and the semantic baseline."""
+"""The parts after the feature maps in the paper's layout: f_cls, f_att, f_sr and the semantic baseline."""
 
 import math
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ class HiddenNames(NamedTuple):
 
 
 def hidden(name: str) -> HiddenNames:
-    """Named as the public nets name theirs."""
+    """Names in the style of the public nets."""
     return HiddenNames(name, f"bn_{name}", f"{name}_relu")
 
 
@@ -84,8 +84,10 @@ def _label_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
 
 
 def roll(net: NetBuilder, maps: Blob, seed: int) -> Blob:
-    """A control that destroys the alignment of the labels' maps. A Python layer of ours, so training needs
-    --allow-python-layers."""
+    """Add a control that destroys the alignment of the labels' maps.
+
+    It is a Python layer of this project, so training needs --allow-python-layers.
+    """
     python = {"module": "caffe_compat.experiments.mechanism.random_roll", "layer": "RandomRoll"}
     if seed >= 0:
         python["param_str"] = str(seed)
@@ -94,7 +96,7 @@ def roll(net: NetBuilder, maps: Blob, seed: int) -> Blob:
 
 def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> Blob:
     """ResNet-101-semantic: three fully connected layers on pool5 and y_cls (section 4.1)."""
-    # InnerProduct's top has two axes and pool5 has four; Concat wants as many of both.
+    # InnerProduct's top has two axes and pool5 has four, while Concat needs equal numbers of axes.
     flat = net.layer("Flatten", "sem_flat", [pooled], Blob("sem_flat", pooled.channels))
     both = Blob("sem_concat", flat.channels + scores.channels)
     blob = net.layer("Concat", "sem_concat", [flat, scores], both)
@@ -172,12 +174,12 @@ def convolution_relu(
 
 
 def wide_window(blob: Blob, options: Options) -> dict[str, int]:
-    """f_sr's third convolution: the whole map, four kernels to a channel (the paper's 2048 in 512 groups)."""
+    """f_sr's third convolution: the whole map, four kernels per channel (the paper's 2048 in 512 groups)."""
     return {"channels": 4 * options.head_width, "kernel": blob.size, "group": options.head_width}
 
 
 def _scaled_msra(scale: float, fan_in: int) -> dict[str, Any]:
-    """Caffe's msra filler has no factor; it is a gaussian of this deviation."""
+    """Caffe's msra filler times a factor: a gaussian filler, since msra has no factor."""
     return {"type": "gaussian", "std": scale * math.sqrt(2 / fan_in)}
 
 

@@ -1,4 +1,4 @@
-"""Device and batch size that suit the machine at hand, for the command line; functions do not look at the machine."""
+"""Chooses device and batch size for this machine, for the command line; functions give equal files anywhere."""
 
 import dataclasses
 import os
@@ -12,9 +12,9 @@ from prototxt_gen.recipes import steps_of
 
 LARGEST_BATCH = 24  # per GPU: 96 on the paper's four
 BYTES = 4  # of a float32
-#: Values and gradients of blobs; weights, gradients, history and update of parameters.
+#: Blobs have values and gradients; parameters have weights, gradients, history and update.
 COPIES_OF_BLOBS, COPIES_OF_PARAMETERS = 2, 4
-#: Parts of memory that training may take: all of a GPU but the workspaces, half of what is free on a host.
+#: Parts of memory that training may take: a GPU less its workspaces, or half of the free memory of a host.
 GPU_SHARE, HOST_SHARE = 0.8, 0.5
 GIGABYTE = 1e9
 
@@ -64,7 +64,7 @@ def training_bytes(options: Options, batch_size: int) -> float:
 
 
 def machine_lines(given: Options, followed: Options, machine: Machine) -> Iterator[str]:
-    """What is said of the choice: each line names the flag that overrules it."""
+    """Lines that tell the user what was chosen, with the flag that overrules each choice."""
     if not given.solver_mode:
         yield f"device: {followed.solver_mode} ({machine.found}; --solver-mode overrules)"
     if not given.batch_size:

@@ -1,4 +1,4 @@
-"""A step's net for training and validation, and the net that predicts after it."""
+"""Nets of a step: one for training and validation, and one for prediction."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ HEADS = {"paper": heads, "released": released_heads}
 
 
 def train_net(options: Options, step: Step) -> NetBuilder:
-    """Both phases of a step: data, the step's parts (fixed unless the step learns them) and its losses."""
+    """The net of a step for both phases: data, parts (fixed unless the step learns them) and losses."""
     net = _builder(options, step, deploy=False)
     data, label = add_data_layers(net, options)
     scores = _scores(net, data, options, step, wanted=set(step.losses.values()))
@@ -26,7 +26,7 @@ def train_net(options: Options, step: Step) -> NetBuilder:
 
 
 def test_net(options: Options, step: Step) -> NetBuilder:
-    """The same parts from an input blob, without labels; its first output is the step's score."""
+    """The net that predicts after a step: the same parts without data; its first output is the step's score."""
     net = _builder(options, step, deploy=True)
     scores = _scores(net, add_input(net, options), options, step, wanted={step.score})
     # Caffe lists a net's outputs in alphabetical order, and the released programs save the first.
@@ -40,7 +40,7 @@ def _builder(options: Options, step: Step, deploy: bool) -> NetBuilder:
 
 
 def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: set[str]) -> Mapping[str, Blob]:
-    """The parts of the step's net; the sum of y_cls and y_sr only where it is wanted."""
+    """Add the parts of a step's net; returns its scores, the sum of y_cls and y_sr only if it is wanted."""
     model, head = MODELS[options.model], HEADS[options.layout]
     released = options.layout == "released"
     released_backbone = released and options.backbone == "preresnet"

@@ -9,7 +9,7 @@ from prototxt_gen.recipes import MODELS
 
 
 class Dataset(NamedTuple):
-    """Labels, and the images that the authors could train and test on (NUS-WIDE: those still on line)."""
+    """Numbers of labels, and of images that the authors had for training and testing."""
 
     labels: int
     train_images: int
@@ -136,7 +136,7 @@ def command(options: Options, folder: str) -> str:
 
 
 def flag(name: str) -> str:
-    """How a field is spelled on the command line."""
+    """The flag of a field on the command line."""
     return "--" + name.replace("_", "-")
 
 

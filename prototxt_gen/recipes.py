@@ -1,4 +1,4 @@
-"""The paper's models, the steps that train them (section 3.4), and what each step learns on which loss."""
+"""The paper's models and training steps (section 3.4): which parts each step learns, and on which losses."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ MODELS = {
     "resnet101_srn": Model((MAIN, ATTENTION, REGULARIZATION, FINETUNE)),
 }
 
-#: Step 4 of the released code: one loss a classifier, and none on their sum.
+#: Step 4 of the released code: a loss for each classifier, and none on their sum.
 RELEASED_FINETUNE_LOSSES = {"loss_att": "y_att", "loss_sr": "y_sr", "loss_cls": "y_cls"}
 
 

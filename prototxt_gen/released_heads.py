@@ -20,7 +20,7 @@ from prototxt_gen.options import Options
 
 
 class _AttentionNames(CountedNames):
-    """The attention net counts from 1 and says Conv for SpatialConvolution."""
+    """Names of the attention net: numbers count from 1, and Conv stands for SpatialConvolution."""
 
     def __call__(self, released_type: str, role: str) -> str:
         return super().__call__(released_type.replace("SpatialConvolution", "Conv"), role)

@@ -7,14 +7,14 @@ from caffe_compat.proto import caffe_pb2
 from prototxt_gen.options import Options
 from prototxt_gen.recipes import Step
 
-#: From these parts of the run on the rate is a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
+#: Parts of a run after which the rate falls to a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
 RATE_DROPS = (0.5, 0.8)
 SNAPSHOT_EPOCHS = 5
 PATIENCE_EPOCHS = 3  # of the plateau policy
 
 
 def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) -> caffe_pb2.SolverParameter:
-    """Only fields that both dialects know (SGD is their default type); paths are as given."""
+    """The solver of a step, with fields that both dialects know (SGD is their default type); paths are as given."""
     batch = options.gpus * options.batch_size * options.iter_size
     epoch = math.ceil(options.train_images / batch)
     max_iter = options.max_iter or step.epochs * epoch
@@ -47,7 +47,7 @@ def _policy(options: Options, max_iter: int, epoch: int) -> dict[str, Any]:
 
 
 def _machine(options: Options) -> dict[str, Any]:
-    """The released code's Caffe takes its GPUs from the solver, BVLC Caffe from --gpu."""
+    """Seed and GPUs: the Caffe of the released code takes GPUs from the solver, BVLC Caffe from --gpu."""
     fields: dict[str, Any] = {"random_seed": options.random_seed} if options.random_seed >= 0 else {}
     if options.norm == "bn" and options.gpus > 1:
         fields["device_id"] = list(range(options.gpus))

@@ -30,9 +30,15 @@ def open_regular(path: str, owner: str, failure: str = "could not load") -> int:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        kind = next((name for test, name in _OTHERS if test(mode)), "something else")
-        raise DataError(f"{place}: expected a file, found {kind}")
+        raise DataError(f"{place}: expected a file, found {other_kind(mode)}")
     return descriptor
+
+
+def other_kind(mode: int) -> str:
+    """What a path is, by the mode of its status, if it is no regular file; "" for a regular file."""
+    if stat.S_ISREG(mode):
+        return ""
+    return next((name for test, name in _OTHERS if test(mode)), "something else")
 
 
 def read_regular(path: str, owner: str, failure: str = "could not load") -> bytes:

@@ -159,7 +159,7 @@ def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> Non
     )
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the validation split (default: 0)")
     parser.add_argument(
-        "--most-pixels", type=whole_number(1), default=2**28, metavar="N",
+        "--max-pixels", type=whole_number(1), default=2**28, metavar="N",
         help="leave out images whose header says more (default: 268,435,456)",
     )  # fmt: skip
     parser.add_argument("--write", nargs="+", choices=STORES, default=stores, help=f"default: {' '.join(stores)}")
@@ -201,7 +201,7 @@ def picture_rules(arguments: argparse.Namespace) -> PictureRules:
         encode_type=arguments.encode_type,
         folder="folder" in arguments.write,
         folder_size=arguments.folder_resize,
-        most_pixels=arguments.most_pixels,
+        most_pixels=arguments.max_pixels,
     )
 
 

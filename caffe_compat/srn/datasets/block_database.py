@@ -1,4 +1,4 @@
-"""LMDBs written block by block, so that a killed run goes on and ends with the same bytes.
+"""LMDBs that are written block by block, so that a run that was killed can continue and give the same bytes.
 
 Each block is one transaction of an environment opened for it alone: what LMDB writes then depends on the file and the
 block, never on what a run did before. A block that did not get whole to the disk has left no trace that counts.
@@ -14,18 +14,18 @@ from caffe_compat.errors import DataError
 Record = tuple[bytes, bytes]
 
 _PAGE = 4096
-#: A record's share of pages beyond its own bytes: its last page, and tree pages copied.
+#: Bytes that a record takes beyond its own: the rest of its last page, and tree pages that are copied.
 _OVERHEAD = 2 * _PAGE
 
 
 class BlockDatabase:
-    """An LMDB of records with ascending keys; the map doubles as it fills."""
+    """An LMDB of records with ascending keys; its map doubles when it is full."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def put_block(self, before: int, records: Sequence[Record]) -> None:
-        """Add records after the first `before`, unless a run that was killed just then has added them already.
+        """Add records after the first `before`, unless a run that was killed right afterwards has added them already.
 
         Raises DataError if the disk is full or the database does not end where the block begins.
         """
@@ -52,7 +52,7 @@ class BlockDatabase:
 
 
 def _make_room(environment: lmdb.Environment, records: Sequence[Record]) -> None:
-    """Twice what is needed, in powers of two: the size stands in the file, so it must not depend on the run."""
+    """Grow the map to twice what is needed, in powers of two. The file holds the size, so runs must agree."""
     about = environment.info()
     used = _PAGE * (about["last_pgno"] + 1)
     needed = 2 * (used + sum(len(key) + len(value) + _OVERHEAD for key, value in records))

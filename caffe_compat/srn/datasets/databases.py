@@ -48,7 +48,7 @@ def write_label_database(labels: Path, image_list: Path, out: Path) -> int:
 def _in_step(
     images: Iterator[ListedImage], image_list: Path, rows: Iterator[tuple[int, LabelRow]], labels: Path
 ) -> Iterator[tuple[ListedImage, LabelRow]]:
-    """Each image with its row; only one of them is in memory."""
+    """Each image with its row of labels; one image and one row are in memory at a time."""
     for place in count():
         image, (line, row) = next(images, None), next(rows, (0, None))
         if image is None and row is None and place:

@@ -1,6 +1,6 @@
-"""What image decoders print about damaged files, caught so that a report can tell it.
+"""What image decoders print about damaged files, caught for the report.
 
-libjpeg goes on over damaged data, fills in grey and says so on the standard error stream only, past Python.
+libjpeg continues over damaged data, fills in grey, and reports it on the standard error stream alone, past Python.
 """
 
 import os
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from functools import cache
 
 _STANDARD_ERROR = 2
-#: Level, thread, seconds since the start and source file: they differ from run to run.
+#: Level, thread, seconds and source file, which differ between runs.
 _OPENCV_PREFIX = re.compile(r"^\[ *\w+:\S+\] global \S+ ")
 
 
 @contextmanager
 def decoder_complaints() -> Iterator[list[str]]:
-    """A list that holds, after the block, the lines that came by the standard error stream within it."""
+    """A list; after the block it holds the lines that were written to standard error within the block."""
     lines: list[str] = []
     kept = os.dup(_STANDARD_ERROR)
     os.dup2(_sink(), _STANDARD_ERROR)
@@ -31,7 +31,7 @@ def decoder_complaints() -> Iterator[list[str]]:
 
 @cache
 def _sink() -> int:
-    """The descriptor of one nameless file a process, for making one an image takes longer than decoding a small one."""
+    """One temporary file per process, as a descriptor; creating one per image is slower than decoding."""
     descriptor, path = tempfile.mkstemp()
     os.unlink(path)
     return descriptor

@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 handwritten digits (8 x 8, by 43 people), dealt out so that no digit is in two splits."""
+"""scikit-learn's 1,797 handwritten digits (8 x 8, by 43 people), divided so that no digit is in two splits."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Digits = list[NDArray[np.float32]]  # for each of 0..9 the digits (number, 8, 8)
 
 #: Which part of each class goes to which split.
 SHARES = {"train": 0.6, "val": 0.15, "test": 0.25}
-_DEAL = 2017  # the seed of the deal, the same for every dataset: test digits stay unseen
+_DEAL = 2017  # seed of the division, the same for every dataset, so that test digits stay unseen
 
 
 def digits_of(split: str) -> Digits:

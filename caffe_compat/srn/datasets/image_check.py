@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.data.image_size import declared_size
 from caffe_compat.srn.datasets.decoder_complaints import decoder_complaints
 from caffe_compat.srn.datasets.image_header import ImageHeader, read_header
 from caffe_compat.srn.datasets.samples import Finding
@@ -46,14 +47,16 @@ class CheckedImage(NamedTuple):
 def check_image(encoded: bytes, most_pixels: int = 2**28) -> CheckedImage | Finding:
     """The picture in an image file, or why there is none.
 
-    A JPEG or PNG whose header promises more than `most_pixels` is not decoded: a small file can hold a huge picture.
+    A file whose header promises more than `most_pixels` is not decoded: a small file can hold a huge picture.
     """
     if not encoded:
         return Finding("empty", "the file has no bytes")
     header = read_header(encoded)
-    if header.width * header.height > most_pixels:
-        size = f"{header.width} x {header.height} pixels, more than {most_pixels:,}"
-        return Finding("too many pixels", f"{size}; --most-pixels allows more")
+    height, width = (header.height, header.width) if header.width else declared_size(encoded) or (0, 0)
+    if height * width > most_pixels:
+        return Finding(
+            "too many pixels", f"{width} x {height} pixels, more than {most_pixels:,}; --max-pixels allows more"
+        )
     shrink = _shrink(header)
     pixels, complaints = _decode(encoded, _FLAGS[shrink])
     if pixels is None:

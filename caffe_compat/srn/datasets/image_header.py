@@ -1,4 +1,4 @@
-"""What the first bytes of JPEG and PNG files tell, so that pixels are decoded the right way, and not too many."""
+"""Size, orientation and colours in the headers of JPEG and PNG files, which decide how pixels are decoded."""
 
 import struct
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".jpe", ".jp2", ".ppm", ".pgm", ".pbm", ".gif", ".avif",
 )  # fmt: skip
 _START_OF_SCAN, _EXIF = 0xDA, 0xE1
-#: Start-of-frame markers: C0 to CF but for tables (C4), extensions (C8) and arithmetic conditioning (CC).
+#: Start-of-frame markers: C0 to CF, except tables (C4), extensions (C8) and arithmetic conditioning (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ORIENTATION_TAG = 0x0112
 _CMYK_COMPONENTS = 4
@@ -30,12 +30,12 @@ def has_image_suffix(name: str) -> bool:
 
 
 def read_header(encoded: bytes) -> ImageHeader:
-    """The header of a JPEG or PNG; of other or damaged files an ImageHeader that says nothing."""
+    """The header of a JPEG or PNG; of other or damaged files an ImageHeader without values."""
     for start, read in _READERS.items():
         if encoded.startswith(start):
             try:
                 return read(encoded)
-            except struct.error:  # it ends within its header: the decoder will say so
+            except struct.error:  # the file ends within its header; the decoder reports it
                 break
     return ImageHeader()
 
@@ -52,7 +52,7 @@ def _jpeg(encoded: bytes) -> ImageHeader:
 
 
 def _jpeg_segments(encoded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Markers and contents up to the first pixels."""
+    """Markers and contents of the segments before the first pixels."""
     place = 2
     while place < len(encoded):
         start, marker = struct.unpack_from("BB", encoded, place)
@@ -81,7 +81,7 @@ def _png_chunks(encoded: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _orientation(exif: bytes) -> int:
-    """The orientation of an EXIF block (a TIFF directory); 1 if it says none."""
+    """The orientation of an EXIF block (a TIFF directory); 1 if it has none."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return 1

@@ -1,4 +1,4 @@
-"""A function over many items in several processes: results in the order of the items, few of them in memory."""
+"""Applies a function to many items in several processes. Results come in the order of the items, a few at a time."""
 
 import multiprocessing
 import os
@@ -20,14 +20,14 @@ from caffe_compat.errors import DataError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHUNK = 16  # items a process takes at once
-AHEAD = 3  # chunks a process may have done before their turn
+CHUNK = 16  # items that a process takes at once
+AHEAD = 3  # chunks per process that may be done before their turn
 
 
 def in_order(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result; one process means this one.
+    """Each item with its result. With one process, no other is started.
 
     Raises DataError if a process dies.
     """
@@ -39,8 +39,8 @@ def in_order(
             yield from _from_pool(pool, function, iter(items), AHEAD * processes)
         except BrokenProcessPool as error:
             raise DataError(
-                f"one of {processes} processes was killed, most likely for want of memory; take fewer, and the same "
-                "command goes on where this run stopped"
+                f"one of {processes} processes was killed, most likely because memory was short; take fewer: the same "
+                "command continues where this run stopped"
             ) from error
 
 
@@ -63,7 +63,7 @@ def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]
 
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes rather than forks: OpenCV's threads do not survive a fork."""
+    """A pool of fresh processes: OpenCV's threads do not survive a fork."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_process)
     try:
@@ -74,12 +74,12 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 def _start_process() -> None:
     cv2.setNumThreads(1)  # the processes are the threads
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process; the parent ends its children
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end its processes, which would wait for work for ever."""
+    """End this process when its parent ends: a parent that is killed cannot end it, and no more work would come."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

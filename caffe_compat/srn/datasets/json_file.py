@@ -1,4 +1,4 @@
-"""JSON files of annotations, with errors that name the file."""
+"""Reads JSON files of annotations; errors name the file."""
 
 import json
 from collections import Counter
@@ -28,7 +28,7 @@ def read_json(path: Path, each_object: Callable[[dict[str, Any]], Any] | None = 
 
 
 def member(path: Path, content: Any, name: str) -> Any:
-    """A member of the outermost object; raises FormatError if there is none."""
+    """A member of the outermost object. Raises FormatError if there is no such member."""
     if not isinstance(content, dict) or name not in content:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise FormatError(f"{path}: expected a member '{name}', found {found or 'none'}; this is another kind of file")
@@ -36,7 +36,7 @@ def member(path: Path, content: Any, name: str) -> Any:
 
 
 def entries(path: Path, content: Any, name: str, fields: Mapping[str, type]) -> list[dict[str, Any]]:
-    """A member that is a list of objects with these fields; raises FormatError, with the entry's number, if not."""
+    """A member that is a list of objects with these fields. Raises FormatError with the number of any other entry."""
     listed = member(path, content, name)
     if not isinstance(listed, list):
         raise FormatError(f"{path}: expected a list as '{name}', found {type(listed).__name__}")
@@ -54,7 +54,7 @@ def check_fields(owner: str, entry: Any, fields: Mapping[str, type]) -> None:
 
 
 def check_once(owner: str, listed: list[dict[str, Any]], field: str) -> None:
-    """Raises FormatError if two entries have one value of a field."""
+    """Raises FormatError if two entries have the same value in a field."""
     value, times = next(iter(Counter(entry[field] for entry in listed).most_common(1)), (None, 0))
     if times > 1:
         raise FormatError(f"{owner}: expected each '{field}' once, found {value!r} {times} times")

@@ -1,4 +1,4 @@
-"""How often labels occur, alone and together, counted from a label file without holding it."""
+"""How often labels occur, alone and together, counted from a label file that is read in blocks."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_LINES = 8192  # at once
+_LINES = 8192  # in a block
 
 
 @dataclass(frozen=True)

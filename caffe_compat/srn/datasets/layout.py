@@ -1,4 +1,4 @@
-"""Where the files of a dataset lie, as the released SRN code and the generated nets name them."""
+"""Names of a dataset's files, as the released SRN code and the generated nets expect them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,49 +7,56 @@ from pathlib import Path
 from typing import NamedTuple
 
 from caffe_compat.errors import DataError
+from caffe_compat.srn.datasets.regular_file import check_regular_file
 
 SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """The files of one split; images lie under `images`, which all splits share."""
+    """The files of one split; its images are under `images`, which all splits share."""
 
     folder: Path
     split: str
 
-    images = property(lambda self: self.folder / "images", doc="The root that image lists count from.")
+    images = property(lambda self: self.folder / "images", doc="The folder that image lists count from.")
     image_list = property(lambda self: self.folder / f"{self.split}_imglist.txt", doc="A line is `name tags`.")
-    labels = property(lambda self: self.folder / f"{self.split}_labels.txt", doc="A line is 0 or 1 for each label.")
+    labels = property(lambda self: self.folder / f"{self.split}_labels.txt", doc="1, 0 or -1 for each label.")
     unlabelled = property(lambda self: self.folder / f"{self.split}_unlabelled.txt", doc="Images without any label.")
     report = property(lambda self: self.folder / f"{self.split}_report.tsv", doc="Images left out or changed, and why.")
-    boxes = property(lambda self: self.folder / f"{self.split}_boxes.json", doc="Where each object truly is.")
+    boxes = property(lambda self: self.folder / f"{self.split}_boxes.json", doc="The true place of each object.")
     image_database = property(lambda self: self.folder / f"{self.split}_image_lmdb", doc="Encoded images.")
     label_database = property(lambda self: self.folder / f"{self.split}_label_lmdb", doc="Labels, C x 1 x 1.")
 
 
 def class_names_file(folder: Path) -> Path:
-    """One label name a line, for all splits."""
+    """The file of label names, one per line, for all splits."""
     return folder / "classes.txt"
 
 
 def check_class_names(owner: str, names: Sequence[str]) -> None:
-    """Raises DataError if a file of one name a line cannot hold them, or two labels have one name."""
-    unfit = next((name for name in names if not name.strip() or len(name.splitlines()) > 1), None)
+    """Raises DataError if a file of one name per line cannot hold the names, or two labels have the same name."""
+    unfit = next((name for name in names if not _fits_a_line(name)), None)
     if unfit is not None:
-        raise DataError(f"{owner}: expected label names of one line each, found {unfit!r}")
+        raise DataError(f"{owner}: expected label names of one line of text each, found {ascii(unfit)[:80]}")
     name, times = next(iter(Counter(names).most_common(1)), ("any", 0))
     if times != 1:
         raise DataError(f"{owner}: expected label names, each once, found '{name}' {times} times")
 
 
+def _fits_a_line(name: str) -> bool:
+    """Whether a text file of one name per line can hold a name: half of a surrogate pair is no text."""
+    is_text = name.encode("utf-8", "ignore").decode() == name
+    return bool(name.strip()) and len(name.splitlines()) == 1 and is_text and "\0" not in name
+
+
 def write_class_names(folder: Path, names: Sequence[str]) -> None:
-    """A name a line."""
+    """Write one name per line."""
     class_names_file(folder).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 class ListedImage(NamedTuple):
-    """A line of an image list: the file's name under the root, and its number of tags where the list says it."""
+    """A line of an image list: the file's name under the root, and its number of tags if the list has it."""
 
     name: str
     tags: int | None
@@ -67,25 +74,26 @@ def read_image_list(path: Path) -> list[ListedImage]:
 
 
 def listed_images(path: Path) -> Iterator[ListedImage]:
-    """The lines `name` or `name tags`, one at a time; a name may hold spaces, for the tags stand after the last one.
+    """The lines `name` or `name tags`, one at a time. A name may hold spaces: the tags come after the last one.
 
     Raises DataError if the list cannot be read.
     """
+    check_regular_file(path, "image list")
     try:
         with path.open(encoding="utf-8") as lines:
             yield from (parse_listed_image(line.strip()) for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error  # an OSError names the path again
-        raise DataError(f"{path}: cannot read the image list: {reason}; expected text, one image a line") from error
+        raise DataError(f"{path}: cannot read the image list: {reason}; expected text, one image per line") from error
 
 
 def parse_listed_image(line: str) -> ListedImage:
-    """A line without blanks at its ends."""
+    """The image of a line, which has no blanks at its ends."""
     name, space, tags = line.rpartition(" ")
     return ListedImage(name.strip(), int(tags)) if space and tags.isdecimal() else ListedImage(line, None)
 
 
 def image_path(root: str, name: str) -> str:
-    """ROOT and name put together as the released program does, with the slash that people forget."""
+    """The root followed by the name, as in the released program, with a slash between if the root lacks one."""
     needs_slash = root and not root.endswith("/") and Path(root).is_dir()
     return f"{root}/{name}" if needs_slash else f"{root}{name}"

@@ -1,4 +1,4 @@
-"""A checksum for each file of a dataset, in the format of `sha256sum`, which checks them."""
+"""Checksums of a dataset's files, in the format that `sha256sum --check` reads."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def write_manifest(folder: Path) -> Path:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Visible files; hidden ones are of a run that is not done."""
+    """Visible files; hidden ones belong to a run that is not done."""
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.name in _LEFT_OUT:
             continue

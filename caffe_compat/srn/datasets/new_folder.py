@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all: filled beside their place, then renamed."""
+"""Folders that appear whole or not at all: they are filled under another name, then renamed."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from caffe_compat.errors import DataError
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder beside `path` to fill, which takes its place if the block ends well and vanishes if not.
+    """A new folder to fill. It is renamed to `path` if the block ends without an error, and removed otherwise.
 
     Raises DataError if something is there already.
     """

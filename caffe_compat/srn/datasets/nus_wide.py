@@ -76,7 +76,7 @@ def _file_names(names: list[str], images: Path) -> list[str]:
 
 
 def _wanted(accessible: Accessible, official: Path, names: list[str]) -> NDArray[np.bool_]:
-    """Which of the official list's names the index keeps."""
+    """Which names of the official list the index keeps, (names,)."""
     path = accessible.image_list or official
     listed = _listed_names(path) if accessible.image_list else names
     kept = {listed[position] for position in read_accessible_images(accessible.positions, len(listed), str(path))}
@@ -90,7 +90,7 @@ def _wanted(accessible: Accessible, official: Path, names: list[str]) -> NDArray
 
 
 def _listed_names(path: Path) -> list[str]:
-    """Those of an image list, without numbers of tags."""
+    """Names of an image list, without the numbers of tags."""
     return [image.name.replace("\\", "/") for image in read_image_list(path)]
 
 
@@ -133,7 +133,7 @@ LABEL_FOLDERS = {"TrainTestLabels": _split_labels, "AllLabels": _picked_labels}
 
 
 def _column(path: Path, images: int) -> NDArray[np.int8]:
-    """One concept: a line of 0 or 1 for each image."""
+    """The column of a concept, (images,), from a file with a line of 0 or 1 for each image."""
     values = np.array(_lines(path))
     if len(values) != images:
         raise ShapeError(
@@ -147,7 +147,7 @@ def _column(path: Path, images: int) -> NDArray[np.int8]:
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines that hold something, without blanks at their ends."""
+    """Lines of a file that are not blank, without blanks at their ends."""
     check_regular_file(path, "annotations")
     try:
         text = path.read_text(encoding="utf-8")

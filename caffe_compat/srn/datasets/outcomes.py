@@ -20,7 +20,7 @@ from caffe_compat.srn.datasets.samples import ABSENT, PRESENT, UNKNOWN, Box, Fin
 
 Pixels = NDArray[Any]
 
-#: OpenCV's own parameters, so those of convert_imageset.
+#: OpenCV's defaults, which convert_imageset uses too.
 _ENCODING = {".jpg": (cv2.IMWRITE_JPEG_QUALITY, 95), ".png": ()}
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 LONGEST_KEY = 511  # bytes, LMDB's limit
@@ -58,7 +58,7 @@ ABSENT_IF_UNKNOWN = LabelRules()
 
 
 class Outcome(NamedTuple):
-    """The records are serialised Datums; a sample is kept if it has a label record."""
+    """What a sample became. Records are serialised Datums; a sample without a label record is left out."""
 
     findings: tuple[Finding, ...]
     tags: int = 0
@@ -149,7 +149,7 @@ def _image_record(sample: Sample, image: CheckedImage, rules: PictureRules, tags
 
 
 def _encoded(sample: Sample, image: CheckedImage, rules: PictureRules, size: int) -> bytes:
-    """The file as it is where nothing has to change, else encoded anew."""
+    """The bytes of the file if nothing has to change, else the picture encoded anew."""
     suffix = f".{rules.encode_type}" if rules.encode_type else _suffix(sample.name)
     if not (size or sample.box or image.findings or rules.encode_type):
         return Path(sample.path).read_bytes()
@@ -158,17 +158,17 @@ def _encoded(sample: Sample, image: CheckedImage, rules: PictureRules, size: int
 
 
 def _suffix(name: str) -> str:
-    """JPEG stays JPEG; whatever else there is may be without loss, and stays so as PNG."""
+    """JPEG stays JPEG. Other formats may be without loss, and become PNG."""
     return ".jpg" if name.lower().endswith(JPEG_SUFFIXES) else ".png"
 
 
 def _resized(pixels: Pixels, size: int) -> Pixels:
-    """Both sides of one size, by the interpolation of Caffe's ReadImageToCVMat."""
+    """The picture with both sides of one size, interpolated as in Caffe's ReadImageToCVMat."""
     return cv2.resize(pixels, (size, size)) if size else pixels
 
 
 def _write_picture(path: Path, encoded: bytes) -> None:
-    """Whole or not at all; not synced one by one, for a run that goes on writes the last block's again."""
+    """Write a file whole or not at all. It is not synced: a run that continues writes the last block's files again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     beside.write_bytes(encoded)
@@ -193,5 +193,5 @@ def _unknown_as(labels: LabelRow, value: int) -> LabelRow:
 
 
 def _released_codes(labels: LabelRow) -> LabelRow:
-    """WIDER-Attribute's own: 1 present, -1 absent, 0 unspecified."""
+    """Labels in the codes of WIDER-Attribute: 1 present, -1 absent, 0 unspecified."""
     return np.select([labels == ABSENT, labels == UNKNOWN], [np.int8(-1), np.int8(0)], labels)

@@ -1,4 +1,4 @@
-"""A dataset as published becomes one in the released file layout, whole or not at all, in one run or in several."""
+"""Writes a dataset in the released file layout, whole or not at all, in one run or in several."""
 
 import dataclasses
 import fcntl
@@ -29,10 +29,10 @@ _PROGRESS = ".progress"
 
 
 def prepare(source: DatasetSource, out: Path, rules: PictureRules, processes: int) -> None:
-    """Write the dataset into `out`, which appears when all is done; what is not done yet lies in `out`.part.
+    """Write the dataset into `out`, which appears when all is done; until then, files are in `out`.part.
 
-    The same call goes on where a killed one stopped, and does nothing where all is done. Raises DataError if something
-    else is there, or another run is at it.
+    The same call continues where a killed one stopped, and does nothing if all is done. Raises DataError if `out` holds
+    something else, or another run is preparing it.
     """
     check_class_names(source.name, source.class_names)
     settings = _settings(source, rules)

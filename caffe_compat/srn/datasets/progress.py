@@ -1,4 +1,4 @@
-"""How far a split has been written: one small file, replaced after each block, from which a killed run goes on."""
+"""How much of a split is written: a small file, replaced after each block, from which a killed run continues."""
 
 import json
 from collections import Counter
@@ -27,13 +27,13 @@ class Progress:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """What the file says; the very beginning if there is none."""
+        """The progress that the file holds; that of a new run if there is no file."""
         if not path.exists():
             return cls()
         said = json.loads(path.read_text(encoding="utf-8"))
         return cls(**said | {name: Counter(said[name]) for name in ("left_out", "changed")})
 
     def save(self, path: Path) -> None:
-        """Replace the file."""
+        """Replace the file by one that holds this progress."""
         with replacing(path) as beside:
             beside.write_text(json.dumps(vars(self)), encoding="utf-8")

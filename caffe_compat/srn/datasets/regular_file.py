@@ -1,18 +1,10 @@
-"""Refuses what is no regular file before it is opened: a FIFO or a device would hang or never end."""
+"""Refuses what is no regular file before it is opened, for images that are left out and annotations that are errors."""
 
 import os
-import stat
 from pathlib import Path
 
+from caffe_compat.data.regular_file import other_kind
 from caffe_compat.errors import DataError
-
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def check_regular_file(path: Path, what: str) -> None:
@@ -28,7 +20,6 @@ def check_regular_file(path: Path, what: str) -> None:
 def kind_of_other_file(path: Path) -> str:
     """What a path is if it is no regular file; "" for a regular file, or if nothing can be found there."""
     try:
-        mode = os.stat(path).st_mode
+        return other_kind(os.stat(path).st_mode)
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return ""
-    return _KINDS.get(stat.S_IFMT(mode), "")

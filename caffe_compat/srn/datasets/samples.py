@@ -1,4 +1,4 @@
-"""What a dataset's annotations say before any image is read."""
+"""Samples: what annotations say, before any image is read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something about an image that its report tells: a kind, which is counted, and the details."""
+    """Something to report about an image: a kind, which is counted, and details."""
 
     kind: str
     detail: str = ""
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     left_out: Finding | None = None
 
     def fingerprint(self) -> bytes:
-        """All of it as bytes: two runs over the same data see the same ones."""
+        """The sample as bytes, which are equal in two runs over the same data."""
         about = "\0".join((self.name, self.path, str(self.box), str(self.left_out)))
         return about.encode("utf-8", "surrogatepass") + self.labels.tobytes()
 
@@ -59,7 +59,7 @@ class SampleSource(Protocol):
 
 
 class Samples:
-    """A SampleSource of a table in memory: an entry each, and a function that makes the entry's sample."""
+    """A SampleSource of entries in memory, and a function that makes a sample of an entry."""
 
     def __init__(self, entries: Sequence[Any], make: Callable[[Any], Sample]) -> None:
         self._entries, self._make = entries, make

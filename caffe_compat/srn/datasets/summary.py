@@ -49,7 +49,7 @@ def write_summary(summary: Summary, folder: Path) -> None:
         "labels": len(summary.class_names),
         "stored": list(summary.stored),
         "unknown labels": summary.unknown_labels,
-        "notes": list(summary.notes),
+        "notes": [note.encode("utf-8", "backslashreplace").decode() for note in summary.notes],  # names may be no text
         "splits": {name: _split(split, summary.class_names) for name, split in summary.splits.items()},
     }
     text = json.dumps(content, indent=1, ensure_ascii=False)

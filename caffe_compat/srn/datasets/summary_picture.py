@@ -15,7 +15,7 @@ MOST_NAMED = 120  # more names than that could not be read
 
 
 def write_summary_picture(summary: Summary, folder: Path) -> None:
-    """Write summary.png: label frequencies of all splits, and the co-occurrence in the first, the training one."""
+    """Write summary.png: label frequencies of all splits, and co-occurrence in the first split, the training one."""
     labels = min(len(summary.class_names), MOST_NAMED)
     side = max(6.0, 2.5 + INCHES_PER_LABEL * labels)
     figure = Figure(figsize=(side, 4.0 + side), layout="constrained")
@@ -26,7 +26,7 @@ def write_summary_picture(summary: Summary, folder: Path) -> None:
     below.set_title(f"{first}: how often the column's label is there where the row's is")
     figure.colorbar(image, ax=below, shrink=0.6)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter that the font has not
+        warnings.filterwarnings("ignore", "Glyph")  # letters that the font lacks are drawn as boxes
         figure.savefig(folder / NAME, format="png", dpi=110)
 
 

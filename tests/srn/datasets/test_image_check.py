@@ -109,10 +109,13 @@ def test_palettes_and_grey_with_alpha():
     assert [finding.kind for finding in check_image(file.getvalue()).findings] == ["alpha"]
 
 
-@pytest.mark.parametrize(("suffix", "most"), [(".png", 2239), (".jpg", 2239), (".png", 2240)])  # 40 x 56 is 2240
+@pytest.mark.parametrize(
+    ("suffix", "most"),
+    [(".png", 2239), (".jpg", 2239), (".bmp", 2239), (".tiff", 2239), (".webp", 2239), (".png", 2240)],
+)  # 40 x 56 is 2240
 def test_a_header_that_promises_too_many_pixels(suffix, most):
     found = check_image(encode(pixels(6), suffix), most_pixels=most)
     if most == 2240:
         assert not isinstance(found, Finding)
     else:
-        assert found == Finding("too many pixels", "56 x 40 pixels, more than 2,239; --most-pixels allows more")
+        assert found == Finding("too many pixels", "56 x 40 pixels, more than 2,239; --max-pixels allows more")

@@ -37,5 +37,5 @@ def test_few_items_are_taken_ahead():
 
 
 def test_a_dead_process_is_an_error():
-    with pytest.raises(DataError, match=r"^one of 2 processes was killed, most likely for want of memory; take fewer"):
+    with pytest.raises(DataError, match=r"^one of 2 processes was killed, most likely because memory was short; take"):
         list(in_order(partial(die_at, 20), range(40), 2))

@@ -40,8 +40,10 @@ def test_root_and_name_are_put_together_with_the_slash_that_people_forget(tmp_pa
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["cat", "a\ndog"], r"expected label names of one line each, found 'a\\ndog'"),
-        (["cat", " "], r"expected label names of one line each, found ' '"),
+        (["cat", "a\ndog"], r"expected label names of one line of text each, found 'a\\ndog'"),
+        (["cat", " "], r"expected label names of one line of text each, found ' '"),
+        (["cat", "a\ud800"], r"expected label names of one line of text each, found 'a\\ud800'"),
+        (["cat", "a\0"], r"expected label names of one line of text each, found 'a\\x00'"),
         (["cat", "dog", "cat"], r"expected label names, each once, found 'cat' 2 times"),
         ([], r"expected label names, each once, found 'any' 0 times"),
     ],

@@ -19,6 +19,7 @@ from caffe_compat.srn.datasets.own.data import OwnSplit, own_data
 from caffe_compat.srn.datasets.prepare import prepare
 from caffe_compat.srn.datasets.progress import Progress
 from caffe_compat.srn.datasets.split_writer import SplitWriter
+from caffe_compat.srn.datasets.summary import terminal_lines
 from caffe_compat.srn.datasets.wider_attribute import wider_attribute
 from tests.srn.datasets.synthetic_coco import write_coco
 from tests.srn.datasets.synthetic_images import write_image
@@ -186,3 +187,25 @@ def test_two_runs_at_once_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(prepare_module, "write_manifest", meanwhile)
     prepare(source, tmp_path / "out", RULES, 1)
     assert (tmp_path / "out").exists()
+
+
+def test_names_that_are_no_text(tmp_path):
+    """JSON can hold half of a surrogate pair, a NUL, and names that lead outside of the folder."""
+    write_image(tmp_path / "a.jpg", 1)
+    names = ["a.jpg", "b\\ud800.jpg", "b\\ud800.jpg", "c\\u0000.jpg", "../a.jpg", "/etc/hostname"]
+    lines = [f'{{"image": "{name}", "labels": ["cat"]}}\n' for name in names]
+    (tmp_path / "train.jsonl").write_text("".join(lines))
+    prepare(own_data({"train": OwnSplit(tmp_path / "train.jsonl")}), tmp_path / "out", PictureRules(size=24), 1)
+    assert (tmp_path / "out" / "train_imglist.txt").read_text() == "a.jpg 1\n"
+    report = (tmp_path / "out" / "train_report.tsv").read_text()
+    assert [line.split("\t")[2].split(":")[0] for line in report.splitlines()] == ["bad name"] * 4
+    assert "\n".join(terminal_lines(tmp_path / "out")).encode()
+
+
+def test_a_label_that_is_no_text(tmp_path):
+    write_image(tmp_path / "a.jpg", 1)
+    (tmp_path / "train.jsonl").write_text('{"image": "a.jpg", "labels": ["\\ud800"]}\n')
+    with pytest.raises(
+        DataError, match=r"^.*train.jsonl: expected label names of one line of text each, found '\\ud800'"
+    ):
+        own_data({"train": OwnSplit(tmp_path / "train.jsonl")})

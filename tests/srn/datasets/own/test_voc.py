@@ -74,5 +74,5 @@ def test_xml_that_is_not_there(devkit):
     ):
         rows_of(devkit / "ImageSets" / "Main" / "train.txt")
     os.mkfifo(devkit / "Annotations" / "000009.xml")
-    with pytest.raises(DataError, match=r"^.*000009.xml: cannot read the annotations: expected a file, found a FIFO"):
+    with pytest.raises(DataError, match=r"^.*000009.xml: cannot read the annotations: expected a file, found a pipe"):
         rows_of(devkit / "ImageSets" / "Main" / "train.txt")
