@@ -18,6 +18,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 from caffe_compat.cli.endings import DONE, FAILED
 from caffe_compat.net.device import current_device
 from caffe_compat.solvers.actions import STOPPED_EARLY
+from caffe_compat.solvers.parent_watch import PARENT
 
 SECONDS_BETWEEN_LOOKS = 1.0
 #: torchrun's names, and Open MPI's for the fork's `mpirun -n 2 caffe train`.
@@ -80,6 +81,7 @@ def start_workers(count: int, work: Callable[[], int]) -> int:
 
 def _work(rank: int, count: int, port: int, work: Callable[[], int], stopped_early: Event) -> None:
     """One process: in a session of its own, so that Ctrl-C on the terminal arrives once, through the parent."""
+    os.environ[PARENT] = str(os.getppid())
     os.setsid()
     meeting_place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     places = {"WORLD_SIZE": count, "RANK": rank, "LOCAL_RANK": rank}

@@ -28,6 +28,9 @@ STOPPED_EARLY = 3
 #: A shell shows 128 and the signal's number for a process that a signal ended: 130 for SIGINT, 143 for SIGTERM.
 ENDED_BY_SIGNAL = 128
 
+#: Set while a signal that asks for a stop is being answered.
+STOP_ASKED = threading.Event()
+
 RequestedAction = Callable[[], Action]
 
 
@@ -69,6 +72,7 @@ def _second_stop_ends(stops: set[signal.Signals]) -> Iterator[None]:
     ours, interpreters = socket.socketpair()
     interpreters.setblocking(False)
     before = signal.set_wakeup_fd(interpreters.fileno(), warn_on_full_buffer=False)
+    STOP_ASKED.clear()
     watch = threading.Thread(target=_count_stops, args=(ours, stops), name="caffe-signals", daemon=True)
     watch.start()
     try:
@@ -87,6 +91,7 @@ def _count_stops(arrivals: socket.socket, stops: set[signal.Signals]) -> None:
             continue
         name, count = signal.Signals(numbers[0]).name, count + 1
         if count == 1:
+            STOP_ASKED.set()
             logger.warning("%s: stopping after this iteration, with a snapshot; a second signal ends at once", name)
         else:
             end_at_once(numbers[0], f"{name} again: ended at once, without a snapshot of this moment")

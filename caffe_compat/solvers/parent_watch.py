@@ -4,17 +4,16 @@ A killed parent can pass no signal on. Without this watch its trainings would go
 user's next run writes into.
 """
 
-import ctypes
 import os
 import signal
-import sys
 import threading
 import time
+
+from caffe_compat.solvers.actions import ENDED_BY_SIGNAL, STOP_ASKED
 
 #: Names the parent in a child's environment; a training that a shell starts has no such parent and outlives it.
 PARENT = "CAFFE_COMPAT_PARENT"
 _TORCHRUN = "TORCHELASTIC_RUN_ID"
-_PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.5
 #: A child without a parent has this long for its last snapshot.
 GRACE_SECONDS = 60.0
@@ -26,17 +25,14 @@ def environment_of_child() -> dict[str, str]:
 
 
 def end_with_parent() -> None:
-    """From now on, SIGTERM reaches this process when its parent ends, which leaves time for one snapshot.
+    """From now on, this process stops as after SIGTERM when its parent ends, which leaves time for one snapshot.
 
     Nothing happens in a process whose environment names no parent. The variable is removed, for it is not meant for
     what this process starts.
     """
     parent = _parent()
-    if parent is None:
-        return
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    threading.Thread(target=_watch, args=(parent,), name="caffe-parent", daemon=True).start()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent,), name="caffe-parent", daemon=True).start()
 
 
 def _parent() -> int | None:
@@ -50,6 +46,8 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os.write(2, f"the program that started this training (process {parent}) is gone: stopping\n".encode())
-    os.kill(os.getpid(), signal.SIGTERM)
+    # A launcher may have asked for the stop already, and a second signal would end the process without a snapshot.
+    if not STOP_ASKED.wait(POLL_SECONDS):
+        os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
-    os._exit(128 + signal.SIGTERM)
+    os._exit(ENDED_BY_SIGNAL + signal.SIGTERM)
