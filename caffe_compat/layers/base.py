@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.arity import Arity, at_least, between, exactly
 from caffe_compat.layers.blobs import Blobs
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.fillers import fill, require_fit
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
@@ -42,6 +43,8 @@ class Layer(nn.Module):
     example: ClassVar[str] = ""
     #: What the blobs are called in a state dict, in Caffe's order; where there are more blobs, numbers name them.
     blob_names: ClassVar[tuple[str, ...]] = ()
+    #: What several Caffes mean by the type, where they differ; one entry where all mean the same (docs/forks.md).
+    meanings: ClassVar[tuple[Meaning, ...]] = ()
     bottoms: ClassVar[Arity] = exactly(1)
     tops: ClassVar[Arity] = exactly(1)
     #: Bottoms that a gradient may never reach (labels, indices); True for all of them.

@@ -23,6 +23,8 @@ def is_random(step: Step) -> bool:
     parameter = step.layer.spec.parameter
     if parameter.type == "DummyData":
         return any(filler.type != "constant" for filler in parameter.dummy_data_param.data_filler)
+    if parameter.dropout_param.sample_weights_test:
+        return True
     if step.layer.phase != "TRAIN":
         return False
     return is_source(step) or parameter.pooling_param.pool == caffe_pb2.PoolingParameter.STOCHASTIC

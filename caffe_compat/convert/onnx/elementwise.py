@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.step import Step
 
 
@@ -126,6 +127,10 @@ def eltwise(graph: Graph, step: Step, *bottoms: str) -> str:
 
 def dropout(graph: Graph, step: Step, bottom: str) -> list[str]:
     layer = _of(step)
+    if layer.drops_at_test:
+        raise MissingFeatureError(
+            f"{layer.spec}: sample_weights_test drops at random; take it out to export the net without sampling"
+        )
     return [bottom if layer.scale_train else affine(graph, bottom, 1 - layer.ratio, 0)]
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -15,6 +16,13 @@ class Axpy(Layer):
     """a x + y for a scale a (N, C) or (N, C, 1, 1) and maps x, y (N, C, ...)."""
 
     known_to = ("SENet",)
+    meanings = (
+        Meaning(
+            "SENet",
+            "a x + y, with a per channel",
+            "three bottoms",
+        ),
+    )
     bottoms = exactly(3)
 
     def forward(self, scale: Tensor, x: Tensor, y: Tensor) -> Tensor:

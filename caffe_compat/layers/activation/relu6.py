@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -17,6 +18,19 @@ class ReLU6(Layer):
     """y = min(x above 0, else negative_slope x; 6); the gradient at 6 is 0."""
 
     known_to = ("MobileNet forks",)
+    meanings = (
+        Meaning(
+            "MobileNet forks",
+            "min(max(x, 0), 6)",
+            "relu6_param",
+        ),
+        Meaning(
+            "openvinotoolkit/training_toolbox_caffe",
+            "another limit by n",
+            "n",
+            "refused",
+        ),
+    )
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

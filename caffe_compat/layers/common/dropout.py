@@ -5,7 +5,7 @@ from torch.nn.functional import dropout
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -14,10 +14,27 @@ class Dropout(Layer):
     """At TRAIN, zeroes elements with probability dropout_ratio and divides the others by 1 - dropout_ratio.
 
     With `scale_train: false` these keep their size, and TEST multiplies by 1 - dropout_ratio. From
-    rbgirshick/caffe-fast-rcnn.
+    rbgirshick/caffe-fast-rcnn. With `sample_weights_test: true` TEST is as TRAIN. From alexgkendall/caffe-segnet.
     """
 
     known_to = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC",
+            "scales at TRAIN, passes on at TEST",
+            "no scale_train, no sample_weights_test",
+        ),
+        Meaning(
+            "Faster R-CNN",
+            "scales at TEST",
+            "scale_train: false",
+        ),
+        Meaning(
+            "Bayesian SegNet",
+            "drops at TEST, too",
+            "sample_weights_test: true",
+        ),
+    )
     keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -25,9 +42,10 @@ class Dropout(Layer):
         params = spec.params("dropout_param")
         self.ratio: float = params.dropout_ratio
         self.scale_train: bool = params.scale_train
+        self.drops_at_test: bool = params.sample_weights_test
         if not 0 <= self.ratio < 1:
             raise FieldError(f"{spec}: expected dropout_ratio from 0 to below 1, got {self.ratio:g}")
 
     def forward(self, bottom: Tensor) -> Tensor:
-        top = dropout(bottom, self.ratio, training=self.phase == "TRAIN")
+        top = dropout(bottom, self.ratio, training=self.phase == "TRAIN" or self.drops_at_test)
         return top if self.scale_train else top * (1 - self.ratio)

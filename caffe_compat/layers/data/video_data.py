@@ -6,7 +6,7 @@ from caffe_compat.data.sources.video_frames import Snippets, VideoFrames
 from caffe_compat.data.transform import Transform
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape, exactly
-from caffe_compat.layers.caffes import SRN_FORK
+from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -17,6 +17,25 @@ class VideoData(PrefetchingData):
     """`new_length` frames from each of `num_segments` parts of a video, as channels, and labels (num, 1, 1, 1)."""
 
     known_to = (SRN_FORK,)
+    meanings = (
+        Meaning(
+            "SRN, TSN",
+            "segments of frames named in a list",
+            "video_data_param of TSN",
+        ),
+        Meaning(
+            "C3D",
+            "clips of frames or videos",
+            "use_image, sampling_rate, show_data and others",
+            "refused",
+        ),
+        Meaning(
+            "NVIDIA, Intel (SSD)",
+            "a camera or a video file",
+            "video_type, video_file",
+            "refused",
+        ),
+    )
     example = "video_data_param { source: 'FILES/videos.txt' batch_size: 1 modality: RGB }"
     tops = exactly(2)
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between, exactly
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.loss.labels import Labels, class_labels
 from caffe_compat.layers.registry import register_layer
 
@@ -18,6 +18,25 @@ class Accuracy(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC and most forks",
+            "a class without labels counts 0 in top 1",
+            "two tops",
+        ),
+        Meaning(
+            "SegNet",
+            "a class without labels counts 1 in top 1",
+            "nothing in the text",
+            "runs as BVLC's",
+        ),
+        Meaning(
+            "happynear/caffe-windows",
+            "the share of smaller scores by min_is_better",
+            "min_is_better",
+            "refused",
+        ),
+    )
     is_discrete = True
     measures = True
     bottoms = exactly(2)

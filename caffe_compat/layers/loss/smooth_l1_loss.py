@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import LayerSpec, LossLayer, between
-from caffe_compat.layers.caffes import SRN_FORK
+from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -21,6 +21,19 @@ class SmoothL1Loss(LossLayer):
     """
 
     known_to = (SRN_FORK,)
+    meanings = (
+        Meaning(
+            "Fast and Faster R-CNN",
+            "summed, divided by the number of items",
+            "smooth_l1_loss_param",
+        ),
+        Meaning(
+            "R-FCN",
+            "divided by a given number",
+            "loss_param { normalization: PRE_FIXED }",
+            "refused",
+        ),
+    )
     bottoms = between(2, 4)
     no_gradient_to = frozenset({2, 3})
     leaves_out_gradient_to = no_gradient_to

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
-from caffe_compat.layers.caffes import BVLC
+from caffe_compat.layers.caffes import BVLC, Meaning
 from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
@@ -22,6 +22,25 @@ class BatchNorm(Layer):
     """
 
     known_to = (BVLC,)
+    meanings = (
+        Meaning(
+            "BVLC",
+            "normalises; scale and shift are Scale's",
+            "no scale_bias, filler, scale_filler or bias_filler",
+        ),
+        Meaning(
+            "NVIDIA",
+            "normalises, scales and shifts; blobs 3 and 4 are slope and bias",
+            "scale_bias, scale_filler or bias_filler",
+            "becomes BatchNorm and Scale",
+        ),
+        Meaning(
+            "Intel",
+            "the same",
+            "filler, bias_filler or use_weight_bias: true",
+            "becomes BatchNorm and Scale; where the text is silent, weights of 5 blobs are an error",
+        ),
+    )
     blob_names = ("mean_sum", "variance_sum", "factor")
     backward_reads_top = False
     keeps_shape = True

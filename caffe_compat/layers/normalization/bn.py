@@ -7,7 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
-from caffe_compat.layers.caffes import SRN_FORK
+from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
@@ -33,6 +33,24 @@ class BN(Layer):
     """
 
     known_to = (SRN_FORK, "PSPNet", "SegNet")
+    meanings = (
+        Meaning(
+            "SRN, TSN, PSPNet",
+            "slope, bias, mean and variance; momentum, frozen",
+            "bn_param with none of SegNet's fields",
+        ),
+        Meaning(
+            "SegNet, ENet, DeconvNet",
+            "scale and shift, which hold the statistics too in bn_mode INFERENCE",
+            "scale_filler, shift_filler or bn_mode",
+        ),
+        Meaning(
+            "PSPNet, TSN (some weights)",
+            "blob 3 holds 1 / sqrt(variance + eps)",
+            "the values of blob 3",
+            "told by the values; bn_statistics settles it",
+        ),
+    )
     blob_names = ("weight", "bias", "running_mean", "running_var")
     backward_reads_top = False
     keeps_shape = True

@@ -1,14 +1,18 @@
 """Two layers named Normalize: SSD's, and that of the Caffe that SRN was released with."""
 
+import logging
+import math
 from typing import ClassVar
 
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
-from caffe_compat.layers.caffes import SRN_FORK
+from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
+
+logger = logging.getLogger("caffe_compat")
 
 
 @register_layer("NormalizeBBox")
@@ -20,6 +24,7 @@ class NormalizeBBox(Layer):
     """
 
     known_to: ClassVar[tuple[str, ...]] = ("SSD",)
+    meanings: ClassVar[tuple[Meaning, ...]] = (Meaning("SSD ports for OpenCV", "SSD's Normalize", "the type's name"),)
     blob_names = ("weight",)
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -52,6 +57,24 @@ class Normalize(NormalizeBBox):
     """
 
     known_to = (SRN_FORK, "SSD")
+    meanings = (
+        Meaning(
+            "SSD",
+            "each place over the channels (or each item) to length 1, times a learned scale",
+            "norm_param",
+        ),
+        Meaning(
+            "SRN",
+            "each item to length 1",
+            "no norm_param",
+        ),
+        Meaning(
+            "happynear/caffe-windows, SphereFace",
+            "each place over the channels to length 1",
+            "no norm_param, or normalize_param",
+            "runs as SRN's; a warning where items have several places: norm_param { across_spatial: false } settles it",
+        ),
+    )
     example = "norm_param { }"
     blob_names = ("weight",)
 
@@ -62,6 +85,12 @@ class Normalize(NormalizeBBox):
     def setup(self, *bottom_shapes: Shape) -> None:
         if self.has_scale:
             super().setup(*bottom_shapes)
+        elif math.prod(bottom_shapes[0][2:]) > 1:
+            logger.warning(
+                "%s: without norm_param every item is divided as a whole, as in SRN's Caffe; other Caffes divide every "
+                "place: for that, write norm_param { across_spatial: false } with a scale of 1",
+                self.spec,
+            )
 
     def forward(self, bottom: Tensor) -> Tensor:
         if self.has_scale:

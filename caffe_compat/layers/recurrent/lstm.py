@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn.functional import linear
 
-from caffe_compat.layers.caffes import BVLC
+from caffe_compat.layers.caffes import BVLC, Meaning
 from caffe_compat.layers.recurrent.lstm_unit import lstm_unit
 from caffe_compat.layers.recurrent.recurrent import Recurrent, States
 from caffe_compat.layers.registry import register_layer
@@ -14,6 +14,19 @@ class LSTM(Recurrent):
     """Long short-term memory; the states are hidden and cell, the top is the hidden state of every step (T, N, D)."""
 
     known_to = (BVLC,)
+    meanings = (
+        Meaning(
+            "BVLC",
+            "LSTM with sequence markers as bottom 1",
+            "type: LSTM",
+        ),
+        Meaning(
+            "junhyukoh/caffe-lstm",
+            "another order of weights, no markers",
+            "type: Lstm, lstm_param",
+            "refused",
+        ),
+    )
     example = "recurrent_param { num_output: 1 }"
     state_count = 2
     gate_count = 4

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.box_codes import CODES
@@ -28,6 +29,25 @@ class DetectionOutput(Layer):
     """
 
     known_to = ("SSD",)
+    meanings = (
+        Meaning(
+            "SSD",
+            "boxes that overlap little, of each class",
+            "detection_output_param with num_classes",
+        ),
+        Meaning(
+            "the YOLO ports",
+            "boxes of a grid",
+            "classes, side, num_box, biases",
+            "refused",
+        ),
+        Meaning(
+            "RefineDet, deepdetect",
+            "also by an objectness score",
+            "objectness_score, soft_nms",
+            "refused",
+        ),
+    )
     tops_have_batch = False
     example = "detection_output_param { num_classes: 2 }"
     is_discrete = True

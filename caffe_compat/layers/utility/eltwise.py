@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, at_least
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -46,6 +46,19 @@ class Eltwise(Layer):
     """The product, the sum (weighted by `coeff`) or the maximum of bottoms of one shape."""
 
     known_to = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC",
+            "PROD, SUM or MAX",
+            "operation",
+        ),
+        Meaning(
+            "yjxiong",
+            "a random choice of bottoms",
+            "operation: STOCHASTIC_SUM",
+            "refused",
+        ),
+    )
     backward_reads_top = False
     bottoms = at_least(2)
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -16,6 +17,13 @@ class Permute(Layer):
 
     hands_on = "moved"
     known_to = ("SSD",)
+    meanings = (
+        Meaning(
+            "SSD and all forks that took it",
+            "the axes in another order",
+            "permute_param",
+        ),
+    )
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, MissingFeatureError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
 from caffe_compat.layers.utility.python_interface import Phase, PythonLayer
@@ -23,6 +23,13 @@ class Python(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC",
+            "the layer class that the module defines, on one host",
+            "python_param",
+        ),
+    )
     example = "python_param { module: 'caffe_compat.layers.utility.python_interface' layer: 'PythonLayer' }"
     bottoms = at_least(0)
     tops = at_least(0)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -19,6 +19,19 @@ class Reshape(Layer):
 
     hands_on = "in order"
     known_to = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC and all forks",
+            "other sizes of the same numbers",
+            "reshape_param",
+        ),
+        Meaning(
+            "Intel",
+            "moves channels to pixels by pixelshuffler",
+            "pixelshuffler",
+            "refused",
+        ),
+    )
     allows_in_place = False
 
     def __init__(self, spec: LayerSpec) -> None:

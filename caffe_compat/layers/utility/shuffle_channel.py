@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -16,6 +17,13 @@ class ShuffleChannel(Layer):
 
     hands_on = "moved"
     known_to = ("ShuffleNet",)
+    meanings = (
+        Meaning(
+            "ShuffleNet and all forks that took it",
+            "channels across groups",
+            "shuffle_channel_param",
+        ),
+    )
     example = "shuffle_channel_param { group: 1 }"
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d
 
 from caffe_compat.layers.base import Shape
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.base_conv import BaseConvolution
 from caffe_compat.layers.vision.windowed import image_columns
@@ -24,6 +24,31 @@ class Convolution(BaseConvolution):
     """Correlates every window with the kernels, and adds a bias; output sizes are rounded toward zero."""
 
     known_to: ClassVar[tuple[str, ...]] = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC",
+            "dilation",
+            "dilation",
+        ),
+        Meaning(
+            "DeepLab",
+            "the same",
+            "hole, or hole_h and hole_w",
+            "becomes dilation",
+        ),
+        Meaning(
+            "TSN",
+            "the same",
+            "dilation_h and dilation_w",
+            "refused: write dilation twice",
+        ),
+        Meaning(
+            "Intel",
+            "ReLU and sums within the layer",
+            "relu, fusion_type",
+            "refused: write the layers that were merged",
+        ),
+    )
     example = "convolution_param { num_output: 1 kernel_size: 1 }"
     blob_names = ("weight", "bias")
     backward_reads_top = False

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, exactly
-from caffe_compat.layers.caffes import BVLC
+from caffe_compat.layers.caffes import BVLC, Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -14,6 +14,19 @@ class Crop(Layer):
 
     hands_on = "moved"
     known_to = (BVLC,)
+    meanings = (
+        Meaning(
+            "BVLC",
+            "offset from crop_param, 0 without one",
+            "a crop_param in any Crop of the net",
+        ),
+        Meaning(
+            "FCN (2015), HED, CRF-RNN",
+            "the offset that puts pixel on pixel",
+            "no Crop of the net has a crop_param",
+            "runs so, with a warning, where that offset is not 0; crop_param { offset: 0 } settles it",
+        ),
+    )
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
     leaves_out_gradient_to = no_gradient_to

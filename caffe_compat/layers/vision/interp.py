@@ -5,6 +5,7 @@ from torch.nn.functional import interpolate
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, between
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
 
@@ -18,6 +19,31 @@ class Interp(Layer):
     """
 
     known_to = ("DeepLab", "PSPNet", "SegStereo")
+    meanings = (
+        Meaning(
+            "DeepLab, PSPNet, SegStereo",
+            "bilinear, corner on corner",
+            "interp_param without fields of others",
+        ),
+        Meaning(
+            "SegStereo",
+            "nearest by interp_type",
+            "interp_type",
+            "refused",
+        ),
+        Meaning(
+            "soeaver/caffe-model",
+            "the size of bottom 1 by use_blob_size",
+            "use_blob_size",
+            "refused: a second bottom gives the size here",
+        ),
+        Meaning(
+            "Cambricon",
+            "other corners by align_corners: false",
+            "align_corners",
+            "refused",
+        ),
+    )
     example = "interp_param { height: 1 width: 1 }"
     bottoms = between(1, 2)
     no_gradient_to = frozenset({1})

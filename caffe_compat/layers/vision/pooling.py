@@ -7,7 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, between
-from caffe_compat.layers.caffes import BVLC_AND_SRN
+from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
 from caffe_compat.layers.vision.pool_methods import (
@@ -39,6 +39,31 @@ class Pooling(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    meanings = (
+        Meaning(
+            "BVLC",
+            "the size rounds up, round_mode: FLOOR down",
+            "no field of others",
+        ),
+        Meaning(
+            "DeepLab, MXNet's exports and others",
+            "rounds down",
+            "ceil_mode: false",
+            "becomes round_mode: FLOOR",
+        ),
+        Meaning(
+            "NVIDIA",
+            "PyTorch's sizes by torch_pooling",
+            "torch_pooling",
+            "refused",
+        ),
+        Meaning(
+            "Intel",
+            "an average without padding by avg_include_pad",
+            "avg_include_pad",
+            "refused",
+        ),
+    )
     example = "pooling_param { kernel_size: 1 }"
     tops = between(1, 2)
     allows_in_place = False

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
 
@@ -27,6 +28,19 @@ class PriorBox(Layer):
     """
 
     known_to = ("SSD",)
+    meanings = (
+        Meaning(
+            "SSD",
+            "boxes of a feature map",
+            "prior_box_param",
+        ),
+        Meaning(
+            "Cambricon, pose forks",
+            "further boxes by p_type and inner_scale",
+            "these fields",
+            "refused",
+        ),
+    )
     tops_have_batch = False
     example = "prior_box_param { min_size: 1 }"
     bottoms = exactly(2)

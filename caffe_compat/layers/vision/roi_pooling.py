@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
-from caffe_compat.layers.caffes import SRN_FORK
+from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pool_methods import LOWEST
 from caffe_compat.layers.windows import require_positive
@@ -24,6 +24,19 @@ class ROIPooling(Layer):
     """
 
     known_to = (SRN_FORK,)
+    meanings = (
+        Meaning(
+            "Fast R-CNN and all forks that took it",
+            "the maximum of each bin of a region",
+            "roi_pooling_param with pooled_h and pooled_w",
+        ),
+        Meaning(
+            "Intel",
+            "the same by pooled_size",
+            "pooled_size",
+            "refused: write pooled_h and pooled_w",
+        ),
+    )
     example = "roi_pooling_param { pooled_h: 1 pooled_w: 1 }"
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, between
+from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import SpatialField, require_positive
@@ -21,6 +22,24 @@ class Upsample(Layer):
     """
 
     known_to = ("SegNet", "YOLO ports")
+    meanings = (
+        Meaning(
+            "SegNet",
+            "puts values where the mask of Pooling says",
+            "two bottoms",
+        ),
+        Meaning(
+            "the YOLO ports",
+            "repeats each pixel scale times",
+            "one bottom",
+        ),
+        Meaning(
+            "Wulingtian/yolov5_caffe",
+            "by mode, height_scale and width_scale",
+            "these fields",
+            "refused",
+        ),
+    )
     example = "bottom: 'a' bottom: 'mask' top: 'b'"
     bottoms = between(1, 2)
     no_gradient_to = frozenset({1})

@@ -53,7 +53,7 @@ REFUSED = {
         "adaptive_bias_channel_param", "bias_channel_param", "domain_transform_param", "unique_label_param",
         "crop_width", "crop_height", "scale_factors", "ImageDataParameter.ignore_label",
     ),
-    "SegNet": ("dense_image_data_param", "weight_by_label_freqs", "class_weighting", "sample_weights_test"),
+    "SegNet": ("dense_image_data_param", "weight_by_label_freqs", "class_weighting"),
     "ENet": ("spatial_dropout_param",),
     "DeconvNet": (
         "unpooling_param", "window_cls_data_param", "eltwise_accuracy_param", "binary_accuracy_param",

@@ -164,6 +164,12 @@ def test_a_type_that_onnx_has_no_words_for_is_refused() -> None:
     assert onnx.checker.check_model(export_onnx(net, ["ip"])) is None
 
 
+def test_sampling_dropout_is_refused() -> None:
+    text = 'layer { name: "d" type: "Dropout" bottom: "a" top: "d" dropout_param { sample_weights_test: true } }'
+    with pytest.raises(MissingFeatureError, match=r"^layer 'd' \(Dropout\): sample_weights_test drops at random; take"):
+        export_onnx(net_of(text, (2, 3)))
+
+
 def test_more_axes_than_runtimes_know_are_refused() -> None:
     text = 'layer { name: "c" type: "Convolution" bottom: "a" top: "c" '
     text += "convolution_param { num_output: 1 kernel_size: 1 } }"

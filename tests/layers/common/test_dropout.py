@@ -29,6 +29,13 @@ def test_holds_what_every_layer_holds() -> None:
     check_layer(TEXT, [random_bottom(2, 3, 4)], lambda _, bottom: bottom, phase="TEST")
 
 
+def test_bayesian_segnets_samples_at_test() -> None:
+    bottom = torch.ones(100, 200, dtype=torch.float64)
+    (top,) = run(build(TEXT.replace("0.25", "0.25 sample_weights_test: true"), bottom, phase="TEST"), bottom)
+    assert sorted(top.unique().tolist()) == [0, pytest.approx(4 / 3)]
+    assert abs(float((top == 0).double().mean()) - 0.25) < 0.0125
+
+
 def test_draws_from_the_global_generator() -> None:
     bottom = random_bottom(50, 3)
     layer = build(TEXT, bottom)
@@ -41,6 +48,8 @@ def test_draws_from_the_global_generator() -> None:
 
 def test_every_field_matters() -> None:
     assert_every_field_matters(TEXT.replace("0.25", "0.25 scale_train: false"), random_bottom(2, 30))
+    sampling = TEXT.replace("0.25", "0.25 sample_weights_test: true")
+    assert_every_field_matters(sampling, random_bottom(2, 30), phase="TEST")
 
 
 @pytest.mark.parametrize("ratio", [1, -0.5])

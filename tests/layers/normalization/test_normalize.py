@@ -48,3 +48,12 @@ def test_every_field_matters() -> None:
 def test_refuses_one_axis() -> None:
     with pytest.raises(ShapeError, match=r"^layer 'norm' \(Normalize\): expected at least 2 axes, got \[3\]"):
         build("name: 'norm' type: 'Normalize' norm_param { }", (3,))
+
+
+def test_says_that_other_caffes_divide_every_place(caplog: pytest.LogCaptureFixture) -> None:
+    build("name: 'n' type: 'Normalize'", random_bottom(2, 3))
+    build("name: 'n' type: 'Normalize' norm_param { }", random_bottom(2, 3, 4, 5))
+    assert not caplog.records
+    build("name: 'n' type: 'Normalize'", random_bottom(2, 3, 4, 5))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("layer 'n' (Normalize): without norm_param every item is divided as a whole")
