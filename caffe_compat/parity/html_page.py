@@ -10,6 +10,7 @@ from caffe_compat.pages.render import write_page as write_template
 from caffe_compat.parity.comparison import Comparison, Verdict
 from caffe_compat.parity.layout import layer_graph, place
 from caffe_compat.parity.picture import MARKS, draw_net, draw_overview
+from caffe_compat.parity.provenance import Provenance
 from caffe_compat.parity.text_table import HEADINGS, cells, conclusion
 
 MEANINGS: dict[Verdict | None, str] = {
@@ -39,8 +40,8 @@ class PageRow(NamedTuple):
     cause: str
 
 
-def write_page(net: Net, comparison: Comparison, path: Path) -> None:
-    """Writes the page, whole or not at all."""
+def write_page(net: Net, comparison: Comparison, path: Path, provenance: Provenance | None = None) -> None:
+    """Writes the page, whole or not at all; `provenance` says below the table how it came about."""
     sentence = conclusion(comparison)
     overview, picture = _pictures(net, comparison)
     write_template(
@@ -56,6 +57,7 @@ def write_page(net: Net, comparison: Comparison, path: Path) -> None:
         headings=(*HEADINGS, "cause"),
         number_columns=_NUMBERS,
         rows=list(_rows(net, comparison)),
+        about=[] if provenance is None else provenance.rows(),
         remarks={"Notes on the other side": comparison.notes, "Not compared": comparison.not_compared},
     )
 

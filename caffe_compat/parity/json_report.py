@@ -5,13 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from caffe_compat.parity.comparison import Comparison, Difference
+from caffe_compat.parity.provenance import Provenance
 from caffe_compat.parity.text_table import conclusion
 
 
-def report_json(comparison: Comparison, net: str) -> dict[str, Any]:
-    """Everything that was found; errors that are infinite (other shapes) are null."""
+def report_json(comparison: Comparison, net: str, provenance: Provenance | None = None) -> dict[str, Any]:
+    """Everything that was found, and how; errors that are infinite (other shapes) are null."""
     first = comparison.first_wrong
     return {
+        "about": None if provenance is None else provenance.as_dict(),
         "net": net,
         "against": comparison.against,
         "agrees": comparison.agrees,

@@ -3,6 +3,8 @@
     caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against opencv
     caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against dump.npz --backward
     caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --pycaffe-python /opt/caffe/bin/python
+    caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against net.onnx --html report.html
+    caffe-compat verify --weights net.safetensors --against opencv
     caffe-compat verify --solver solver.prototxt --weights init.caffemodel --pycaffe-python python2.7 --iterations 3
 
 The exit status is 0 if both are the same, 1 if they differ, 2 if they cannot be compared.
@@ -11,16 +13,19 @@ The exit status is 0 if both are the same, 1 if they differ, 2 if they cannot be
 import argparse
 import json
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import caffe_compat
 from caffe_compat.cli.commands.record import SCRIPT
 from caffe_compat.cli.common_flags import add_allow_unfilled, add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import CANNOT_COMPARE, DONE, FAILED
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, command_parser
+from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import Surroundings, build_net
@@ -31,6 +36,15 @@ from caffe_compat.parity.html_page import write_page
 from caffe_compat.parity.inputs import given_inputs, random_inputs
 from caffe_compat.parity.json_report import report_json
 from caffe_compat.parity.measure import TOLERANCES, Tolerances
+from caffe_compat.parity.model_files import (
+    ENDINGS,
+    copy_file,
+    describes_its_net,
+    is_model_file,
+    net_of_file,
+    record_model_file,
+)
+from caffe_compat.parity.provenance import provenance_of
 from caffe_compat.parity.pycaffe_process import PycaffeProcess
 from caffe_compat.parity.recording import Recording, read_recording
 from caffe_compat.parity.sides import PRECISION_OF, SIDES
@@ -41,7 +55,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.read import read_net, read_solver
 from caffe_compat.solvers.solver_nets import copy_weights
-from caffe_compat.srn.prediction.filled_weights import require_filled
+from caffe_compat.srn.prediction.filled_weights import is_caffes, require_filled
 
 NO_WEIGHTS = "no --weights were given: both sides ran with what fillers drew, which says little about trained weights"
 
@@ -53,12 +67,17 @@ def parser() -> CommandParser:
         __doc__ or "",
         "caffe-compat verify --prototxt deploy.prototxt --weights net.caffemodel --against opencv",
     )
-    what = result.add_mutually_exclusive_group(required=True)
-    what.add_argument("--prototxt", "--model", metavar="FILE", help="the net to run")
+    what = result.add_mutually_exclusive_group()
+    what.add_argument(
+        "--prototxt", "--model", metavar="FILE", help="the net to run (default: as the weights file says)"
+    )
     what.add_argument("--solver", metavar="FILE", help="the solver to train with, instead of one run of a net")
-    add_weights(result, ".caffemodel to load; several, separated by commas, in turn")
+    add_weights(result, ".caffemodel, .safetensors or .pt to load; several, separated by commas, in turn")
     other = result.add_mutually_exclusive_group(required=True)
-    other.add_argument("--against", metavar="SIDE", help=f"{', '.join(SIDES)}, or a dump by record_blobs.py (.npz)")
+    other.add_argument(
+        "--against", metavar="SIDE",
+        help=f"{', '.join(SIDES)}, a dump by record_blobs.py (.npz), or a model's file ({', '.join(ENDINGS)})",
+    )  # fmt: skip
     other.add_argument("--pycaffe-python", metavar="PATH", help="a Python that has a pycaffe")
     result.add_argument("--caffe-root", help="that pycaffe's folder, if its `import caffe` does not find it")
     result.add_argument("--phase", choices=("TRAIN", "TEST"), default="TEST", help="default: TEST")
@@ -96,12 +115,14 @@ def pycaffe(arguments: argparse.Namespace) -> PycaffeProcess:
 
 def record_other(net: Net, arguments: argparse.Namespace) -> Recording:
     """The other side's run of the net."""
-    if arguments.against and arguments.against not in SIDES:
+    if arguments.against and arguments.against not in SIDES and not is_model_file(arguments.against):
         return read_dump(arguments.against)
     inputs = {**random_inputs(net, arguments.seed), **given_inputs(net, arguments.input)}
     seeds = random_seeds(net, arguments.seed) if arguments.backward else None
     if arguments.pycaffe_python:
         return pycaffe(arguments).record_net(arguments.prototxt, arguments.weights, arguments.phase, inputs, seeds)
+    if is_model_file(arguments.against):
+        return record_model_file(net, inputs, arguments.against, seeds)
     return SIDES[arguments.against](net, inputs, seeds)
 
 
@@ -109,13 +130,19 @@ def read_dump(path: str) -> Recording:
     """A dump, or the names of what else may stand there."""
     if not Path(path).exists():
         raise MissingFeatureError(
-            f"--against {path}: expected one of {', '.join(SIDES)}, or a dump's file; found neither"
+            f"--against {path}: expected one of {', '.join(SIDES)}, a dump's file or a model's ({', '.join(ENDINGS)}); "
+            "found none of these"
         )
     return read_recording(path)
 
 
 def make_net(arguments: argparse.Namespace) -> Net:
-    """Our net; for --backward gradients are forced through it, as record_blobs.py does."""
+    """Our net; for --backward gradients are forced through it, as record_blobs.py does.
+
+    Without a prototxt the weights file describes the net.
+    """
+    if arguments.prototxt is None:
+        return net_of_file(arguments.weights)
     parameter = read_net(arguments.prototxt)
     parameter.force_backward |= arguments.backward
     try:
@@ -131,7 +158,7 @@ def make_net(arguments: argparse.Namespace) -> Net:
 def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     """One run of the net on both sides."""
     net = make_net(arguments)
-    if arguments.weights:
+    if arguments.weights and arguments.prototxt:
         load_weights(net, arguments)
     other = record_other(net, arguments)
     if not arguments.weights:
@@ -146,7 +173,11 @@ def load_weights(net: Net, arguments: argparse.Namespace) -> None:
     """Copies the files in turn. GraphError where they leave a layer to its filler, unless that is allowed."""
     files = [file.strip() for file in arguments.weights.split(",")]
     require_filled(net, files, arguments.prototxt, arguments.allow_unfilled)
-    copy_weights(net, arguments.weights)
+    for file in files:
+        if is_caffes(file):
+            copy_weights(net, file)
+        else:
+            copy_file(net, file)
 
 
 def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
@@ -167,24 +198,49 @@ def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     return solver.net, compare_training(solver, other, tolerances_for(arguments))
 
 
-def write_reports(net: Net, comparison: Comparison, arguments: argparse.Namespace) -> None:
-    """The files that were asked for."""
+def write_reports(net: Net, comparison: Comparison, arguments: argparse.Namespace, command: Sequence[str]) -> None:
+    """The files that were asked for; `command` is the command line that they state."""
+    if not (arguments.json or arguments.html):
+        return
+    about = provenance_of(
+        command, caffe_compat.__version__, files_of(arguments), arguments.seed, tolerances_for(arguments)
+    )
     if arguments.json:
         with replacing(arguments.json) as beside:
-            report = report_json(comparison, net.name)
+            report = report_json(comparison, net.name, about)
             beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if arguments.html:
-        write_page(net, comparison, arguments.html)
+        write_page(net, comparison, arguments.html, about)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def files_of(arguments: argparse.Namespace) -> list[str]:
+    """The files that the command line names."""
+    weights = [file.strip() for file in (arguments.weights or "").split(",")]
+    inputs = [text.rpartition("=")[2] for text in arguments.input]
+    return [name for name in (arguments.prototxt, arguments.solver, *weights, arguments.against, *inputs) if name]
+
+
+def require_net(arguments: argparse.Namespace) -> None:
+    """Refuses a command line that tells no net."""
+    if arguments.prototxt or arguments.solver:
+        return
+    if not (arguments.weights and describes_its_net(arguments.weights)):
+        raise UsageError(
+            "expected --prototxt, --solver, or --weights of a file that describes its net (.safetensors, .pt); got none"
+        )
+    if arguments.pycaffe_python:
+        raise UsageError("--pycaffe-python needs the net as --prototxt; convert the weights --to prototxt first")
+
+
+def run(arguments: argparse.Namespace, command: Sequence[str]) -> int:
     """Runs both sides, compares, reports; 0 if they agree, 1 if they differ."""
     logging.getLogger("caffe_compat").setLevel(logging.ERROR)
     claim_files([arguments.json, arguments.html])
     for gpu in gpus_of(arguments.device)[:1]:
         use_gpu(gpu)
+    require_net(arguments)
     net, comparison = verify_training(arguments) if arguments.solver else verify_net(arguments)
-    write_reports(net, comparison, arguments)
+    write_reports(net, comparison, arguments, command)
     table = [] if arguments.quiet else [*table_lines(comparison, arguments.only_wrong), ""]
     print(*table, *summary_lines(comparison), sep="\n")
     return DONE if comparison.agrees else FAILED
@@ -192,4 +248,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    return run_program(parser(), run, argv, failed=CANNOT_COMPARE)
+    command = ["caffe-compat", "verify", *(sys.argv[1:] if argv is None else argv)]
+    return run_program(parser(), partial(run, command=command), argv, failed=CANNOT_COMPARE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from caffe_compat.convert.formats.read import read_model
 from caffe_compat.errors import GraphError
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import require_weights
@@ -20,8 +21,8 @@ def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_
     names = [layer.name for layer in learnt]
     found: set[str] = set()
     for file in files:
-        own = {layer.name for layer in read_weights(file).layers}
-        if allow_unfilled or own.isdisjoint(names):
+        own = {layer.name for layer in read_weights(file).layers} if is_caffes(file) else {*read_model(file).blobs}
+        if is_caffes(file) and (allow_unfilled or own.isdisjoint(names)):
             require_weights(names, file, prototxt)
         found |= own
     shared = {spec.name for layer in learnt if layer.name in found for spec in layer.spec.parameter.param}
@@ -37,6 +38,11 @@ def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_
             f"{', '.join(unfilled[:SHOWN])}{more}; give the weights of this net, or --allow-unfilled to keep what "
             "fillers drew"
         )
+
+
+def is_caffes(file: str) -> bool:
+    """Whether a weights file is Caffe's own, not one that a conversion wrote."""
+    return not file.endswith((".safetensors", ".pt", ".pth"))
 
 
 def _is_shared(names: list[str], owned: set[str]) -> bool:

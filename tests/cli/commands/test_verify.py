@@ -1,15 +1,21 @@
 """The program: exit status, what it prints, and its files."""
 
+import hashlib
 import json
 import re
 import stat
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 import caffe_compat as caffe
+from caffe_compat.convert.conversion import convert
 from tests.cli.conftest import Program
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,7 +45,20 @@ def test_a_real_record_is_the_same(verify: Program, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "p.json").read_text())
     assert report["agrees"] is True
     assert report["max_error"] < 1e-5
-    assert "<svg" in (tmp_path / "p.html").read_text()
+    about = report["about"]
+    assert about["command"].startswith(f"caffe-compat verify --prototxt {CASE}/net.prototxt --weights ")
+    assert about["seed"] == 1
+    assert about["tolerances"]["layer"] == 3e-5
+    assert set(about["versions"]) == {"caffe-compat", "Python", "PyTorch", "NumPy", "machine"}
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(about["date"])).total_seconds()) < 600
+    assert [Path(file["path"]).name for file in about["files"]] == ["net.prototxt", "weights.caffemodel", "blobs.npz"]
+    content = (CASE / "net.prototxt").read_bytes()
+    assert about["files"][0]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert about["files"][0]["bytes"] == len(content)
+    page = (tmp_path / "p.html").read_text()
+    assert "<svg" in page
+    assert "How this was run" in page
+    assert about["files"][2]["sha256"] in page
 
 
 def test_a_wrong_copy_is_named_and_the_status_is_one(verify: Program, tmp_path: Path) -> None:
@@ -68,7 +87,7 @@ def test_opencv_and_the_dumps_weights_need_no_weights_file(verify: Program) -> N
         (["--prototxt", "missing.prototxt", "--against", "opencv"], r"^caffe-compat verify: .*missing\.prototxt"),
         (
             [*case_options(), "--against", "opencvv"],
-            r"--against opencvv: expected one of opencv, exact, .* or a dump's file",
+            r"--against opencvv: expected one of opencv, exact, .* a dump's file or a model's",
         ),
         (
             [*case_options(), "--against", "opencv", "--backward"],
@@ -145,3 +164,114 @@ def test_weights_that_leave_a_layer_unfilled_are_refused(verify: Program, tmp_pa
     assert "half.caffemodel: expected weights of all 2 learnt layers of" in complaints
     assert "found none of b; give the weights of this net, or --allow-unfilled" in complaints
     assert verify(*options, "--against", "exact", "--allow-unfilled")[0] == 0
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A folder with net.prototxt and its weights as net.caffemodel, net.safetensors, net.pt and net.onnx."""
+    (tmp_path / "net.prototxt").write_text(NET)
+    caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST).save(str(tmp_path / "net.caffemodel"))
+    for kind in ("safetensors", "torch", "onnx"):
+        convert(str(tmp_path / "net.caffemodel"), kind)
+    return tmp_path
+
+
+@pytest.mark.parametrize("other", ["net.caffemodel", "net.safetensors", "net.pt", "net.onnx"])
+def test_a_model_file_is_the_other_side(verify: Program, trained: Path, other: str) -> None:
+    given = ["--prototxt", str(trained / "net.prototxt"), "--weights", str(trained / "net.caffemodel")]
+    status, out, complaints = verify(*given, "--against", str(trained / other))
+    assert status == 0, complaints
+    assert re.search(rf"^the same as {trained}/{other}.*: 2 of 2 layers$", out.splitlines()[-1])
+
+
+def test_a_file_that_describes_its_net_is_our_side(verify: Program, trained: Path) -> None:
+    for ours in ("net.safetensors", "net.pt"):
+        assert verify("--weights", str(trained / ours), "--against", str(trained / "net.onnx"))[0] == 0
+    status, out, _ = verify(
+        "--prototxt",
+        str(trained / "net.prototxt"),
+        "--weights",
+        str(trained / "net.safetensors"),
+        "--against",
+        "opencv",
+    )
+    assert status == 0
+    assert "no --weights were given" not in out
+
+
+def test_a_wrong_model_file_is_found_out(verify: Program, trained: Path) -> None:
+    model = onnx.load(trained / "net.onnx")
+    weight = next(one for one in model.graph.initializer if one.name == "b.weight")
+    values = numpy_helper.to_array(weight).copy()
+    values[3, 2] += 1
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    onnx.save(model, trained / "net.onnx")
+    status, out, _ = verify("--weights", str(trained / "net.safetensors"), "--against", str(trained / "net.onnx"))
+    assert status == 1
+    assert "first that differs: layer 'b' (InnerProduct), top b: " in out
+
+
+def test_onnx_of_other_names_is_compared_in_order(verify: Program, trained: Path) -> None:
+    text = (trained / "net.prototxt").read_text()
+    for old, new in (('"data"', '"pixels"'), ('"a"', '"first"'), ('"b"', '"second"')):
+        text = text.replace(old, new)
+    (trained / "other.prototxt").write_text(text)
+    net = caffe.Net(str(trained / "other.prototxt"), caffe.TEST)
+    source = caffe.Net(str(trained / "net.prototxt"), caffe.TEST, weights=str(trained / "net.caffemodel"))
+    for old, new in (("a", "first"), ("b", "second")):
+        for number in (0, 1):
+            net.params[new][number].data[...] = source.params[old][number].data
+    net.save(str(trained / "other.caffemodel"))
+    given = ["--prototxt", str(trained / "other.prototxt"), "--weights", str(trained / "other.caffemodel")]
+    status, out, complaints = verify(*given, "--against", str(trained / "net.onnx"))
+    assert status == 0, complaints
+    assert "no value has the name of a blob; outputs are compared in order" in out
+    assert out.splitlines()[-1].endswith(": 2 of 2 layers")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--weights", "w.caffemodel", "--against", "exact"],
+            "expected --prototxt, --solver, or --weights of a file that",
+        ),
+        (
+            ["--weights", "w.safetensors", "--pycaffe-python", "p"],
+            "--pycaffe-python needs the net as --prototxt; convert",
+        ),
+    ],
+)
+def test_a_command_line_without_a_net_is_wrong_usage(verify: Program, arguments: list[str], message: str) -> None:
+    status, _, complaints = verify(*arguments)
+    assert status == 2
+    assert message in complaints
+
+
+def test_what_a_model_file_cannot_be_compared_for(verify: Program, trained: Path) -> None:
+    def complaint(*options: str) -> str:
+        status, _, complaints = verify("--weights", str(trained / "net.safetensors"), *options)
+        assert status == 2
+        return complaints
+
+    assert "net.onnx: onnxruntime runs nets forward only; leave --backward out" in complaint(
+        "--against", str(trained / "net.onnx"), "--backward"
+    )
+    assert "none.onnx: expected a file, found none" in complaint("--against", str(trained / "none.onnx"))
+    (trained / "bad.onnx").write_text("no model")
+    assert "bad.onnx: expected an ONNX model, found something else" in complaint("--against", str(trained / "bad.onnx"))
+    model = onnx.load(trained / "net.onnx")
+    model.graph.node[0].op_type = "Unheard"
+    onnx.save(model, trained / "odd.onnx")
+    assert "odd.onnx: onnxruntime cannot load it" in complaint("--against", str(trained / "odd.onnx"))
+    np.save(trained / "five.npy", np.ones((5, 3), np.float32))
+    assert "net.onnx: onnxruntime cannot run it on these inputs" in complaint(
+        "--against", str(trained / "net.onnx"), "--input", f"data={trained}/five.npy"
+    )
+    two = onnx.load(trained / "net.onnx")
+    two.graph.input[0].name = two.graph.node[0].input[0] = "x"
+    two.graph.input.append(onnx.helper.make_tensor_value_info("z", 1, [1]))
+    onnx.save(two, trained / "two.onnx")
+    assert "two.onnx: expected inputs named as in the net (data), or as many, found x, z" in complaint(
+        "--against", str(trained / "two.onnx")
+    )

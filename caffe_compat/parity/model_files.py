@@ -1,0 +1,88 @@
+"""Files of trained nets as one side of a comparison: ONNX, safetensors, a torch state dict, or Caffe's own weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from caffe_compat.convert.formats.read import read_model
+from caffe_compat.convert.forms.deploy_form import deploy_form
+from caffe_compat.convert.model import Model
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.net import Net
+from caffe_compat.parity.own_runs import record_layers, twin
+from caffe_compat.parity.recording import Array, Recording
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.read import LayerBlobs
+
+#: Endings of files that Caffe itself reads, which hold weights for a net that is described elsewhere.
+CAFFE_ENDINGS = (".caffemodel", ".h5")
+#: Endings of files that describe their net.
+WHOLE_ENDINGS = (".safetensors", ".pt", ".pth")
+ONNX_ENDING = ".onnx"
+ENDINGS = (*CAFFE_ENDINGS, *WHOLE_ENDINGS, ONNX_ENDING)
+
+
+def is_model_file(path: str) -> bool:
+    """Whether a file is a trained net, by its name."""
+    return path.endswith(ENDINGS)
+
+
+def describes_its_net(path: str) -> bool:
+    """Whether a file tells its net, so that no prototxt is needed."""
+    return path.endswith(WHOLE_ENDINGS)
+
+
+def net_of_file(path: str, allow_python_layers: bool = False) -> Net:
+    """The net that predicts, with the file's weights."""
+    deployed = deploy_form(read_model(path))
+    surroundings = Surroundings(allow_python_layers=allow_python_layers)
+    net = build_net(deployed.net, caffe_pb2.NetState(phase="TEST"), surroundings)
+    net.copy_layers(layers_of(deployed), path)
+    return net
+
+
+def layers_of(model: Model) -> list[LayerBlobs]:
+    """The model's weights as `Net.copy_layers` takes them."""
+    types = {layer.name: layer.type for layer in model.net.layer}
+    return [LayerBlobs(name, types.get(name, ""), list(blobs)) for name, blobs in model.blobs.items()]
+
+
+def copy_file(net: Net, path: str) -> None:
+    """Copies the weights of any model file but ONNX into the net, by layer name."""
+    net.copy_layers(layers_of(read_model(path)), path)
+
+
+def record_model_file(
+    net: Net, inputs: Mapping[str, Array], path: str, seeds: Mapping[str, Array] | None = None
+) -> Recording:
+    """The run of a file as the other side.
+
+    onnxruntime runs ONNX. A file that describes its net runs as that net, here; Caffe's weights run in a copy of ours.
+    """
+    if not Path(path).is_file():
+        raise MissingFeatureError(f"--against {path}: expected a file, found none")
+    if path.endswith(ONNX_ENDING):
+        if seeds is not None:
+            raise MissingFeatureError(f"{path}: onnxruntime runs nets forward only; leave --backward out")
+        return _record_onnx(net, inputs, path)
+    other = net_of_file(path) if describes_its_net(path) else _with_weights(net, path)
+    recording = record_layers(other, inputs, seeds=seeds)
+    recording.source = path
+    other.close()
+    return recording
+
+
+def _with_weights(net: Net, path: str) -> Net:
+    copy = twin(net)
+    copy_file(copy, path)
+    return copy
+
+
+def _record_onnx(net: Net, inputs: Mapping[str, Array], path: str) -> Recording:
+    try:
+        from caffe_compat.parity.onnx_file import record_onnx
+    except ModuleNotFoundError as error:
+        raise MissingFeatureError(
+            f"{path}: ONNX needs the package '{error.name}': pip install onnx onnxruntime"
+        ) from error
+    return record_onnx(net, inputs, path)
