@@ -15,12 +15,12 @@ from caffe_compat.net.net import Net
 MakeEngine = Callable[[Net, Iterable[str] | None], Engine]
 
 
-def _elsewhere(place: str) -> MakeEngine:
-    """An engine of a package above this one, `module:function`; it is imported when it is asked for."""
+def _exported(name: str) -> MakeEngine:
+    """An engine of another runtime. It lies in a package above this one and is imported when it is asked for."""
 
     def make(net: Net, requested: Iterable[str] | None) -> Engine:
-        module, _, function = place.partition(":")
-        made: Engine = getattr(importlib.import_module(module), function)(net, requested)
+        home = importlib.import_module("caffe_compat.runtimes.exported_engine")
+        made: Engine = home.ExportedEngine(net, requested, name)
         return made
 
     return make
@@ -32,9 +32,7 @@ ENGINES: dict[str, MakeEngine] = {
     "exact": lambda net, requested: ExactEngine(net),
     "fast": FastEngine,
     "fast-bf16": partial(FastEngine, precision=torch.bfloat16),
-    "onnxruntime": _elsewhere("caffe_compat.runtimes.onnx_runtime:onnxruntime_engine"),
-    "openvino": _elsewhere("caffe_compat.runtimes.open_vino:openvino_engine"),
-    "openvino-bf16": _elsewhere("caffe_compat.runtimes.open_vino:openvino_bf16_engine"),
+    **{name: _exported(name) for name in ("onnxruntime", "openvino", "openvino-bf16")},
 }
 
 

@@ -12,7 +12,8 @@ from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.module.fast_forward import FastForward
 
-ENGINES = ("fast", "exact")
+#: "exact" runs layer by layer; the last three run the net in another runtime.
+ENGINES = ("fast", "exact", "onnxruntime", "openvino", "openvino-bf16")
 
 
 class CaffeModule(nn.Module):
@@ -27,7 +28,8 @@ class CaffeModule(nn.Module):
     layer: `module.train(); module.bn1.eval()`.
 
     `engine` "fast" fuses layers while nobody can see between them: in eval, without gradients, hooks or replaced
-    layers. "exact" runs layer by layer in any case. The two differ by rounding.
+    layers. "exact" runs layer by layer in any case. The two differ by rounding. "onnxruntime", "openvino" and
+    "openvino-bf16" run our ONNX export in that runtime where "fast" would fuse.
     """
 
     def __init__(self, net: Assembly, outputs: Sequence[str] = (), engine: str = "fast") -> None:
@@ -40,15 +42,15 @@ class CaffeModule(nn.Module):
             _adopt(step.layer, net.was_training)
             self._paths.append(_place(self, step.layer))
         self._gone = Wiring.of_steps(net.steps).last_uses(self._outputs)
-        self._fast = FastForward(net, self._outputs)
         self.use_engine(engine)
         self.eval()
 
     def use_engine(self, name: str) -> None:
-        """ "fast" fuses layers where nobody can see it; "exact" never does."""
+        """How the net runs from now on, by a name of ENGINES."""
         if name not in ENGINES:
             raise MissingFeatureError(f"no engine '{name}' for a module; expected one of: {', '.join(ENGINES)}")
         self._engine = name
+        self._fast = _forward_of(name, self._net, self._outputs)
 
     # Properties, so that a layer of one of these names can be replaced like any other.
     net = property(lambda self: self._net, doc="The layers and blobs of the net, in order.")
@@ -62,7 +64,7 @@ class CaffeModule(nn.Module):
         Inputs come in the order of `inputs` or by name: images (N, channels, height, width), BGR minus the mean.
         """
         values = self._bound(inputs, named)
-        fast = self._engine == "fast" and self._fast.allows(self.parts(), values.values())
+        fast = self._engine != "exact" and self._fast.allows(self.parts(), values.values())
         results = self._fast(values) if fast else self._run(values)
         return results if len(results) > 1 else results[self._outputs[0]]
 
@@ -93,6 +95,15 @@ class CaffeModule(nn.Module):
             found = f"{len(inputs)} in order" + (f" and {', '.join(named)}" if named else "")
             raise ShapeError(f"net '{self._net.name}': expected inputs {', '.join(names)}, got {found}")
         return values
+
+
+def _forward_of(engine: str, net: Assembly, outputs: list[str]) -> FastForward:
+    """What runs the net where nobody can see between its layers."""
+    if engine in ("fast", "exact"):
+        return FastForward(net, outputs)
+    from caffe_compat.module.exported_forward import ExportedForward  # imports onnx, which takes its time
+
+    return ExportedForward(net, outputs, engine)
 
 
 def _adopt(layer: Layer, was_training: bool) -> None:

@@ -1,35 +1,31 @@
 """ExportedEngine: an engine whose layers another runtime runs."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.net import Net
 from caffe_compat.runtimes.exported_part import exported_part, onnx_model
-
-Arrays = Mapping[str, NDArray[np.float32]]
-#: Runs a model that was made ready: inputs by name to outputs by name.
-Session = Callable[[Arrays], Arrays]
-#: Makes a model ready: from the bytes of an ONNX file, and the names of its outputs.
-MakeSession = Callable[[bytes, list[str]], Session]
+from caffe_compat.runtimes.session import Session
+from caffe_compat.runtimes.sessions import SESSIONS
 
 
 class ExportedEngine:
-    """Runs a net at TEST. The model is exported anew where shapes or weights changed since the last run.
+    """Runs a net at TEST in the runtime that `name` names (a name of SESSIONS).
 
-    Data layers, losses and layers without an ONNX form run here, layer by layer; all others run in the other runtime.
+    The model is exported anew where shapes or weights changed since the last run. Data layers, losses and layers
+    without an ONNX form run here, layer by layer; all others run in the other runtime.
     """
 
-    def __init__(self, net: Net, requested: Iterable[str] | None, make_session: MakeSession, name: str) -> None:
+    def __init__(self, net: Net, requested: Iterable[str] | None, name: str) -> None:
         if net.phase != "TEST":
             raise MissingFeatureError(f"--engine {name} predicts only; train with --engine fast or exact")
         self.net = net
         self.name = name
-        self._make_session = make_session
+        self._make_session = SESSIONS[name]
         self._requested = None if requested is None else set(requested)
         self._part = exported_part(net, self._requested)
         self._made_for: object = None

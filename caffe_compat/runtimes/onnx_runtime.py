@@ -1,20 +1,13 @@
-"""ONNX Runtime as an engine (--engine onnxruntime)."""
-
-from collections.abc import Iterable
+"""ONNX Runtime: runs a model on the CPU, with as many threads as torch uses."""
 
 import torch
 
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.net.net import Net
-from caffe_compat.runtimes.exported_engine import Arrays, ExportedEngine, Session
+from caffe_compat.runtimes.session import Arrays, Session
 
 
-def onnxruntime_engine(net: Net, requested: Iterable[str] | None) -> ExportedEngine:
-    """The net's layers in ONNX Runtime on the CPU, with as many threads as torch uses."""
-    return ExportedEngine(net, requested, _make_session, "onnxruntime")
-
-
-def _make_session(model: bytes, outputs: list[str]) -> Session:
+def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
+    """A session for the bytes of an ONNX file; MissingFeatureError where ONNX Runtime is not installed."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -1,26 +1,16 @@
-"""OpenVINO as an engine (--engine openvino, or openvino-bf16 for products in bfloat16)."""
-
-from collections.abc import Iterable
-from functools import partial
+"""OpenVINO: runs a model on the CPU, with as many threads as torch uses."""
 
 import torch
 
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.net.net import Net
-from caffe_compat.runtimes.exported_engine import Arrays, ExportedEngine, Session
+from caffe_compat.runtimes.session import Arrays, Session
 
 
-def openvino_engine(net: Net, requested: Iterable[str] | None) -> ExportedEngine:
-    """The net's layers in OpenVINO on the CPU, in float32, with as many threads as torch uses."""
-    return ExportedEngine(net, requested, partial(_make_session, precision="f32"), "openvino")
+def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -> Session:
+    """A session for the bytes of an ONNX file; products are computed in `precision`, "f32" or "bf16".
 
-
-def openvino_bf16_engine(net: Net, requested: Iterable[str] | None) -> ExportedEngine:
-    """The same with products in bfloat16, where the processor has instructions for them."""
-    return ExportedEngine(net, requested, partial(_make_session, precision="bf16"), "openvino-bf16")
-
-
-def _make_session(model: bytes, outputs: list[str], precision: str) -> Session:
+    MissingFeatureError where OpenVINO is not installed.
+    """
     try:
         import openvino
     except ImportError as error:

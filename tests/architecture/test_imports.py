@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         "convert",
         "srn",
     },
-    "module": {"errors", "logs", "proto", "data", "layers", "graph", "net", "engine", "convert"},
+    "module": {"errors", "logs", "proto", "data", "layers", "graph", "net", "engine", "convert", "runtimes"},
     "terminal": {"errors"},
     "pages": {"errors", "logs", "proto"},
     "view": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "convert"},

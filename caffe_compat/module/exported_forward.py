@@ -1,0 +1,56 @@
+"""ExportedForward: runs a module's net in another runtime, where nobody can see between the layers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_compat.convert.assemble import Assembly
+from caffe_compat.convert.onnx.export import export_onnx
+from caffe_compat.graph.builder import shapes_only
+from caffe_compat.layers.base import Shape
+from caffe_compat.module.fast_forward import FastForward
+from caffe_compat.runtimes.session import Session
+from caffe_compat.runtimes.sessions import SESSIONS
+
+
+class ExportedForward(FastForward):
+    """A net in a runtime of SESSIONS, exported anew where shapes of inputs or values of weights changed."""
+
+    def __init__(self, net: Assembly, outputs: list[str], name: str) -> None:
+        super().__init__(net, outputs)
+        self._make_session = SESSIONS[name]
+        self._session: Session | None = None
+        self._made_for: object = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_session": None, "_made_for": None}
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs by blob name, on the device of the first input."""
+        shapes = {name: tuple(value.shape) for name, value in inputs.items()}
+        weights = [blob for step in self._net.steps for blob in step.layer.blobs]
+        state = (tuple(shapes.items()), tuple((id(blob), blob._version) for blob in weights))
+        if self._session is None or state != self._made_for:
+            model = export_onnx(_at(self._net, shapes), self._outputs)
+            self._session = self._make_session(bytes(model.SerializeToString()), self._outputs)
+            self._made_for = state
+        found = self._session({name: value.cpu().numpy() for name, value in inputs.items()})
+        device = next(iter(inputs.values())).device
+        return {name: torch.from_numpy(np.array(found[name], np.float32)).to(device) for name in self._outputs}
+
+
+def _at(net: Assembly, inputs: dict[str, Shape]) -> Assembly:
+    """The same layers with the shapes that follow from these inputs."""
+    if inputs == net.inputs:
+        return net
+    walk = shapes_only(inputs)
+    places = [walk.add(step.layer.spec.parameter) for step in net.steps]
+    steps = tuple(
+        replace(step, bottom_shapes=place.bottom_shapes, top_shapes=place.top_shapes)
+        for step, place in zip(net.steps, places, strict=True)
+    )
+    return replace(net, steps=steps, inputs=inputs, shapes=walk.shapes)

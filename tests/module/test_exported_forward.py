@@ -1,0 +1,68 @@
+"""A module that runs in another runtime, against the same module layer by layer."""
+
+import copy
+
+import pytest
+import torch
+
+from tests.module.nets import images, small
+
+pytest.importorskip("onnxruntime")
+
+ENGINES = {"onnxruntime": 1e-5, "openvino": 1e-5, "openvino-bf16": 3e-2}
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request):
+    if request.param.startswith("openvino"):
+        pytest.importorskip("openvino")
+    return request.param
+
+
+def difference(module, values):
+    """The largest difference from the exact engine, of the largest value."""
+    name = module.engine
+    with torch.no_grad():
+        found = module(values)
+        module.use_engine("exact")
+        exact = module(values)
+        module.use_engine(name)
+    return float((found - exact).abs().max() / exact.abs().max())
+
+
+def test_any_batch_gives_the_exact_results(engine_name):
+    module = small()
+    module.use_engine(engine_name)
+    assert difference(module, images()) < ENGINES[engine_name]
+    assert difference(module, torch.cat([images(), 2 * images()])) < ENGINES[engine_name]
+
+
+def test_changed_weights_count(engine_name):
+    module = small()
+    module.use_engine(engine_name)
+    with torch.no_grad():
+        before = module(images())
+        module.fc.blobs[0].mul_(-3)
+        assert (module(images()) - before).abs().max() > 0.1
+    assert difference(module, images()) < ENGINES[engine_name]
+
+
+def test_gradients_and_hooks_run_layer_by_layer(engine_name):
+    module = small()
+    module.use_engine(engine_name)
+    module(images()).sum().backward()
+    assert module.fc.weight.grad is not None
+    seen = []
+    module.conv2.register_forward_hook(lambda *_: seen.append("conv2"))
+    with torch.no_grad():
+        module(images())
+    assert seen == ["conv2"]
+
+
+def test_a_copy_makes_its_own_session(engine_name):
+    module = small()
+    module.use_engine(engine_name)
+    with torch.no_grad():
+        module(images())
+        other = copy.deepcopy(module)
+        assert torch.equal(other(images()), module(images()))
