@@ -1,3 +1,4 @@
+import os
 import re
 
 import h5py
@@ -94,4 +95,39 @@ def test_a_file_that_is_not_matlab(tmp_path) -> None:
     path = tmp_path / "accessible.mat"
     path.write_bytes(b"not what it says, " * 20)
     with pytest.raises(FormatError, match="^" + re.escape(f"{path}: cannot be read as a MATLAB file (")):
+        read_accessible_images(path, 5)
+
+
+@pytest.mark.parametrize("write", [as_matlab_5, as_matlab_73])
+def test_an_index_of_more_numbers_than_images(tmp_path, write) -> None:
+    path = tmp_path / "accessible.mat"
+    write(path, np.ones(1000))
+    with pytest.raises(DataError, match="expected at most 5 numbers in idx_final_test, one per image, found 1000; the"):
+        read_accessible_images(path, 5)
+
+
+def test_numbers_that_unpack_to_much_more_than_an_index(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    savemat(path, {"idx_final_test": np.zeros(4_000_000)}, do_compression=True)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match="expected at most 5 numbers in idx_final_test, one per image, found 4000000"):
+        read_accessible_images(path, 5)
+
+
+def test_a_pipe(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.mat")
+    with pytest.raises(DataError, match=r"pipe.mat: expected a file of numbers, found a pipe, socket or device"):
+        read_accessible_images(tmp_path / "pipe.mat", 5)
+
+
+def test_a_matlab_73_file_of_other_things(tmp_path) -> None:
+    path = tmp_path / "accessible.mat"
+    with h5py.File(path, "w") as file:
+        file["idx_final_test"] = "words"
+        file["labels"] = [1.0]
+    with pytest.raises(FormatError, match="expected numbers in idx_final_test, found another kind of variable"):
+        read_accessible_images(path, 5)
+    with h5py.File(path, "w") as file:
+        file["labels"] = [1.0]
+    with pytest.raises(FormatError, match="expected a variable idx_final_test, found labels; give the index as text"):
         read_accessible_images(path, 5)
