@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from caffe_compat.errors import DataError, FormatError
 from caffe_compat.srn.datasets.json_file import member, read_json
+from caffe_compat.srn.datasets.layout import class_names_file
 from caffe_compat.srn.datasets.summary import NAME
 from caffe_compat.srn.metrics.number_files import require_regular_file
+
+#: What `prepare` writes for unknown labels where it keeps them.
+UNKNOWN_IN_FILES = -1.0
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,20 @@ class Prepared:
     title: str  # the folder's name
     class_names: Sequence[str]
     training_counts: NDArray[np.int64] | None  # (classes,): images of the training split that have the label
+    unknown: float | None = None  # what label files have for a label that is not known
 
 
 def read_prepared(folder: Path) -> Prepared:
-    """The summary of a prepared folder; DataError if there is none, FormatError if it is not what `prepare` writes."""
+    """The facts of a folder that `prepare` wrote; made scenes have no summary, only a file of class names.
+
+    Raises DataError if there is neither, and FormatError if the summary is not what `prepare` writes.
+    """
     path = folder / NAME
-    splits = member(path, read_json(path), "splits")
+    names_file = class_names_file(folder)
+    if not path.exists() and names_file.exists():
+        return Prepared(folder.resolve().name, read_class_names(names_file), None)
+    content = read_json(path)
+    splits = member(path, content, "splits")
     counts = {split: _label_counts(path, content) for split, content in _items(path, "splits", splits)}
     if not counts:
         raise FormatError(f"{path}: expected splits with label counts, found none; prepare the folder again")
@@ -36,7 +48,13 @@ def read_prepared(folder: Path) -> Prepared:
         title=folder.resolve().name,
         class_names=list(names),
         training_counts=None if training is None else np.array(list(training.values()), np.int64),
+        unknown=UNKNOWN_IN_FILES if content.get("unknown labels") is True else None,
     )
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a folder has what `read_prepared` reads."""
+    return (folder / NAME).is_file() or class_names_file(folder).is_file()
 
 
 def read_class_names(path: Path) -> list[str]:

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.layout import SplitFiles
-from caffe_compat.srn.datasets.summary import NAME as SUMMARY
 from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 from caffe_compat.srn.metrics.comparison import Comparison, co_occurring_labels, compare
 from caffe_compat.srn.metrics.datasets import DATASETS, Conventions, EvaluationRules
 from caffe_compat.srn.metrics.measurement import Measurement, measure
-from caffe_compat.srn.metrics.prepared import Prepared, read_class_names, read_prepared
-from caffe_compat.srn.metrics.text_matrices import read_labels, read_scores
+from caffe_compat.srn.metrics.prepared import Prepared, is_prepared, read_class_names, read_prepared
+from caffe_compat.srn.metrics.text_matrices import UNKNOWN, read_labels, read_scores
 
 EVALUATED = Conventions(scores="auto")
 
@@ -49,9 +48,9 @@ class Request:
 
     @property
     def prepared_folder(self) -> Path | None:
-        """The prepared folder, given or guessed from a summary beside the labels."""
+        """The prepared folder: the given one, or that of the labels if it looks prepared; None without one."""
         beside = self.label_file.parent
-        return self.data or (beside if (beside / SUMMARY).is_file() else None)
+        return self.data or (beside if is_prepared(beside) else None)
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,11 @@ class Report:
 def evaluate(request: Request) -> Report:
     """Read the files, measure and compare; DataError, FormatError or ShapeError names the file at fault."""
     label_file = request.label_file
-    labels = read_labels(label_file, request.ignore)
+    found = read_prepared(request.prepared_folder) if request.prepared_folder else None
+    ignore = _ignored(request, found)
+    labels = read_labels(label_file, ignore)
     images = _accessible_images(request, len(labels))
-    prepared = _prepared(request, labels.shape[1])
+    prepared = _of_classes(request, found, labels.shape[1])
     rules = _rules(request, prepared)
     measurements = [
         measure(
@@ -107,22 +108,26 @@ def evaluate(request: Request) -> Report:
         measurements=measurements,
         comparisons=[compare(measurements[0], other, co_occurring) for other in measurements[1:]],
         warnings=list(_warnings(class_names, positives)),
-        notes=list(_notes(request, measurements)),
+        notes=list(_notes(request, measurements, labels, ignore)),
     )
 
 
-def _prepared(request: Request, classes: int) -> Prepared | None:
-    """The facts of the prepared folder; None without one, or where one beside the labels has other classes."""
-    if request.prepared_folder is None:
-        return None
-    prepared = read_prepared(request.prepared_folder)
-    if len(prepared.class_names) == classes:
+def _ignored(request: Request, prepared: Prepared | None) -> float | None:
+    """The label value that means unknown: as asked for, or for own data as their preparation wrote it."""
+    if request.ignore is not None or prepared is None or request.dataset != "own":
+        return request.ignore
+    return prepared.unknown
+
+
+def _of_classes(request: Request, prepared: Prepared | None, classes: int) -> Prepared | None:
+    """The prepared folder's facts; None without a folder, or where one beside the labels has other classes."""
+    if prepared is None or len(prepared.class_names) == classes:
         return prepared
     if request.data is None:
         return None
     raise DataError(
         f"{request.data}: expected {classes} labels, as {request.label_file} has columns, found "
-        f"{len(prepared.class_names)} in {SUMMARY}; give the folder that the labels come from"
+        f"{len(prepared.class_names)} names of labels there; give the folder that the labels come from"
     )
 
 
@@ -185,10 +190,15 @@ def _warnings(class_names: Sequence[str], positives: NDArray[np.int64]) -> Itera
         )
 
 
-def _notes(request: Request, measurements: Sequence[Measurement]) -> Iterator[str]:
+def _notes(
+    request: Request, measurements: Sequence[Measurement], labels: NDArray[np.int8], ignore: float | None
+) -> Iterator[str]:
     noticed = [measurement.name for measurement in measurements if measurement.of_probabilities]
     if noticed and request.conventions.scores == "auto":
         yield (
             f"all scores of {', '.join(noticed)} lie within 0..1, so they are read as probabilities; "
             "--scores logits reads them as raw scores"
         )
+    if ignore is not None:
+        unknown = np.count_nonzero(labels == UNKNOWN)
+        yield f"{unknown:,} labels of value {ignore:g} are unknown and left out of all figures"

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from caffe_compat.errors import DataError, FormatError
-from caffe_compat.srn.metrics.prepared import read_prepared
+from caffe_compat.srn.metrics.prepared import is_prepared, read_prepared
 
 GOOD = {"splits": {"train": {"label counts": {"cat": 5, "dog": 0}}, "test": {"label counts": {"cat": 1, "dog": 2}}}}
 
@@ -47,3 +47,12 @@ def test_another_kind_of_summary_is_refused(tmp_path, content, complaint) -> Non
 def test_a_folder_that_was_not_prepared(tmp_path) -> None:
     with pytest.raises(DataError, match=r"summary.json: cannot read .*No such file"):
         read_prepared(tmp_path)
+
+
+def test_made_scenes_have_names_alone(tmp_path) -> None:
+    assert not is_prepared(tmp_path)
+    (tmp_path / "classes.txt").write_text("0\n1\n")
+    assert is_prepared(tmp_path)
+    prepared = read_prepared(tmp_path)
+    assert (prepared.title, prepared.class_names) == (tmp_path.name, ["0", "1"])
+    assert prepared.training_counts is prepared.unknown is None

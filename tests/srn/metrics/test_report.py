@@ -166,7 +166,7 @@ def test_a_summary_beside_the_labels_is_found_and_one_of_other_labels_is_not_tak
     report = evaluate(Request("own", home / "two.txt", [home / "two.txt"]))
     assert report.class_names == ["class 1", "class 2"]
     assert report.rules.title == "birds & <b>bees"
-    with pytest.raises(DataError, match=r"expected 2 labels, as .*two.txt has columns, found 5 in summary.json; give"):
+    with pytest.raises(DataError, match=r"expected 2 labels, as .*two.txt has columns, found 5 names of labels"):
         evaluate(Request("own", home / "two.txt", [home / "two.txt"], data=home))
 
 
@@ -226,3 +226,17 @@ def test_class_names_that_cannot_be_read(tmp_path) -> None:
         evaluate(Request(**files(tmp_path), class_names=tmp_path / "names.txt"))
     with pytest.raises(DataError, match=r"none.txt: cannot be read \(No such file or directory\); check the path"):
         evaluate(Request(**files(tmp_path), class_names=tmp_path / "none.txt"))
+
+
+def test_unknown_labels_of_a_prepared_folder_are_left_out_without_a_flag(tmp_path) -> None:
+    home = scored(tmp_path)
+    labels = np.loadtxt(home / "test_labels.txt")
+    labels[::3, 2] = -1
+    np.savetxt(home / "test_labels.txt", labels, fmt="%d")
+    content = json.loads((home / "summary.json").read_text())
+    (home / "summary.json").write_text(json.dumps(content | {"unknown labels": True}))
+    have = evaluate(Request("own", None, [tmp_path / "logits.txt"], data=home))
+    want = evaluate(Request("coco", home / "test_labels.txt", [tmp_path / "logits.txt"], ignore=-1))
+    assert have.measurements[0].figures == want.measurements[0].figures
+    assert have.notes == want.notes == ["14 labels of value -1 are unknown and left out of all figures"]
+    assert evaluate(Request("coco", home / "test_labels.txt", [tmp_path / "logits.txt"])).notes == []
