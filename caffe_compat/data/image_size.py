@@ -15,6 +15,8 @@ from caffe_compat.errors import DataError
 #: 100 million pixels: 300 MB as colours. Photographs of today's cameras have at most that.
 DEFAULT_MOST_PIXELS = 100_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
+#: How much deflate, PNG's compression, packs at most; a pixel has a bit at least.
+_MOST_PACKED = 1032
 _JPEG = b"\xff\xd8"
 #: JPEG markers of frames, which hold the size, and markers without a length.
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
@@ -44,10 +46,16 @@ def require_pixels(height: int, width: int, what: str) -> None:
 
 
 def refuse_bomb(encoded: bytes | memoryview, owner: str) -> None:
-    """DataError where the header of an image file declares more pixels than the limit."""
+    """DataError where the header of an image file declares more pixels than the limit, or than the file can hold."""
     size = declared_size(encoded)
-    if size is not None:
-        require_pixels(*size, f"{owner}: the file declares an image")
+    if size is None:
+        return
+    require_pixels(*size, f"{owner}: the file declares an image")
+    if bytes(encoded[:8]) == _PNG and size[0] * (size[1] // 8 + 1) > _MOST_PACKED * len(encoded):
+        raise DataError(
+            f"{owner}: the file declares an image of {size[1]} x {size[0]} pixels, more than its {len(encoded)} bytes "
+            "can hold; it is damaged: copy it again"
+        )
 
 
 def declared_size(encoded: bytes | memoryview) -> tuple[int, int] | None:

@@ -60,6 +60,14 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         decode_image(png_header(50_000, 40_000), cv2.IMREAD_COLOR, "x")
 
 
+def test_a_png_holds_no_more_than_its_compression_can_pack() -> None:
+    message = r"^x: the file declares an image of 8 x 9000000 pixels, more than its 33 bytes can hold; it is damaged"
+    with pytest.raises(DataError, match=message):
+        decode_image(png_header(9_000_000, 8), cv2.IMREAD_COLOR, "x")
+    flat = cv2.imencode(".png", np.zeros((3000, 3000), np.uint8))[1].tobytes()
+    assert decode_image(flat, cv2.IMREAD_GRAYSCALE, "x").shape == (3000, 3000, 1)
+
+
 def test_pillows_own_limit_counts_as_above_ours() -> None:
     bitmap = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**20, 2**20, 1, 24, 0, 0, 0, 0, 0, 0)
     with pytest.raises(DataError, match=r"^x: the file declares an image of \d+ x \d+ pixels, above the limit"):

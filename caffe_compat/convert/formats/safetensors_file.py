@@ -22,7 +22,17 @@ def write_safetensors(path: str, model: Model) -> None:
     """Tensors `<layer>.<blob>`; the metadata say "pt", so that other programs take them for PyTorch's."""
     tensors = {key: np.ascontiguousarray(array).reshape(array.shape) for key, array in tensors_of(model).items()}
     with replacing(path) as beside:
-        beside.write_bytes(save(tensors, {"format": "pt", KEY: describe(model)}))
+        beside.write_bytes(_in_order(save(tensors, {"format": "pt", KEY: describe(model)})))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its metadata sorted; the library writes them in another order each time."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # as the library aligns the tensors
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read_safetensors(path: str, pixels: Pixels = USUAL, given: str | None = None) -> Model:

@@ -38,7 +38,8 @@ def write_state_dict(path: str, model: Model) -> None:
     """`torch.load(path, weights_only=True)` gives `{"<layer>.<blob>": tensor}`."""
     tensors = {key: torch.from_numpy(np.array(array, np.float32)) for key, array in tensors_of(model).items()}
     with replacing(path) as beside, replacing(description_path(path)) as described:
-        torch.save(tensors, beside)
+        with open(beside, "wb") as file:  # without a name, which torch would write into the file
+            torch.save(tensors, file)
         described.write_text(describe(model) + "\n", encoding="utf-8")
 
 
