@@ -31,6 +31,32 @@ def test_files_are_in_the_dialect_of_their_norm(model, backbone, norm, layout):
 
 
 @pytest.mark.parametrize("norm", ["batchnorm", "bn"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"source": "folder"},
+        {"unknown_labels": True},
+        {"test_view": "crop", "stride_in": "conv2"},
+        {"learn_alpha": True},
+    ],
+)
+def test_other_files_are_in_the_dialect_of_their_norm(norm, options):
+    for name, message in generate(**SMALL, **options, norm=norm).items():
+        parsed(text_format.MessageToString(message), DIALECT[norm], name)
+
+
+def test_alpha_is_a_weight_only_where_it_learns():
+    files = generate(**SMALL, learn_alpha=True)
+    have = [name for name, m in files.items() if any(layer.name == "alpha" for layer in getattr(m, "layer", ()))]
+    assert have == ["step_4_resnet101_srn_finetune_trainval.prototxt", "custom_resnet101_srn_test.prototxt"]
+
+
+def test_floor_pooling_is_in_the_dialect_of_bvlc_caffe():
+    for name, message in generate(**SMALL, pooling="floor").items():
+        parsed(text_format.MessageToString(message), DIALECT["batchnorm"], name)
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "bn"])
 def test_solvers_are_in_both_dialects(norm):
     for name, message in generate(**SMALL, norm=norm).items():
         if name.endswith("solver.prototxt"):
