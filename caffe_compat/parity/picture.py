@@ -1,17 +1,23 @@
 """A net as SVG: a box a layer, coloured and marked by its verdict; the first wrong one stands out."""
 
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from caffe_compat.parity.comparison import Difference, Verdict
 from caffe_compat.parity.layout import Node
 
-BOX_WIDTH, BOX_HEIGHT = 172, 30
-LANE_WIDTH, ROW_HEIGHT = 186, 42
+BOX_HEIGHT, ROW_HEIGHT = 30, 42
+#: A box is as wide as the longest name or type of its column asks for, within these limits.
+NARROWEST, WIDEST = 118, 330
+#: What a box needs beside its name, and for each letter of it.
+BESIDE_NAME, LETTER = 32, 6.8
+LONGEST_NAME = int((WIDEST - BESIDE_NAME) / LETTER)
+#: Between boxes that stand side by side.
+GAP = 14
 #: Left of each column, for connections that pass by other layers.
-GUTTER = 34
+GUTTER = 30
 MARGIN_TOP, MARGIN = 34, 24
-LONGEST_NAME = 21
 
 #: Worst first: a layer shows the worst verdict over its blobs. The mark says it without colour.
 MARKS: dict[Verdict | None, str] = {
@@ -32,22 +38,29 @@ class Picture:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = nodes
-        lanes = [1 + max((n.lane for n in nodes if n.column == c), default=0) for c in range(1 + _last_column(nodes))]
+        columns = range(1 + _last_column(nodes))
+        lanes = [1 + max((n.lane for n in nodes if n.column == column), default=0) for column in columns]
+        self._widths = [_box_width([n for n in nodes if n.column == column]) for column in columns]
         starts = [MARGIN]
-        for count in lanes:
-            starts.append(starts[-1] + GUTTER + count * LANE_WIDTH)
+        for count, width in zip(lanes, self._widths, strict=True):
+            starts.append(starts[-1] + GUTTER + count * (width + GAP))
         self._starts = starts
         self.width = starts[-1] + MARGIN
         self.height = MARGIN_TOP + (1 + max((node.row for node in nodes), default=0)) * ROW_HEIGHT + MARGIN
 
+    def box_width(self, node: Node) -> int:
+        """The width of a box."""
+        return self._widths[node.column]
+
     def corner(self, node: Node) -> tuple[int, int]:
         """The upper left corner of a box."""
-        return self._starts[node.column] + GUTTER + node.lane * LANE_WIDTH, MARGIN_TOP + node.row * ROW_HEIGHT
+        left = self._starts[node.column] + GUTTER + node.lane * (self.box_width(node) + GAP)
+        return left, MARGIN_TOP + node.row * ROW_HEIGHT
 
     def path(self, source: Node, target: Node) -> str:
         """A connection, as the d of an SVG path: straight on, past other boxes, or into another column."""
         (x, y), (to_x, to_y) = self.corner(source), self.corner(target)
-        start, end = (x + BOX_WIDTH // 2, y + BOX_HEIGHT), (to_x + BOX_WIDTH // 2, to_y)
+        start, end = (x + self.box_width(source) // 2, y + BOX_HEIGHT), (to_x + self.box_width(target) // 2, to_y)
         if source.column != target.column:
             lane = self._starts[target.column] + 8
             below, above = start[1] + 6, MARGIN_TOP - 14
@@ -62,6 +75,12 @@ class Picture:
 
 def _last_column(nodes: Sequence[Node]) -> int:
     return max((node.column for node in nodes), default=0)
+
+
+def _box_width(nodes: Sequence[Node]) -> int:
+    """Wide enough for every name, and for the type of the first wrong layer with what is said of it."""
+    longest = max((len(node.name) for node in nodes), default=0)
+    return max(NARROWEST, min(WIDEST, math.ceil(BESIDE_NAME + LETTER * longest)))
 
 
 def worst_verdicts(differences: Sequence[Difference]) -> dict[str, Verdict]:
@@ -98,10 +117,11 @@ def draw_overview(nodes: Sequence[Node], differences: Sequence[Difference], firs
         verdict = verdicts.get(node.name)
         kind = verdict.value.replace(" ", "-") if verdict else ""
         if first_wrong is not None and node.name == first_wrong.layer:
-            boxes.append(_halo(x, y))
-        boxes.append(f'<rect class="box {kind}" x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}"/>')
-    size = f'viewBox="0 0 {picture.width} {picture.height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" class="overview" {size} aria-hidden="true">{"".join(boxes)}</svg>'
+            boxes.append(_halo(x, y, picture.box_width(node)))
+        size = f'width="{picture.box_width(node)}" height="{BOX_HEIGHT}"'
+        boxes.append(f'<rect class="box {kind}" x="{x}" y="{y}" {size}/>')
+    view = f'viewBox="0 0 {picture.width} {picture.height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="overview" {view} aria-hidden="true">{"".join(boxes)}</svg>'
 
 
 def _connections(picture: Picture) -> Iterator[str]:
@@ -112,6 +132,7 @@ def _connections(picture: Picture) -> Iterator[str]:
 
 def _box(picture: Picture, node: Node, verdict: Verdict | None, is_first: bool) -> str:
     x, y = picture.corner(node)
+    width = picture.box_width(node)
     said = verdict.value if verdict else "not compared"
     kind = said.replace(" ", "-")
     label = escape(f"{node.name}, {node.type}: {said}" + (", the first that differs" if is_first else ""))
@@ -119,8 +140,8 @@ def _box(picture: Picture, node: Node, verdict: Verdict | None, is_first: bool) 
     mark = ' id="first-in-picture"' if is_first else ""
     type_ = f"{node.type} · first that differs" if is_first else node.type
     return (
-        f'<{element}{mark} aria-label="{label}"><title>{label}</title>{_halo(x, y) if is_first else ""}'
-        f'<rect class="box {kind}" x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>'
+        f'<{element}{mark} aria-label="{label}"><title>{label}</title>{_halo(x, y, width) if is_first else ""}'
+        f'<rect class="box {kind}" x="{x}" y="{y}" width="{width}" height="{BOX_HEIGHT}" rx="5"/>'
         f'<text class="name {kind}" x="{x + 22}" y="{y + 13}">{escape(_shortened(node.name))}</text>'
         f'<text class="type {kind}" x="{x + 22}" y="{y + 25}">{escape(type_)}</text>'
         f'<text class="mark {kind}" x="{x + 11}" y="{y + 20}">{MARKS[verdict]}</text></{element[0]}>'
@@ -133,5 +154,5 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
-def _halo(x: int, y: int) -> str:
-    return f'<rect class="halo" x="{x - 6}" y="{y - 6}" width="{BOX_WIDTH + 12}" height="{BOX_HEIGHT + 12}" rx="9"/>'
+def _halo(x: int, y: int, width: int) -> str:
+    return f'<rect class="halo" x="{x - 6}" y="{y - 6}" width="{width + 12}" height="{BOX_HEIGHT + 12}" rx="9"/>'

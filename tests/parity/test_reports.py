@@ -13,8 +13,9 @@ from caffe_compat.parity.compare import compare
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.html_page import write_page
 from caffe_compat.parity.json_report import report_json
-from caffe_compat.parity.layout import RANKS_IN_COLUMN, layer_graph, place
+from caffe_compat.parity.layout import RANKS_IN_COLUMN, Node, layer_graph, place
 from caffe_compat.parity.own_runs import record_layers
+from caffe_compat.parity.picture import NARROWEST, WIDEST, Picture, draw_net
 from caffe_compat.parity.text_table import conclusion, summary_lines, table_lines
 from tests.parity.nets import inputs_of, net_of
 
@@ -136,3 +137,24 @@ class TestLayout:
         write_page(net, compare(net, record_layers(net, inputs_of(net))), tmp_path / "long.html")
         assert (tmp_path / "long.html").stat().st_size < 1_000_000
         assert 'class="overview"' in (tmp_path / "long.html").read_text()
+
+    def test_a_long_net_of_few_branches_needs_one_lane(self) -> None:
+        layers, last = [BLOCK.format(1)], "end"
+        for number in range(120):
+            layers.append(f'layer {{ name: "t{number}" type: "TanH" bottom: "{last}" top: "t{number}" }}')
+            last = f"t{number}"
+        nodes = place(layer_graph(net_of("\n".join(layers))))
+        assert {node.lane for node in nodes} == {0}
+        rows = {node.number: (node.column, node.row) for node in nodes}
+        assert len(set(rows.values())) == len(nodes) == 125
+        assert all(rows[parent] < rows[node.number] for node in nodes for parent in node.parents)
+
+    def test_boxes_are_as_wide_as_names_ask_for(self) -> None:
+        short, usual, long = (
+            Picture([Node(0, name, "TanH", ())]) for name in ("a", "conv4_22/3x3_reduce/bn/scale", "x" * 99)
+        )
+        assert short.box_width(short.nodes[0]) == NARROWEST
+        assert NARROWEST < usual.box_width(usual.nodes[0]) < long.box_width(long.nodes[0]) == WIDEST
+        drawing = draw_net(usual.nodes, [], None)
+        assert ">conv4_22/3x3_reduce/bn/scale<" in drawing
+        assert "…" in draw_net(long.nodes, [], None)
