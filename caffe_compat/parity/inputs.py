@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.convert.formats.numpy_file import load_npy, require_regular
 from caffe_compat.convert.sample_inputs import sample_inputs
-from caffe_compat.errors import DataError, FormatError, ShapeError
+from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Array
@@ -38,21 +39,16 @@ def _given_input(net: Net, text: str) -> tuple[str, Array]:
         name, file = known[0], text
     if name not in known:
         raise DataError(f"--input {text}: the net has no input '{name}'; its inputs are {', '.join(known) or 'none'}")
-    values = _array(file) if Path(file).suffix == ".npy" else _picture(file, net.blobs[name].shape)
+    is_array = Path(file).suffix == ".npy"
+    values = load_npy(file, "numpy.save writes one") if is_array else _picture(file, net.blobs[name].shape)
     if values.ndim == len(net.blobs[name].shape) - 1:
         values = values[None]
     return name, np.asarray(values, np.float32)
 
 
-def _array(file: str) -> Array:
-    try:
-        return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{file}: expected an array that numpy.save wrote, found something else: {error}") from None
-
-
 def _picture(file: str, shape: tuple[int, ...]) -> Array:
     """The picture as the released code feeds it, once for every item of the batch."""
+    require_regular(file)
     if len(shape) != 4 or shape[1] != 3:
         raise ShapeError(f"{file}: expected an input of (N, 3, height, width) for a picture, the net has {shape}")
     return np.stack([net_input(file, *shape[2:])] * shape[0])

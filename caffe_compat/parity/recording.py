@@ -1,13 +1,13 @@
 """What one side gave in a run, under the keys of a recorded dump (.npz)."""
 
 import re
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from caffe_compat.convert.formats.numpy_file import load_npz
 from caffe_compat.errors import FormatError
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -85,11 +85,7 @@ _NUMBERED_SAMPLE = re.compile(r"\d{3,}/.+/")
 
 def read_recording(path: str | Path) -> Recording:
     """Reads a dump that record_blobs.py wrote; keys as in PARTS, samples as `sample/...` with `stat/...`."""
-    try:
-        file = np.load(path, allow_pickle=False)
-        arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path}: expected a dump by record_blobs.py (.npz), found something else: {error}") from None
+    arrays = load_npz(path, "a dump by record_blobs.py (.npz)")
     recording = Recording(str(path))
     for key, values in arrays.items():
         _place(recording, key, values, arrays)

@@ -69,7 +69,7 @@ def test_a_picture_is_prepared_as_the_released_code_does(tmp_path: Path) -> None
     [
         ("x.npy", DataError, r"^--input x\.npy: expected BLOB=FILE \(the net's inputs are data, label\), got no '='$"),
         ("dat=x.npy", DataError, r"^--input dat=x\.npy: the net has no input 'dat'; its inputs are data, label$"),
-        ("data=missing.npy", FormatError, r"^missing\.npy: expected an array that numpy\.save wrote"),
+        ("data=missing.npy", FormatError, r"^missing\.npy: not a whole NumPy array \(.*No such file.*\); numpy\.save"),
         (
             "label=x.png",
             ShapeError,

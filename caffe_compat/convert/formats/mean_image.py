@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 import torch
 from safetensors.numpy import save
 
+from caffe_compat.convert.formats.numpy_file import load_npy
 from caffe_compat.convert.model import path_with_suffix
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
@@ -63,13 +63,7 @@ def convert_mean(source: str, to: str, out: str | None = None) -> str:
 def _read(source: str) -> Blob:
     if not source.endswith(".npy"):
         return read_blob(source)
-    try:
-        array = np.load(source, mmap_mode="r", allow_pickle=False)  # which takes no memory for what the file lacks
-    except (ValueError, OSError, EOFError, TypeError, SyntaxError, TokenError) as error:
-        reason = str(error).splitlines()[0]
-        raise FormatError(f"{source}: not a whole NumPy array ({reason}); save the image again") from error
-    if not isinstance(array, np.ndarray):
-        raise FormatError(f"{source}: expected one array, found an archive of several (.npz); save the image alone")
+    array = load_npy(source, "save the image again, alone")
     if array.dtype != np.float32:
         raise FormatError(f"{source}: expected float32 values, found {array.dtype}; save the array as float32")
-    return np.array(array, np.float32)
+    return array

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
+from caffe_compat.convert.formats.numpy_file import require_regular
 from caffe_compat.convert.formats.safetensors_file import is_safetensors, read_safetensors
 from caffe_compat.convert.formats.state_dict import read_state_dict
 from caffe_compat.convert.model import Model
@@ -20,6 +21,7 @@ def read_model(path: str, dialect: str | None = None, pixels: Pixels = USUAL, de
     tensors alone: a file that says which net they belong to. FormatError says what else the
     file is.
     """
+    require_regular(path)
     if Path(path).is_file():
         if is_safetensors(path):
             return read_safetensors(path, pixels, description)

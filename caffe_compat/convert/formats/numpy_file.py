@@ -1,0 +1,64 @@
+"""Reads NumPy's files of strangers: regular files only, no code, and no more memory than the file justifies."""
+
+import stat
+import zipfile
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.convert.formats.zip_members import require_no_bomb
+from caffe_compat.errors import FormatError
+
+Array = NDArray[Any]
+
+ZIP = b"PK\x03\x04"
+#: What numpy.load raises for a damaged file, by what it was looking for.
+DAMAGE = (
+    ValueError, OSError, EOFError, TypeError, KeyError, AttributeError, SyntaxError, TokenError, zipfile.BadZipFile,
+    NotImplementedError,
+)  # fmt: skip
+
+
+def load_npy(path: str | Path, cure: str) -> Array:
+    """The one array of a .npy file. FormatError says what else the file is, and ends with the cure."""
+    require_regular(path)
+    try:
+        if _is_archive(path):
+            raise FormatError(f"{path}: expected one array, found an archive of several (.npz); {cure}")
+        # Mapping takes no memory for what the file lacks.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except DAMAGE as error:
+        raise FormatError(f"{path}: not a whole NumPy array ({_first_line(error)}); {cure}") from error
+
+
+def load_npz(path: str | Path, expected: str) -> dict[str, Array]:
+    """The arrays of a .npz file by name. FormatError for anything else says what was `expected`."""
+    require_regular(path)
+    require_no_bomb(path)
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except DAMAGE as error:
+        raise FormatError(f"{path}: expected {expected}, found something else: {_first_line(error)}") from None
+
+
+def require_regular(path: str | Path) -> None:
+    """Raises FormatError for a folder, a pipe, a socket or a device; what is missing passes, opening says so."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return
+    if not stat.S_ISREG(mode):
+        raise FormatError(f"{path}: expected a file, found a folder, a pipe, a socket or a device; check the path")
+
+
+def _is_archive(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(len(ZIP)) == ZIP
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
