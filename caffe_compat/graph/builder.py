@@ -4,6 +4,7 @@ This is the only caller of `create_layer`: a net that runs, a converted model, a
 under test are all built here, so the same prototxt means the same everywhere.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -13,6 +14,7 @@ from torch import nn
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.step import Step
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.memory_budget import MemoryBudget
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 
@@ -26,12 +28,16 @@ class GraphBuilder:
     """Adds layer after layer; `shapes` holds the shape of every blob made so far."""
 
     def __init__(
-        self, specify: Specify, shapes: Mapping[str, Shape] | None = None, device: torch.device | None = None
+        self,
+        specify: Specify,
+        shapes: Mapping[str, Shape] | None = None,
+        device: torch.device | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self.shapes: dict[str, Shape] = dict(shapes or {})
         self._specify = specify
         self._device = device
-        self._known: dict[tuple[object, ...], list[Shape]] = {}
+        self._budget = budget or MemoryBudget()
 
     def add(self, parameter: LayerParameter) -> Step:
         """Creates the next layer and sets it up.
@@ -42,7 +48,9 @@ class GraphBuilder:
 
     def create(self, parameter: LayerParameter) -> Layer:
         """The layer before it knows its bottoms: its fields are read, its blobs are not made."""
-        return create_layer(self._specify(parameter))
+        spec = self._specify(parameter)
+        spec.budget = self._budget
+        return create_layer(spec)
 
     def top_names(self, layer: Layer) -> list[str]:
         """The layer's tops; a loss without any gets one, as in Caffe (AutoTopBlobs).
@@ -64,7 +72,9 @@ class GraphBuilder:
         if self._device is not None and self._device.type != "cpu":
             layer.to(self._device)  # Takes its time also where nothing moves.
         loss_weights = _loss_weights(layer, len(tops))
-        top_shapes = self._top_shapes(layer, bottom_shapes)
+        top_shapes = layer.top_shapes(*bottom_shapes)
+        for top, shape in zip(tops, top_shapes, strict=True):
+            self._budget.check_top(layer.spec.parameter, top, shape)
         self.shapes.update(zip(tops, top_shapes, strict=True))
         return Step(layer, list(layer.spec.parameter.bottom), tops, bottom_shapes, top_shapes, loss_weights)
 
@@ -81,15 +91,6 @@ class GraphBuilder:
                 raise GraphError(f"{layer.spec}: unknown bottom blob '{bottom}': no layer before it makes this top")
         return [self.shapes[bottom] for bottom in layer.spec.parameter.bottom]
 
-    def _top_shapes(self, layer: Layer, bottoms: list[Shape]) -> list[Shape]:
-        """As the layer says. Layers that differ in their names only share one run on tensors without data."""
-        if layer.keeps_shape or type(layer).top_shapes is not Layer.top_shapes:
-            return layer.top_shapes(*bottoms)
-        key = (layer.phase, _without_names(layer.spec.parameter), *bottoms)
-        if key not in self._known:
-            self._known[key] = layer.top_shapes(*bottoms)
-        return self._known[key]
-
 
 def single_layer(parameter: LayerParameter, bottom_shapes: Sequence[Shape], phase: str = "TEST") -> Layer:
     """One layer, set up for bottoms of these shapes, without a net around it."""
@@ -101,7 +102,7 @@ def single_layer(parameter: LayerParameter, bottom_shapes: Sequence[Shape], phas
 def shapes_only(inputs: Mapping[str, Shape], phase: str = "TEST", allow_python_layers: bool = False) -> GraphBuilder:
     """A builder whose layers have blobs without numbers, for walks that look at shapes."""
     specify = partial(LayerSpec, phase=phase, allow_python_layers=allow_python_layers, make_blob=_without_numbers)
-    return GraphBuilder(specify, inputs)
+    return GraphBuilder(specify, inputs, budget=MemoryBudget(math.inf))
 
 
 def _without_numbers(_spec: LayerSpec, _index: int, shape: Shape, learnable: bool) -> nn.Parameter:
@@ -120,12 +121,3 @@ def _loss_weights(layer: Layer, tops: int) -> list[float]:
     if given:
         return given
     return [1.0 if layer.is_loss and position == 0 else 0.0 for position in range(tops)]
-
-
-def _without_names(parameter: LayerParameter) -> bytes:
-    copy = LayerParameter()
-    copy.CopyFrom(parameter)
-    copy.name = ""
-    copy.bottom[:] = [""] * len(parameter.bottom)
-    copy.top[:] = [""] * len(parameter.top)
-    return bytes(copy.SerializeToString(deterministic=True))

@@ -150,9 +150,10 @@ class Layer(nn.Module):
         """Goes on from a state."""
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """The shapes that `forward` gives, from a run on tensors without data.
+        """The shapes that `forward` gives for bottoms of these shapes; ShapeError where the layer does not take them.
 
-        Layers whose sizes depend on values, and those that read files, override it.
+        Layers of this package compute them in Python's integers, so that nothing is allocated and no compiler is
+        imported. A layer of a user's may leave that to a run on tensors without data.
         """
         if self.keeps_shape:
             return [bottom_shapes[0]]
@@ -175,6 +176,7 @@ class Layer(nn.Module):
     ) -> None:
         """Appends a blob: as `spec.make_blob` gives it, else filled (zeros without a filler)."""
         make, sizes = self.spec.make_blob, tuple(shape)
+        self.spec.budget.add_weights(self.spec.parameter, len(self.blobs), sizes)
         given = None if make is None else make(self.spec, len(self.blobs), sizes, learnable)
         blob = nn.Parameter(torch.zeros(sizes), learnable) if given is None else given
         if filler is not None:

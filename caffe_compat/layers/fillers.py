@@ -26,7 +26,7 @@ def gaussian(blob: Tensor, filler: Filler) -> None:
     """N(mean, std); with `sparse` s, an element stays non-zero with probability s / shape[0]."""
     blob.normal_(filler.mean, filler.std)
     if filler.sparse >= 0:
-        blob.mul_(torch.empty_like(blob).bernoulli_(filler.sparse / blob.shape[0]))
+        blob.mul_(torch.empty_like(blob).bernoulli_(filler.sparse / blob.shape[:1].numel()))
 
 
 def xavier(blob: Tensor, filler: Filler) -> None:
@@ -42,7 +42,7 @@ def msra(blob: Tensor, filler: Filler) -> None:
 
 def positive_unitball(blob: Tensor, filler: Filler) -> None:
     """U[0, 1], then every output's weights are divided by their sum."""
-    rows = blob.view(blob.shape[0], -1)
+    rows = blob.view(blob.shape[:1].numel(), -1)
     rows.uniform_(0.0, 1.0)
     rows.div_(rows.sum(dim=1, keepdim=True))
 
@@ -57,8 +57,8 @@ def bilinear(blob: Tensor, filler: Filler) -> None:
 
 
 def fan(blob: Tensor, filler: Filler) -> float:
-    """The number that xavier and msra divide by, by `variance_norm`."""
-    fan_in = blob.numel() / blob.shape[0]
+    """The number that xavier and msra divide by, as `variance_norm` says."""
+    fan_in = blob.numel() / blob.shape[:1].numel()
     fan_out = blob.numel() / blob.shape[1] if blob.dim() > 1 else blob.numel()
     by_norm = {Filler.FAN_IN: fan_in, Filler.FAN_OUT: fan_out, Filler.AVERAGE: (fan_in + fan_out) / 2.0}
     return by_norm[filler.variance_norm]
@@ -86,9 +86,25 @@ def require_fit(blob: Tensor, filler: Filler, owner: str) -> None:
     """Raises FieldError or ShapeError where a filler cannot fill a blob."""
     if filler.type not in FILLERS:
         raise FieldError(f"{owner}: no filler of type '{filler.type}'; known: {', '.join(FILLERS)}")
+    _require_numbers(filler, owner)
     if filler.sparse != -1 and filler.type != "gaussian":
         raise FieldError(f"{owner}: sparse is only for gaussian fillers, not for '{filler.type}'")
-    if blob.dim() and filler.sparse > blob.shape[0]:
-        raise FieldError(f"{owner}: expected sparse of at most {blob.shape[0]} (the outputs), got {filler.sparse}")
+    outputs = blob.shape[:1].numel()
+    if not -1 <= filler.sparse <= outputs:
+        raise FieldError(f"{owner}: expected sparse of at most {outputs} (the outputs), got {filler.sparse}")
     if filler.type == "bilinear" and (blob.dim() != 4 or blob.shape[2] != blob.shape[3]):
         raise ShapeError(f"{owner}: expected square kernels of 4 axes for the bilinear filler, got {tuple(blob.shape)}")
+
+
+def _require_numbers(filler: Filler, owner: str) -> None:
+    """Refuses parameters that no distribution has (CHECK_GT and CHECK_LE of math_functions.cpp)."""
+    for name in ("value", "min", "max", "mean", "std"):
+        number: float = getattr(filler, name)
+        if not math.isfinite(number):
+            raise FieldError(f"{owner}: expected a finite {name} for the {filler.type} filler, got {number:g}")
+    if filler.type == "gaussian" and filler.std < 0:
+        raise FieldError(f"{owner}: expected std of at least 0 for the gaussian filler, got {filler.std:g}")
+    if filler.type == "uniform" and filler.max < filler.min:
+        raise FieldError(
+            f"{owner}: expected max of at least min for the uniform filler, got {filler.max:g} below {filler.min:g}"
+        )

@@ -1,9 +1,11 @@
 """The sizes of a blob's axes, as scripts give them to `reshape`."""
 
+import math
 import operator
 from typing import Any
 
 from caffe_compat.errors import ShapeError
+from caffe_compat.layers.memory_budget import MOST_VALUES
 
 
 class SizeError(ShapeError, TypeError):
@@ -21,4 +23,6 @@ def whole_sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
         ) from error
     if any(size < 0 for size in whole):
         raise ShapeError(f"expected sizes of at least 0, got {whole}")
+    if math.prod(whole) > MOST_VALUES:
+        raise ShapeError(f"expected at most {MOST_VALUES} values, as in Caffe, got {whole}")
     return whole

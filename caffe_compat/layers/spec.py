@@ -7,6 +7,7 @@ from functools import cached_property
 from torch import nn
 
 from caffe_compat.errors import FieldError
+from caffe_compat.layers.memory_budget import MemoryBudget
 from caffe_compat.layers.params import Params
 from caffe_compat.proto import caffe_pb2
 
@@ -25,6 +26,7 @@ class LayerSpec:
     world_size: int = 1
     allow_python_layers: bool = False
     make_blob: MakeBlob | None = None  # gives blobs in place of the fillers, as a weights file does
+    budget: MemoryBudget = field(default_factory=MemoryBudget, repr=False)  # counts what the whole net takes
     _readers: dict[str, Params] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:

@@ -6,11 +6,9 @@ import pytest
 from google.protobuf import text_format
 
 import caffe_compat
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.graph.builder import GraphBuilder, shapes_only, single_layer
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
-from caffe_compat.layers.utility.concat import Concat
-from caffe_compat.layers.utility.tile import Tile
+from caffe_compat.layers.base import LayerSpec
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 
 
@@ -37,30 +35,11 @@ def test_shapes_flow() -> None:
 def test_blobs_of_a_walk_over_shapes_take_no_memory() -> None:
     builder = shapes_only({"data": (2, 3)})
     made = builder.add(
-        layer("name: 'ip' type: 'InnerProduct' bottom: 'data' top: 'ip' inner_product_param { num_output: 1000000000 }")
+        layer("name: 'ip' type: 'InnerProduct' bottom: 'data' top: 'ip' inner_product_param { num_output: 500000000 }")
     )
 
-    assert tuple(made.layer.blobs[0].shape) == (10**9, 3)
+    assert tuple(made.layer.blobs[0].shape) == (5 * 10**8, 3)
     assert made.layer.spec.make_blob is None
-
-
-def test_layers_that_differ_in_names_only_share_one_run_on_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: list[tuple[Shape, ...]] = []
-    original = Layer.top_shapes
-
-    def counted(self: Layer, *shapes: Shape) -> list[Shape]:
-        runs.append(shapes)
-        return original(self, *shapes)
-
-    monkeypatch.setattr(Layer, "top_shapes", counted)
-    assert Tile.top_shapes is counted
-    assert Concat.top_shapes is not counted
-    builder = shapes_only({"data": (2, 3, 5)})
-    for name, tiles in (("a", 2), ("b", 2), ("c", 3)):
-        builder.add(layer(f"name: '{name}' type: 'Tile' bottom: 'data' top: '{name}' tile_param {{ tiles: {tiles} }}"))
-
-    assert (builder.shapes["a"], builder.shapes["b"], builder.shapes["c"]) == ((2, 6, 5), (2, 6, 5), (2, 9, 5))
-    assert len(runs) == 2
 
 
 def test_an_unknown_bottom_is_refused() -> None:
@@ -123,3 +102,17 @@ def test_the_first_automatic_top_has_caffes_name_and_others_have_names_of_their_
     ]
     assert [step.tops for step in steps] == [["(automatic)"], ["(automatic) two"]]
     assert [step.loss_weights for step in steps] == [[0.5], [0.5]]
+
+
+def test_sizes_are_judged_before_anything_is_allocated() -> None:
+    builder = GraphBuilder(partial(LayerSpec, phase="TRAIN"), {"x": (8, 1600)})
+    with pytest.raises(
+        ShapeError, match=r"^layer 'ip' \(InnerProduct\): blob 0 would have 2147483647x1600 = .*num_output"
+    ):
+        builder.add(
+            layer("name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'y' inner_product_param { num_output: 2147483647 }")
+        )
+    with pytest.raises(ShapeError, match=r"^layer 'in' \(Input\): expected sizes above 0 for top 'a', got 2x0$"):
+        builder.add(layer("name: 'in' type: 'Input' top: 'a' input_param { shape { dim: 2 dim: 0 } }"))
+    with pytest.raises(ShapeError, match=r"^layer 't' \(Tile\): top 'y' would have 8x3199999998400 = "):
+        builder.add(layer("name: 't' type: 'Tile' bottom: 'x' top: 'y' tile_param { tiles: 1999999999 }"))

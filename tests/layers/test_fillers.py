@@ -75,12 +75,32 @@ def test_bilinear_is_an_upsampling_kernel(size: int) -> None:
         np.testing.assert_allclose(blob[output, 0], np.outer(line, line), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["'xavier'", "'msra'", "'positive_unitball'", "'gaussian' sparse: 1"])
+def test_a_single_number_is_filled_as_one_output(kind: str) -> None:
+    assert filled(f"type: {kind}").isfinite()
+
+
 @pytest.mark.parametrize(
     ("text", "shape", "error", "message"),
     [
         ("type: 'orthogonal'", (3, 4), FieldError, "no filler of type 'orthogonal'; known: constant, uniform"),
         ("type: 'uniform' sparse: 3", (3, 4), FieldError, "sparse is only for gaussian fillers, not for 'uniform'"),
         ("type: 'gaussian' sparse: 4", (3, 4), FieldError, r"expected sparse of at most 3 \(the outputs\), got 4"),
+        ("type: 'gaussian' sparse: -2", (3, 4), FieldError, r"expected sparse of at most 3 \(the outputs\), got -2"),
+        (
+            "type: 'gaussian' std: -0.5",
+            (3, 4),
+            FieldError,
+            "expected std of at least 0 for the gaussian filler",
+        ),
+        ("type: 'gaussian' std: nan", (3, 4), FieldError, "expected a finite std for the gaussian filler, got nan"),
+        ("value: inf", (3, 4), FieldError, "expected a finite value for the constant filler, got inf"),
+        (
+            "type: 'uniform' min: 2 max: 1",
+            (3,),
+            FieldError,
+            "expected max of at least min for the uniform filler",
+        ),
         ("type: 'bilinear'", (1, 1, 2, 3), ShapeError, r"expected square kernels of 4 axes .* got \(1, 1, 2, 3\)"),
         ("type: 'bilinear'", (3, 3), ShapeError, r"expected square kernels of 4 axes .* got \(3, 3\)"),
     ],

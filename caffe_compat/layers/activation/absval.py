@@ -13,6 +13,7 @@ class AbsVal(Layer):
 
     known_to = BVLC_AND_SRN
     allows_in_place = False
+    keeps_shape = True
 
     def forward(self, bottom: Tensor) -> Tensor:
         return bottom.abs()

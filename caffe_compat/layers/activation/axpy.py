@@ -3,10 +3,12 @@
 From hujie-frank/SENet.
 """
 
+import math
+
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
@@ -25,13 +27,17 @@ class Axpy(Layer):
     )
     bottoms = exactly(3)
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        _require_fitting(self.spec, *bottom_shapes)
+        return [bottom_shapes[1]]
+
     def forward(self, scale: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        _require_fitting(self.spec, scale, x, y)
+        _require_fitting(self.spec, scale.shape, x.shape, y.shape)
         return scale.reshape(*x.shape[:2], *[1] * (x.dim() - 2)) * x + y
 
 
-def _require_fitting(spec: LayerSpec, scale: Tensor, x: Tensor, y: Tensor) -> None:
-    if x.shape != y.shape:
-        raise ShapeError(f"{spec}: expected x and y of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
-    if scale.shape[:2] != x.shape[:2] or scale.shape[2:].numel() != 1:
-        raise ShapeError(f"{spec}: expected a scale of shape {tuple(x.shape[:2])}, got {tuple(scale.shape)}")
+def _require_fitting(spec: LayerSpec, scale: Shape, x: Shape, y: Shape) -> None:
+    if x != y or len(x) < 2:
+        raise ShapeError(f"{spec}: expected x and y of one shape (N, C, ...), got {tuple(x)} and {tuple(y)}")
+    if scale[:2] != x[:2] or math.prod(scale[2:]) != 1:
+        raise ShapeError(f"{spec}: expected a scale of shape {tuple(x[:2])}, got {tuple(scale)}")

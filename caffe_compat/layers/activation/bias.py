@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.layers.activation.operand import aligned, operand_shape
+from caffe_compat.layers.activation.operand import aligned, operand_shape, require_operand
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
@@ -26,6 +26,11 @@ class Bias(Layer):
     def setup(self, *bottom_shapes: Shape) -> None:
         if len(bottom_shapes) == 1:
             self.add_blob(operand_shape(self, bottom_shapes[0], self.axis, self.num_axes), self.filler)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        operand = bottom_shapes[1] if len(bottom_shapes) > 1 else tuple(self.blobs[0].shape)
+        require_operand(self, operand, bottom_shapes[0], self.axis)
+        return [bottom_shapes[0]]
 
     def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
         bias = given[0] if given else self.blobs[0]

@@ -13,6 +13,7 @@ class BNLL(Layer):
     """y = log(1 + exp(x)), any shape."""
 
     known_to = BVLC_AND_SRN
+    keeps_shape = True
 
     def forward(self, bottom: Tensor) -> Tensor:
         # torch's softplus becomes x above 20; this does not.

@@ -19,6 +19,7 @@ class Clip(Layer):
 
     known_to = (BVLC,)
     example = "clip_param { min: 0 max: 1 }"
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

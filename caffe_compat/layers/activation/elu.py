@@ -13,6 +13,7 @@ class ELU(Layer):
     """y = x above 0, else alpha (exp(x) - 1)."""
 
     known_to = (BVLC,)
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

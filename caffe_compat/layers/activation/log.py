@@ -15,6 +15,7 @@ class Log(Layer):
     """y = log(shift + scale x) to the base `base`; base -1 is e."""
 
     known_to = BVLC_AND_SRN
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

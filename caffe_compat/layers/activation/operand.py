@@ -20,15 +20,21 @@ def operand_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Shap
     return bottom[first : first + num_axes]
 
 
+def require_operand(layer: Layer, operand: Shape, bottom: Shape, axis: int) -> None:
+    """ShapeError unless the operand has the sizes of the bottom's axes from `axis` on; a single number fits any."""
+    first = layer.canonical_axis(axis, len(bottom)) if operand else 0
+    covered = tuple(bottom[first : first + len(operand)])
+    if tuple(operand) != covered:
+        raise ShapeError(
+            f"{layer.spec}: expected an operand of shape {covered} (bottom 0 from axis {first} on), "
+            f"got {tuple(operand)}"
+        )
+
+
 def aligned(layer: Layer, operand: Tensor, bottom: Tensor, axis: int) -> Tensor:
     """The operand with ones for the axes that it does not cover, so that it broadcasts over the bottom."""
+    require_operand(layer, operand.shape, bottom.shape, axis)
     if operand.dim() == 0:
         return operand
     first = layer.canonical_axis(axis, bottom.dim())
-    covered = bottom.shape[first : first + operand.dim()]
-    if operand.shape != covered:
-        raise ShapeError(
-            f"{layer.spec}: expected an operand of shape {tuple(covered)} (bottom 0 from axis {first} on), "
-            f"got {tuple(operand.shape)}"
-        )
     return operand.reshape(*operand.shape, *[1] * (bottom.dim() - first - operand.dim()))

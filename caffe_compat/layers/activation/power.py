@@ -12,6 +12,7 @@ class Power(Layer):
     """y = (shift + scale x) ** power; a constant where power or scale is 0."""
 
     known_to = BVLC_AND_SRN
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

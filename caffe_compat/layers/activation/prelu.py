@@ -18,6 +18,7 @@ class PReLU(Layer):
 
     known_to = BVLC_AND_SRN
     blob_names = ("weight",)
+    keeps_shape = True
 
     @classmethod
     def item_for(cls, parameter: caffe_pb2.LayerParameter, blob: Shape) -> tuple[int | None, ...] | None:
@@ -36,4 +37,6 @@ class PReLU(Layer):
         self.add_blob(() if self.channel_shared else shape[1:2], self.filler)
 
     def forward(self, bottom: Tensor) -> Tensor:
+        if self.blobs[0].dim() and bottom.shape[1] != len(self.blobs[0]):
+            raise ShapeError(f"{self.spec}: expected {len(self.blobs[0])} channels on axis 1, got {bottom.shape[1]}")
         return functional.prelu(bottom, self.blobs[0])

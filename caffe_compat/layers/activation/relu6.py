@@ -31,6 +31,7 @@ class ReLU6(Layer):
             "refused",
         ),
     )
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.layers.activation.operand import aligned, operand_shape
+from caffe_compat.layers.activation.operand import aligned, operand_shape, require_operand
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between, channels_of_image
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
@@ -42,6 +42,11 @@ class Scale(Layer):
             shape = bottom_shapes[1]
         if self.bias_term:
             self.add_blob(shape, self.bias_filler)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        operand = bottom_shapes[1] if len(bottom_shapes) > 1 else tuple(self.blobs[0].shape)
+        require_operand(self, operand, bottom_shapes[0], self.axis)
+        return [bottom_shapes[0]]
 
     def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
         scale = given[0] if given else self.blobs[0]

@@ -13,6 +13,7 @@ class Swish(Layer):
     """y = x sigmoid(beta x), any shape."""
 
     known_to = (BVLC,)
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -14,6 +14,7 @@ class Threshold(Layer):
     known_to = BVLC_AND_SRN
     is_discrete = True
     no_gradient_to = True
+    keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -38,6 +38,9 @@ class Embed(Layer):
         if self.has_bias:
             self.add_blob((self.outputs,), self.bias_filler)
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        return [(*bottom_shapes[0], self.outputs)]
+
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         return {0: self.inputs}
 

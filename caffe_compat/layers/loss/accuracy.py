@@ -6,7 +6,7 @@ from torch import Tensor
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between, exactly
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
-from caffe_compat.layers.loss.labels import Labels, class_labels
+from caffe_compat.layers.loss.labels import Labels, class_labels, require_label_count
 from caffe_compat.layers.registry import register_layer
 
 
@@ -50,15 +50,21 @@ class Accuracy(Layer):
         self.axis = params.axis
         self.ignore_label = params.ignore_label if params.has("ignore_label") else None
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        scores, labels = bottom_shapes
+        axis = self.canonical_axis(self.axis, len(scores))
+        classes = scores[axis]
+        if self.top_k > classes:
+            raise FieldError(f"{self.spec}: expected top_k of at most {classes} (the classes), got {self.top_k}")
+        require_label_count(self.spec, scores, labels, axis)
+        return [(), (classes,)][: max(1, self.spec.top_count)]
+
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
         return {1: bottom_shapes[0][self.canonical_axis(self.axis, len(bottom_shapes[0]))]}
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tops:
+        self.top_shapes(scores.shape, labels.shape)
         axis = self.canonical_axis(self.axis, scores.dim())
-        if self.top_k > scores.shape[axis]:
-            raise FieldError(
-                f"{self.spec}: expected top_k of at most {scores.shape[axis]} (the classes), got {self.top_k}"
-            )
         target = class_labels(self.spec, scores, labels, axis, self.ignore_label)
         hits = target.zero_ignored(self._hits(scores, target.index, axis))
         accuracy = hits.sum() / torch.as_tensor(target.count()).clamp(min=1)

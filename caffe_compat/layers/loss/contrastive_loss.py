@@ -1,5 +1,7 @@
 """ContrastiveLoss (contrastive_loss_layer.cpp)."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -29,16 +31,22 @@ class ContrastiveLoss(LossLayer):
         self.margin = params.margin
         self.legacy_version = params.legacy_version
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        a, b, similar = bottom_shapes
+        pairs = _pairs_shape(self.spec, a, b)[0]
+        if math.prod(similar) != pairs:
+            raise ShapeError(f"{self.spec}: expected {pairs} labels (one a pair), got {math.prod(similar)}")
+        return [()]
+
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         return {2: 2}  # a pair is similar or not
 
     def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
-        one, other = _pairs(self.spec, a, b)
-        if similar.numel() != len(one):
-            raise ShapeError(f"{self.spec}: expected {len(one)} labels (one a pair), got {similar.numel()}")
-        squared = (one - other).square().sum(1)
+        self.top_shapes(a.shape, b.shape, similar.shape)
+        shape = _pairs_shape(self.spec, a.shape, b.shape)
+        squared = (a.reshape(shape) - b.reshape(shape)).square().sum(1)
         losses = torch.where(similar.flatten().long() != 0, squared, self._apart(squared))
-        return losses.sum() / len(one) / 2
+        return losses.sum() / shape[0] / 2
 
     def _apart(self, squared: Tensor) -> Tensor:
         if self.legacy_version:
@@ -49,9 +57,9 @@ class ContrastiveLoss(LossLayer):
         return functional.relu(self.margin - (distance + steady - steady.detach())).square()
 
 
-def _pairs(spec: LayerSpec, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Both bottoms as (N, C). As in Caffe, axes of size 1 may follow C, and C may be left out where it is 1."""
-    one, other = (bottom.reshape(*bottom.shape[:1], bottom.shape[1:].numel()) for bottom in (a, b))
-    if one.dim() != 2 or one.shape != other.shape or any(bottom.shape[2:].numel() != 1 for bottom in (a, b)):
-        raise ShapeError(f"{spec}: expected two bottoms (N, C) of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
-    return one, other
+def _pairs_shape(spec: LayerSpec, a: Shape, b: Shape) -> Shape:
+    """(N, C) for both bottoms. As in Caffe, axes of size 1 may follow C, and C may be left out where it is 1."""
+    one, other = ((*shape, 1)[:2] for shape in (a, b))
+    if not a or not b or one != other or math.prod(a[2:]) != 1 or math.prod(b[2:]) != 1:
+        raise ShapeError(f"{spec}: expected two bottoms (N, C) of one shape, got {tuple(a)} and {tuple(b)}")
+    return one

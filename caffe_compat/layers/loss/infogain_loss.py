@@ -9,7 +9,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, Tops, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.clamp_below import clamp_below
-from caffe_compat.layers.loss.labels import class_labels, require_same_batch
+from caffe_compat.layers.loss.labels import class_labels, require_label_count, require_same_batch
 from caffe_compat.layers.loss.normalizer import normalizer
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto.read import read_blob
@@ -50,11 +50,15 @@ class InfogainLoss(LossLayer):
             self.infogain = torch.from_numpy(read_blob(self.source).copy())
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """Stated, because the matrix of the file has values, not only a shape."""
-        return [(), bottom_shapes[0]][: max(1, self.spec.top_count)]
+        scores, labels, *given = bottom_shapes
+        require_same_batch(self.spec, scores, labels)
+        axis = self.canonical_axis(self.axis, len(scores))
+        require_label_count(self.spec, scores, labels, axis)
+        self._require_matrix(given[0] if given else tuple(self.infogain.shape), scores[axis])
+        return [(), scores][: max(1, self.spec.top_count)]
 
     def forward(self, scores: Tensor, labels: Tensor, *given: Tensor) -> Tops:
-        require_same_batch(self.spec, scores, labels)
+        require_same_batch(self.spec, scores.shape, labels.shape)
         axis = self.canonical_axis(self.axis, scores.dim())
         target = class_labels(self.spec, scores, labels, axis, self.ignore_label)
         log_probability = scores.log_softmax(axis)
@@ -66,9 +70,11 @@ class InfogainLoss(LossLayer):
 
     def _matrix(self, given: tuple[Tensor, ...], classes: int) -> Tensor:
         matrix: Tensor = given[0] if given else self.infogain
-        if matrix.numel() != classes * classes:
-            raise ShapeError(
-                f"{self.spec}: expected an infogain matrix of {classes} x {classes} (the classes), "
-                f"got {tuple(matrix.shape)}"
-            )
+        self._require_matrix(matrix.shape, classes)
         return matrix.reshape(classes, classes)
+
+    def _require_matrix(self, matrix: Shape, classes: int) -> None:
+        if math.prod(matrix) != classes * classes:
+            raise ShapeError(
+                f"{self.spec}: expected an infogain matrix of {classes} x {classes} (the classes), got {tuple(matrix)}"
+            )

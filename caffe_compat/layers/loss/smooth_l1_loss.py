@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import LayerSpec, LossLayer, between
+from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, between
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
 
@@ -45,17 +45,21 @@ class SmoothL1Loss(LossLayer):
             raise FieldError(f"{spec}: expected sigma above 0, got {sigma}")
         self.turn = 1 / sigma**2
 
-    def forward(self, prediction: Tensor, label: Tensor, *weights: Tensor) -> Tensor:
-        for index, bottom in enumerate((label, *weights), start=1):
-            if bottom.shape != prediction.shape:
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        for index, shape in enumerate(bottom_shapes):
+            if shape != bottom_shapes[0]:
                 raise ShapeError(
-                    f"{self.spec}: expected bottoms of one shape, got {tuple(prediction.shape)} for bottom 0 "
-                    f"and {tuple(bottom.shape)} for bottom {index}"
+                    f"{self.spec}: expected bottoms of one shape, got {tuple(bottom_shapes[0])} for bottom 0 "
+                    f"and {tuple(shape)} for bottom {index}"
                 )
+        return [()]
+
+    def forward(self, prediction: Tensor, label: Tensor, *weights: Tensor) -> Tensor:
+        self.top_shapes(*(bottom.shape for bottom in (prediction, label, *weights)))
         difference = prediction - label
         if weights:
             difference = difference * weights[0]
         errors = functional.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none", beta=self.turn)
         if len(weights) > 1:
             errors = errors * weights[1]
-        return errors.sum() / prediction.shape[0]
+        return errors.sum() / prediction.shape[:1].numel()

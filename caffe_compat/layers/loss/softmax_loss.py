@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, Tops, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.loss.clamp_below import clamp_below
-from caffe_compat.layers.loss.labels import class_labels, require_same_batch
+from caffe_compat.layers.loss.labels import class_labels, require_label_count, require_same_batch
 from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
 from caffe_compat.layers.registry import register_layer
 
@@ -35,11 +35,17 @@ class SoftmaxWithLoss(LossLayer):
         self.ignore_label = loss.ignore_label if loss.has("ignore_label") else None
         self.normalization = normalization_mode(loss, "VALID")
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        scores, labels = bottom_shapes
+        require_same_batch(self.spec, scores, labels)
+        require_label_count(self.spec, scores, labels, self.canonical_axis(self.axis, len(scores)))
+        return [(), scores][: max(1, self.spec.top_count)]
+
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
         return {1: bottom_shapes[0][self.canonical_axis(self.axis, len(bottom_shapes[0]))]}
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tops:
-        require_same_batch(self.spec, scores, labels)
+        require_same_batch(self.spec, scores.shape, labels.shape)
         axis = self.canonical_axis(self.axis, scores.dim())
         target = class_labels(self.spec, scores, labels, axis, self.ignore_label)
         log_probability = scores.log_softmax(axis)

@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
 from caffe_compat.layers.caffes import BVLC, Meaning
-from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
+from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored, require_eps
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
@@ -59,7 +59,7 @@ class BatchNorm(Layer):
         #: Whether `train` leaves the layer at TEST.
         self.is_frozen = False
         self.fraction: float = params.moving_average_fraction
-        self.eps: float = params.eps
+        self.eps: float = require_eps(spec, params.eps)
 
     @property
     def uses_global_statistics(self) -> bool:
@@ -71,6 +71,8 @@ class BatchNorm(Layer):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         shape = bottom_shapes[0]
+        if not shape:
+            raise ShapeError(f"{self.spec}: expected at least 1 axis, got a single number")
         self.channels = 1 if len(shape) == 1 else shape[1]
         for size in (self.channels, self.channels, 1):
             self.add_blob((size,), learnable=False)

@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
-from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
+from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored, require_eps
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 
@@ -69,7 +69,7 @@ class BN(Layer):
         params.ignore("engine")  # picks a kernel, not a result
         self.is_frozen: bool = params.frozen
         self.momentum: float = params.momentum
-        self.eps: float = params.eps
+        self.eps: float = require_eps(spec, params.eps)
         self.slope_filler = params.slope_filler
         self.bias_filler = params.bias_filler
         self.fixed_blobs = frozenset(range(4)) if self.is_frozen else frozenset({2, 3})
@@ -78,7 +78,10 @@ class BN(Layer):
         return super().train(mode and not self.is_frozen)
 
     def setup(self, *bottom_shapes: Shape) -> None:
-        self.channels = bottom_shapes[0][1]
+        shape = bottom_shapes[0]
+        if len(shape) < 2:
+            raise ShapeError(f"{self.spec}: expected at least 2 axes (num, channels, ...), got {list(shape)}")
+        self.channels = shape[1]
         variance_filler = caffe_pb2.FillerParameter(type="constant", value=float(self.is_frozen))
         fillers = (self.slope_filler, self.bias_filler, None, variance_filler)
         for index, filler in enumerate(fillers):

@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, local_response_norm
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -31,9 +31,15 @@ class LRN(Layer):
         if self.size % 2 == 0:
             raise FieldError(f"{spec}: expected an odd local_size, got {self.size}")
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        if len(bottom_shapes[0]) != 4:
+            raise ShapeError(
+                f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom_shapes[0])}"
+            )
+        return [bottom_shapes[0]]
+
     def forward(self, bottom: Tensor) -> Tensor:
-        if bottom.dim() != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
+        self.top_shapes(bottom.shape)
         if self.is_across_channels:
             return local_response_norm(bottom, self.size, self.alpha, self.beta, self.k)
         energy = avg_pool2d(bottom.square(), self.size, stride=1, padding=self.size // 2)

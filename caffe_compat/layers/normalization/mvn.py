@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -28,10 +28,14 @@ class MVN(Layer):
         self.eps: float = params.eps
         self.first_axis = 1 if params.across_channels else 2
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        if len(shape) > 4:
+            raise ShapeError(f"{self.spec}: expected at most 4 axes, got {list(shape)}")
+        return [(*shape, *(4 - len(shape)) * [1])]
+
     def forward(self, bottom: Tensor) -> Tensor:
-        if bottom.dim() > 4:
-            raise ShapeError(f"{self.spec}: expected at most 4 axes, got {list(bottom.shape)}")
-        image = bottom.reshape(*bottom.shape, *(4 - bottom.dim()) * [1])
+        image = bottom.reshape(self.top_shapes(bottom.shape)[0])
         rows = image.flatten(self.first_axis)
         rows = rows - rows.mean(dim=-1, keepdim=True)
         if self.normalizes_variance:

@@ -42,7 +42,16 @@ class NormalizeBBox(Layer):
             raise ShapeError(f"{self.spec}: expected at least 2 axes, got {list(shape)}")
         self.add_blob(() if self.is_shared else (shape[1],), self.scale_filler)
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        if len(shape) < 2:
+            raise ShapeError(f"{self.spec}: expected at least 2 axes, got {list(shape)}")
+        if self.blobs and self.blobs[0].dim() and shape[1] != len(self.blobs[0]):
+            raise ShapeError(f"{self.spec}: expected {len(self.blobs[0])} channels on axis 1, got {shape[1]}")
+        return [shape]
+
     def forward(self, bottom: Tensor) -> Tensor:
+        self.top_shapes(bottom.shape)
         axes = tuple(range(1, bottom.dim())) if self.is_across_spatial else (1,)
         norm = (bottom.square().sum(dim=axes, keepdim=True) + self.eps).sqrt()
         scale: Tensor = self.blobs[0]
@@ -95,5 +104,6 @@ class Normalize(NormalizeBBox):
     def forward(self, bottom: Tensor) -> Tensor:
         if self.has_scale:
             return super().forward(bottom)
+        self.top_shapes(bottom.shape)
         rows = bottom.flatten(1)
         return (rows / rows.square().sum(dim=1, keepdim=True).sqrt()).reshape(bottom.shape)

@@ -3,7 +3,16 @@
 import torch
 from torch import Tensor
 
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.layers.zero_sums import centre_gradient, sums_are_careful
+
+
+def require_eps(spec: LayerSpec, eps: float) -> float:
+    """The eps, or FieldError where it is below 0 or NaN: a variance plus eps must have a root."""
+    if not eps >= 0:
+        raise FieldError(f"{spec}: expected eps of at least 0, got {eps:g}")
+    return eps
 
 
 def normalise_by_batch(

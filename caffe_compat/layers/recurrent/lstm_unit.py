@@ -21,13 +21,17 @@ class LSTMUnit(Layer):
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         return {2: 2}  # 0 where a sequence begins, else 1
 
-    def forward(self, cell: Tensor, sums: Tensor, continues: Tensor) -> Tops:
-        steps, streams, outputs = cell.shape if cell.dim() == 3 else (0, 0, 0)
-        if steps != 1 or sums.shape != (1, streams, 4 * outputs) or continues.shape != (1, streams):
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        cell, sums, continues = (tuple(shape) for shape in bottom_shapes)
+        steps, streams, outputs = cell if len(cell) == 3 else (0, 0, 0)
+        if steps != 1 or sums != (1, streams, 4 * outputs) or continues != (1, streams):
             raise ShapeError(
-                f"{self.spec}: expected bottoms (1, N, D), (1, N, 4 D) and (1, N), "
-                f"got {tuple(cell.shape)}, {tuple(sums.shape)} and {tuple(continues.shape)}"
+                f"{self.spec}: expected bottoms (1, N, D), (1, N, 4 D) and (1, N), got {cell}, {sums} and {continues}"
             )
+        return [cell, cell]
+
+    def forward(self, cell: Tensor, sums: Tensor, continues: Tensor) -> Tops:
+        self.top_shapes(cell.shape, sums.shape, continues.shape)
         return lstm_unit(cell, sums, continues.detach()[..., None])
 
 

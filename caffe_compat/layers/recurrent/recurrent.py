@@ -48,6 +48,7 @@ class Recurrent(Layer):
         self._states: States | None = None
 
     def setup(self, *bottom_shapes: Shape) -> None:
+        self._require_shapes(bottom_shapes)
         sums = self.gate_count * self.outputs
         self.add_blob((sums, math.prod(bottom_shapes[0][2:])), self.weight_filler)
         self.add_blob((sums,), self.bias_filler)
@@ -72,9 +73,14 @@ class Recurrent(Layer):
         """The top for all hidden states (T, N, D)."""
         return hidden
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        self._require_shapes(bottom_shapes)
+        steps, streams = bottom_shapes[0][:2]
+        return [(steps, streams, self.outputs), *[(1, streams, self.outputs)] * self.exposed]
+
     def forward(self, *bottoms: Tensor) -> Tops:
         sequence, continues = bottoms[:2]
-        self._require_shapes(bottoms)
+        self._require_shapes([bottom.shape for bottom in bottoms])
         sums = linear(sequence.flatten(2), self.blobs[0], self.blobs[1])
         if self.has_static:
             sums = sums + linear(bottoms[2].flatten(1), self.blobs[2])
@@ -127,18 +133,18 @@ class Recurrent(Layer):
         if tops != 1 + self.exposed:
             raise GraphError(f"{self.spec}: expected exactly {1 + self.exposed} tops, got {tops}")
 
-    def _require_shapes(self, bottoms: tuple[Tensor, ...]) -> None:
-        time_and_streams = list(bottoms[0].shape[:2])
-        if bottoms[0].dim() < 3 or list(bottoms[1].shape) != time_and_streams:
+    def _require_shapes(self, bottoms: Sequence[Shape]) -> None:
+        sequence, continues = bottoms[:2]
+        if len(sequence) < 3 or tuple(continues) != tuple(sequence[:2]):
             raise ShapeError(
                 f"{self.spec}: expected bottoms (steps, streams, ...) and (steps, streams), "
-                f"got {list(bottoms[0].shape)} and {list(bottoms[1].shape)}"
+                f"got {list(sequence)} and {list(continues)}"
             )
-        expected = [1, time_and_streams[1], self.outputs]
+        streams = sequence[1]
+        expected = [1, streams, self.outputs]
         for state in bottoms[len(bottoms) - self.exposed :]:
-            if list(state.shape) != expected:
-                raise ShapeError(f"{self.spec}: expected first states of {expected}, got {list(state.shape)}")
-        if self.has_static and bottoms[2].shape[0] != time_and_streams[1]:
-            raise ShapeError(
-                f"{self.spec}: expected a static input for {time_and_streams[1]} streams, got {bottoms[2].shape[0]}"
-            )
+            if list(state) != expected:
+                raise ShapeError(f"{self.spec}: expected first states of {expected}, got {list(state)}")
+        if self.has_static and (not bottoms[2] or bottoms[2][0] != streams):
+            found = bottoms[2][0] if bottoms[2] else "a single number"
+            raise ShapeError(f"{self.spec}: expected a static input for {streams} streams, got {found}")

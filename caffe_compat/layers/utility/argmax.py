@@ -1,10 +1,12 @@
 """ArgMax (argmax_layer.cpp)."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import FieldError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -30,19 +32,34 @@ class ArgMax(Layer):
         if self.top_k < 1:
             raise FieldError(f"{spec}: expected top_k of at least 1, got {self.top_k}")
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        if self.axis is not None:
+            axis = self.canonical_axis(self.axis, len(shape))
+            self._require_room(shape[axis])
+            return [(*shape[:axis], self.top_k, *shape[axis + 1 :])]
+        if not shape:
+            raise ShapeError(f"{self.spec}: expected a bottom (N, ...), got a single number")
+        self._require_room(math.prod(shape[1:]))
+        rows = (shape[0], 1 + self.out_max_val, self.top_k)
+        return [(*rows, *[1] * (len(shape) - 3))]
+
     def forward(self, bottom: Tensor) -> Tensor:
         if self.axis is None:
             values, indices = self._largest(bottom.reshape(bottom.shape[0], -1), 1)
             rows = torch.stack([indices, values], 1) if self.out_max_val else indices.unsqueeze(1)
-            return rows.reshape(*rows.shape, *[1] * (bottom.dim() - 3))
+            return rows.reshape(self.top_shapes(bottom.shape)[0])
         values, indices = self._largest(bottom, self.canonical_axis(self.axis, bottom.dim()))
         return values if self.out_max_val else indices
 
     def _largest(self, bottom: Tensor, axis: int) -> tuple[Tensor, Tensor]:
         size = bottom.shape[axis]
-        if self.top_k > size:
-            raise FieldError(f"{self.spec}: expected top_k of at most {size} (the values), got {self.top_k}")
+        self._require_room(size)
         # Caffe sorts (value, index) pairs; a stable sort from the far end does the same.
         values, places = torch.sort(bottom.flip(axis), dim=axis, descending=True, stable=True)
         indices = size - 1 - places.narrow(axis, 0, self.top_k)
         return values.narrow(axis, 0, self.top_k), indices.to(bottom.dtype)
+
+    def _require_room(self, size: int) -> None:
+        if self.top_k > size:
+            raise FieldError(f"{self.spec}: expected top_k of at most {size} (the values), got {self.top_k}")

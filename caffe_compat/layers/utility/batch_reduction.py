@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.top_k_mean import top_k_mean
+from caffe_compat.layers.utility.top_k_mean import require_k, top_k_mean
 
 OPERATIONS = ("SUM", "MEAN", "TOPK")
 
@@ -38,16 +38,29 @@ class BatchReduction(Layer):
         if self.operation == "TOPK" and len(self.levels) > 1:
             raise FieldError(f"{spec}: expected one level for TOPK, got {self.levels}")
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        axis = self.canonical_axis(self.axis, len(shape))
+        levels = [] if self.levels == [1] else [len(self.levels)]
+        if levels and sum(self._pieces()) != shape[axis]:
+            raise ShapeError(
+                f"{self.spec}: expected an axis {axis} of size {sum(self._pieces())} (levels {self.levels}, squared), "
+                f"got {shape[axis]}"
+            )
+        if self.operation == "TOPK":
+            require_k(self.spec, self.k, self._pieces()[0] if levels else shape[axis])
+        return [(*shape[:axis], *levels, *shape[axis + 1 :])]
+
+    def _pieces(self) -> list[int]:
+        """How many entries each level takes."""
+        return [level * level for level in self.levels]
+
     def forward(self, bottom: Tensor) -> Tensor:
+        self.top_shapes(bottom.shape)
         axis = self.canonical_axis(self.axis, bottom.dim())
         if self.levels == [1]:
             return self._reduced(bottom, axis)
-        pieces = [level * level for level in self.levels]
-        if sum(pieces) != bottom.shape[axis]:
-            raise ShapeError(
-                f"{self.spec}: expected an axis {axis} of size {sum(pieces)} (levels {self.levels}, squared), "
-                f"got {bottom.shape[axis]}"
-            )
+        pieces = self._pieces()
         return torch.stack([self._reduced(piece, axis) for piece in torch.split(bottom, pieces, axis)], axis)
 
     def _reduced(self, piece: Tensor, axis: int) -> Tensor:

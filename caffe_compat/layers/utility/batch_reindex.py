@@ -21,11 +21,16 @@ class BatchReindex(Layer):
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
         return {1: bottom_shapes[0][0]}
 
-    def forward(self, bottom: Tensor, indices: Tensor) -> Tensor:
-        if indices.dim() != 1 or bottom.dim() == 0:
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        bottom, indices = bottom_shapes
+        if len(indices) != 1 or not bottom:
             raise ShapeError(
-                f"{self.spec}: expected bottoms (N, ...) and (M), got {tuple(bottom.shape)} and {tuple(indices.shape)}"
+                f"{self.spec}: expected bottoms (N, ...) and (M), got {tuple(bottom)} and {tuple(indices)}"
             )
+        return [(*indices, *bottom[1:])]
+
+    def forward(self, bottom: Tensor, indices: Tensor) -> Tensor:
+        self.top_shapes(bottom.shape, indices.shape)
         index = indices.long()
         self._require_range(index, bottom.shape[0])
         return bottom.index_select(0, index)

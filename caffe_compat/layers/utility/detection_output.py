@@ -1,6 +1,7 @@
 """DetectionOutput of SSD: offsets and scores as a list of boxes."""
 
 import logging
+import math
 
 import torch
 from torch import Tensor
@@ -70,11 +71,13 @@ class DetectionOutput(Layer):
         if not self.classes:
             raise FieldError(f"{spec}: expected num_classes above 0, got none")
 
-    def top_shapes(self, *_bottom_shapes: Shape) -> list[Shape]:
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """One detection, as in Caffe before the first forward: how many there are depends on the scores."""
+        self._require_shapes(*bottom_shapes)
         return [(1, 1, 1, 7)]
 
     def forward(self, offsets: Tensor, scores: Tensor, priors: Tensor) -> Tensor:
+        self._require_shapes(offsets.shape, scores.shape, priors.shape)
         boxes = self._boxes(offsets, priors)
         by_class = self._scores(scores, boxes)
         rows = [row for item in range(len(boxes)) for row in self._detections(item, boxes[item], by_class[item])]
@@ -82,15 +85,24 @@ class DetectionOutput(Layer):
             rows = [offsets.new_tensor([item, *[-1.0] * 6]) for item in range(len(boxes))]
         return torch.stack(rows)[None, None].to(offsets.device)
 
+    def _require_shapes(self, offsets: Shape, scores: Shape, priors: Shape) -> None:
+        locations = 1 if self.shares_location else self.classes
+        count = priors[2] // 4 if len(priors) == 3 else 0
+        if tuple(priors) != (1, 2, count * 4) or not offsets or math.prod(offsets[1:]) != count * locations * 4:
+            raise ShapeError(
+                f"{self.spec}: expected priors (1, 2, 4 priors) and {locations} x 4 offsets a prior, "
+                f"got {list(priors)} and {list(offsets)}"
+            )
+        if scores[:1] != offsets[:1] or math.prod(scores[1:]) != count * self.classes:
+            raise ShapeError(
+                f"{self.spec}: expected {offsets[0]} x {count * self.classes} scores (priors x classes), "
+                f"got {list(scores)}"
+            )
+
     def _boxes(self, offsets: Tensor, priors: Tensor) -> Tensor:
         """(N, priors, 1 or classes, 4), on the CPU, where the search for overlaps is faster."""
         locations = 1 if self.shares_location else self.classes
-        count = priors.shape[-1] // 4 if priors.dim() == 3 else 0
-        if tuple(priors.shape) != (1, 2, count * 4) or offsets[0].numel() != count * locations * 4:
-            raise ShapeError(
-                f"{self.spec}: expected priors (1, 2, 4 priors) and {locations} x 4 offsets a prior, "
-                f"got {list(priors.shape)} and {list(offsets.shape)}"
-            )
+        count = priors.shape[2] // 4
         means, variances = priors.detach().cpu().reshape(2, count, 1, 4)
         moved = offsets.detach().cpu().reshape(-1, count, locations, 4)
         return self.decode(means, moved if self.has_encoded_variance else variances * moved)
@@ -98,11 +110,6 @@ class DetectionOutput(Layer):
     def _scores(self, scores: Tensor, boxes: Tensor) -> Tensor:
         """(N, classes, priors)."""
         items, priors = boxes.shape[:2]
-        if scores.shape[0] != items or scores[0].numel() != priors * self.classes:
-            raise ShapeError(
-                f"{self.spec}: expected {items} x {priors * self.classes} scores (priors x classes), "
-                f"got {list(scores.shape)}"
-            )
         return scores.detach().cpu().reshape(items, priors, self.classes).transpose(1, 2)
 
     def _detections(self, item: int, boxes: Tensor, scores: Tensor) -> list[Tensor]:

@@ -1,5 +1,8 @@
 """Filter (filter_layer.cpp)."""
 
+import math
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from caffe_compat.errors import GraphError, ShapeError
@@ -28,6 +31,7 @@ class Filter(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """The whole batch, as in Caffe before the first forward: the real size depends on the selector's values."""
+        self._require_items(bottom_shapes)
         return list(bottom_shapes[:-1])
 
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
@@ -35,13 +39,16 @@ class Filter(Layer):
 
     def forward(self, *bottoms: Tensor) -> Tops:
         *data, selector = bottoms
-        items = selector.shape[0]
-        if selector.numel() != items:
-            raise ShapeError(f"{self.spec}: expected a selector (N) or (N, 1 ...), got {tuple(selector.shape)}")
-        for index, bottom in enumerate(data):
-            if bottom.shape[0] != items:
-                raise ShapeError(
-                    f"{self.spec}: expected {items} items (the selector's) in bottom {index}, got {bottom.shape[0]}"
-                )
+        self._require_items([bottom.shape for bottom in bottoms])
         kept = selector.flatten().nonzero().flatten()
         return tuple(bottom.index_select(0, kept) for bottom in data)
+
+    def _require_items(self, shapes: Sequence[Shape]) -> None:
+        *data, selector = shapes
+        items = math.prod(selector)
+        if selector[:1] != (items,):
+            raise ShapeError(f"{self.spec}: expected a selector (N) or (N, 1 ...), got {tuple(selector)}")
+        for index, shape in enumerate(data):
+            if shape[:1] != (items,):
+                found = shape[0] if shape else "a single number"
+                raise ShapeError(f"{self.spec}: expected {items} items (the selector's) in bottom {index}, got {found}")

@@ -1,9 +1,11 @@
 """Flatten (flatten_layer.cpp)."""
 
+import math
+
 from torch import Tensor
 
 from caffe_compat.errors import FieldError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -22,10 +24,13 @@ class Flatten(Layer):
         self.axis: int = params.axis
         self.end_axis: int = params.end_axis
 
-    def forward(self, bottom: Tensor) -> Tensor:
-        first = self.canonical_axis(self.axis, bottom.dim())
-        last = self.canonical_axis(self.end_axis, bottom.dim(), "end_axis")
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        first = self.canonical_axis(self.axis, len(shape))
+        last = self.canonical_axis(self.end_axis, len(shape), "end_axis")
         if last < first - 1:
             raise FieldError(f"{self.spec}: expected end_axis of at least {first} (axis), got {last}")
-        flat = bottom.shape[first : last + 1].numel()
-        return bottom.reshape(*bottom.shape[:first], flat, *bottom.shape[last + 1 :])
+        return [(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])]
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return bottom.reshape(self.top_shapes(bottom.shape)[0])

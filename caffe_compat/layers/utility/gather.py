@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
 from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.process_group import gather, require_equal_counts
+from caffe_compat.layers.utility.process_group import gather, require_batch, require_equal_counts
 
 
 @register_layer("Gather")
@@ -29,6 +29,8 @@ class Gather(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """Stated, because the other processes take no part in a set-up."""
+        for shape in bottom_shapes:
+            require_batch(self.spec, shape)
         return [(shape[0] * self.spec.world_size, *shape[1:]) for shape in bottom_shapes]
 
     def forward(self, *bottoms: Tensor) -> Tops:

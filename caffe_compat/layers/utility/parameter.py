@@ -23,6 +23,9 @@ class Parameter(Layer):
     def setup(self, *_: Shape) -> None:
         self.add_blob(self.shape)
 
+    def top_shapes(self, *_: Shape) -> list[Shape]:
+        return [self.shape]
+
     def forward(self) -> Tensor:
         blob: Tensor = self.blobs[0]
         return blob.view_as(blob)

@@ -6,7 +6,7 @@ From weiliu89/caffe (SSD).
 from torch import Tensor
 
 from caffe_compat.errors import FieldError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
@@ -31,8 +31,15 @@ class Permute(Layer):
         if len(set(self.order)) != len(self.order):
             raise FieldError(f"{spec}: expected every axis once in order, got {self.order}")
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        return [tuple(shape[axis] for axis in self._axes(len(shape)))]
+
     def forward(self, bottom: Tensor) -> Tensor:
-        if self.order and max(self.order) >= bottom.dim():
-            raise FieldError(f"{self.spec}: expected axes below {bottom.dim()} in order, got {self.order}")
-        rest = [axis for axis in range(bottom.dim()) if axis not in self.order]
-        return bottom.permute(*self.order, *rest).contiguous()
+        return bottom.permute(self._axes(bottom.dim())).contiguous()
+
+    def _axes(self, count: int) -> list[int]:
+        """The bottom's axes in the order of the top's."""
+        if self.order and max(self.order) >= count:
+            raise FieldError(f"{self.spec}: expected axes below {count} in order, got {self.order}")
+        return [*self.order, *(axis for axis in range(count) if axis not in self.order)]

@@ -6,14 +6,20 @@ import torch
 from torch import Tensor
 from torch import distributed as processes
 
-from caffe_compat.errors import GraphError
-from caffe_compat.layers.base import LayerSpec
+from caffe_compat.errors import GraphError, ShapeError
+from caffe_compat.layers.base import LayerSpec, Shape
 
 
 def require_equal_counts(spec: LayerSpec) -> None:
     """One top a bottom."""
     if spec.top_count != len(spec.parameter.bottom):
         raise GraphError(f"{spec}: expected {len(spec.parameter.bottom)} tops (one a bottom), got {spec.top_count}")
+
+
+def require_batch(spec: LayerSpec, bottom: Shape) -> None:
+    """ShapeError for a bottom without axes, which has no batch to share."""
+    if not bottom:
+        raise ShapeError(f"{spec}: expected a bottom (N, ...), got a single number")
 
 
 def gather(bottom: Tensor, rank: int, world_size: int) -> Tensor:

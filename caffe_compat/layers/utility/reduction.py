@@ -1,5 +1,6 @@
 """Reduction (reduction_layer.cpp)."""
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor
@@ -7,7 +8,7 @@ from torch import Tensor
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.top_k_mean import top_k_mean
+from caffe_compat.layers.utility.top_k_mean import require_k, top_k_mean
 
 Reduce = Callable[[Tensor], Tensor]
 
@@ -38,10 +39,11 @@ class Reduction(Layer):
         self.coefficient: float = params.coeff
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        if self.chooses_values:
-            return super().top_shapes(*bottom_shapes)
         shape = bottom_shapes[0]
-        return [shape[: self.canonical_axis(self.axis, len(shape))]]
+        axis = self.canonical_axis(self.axis, len(shape))
+        if self.chooses_values:
+            require_k(self.spec, self.k, math.prod(shape[axis:]))
+        return [shape[:axis]]
 
     def forward(self, bottom: Tensor) -> Tensor:
         axis = self.canonical_axis(self.axis, bottom.dim())

@@ -47,19 +47,24 @@ class Reshape(Layer):
         if self.num_axes < -1:
             raise FieldError(f"{spec}: expected num_axes of at least -1 (all), got {self.num_axes}")
 
-    def forward(self, bottom: Tensor) -> Tensor:
-        first, last = self._replaced(bottom.dim())
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        bottom = bottom_shapes[0]
+        count = math.prod(bottom)
+        first, last = self._replaced(len(bottom))
         sizes = [self._copied(bottom, first + index) if size == 0 else size for index, size in enumerate(self.sizes)]
-        shape = [*bottom.shape[:first], *sizes, *bottom.shape[last:]]
+        shape = [*bottom[:first], *sizes, *bottom[last:]]
         known = math.prod(size for size in shape if size != -1)
         if -1 in shape and known:
-            shape[shape.index(-1)] = bottom.numel() // known
-        if -1 in shape or math.prod(shape) != bottom.numel():
+            shape[shape.index(-1)] = count // known
+        if -1 in shape or math.prod(shape) != count:
             raise ShapeError(
-                f"{self.spec}: expected a shape for {bottom.numel()} values (bottom {tuple(bottom.shape)}), "
+                f"{self.spec}: expected a shape for {count} values (bottom {tuple(bottom)}), "
                 f"got dims {list(self.sizes)} for axes {first} to {last - 1}"
             )
-        return bottom.reshape(shape)
+        return [tuple(shape)]
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return bottom.reshape(self.top_shapes(bottom.shape)[0])
 
     def _replaced(self, axes: int) -> tuple[int, int]:
         first = self.axis if self.axis >= 0 else axes + 1 + self.axis
@@ -70,7 +75,7 @@ class Reshape(Layer):
             )
         return first, last
 
-    def _copied(self, bottom: Tensor, axis: int) -> int:
-        if axis >= bottom.dim():
-            raise ShapeError(f"{self.spec}: expected dims of 0 for axes of the bottom {tuple(bottom.shape)} only")
-        return bottom.shape[axis]
+    def _copied(self, bottom: Shape, axis: int) -> int:
+        if axis >= len(bottom):
+            raise ShapeError(f"{self.spec}: expected dims of 0 for axes of the bottom {tuple(bottom)} only")
+        return bottom[axis]

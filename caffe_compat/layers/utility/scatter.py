@@ -9,7 +9,7 @@ from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
 from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.process_group import require_equal_counts, scatter
+from caffe_compat.layers.utility.process_group import require_batch, require_equal_counts, scatter
 
 
 @register_layer("Scatter")
@@ -30,6 +30,7 @@ class Scatter(Layer):
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """Stated, because the other processes take no part in a set-up."""
         for shape in bottom_shapes:
+            require_batch(self.spec, shape)
             if shape[0] % self.spec.world_size:
                 raise ShapeError(
                     f"{self.spec}: expected a batch that {self.spec.world_size} processes divide, got {shape[0]}"

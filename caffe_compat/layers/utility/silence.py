@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Tops, at_least, exactly
+from caffe_compat.layers.base import Layer, Shape, Tops, at_least, exactly
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -14,6 +14,9 @@ class Silence(Layer):
     known_to = BVLC_AND_SRN
     bottoms = at_least(1)
     tops = exactly(0)
+
+    def top_shapes(self, *_: Shape) -> list[Shape]:
+        return []
 
     def forward(self, *_: Tensor) -> Tops:
         return ()

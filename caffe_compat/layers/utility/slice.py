@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Tops, at_least
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.legacy_axis import read_axis
@@ -30,6 +30,11 @@ class Slice(Layer):
                 f"{spec}: expected {spec.top_count - 1} values of slice_point (one less than tops), "
                 f"got {len(self.points)}"
             )
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        axis = self.canonical_axis(self.axis, len(shape))
+        return [(*shape[:axis], size, *shape[axis + 1 :]) for size in self._sizes(shape[axis])]
 
     def forward(self, bottom: Tensor) -> Tops:
         axis = self.canonical_axis(self.axis, bottom.dim())

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.errors import FieldError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -23,6 +23,11 @@ class Tile(Layer):
         self.tiles: int = params.tiles
         if self.tiles < 1:
             raise FieldError(f"{spec}: expected tiles of at least 1, got {self.tiles or 'none'}")
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        axis = self.canonical_axis(self.axis, len(shape))
+        return [(*shape[:axis], shape[axis] * self.tiles, *shape[axis + 1 :])]
 
     def forward(self, bottom: Tensor) -> Tensor:
         repeats = [1] * bottom.dim()

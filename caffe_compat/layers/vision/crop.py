@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import BVLC, Meaning
 from caffe_compat.layers.registry import register_layer
 
@@ -38,17 +38,23 @@ class Crop(Layer):
         self.axis: int = params.axis
         self.offsets: list[int] = params.offset
 
-    def forward(self, top: Tensor, reference: Tensor) -> Tensor:
-        axis = self.canonical_axis(self.axis, top.dim())
-        for index, offset in enumerate(self._offsets(top.dim() - axis), start=axis):
-            size = reference.shape[index] if index < reference.dim() else 0
-            if not 0 < size <= top.shape[index] - offset:
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        bottom, reference = bottom_shapes
+        axis = self.canonical_axis(self.axis, len(bottom))
+        for index, offset in enumerate(self._offsets(len(bottom) - axis), start=axis):
+            size = reference[index] if index < len(reference) else 0
+            if not 0 < size <= bottom[index] - offset:
                 raise ShapeError(
-                    f"{self.spec}: expected room for {size} from offset {offset} on axis {index}, "
-                    f"got {top.shape[index]}"
+                    f"{self.spec}: expected room for {size} from offset {offset} on axis {index}, got {bottom[index]}"
                 )
-            top = top.narrow(index, offset, size)
-        return top
+        return [(*bottom[:axis], *reference[axis : len(bottom)])]
+
+    def forward(self, bottom: Tensor, reference: Tensor) -> Tensor:
+        (sizes,) = self.top_shapes(bottom.shape, reference.shape)
+        axis = self.canonical_axis(self.axis, bottom.dim())
+        for index, offset in enumerate(self._offsets(bottom.dim() - axis), start=axis):
+            bottom = bottom.narrow(index, offset, sizes[index])
+        return bottom
 
     def _offsets(self, axes: int) -> list[int]:
         if len(self.offsets) > 1 and len(self.offsets) != axes:

@@ -1,5 +1,7 @@
 """Caffe's Im2col."""
 
+import math
+
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
@@ -32,9 +34,17 @@ class Im2col(Layer):
             raise ShapeError(f"{self.spec}: expected spatial axes behind axis {self.channel_axis}, got {list(shape)}")
         self.window = self.window_fields.along(len(shape) - self.channel_axis - 1)
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape, axis = bottom_shapes[0], self.channel_axis
+        if len(shape) != axis + 1 + self.window.axes:
+            raise ShapeError(f"{self.spec}: expected {axis + 1 + self.window.axes} axes, got {list(shape)}")
+        sizes = shape[axis + 1 :]
+        windows = self.window.convolved(sizes)
+        require_output(self.spec, sizes, windows)
+        return [(*shape[:axis], shape[axis] * math.prod(self.window.kernel), *windows)]
+
     def forward(self, bottom: Tensor) -> Tensor:
+        self.top_shapes(bottom.shape)
         axis = self.channel_axis
-        sizes = bottom.shape[axis + 1 :]
-        require_output(self.spec, sizes, self.window.convolved(sizes))
         columns = image_columns(bottom.reshape(-1, *bottom.shape[axis:]), self.window)
         return columns.reshape(*bottom.shape[:axis], *columns.shape[1:])

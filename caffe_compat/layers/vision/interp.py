@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, between
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 
@@ -59,19 +59,31 @@ class Interp(Layer):
         self.zoom: int | None = params.zoom_factor if params.has("zoom_factor") else None
         self._require_valid(params.has("height") == params.has("width"))
 
-    def forward(self, bottom: Tensor, like: Tensor | None = None) -> Tensor:
-        before, after = self.crop
-        height, width = (size - before - after for size in bottom.shape[2:])
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        bottom = bottom_shapes[0]
+        cropped = self._cropped(bottom)
+        size = self._size_of(bottom_shapes[1]) if len(bottom_shapes) > 1 else self._size_after(cropped)
+        return [(*bottom[:2], *size)]
+
+    def forward(self, bottom: Tensor, *like: Tensor) -> Tensor:
+        (shape,) = self.top_shapes(bottom.shape, *(other.shape for other in like))
+        height, width = self._cropped(bottom.shape)
+        bottom = bottom.narrow(2, self.crop[0], height).narrow(3, self.crop[0], width)
+        return interpolate(bottom, shape[2:], mode="bilinear", align_corners=True)
+
+    def _cropped(self, bottom: Shape) -> tuple[int, int]:
+        """Height and width after pad_beg and pad_end."""
+        if len(bottom) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        height, width = (size - sum(self.crop) for size in bottom[2:])
         if height < 1 or width < 1:
             raise ShapeError(f"{self.spec}: expected pixels left after cropping {self.crop}, got {height}x{width}")
-        bottom = bottom.narrow(2, before, height).narrow(3, before, width)
-        size = self._size_of(like) if like is not None else self._size_after((height, width))
-        return interpolate(bottom, size, mode="bilinear", align_corners=True)
+        return height, width
 
-    def _size_of(self, like: Tensor) -> tuple[int, int]:
-        if like.dim() != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes in bottom 1, which gives the size, got {list(like.shape)}")
-        return like.shape[2], like.shape[3]
+    def _size_of(self, like: Shape) -> tuple[int, int]:
+        if len(like) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes in bottom 1, which gives the size, got {list(like)}")
+        return like[2], like[3]
 
     def _size_after(self, cropped: tuple[int, int]) -> tuple[int, int]:
         if (self.shrink is None) == (self.zoom is None) and self.size is not None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
@@ -57,11 +57,14 @@ class PriorBox(Layer):
         self.step = self._pair(params, "step", "step")
         self.offset: float = params.offset
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        features, image = bottom_shapes
+        if len(features) != 4 or len(image) != 4:
+            raise ShapeError(f"{self.spec}: expected two bottoms of 4 axes, got {list(features)} and {list(image)}")
+        return [(1, 2, features[2] * features[3] * len(self.sizes) * 4)]
+
     def forward(self, features: Tensor, image: Tensor) -> Tensor:
-        if features.dim() != 4 or image.dim() != 4:
-            raise ShapeError(
-                f"{self.spec}: expected two bottoms of 4 axes, got {list(features.shape)} and {list(image.shape)}"
-            )
+        self.top_shapes(features.shape, image.shape)
         height, width = self.image or (image.shape[2], image.shape[3])
         centres = self._centres(features, height, width)
         halves = features.new_tensor(self.sizes) / 2

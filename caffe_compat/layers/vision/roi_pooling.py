@@ -62,12 +62,19 @@ class ROIPooling(Layer):
         images = random.integers(0, features[0], (count, 1))
         return {1: np.concatenate([images, corners.reshape(count, 4)], axis=1).reshape(regions)}
 
-    def forward(self, features: Tensor, regions: Tensor) -> Tensor:
-        regions = regions.detach().flatten(1)
-        if regions.shape[1] != 5:
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        features, regions = bottom_shapes
+        if len(features) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(features)}")
+        if math.prod(regions[1:]) != 5 or not regions:
             raise ShapeError(
-                f"{self.spec}: expected 5 numbers a region (index, x1, y1, x2, y2), got {regions.shape[1]}"
+                f"{self.spec}: expected 5 numbers a region (index, x1, y1, x2, y2), got {math.prod(regions[1:])}"
             )
+        return [(regions[0], features[1], *self.bins)]
+
+    def forward(self, features: Tensor, regions: Tensor) -> Tensor:
+        self.top_shapes(features.shape, regions.shape)
+        regions = regions.detach().reshape(-1, 5)
         images = regions[:, 0].long()
         self._require_images(images, features.shape[0])
         corners = _rounded(regions[:, 1:] * self.scale)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pooling import POOL_METHODS
@@ -33,9 +33,18 @@ class SPP(Layer):
         self.method: str = params.pool
         require_positive(spec, "pyramid_height", [self.levels])
 
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        shape = bottom_shapes[0]
+        if len(shape) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+        # Caffe refuses levels with more bins than pixels, so that their number is small.
+        windows = [self._window(2**level, *shape[2:]) for level in range(self.levels)]
+        if self.levels == 1:
+            return [(*shape[:2], 1, 1)]
+        return [(shape[0], shape[1] * sum(math.prod(window.pooled(shape[2:])) for window in windows))]
+
     def forward(self, bottom: Tensor) -> Tensor:
-        if bottom.dim() != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
+        self.top_shapes(bottom.shape)
         pool = POOL_METHODS[self.method, self.phase]
         pooled = [pool(bottom, self._window(2**level, *bottom.shape[2:])) for level in range(self.levels)]
         return pooled[0] if self.levels == 1 else torch.cat([bins.flatten(1) for bins in pooled], dim=1)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, between
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
@@ -59,20 +59,27 @@ class Upsample(Layer):
         else:
             self._require_only_scale(params, scale)
 
-    def forward(self, bottom: Tensor, mask: Tensor | None = None) -> Tensor:
-        if mask is not None:
-            return self._unpooled(bottom, mask)
-        if bottom.dim() != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom.shape)}")
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        bottom, *mask = bottom_shapes
+        if mask:
+            if len(bottom) != 4 or mask[0] != bottom:
+                raise ShapeError(
+                    f"{self.spec}: expected 4 axes and a mask of the bottom's shape {list(bottom)}, "
+                    f"got a mask of {list(mask[0])}"
+                )
+            return [(*bottom[:2], *(self.size or self._scaled(bottom)))]
+        if len(bottom) != 4:
+            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        return [(*bottom[:2], bottom[2] * self.scale[0], bottom[3] * self.scale[1])]
+
+    def forward(self, bottom: Tensor, *mask: Tensor) -> Tensor:
+        self.top_shapes(bottom.shape, *(other.shape for other in mask))
+        if mask:
+            return self._unpooled(bottom, mask[0])
         return bottom.repeat_interleave(self.scale[0], dim=2).repeat_interleave(self.scale[1], dim=3)
 
     def _unpooled(self, bottom: Tensor, mask: Tensor) -> Tensor:
-        if bottom.dim() != 4 or mask.shape != bottom.shape:
-            raise ShapeError(
-                f"{self.spec}: expected 4 axes and a mask of the bottom's shape {list(bottom.shape)}, "
-                f"got a mask of {list(mask.shape)}"
-            )
-        height, width = self.size or self._scaled(bottom)
+        height, width = self.size or self._scaled(bottom.shape)
         places = mask.detach().long().flatten(2)
         if not places.is_meta and bool(((places < 0) | (places >= height * width)).any()):
             raise ShapeError(
@@ -87,9 +94,9 @@ class Upsample(Layer):
             raise FieldError(f"{self.spec}: expected both upsample_h and upsample_w, or neither, got one")
         return (params.upsample_h, params.upsample_w) if params.has("upsample_h") else None
 
-    def _scaled(self, bottom: Tensor) -> tuple[int, int]:
+    def _scaled(self, bottom: Shape) -> tuple[int, int]:
         height, width = (
-            size * scale - int(odd) for size, scale, odd in zip(bottom.shape[2:], self.scale, self.less, strict=True)
+            size * scale - int(odd) for size, scale, odd in zip(bottom[2:], self.scale, self.less, strict=True)
         )
         return height, width
 

@@ -25,7 +25,9 @@ def test_scales_channels_and_adds(scale: tuple[int, ...]) -> None:
 
 def test_refuses_bottoms_that_do_not_fit() -> None:
     x, y, scale = random_bottom(2, 3, 4), random_bottom(2, 3, 5), random_bottom(2, 3)
-    with pytest.raises(ShapeError, match=r"^layer 'a' \(Axpy\): expected x and y of one shape, got \(2, 3, 4\) and"):
+    with pytest.raises(
+        ShapeError, match=r"^layer 'a' \(Axpy\): expected x and y of one shape \(N, C, ...\), got \(2, "
+    ):
         build(TEXT, scale, x, y)(scale, x, y)
     with pytest.raises(ShapeError, match=r"^layer 'a' \(Axpy\): expected a scale of shape \(2, 3\), got \(2, 3, 4\)"):
         build(TEXT, x, x, x)(x, x, x)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from caffe_compat.errors import FieldError
 from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored
-from tests.layers.harness import assert_close, random_bottom
+from tests.layers.harness import assert_close, build, random_bottom
 
 EPS = 0.01
 MEAN, VARIANCE = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64), torch.tensor([2.0, 0.5, 1.5], dtype=torch.float64)
@@ -36,3 +37,9 @@ def test_gradients_of_every_layout(shape: tuple[int, ...], stored: bool) -> None
         assert bottom.grad is not None
         assert whole.grad is not None
         assert_close(bottom.grad, whole.grad)
+
+
+@pytest.mark.parametrize("text", ["type: 'BatchNorm' batch_norm_param { eps: -1 }", "type: 'BN' bn_param { eps: nan }"])
+def test_an_eps_below_0_is_refused(text: str) -> None:
+    with pytest.raises(FieldError, match=r"^layer 'layer' \(B.*\): expected eps of at least 0, got "):
+        build(text, (2, 3))
