@@ -17,6 +17,9 @@ from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, Shape, exactly
 from caffe_compat.layers.spec import LayerSpec
 
+#: Batches that may be read ahead: each takes memory of its own.
+MOST_AHEAD = 1024
+
 
 class DataLayer(Layer):
     """A layer without bottoms, whose tops come from outside the net; its place in the data can be saved."""
@@ -67,16 +70,20 @@ class PrefetchingData(DataLayer):
         spec = self.spec
         if batch_size < 1:
             raise FieldError(f"{spec}: positive batch size required, got {batch_size}")
+        if not 1 <= ahead <= MOST_AHEAD:
+            raise FieldError(f"{spec}: expected prefetch from 1 to {MOST_AHEAD} batches, got {ahead}")
         skip = random_skip(rand_skip, self.order_seed)
         order = Order(len(source), self.order_seed, shuffle, *self.share, skip=skip)
         seed = fresh_seed() if spec.random_seed is None else spec.random_seed
         draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
         self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
         self._source = source
-        self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead, arithmetic=self._arithmetic)
         self.batch_size = batch_size
-        self._batch: Batch | None = None
         self._shapes = self._shapes_of(source, transform)
+        for top, shape in zip(spec.parameter.top, self._shapes, strict=True):
+            spec.budget.check_top(spec.parameter, top, shape)  # before the first batch is allocated
+        self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead, arithmetic=self._arithmetic)
+        self._batch: Batch | None = None
 
     def _shapes_of(self, source: Source[Any], transform: Transform) -> list[Shape]:
         pixels, label = source.first()

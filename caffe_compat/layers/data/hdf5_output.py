@@ -44,14 +44,13 @@ class HDF5Output(Layer):
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
         """Writes the rows through to the disk."""
-        if bottoms[0].shape[0] != bottoms[1].shape[0]:
+        data, labels = (bottom.reshape(*bottom.shape, *[1] * (4 - bottom.dim())) for bottom in bottoms)
+        if len(data) != len(labels):
             raise ShapeError(
-                f"{self.spec}: data and label need equal numbers of rows, got {bottoms[0].shape[0]} and "
-                f"{bottoms[1].shape[0]}"
+                f"{self.spec}: data and label need equal numbers of rows, got {len(data)} and {len(labels)}"
             )
-        for name, bottom in zip(_DATASETS, bottoms, strict=True):
-            rows = bottom.detach().to("cpu")
-            self._append(name, rows.reshape(*rows.shape, *[1] * (4 - rows.dim())).numpy())
+        for name, rows in zip(_DATASETS, (data, labels), strict=True):
+            self._append(name, rows.detach().to("cpu").numpy())
         self._file.flush()
         return ()
 

@@ -11,6 +11,9 @@ from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
 
+#: Frames of one item: each is read from a file of its own.
+MOST_FRAMES = 10_000
+
 
 @register_layer("VideoData")
 class VideoData(PrefetchingData):
@@ -48,6 +51,9 @@ class VideoData(PrefetchingData):
                 f"{spec}: num_segments and new_length must be positive, "
                 f"got {params.num_segments} and {params.new_length}"
             )
+        frames = params.num_segments * params.new_length
+        if frames > MOST_FRAMES:
+            raise FieldError(f"{spec}: expected num_segments times new_length of at most {MOST_FRAMES}, got {frames}")
         source = VideoFrames(
             params.source,
             str(spec),

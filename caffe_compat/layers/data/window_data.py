@@ -38,6 +38,12 @@ class WindowData(PrefetchingData):
             raise FieldError(f"{spec}: transform_param.crop_size must be set: windows are warped to it")
         if params.crop_mode not in ("warp", "square"):
             raise FieldError(f"{spec}: expected crop_mode 'warp' or 'square', got '{params.crop_mode}'")
+        if not 0 <= params.fg_fraction <= 1:
+            raise FieldError(f"{spec}: expected fg_fraction from 0 to 1, got {params.fg_fraction:g}")
+        if 2 * params.context_pad >= transform.crop_size:
+            raise FieldError(
+                f"{spec}: expected context_pad below half of crop_size {transform.crop_size}, got {params.context_pad}"
+            )
         owner = str(spec)
         # The upgrade of V1 nets moves the scale there, where the layer never looks: such nets learned unscaled.
         transform.ignore("scale")

@@ -62,3 +62,10 @@ def test_refuses_empty_snippets(source: str) -> None:
         FieldError, match=r"^layer 'data' \(VideoData\): num_segments and new_length must be positive, got"
     ):
         make_layer(text(source).replace("num_segments: 3", "num_segments: 0"))
+
+
+def test_refuses_more_frames_than_anybody_reads(source: str) -> None:
+    with pytest.raises(
+        FieldError, match=r"^layer 'data' \(VideoData\): expected num_segments times new_length of at most 1"
+    ):
+        make_layer(text(source).replace("num_segments: 3", "num_segments: 2147483647"))

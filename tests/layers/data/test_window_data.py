@@ -120,6 +120,7 @@ def test_resumes(folder: Path) -> None:
     [
         ("", "", r"transform_param.crop_size must be set: windows are warped to it"),
         ("crop_mode: 'round'", "crop_size: 8", r"expected crop_mode 'warp' or 'square', got 'round'"),
+        ("context_pad: 4", "crop_size: 8", r"expected context_pad below half of crop_size 8, got 4"),
         ("", "crop_size: 8 mean_file: 'm' mean_value: 1", r"cannot specify mean_file and mean_value at the same time"),
         (
             "",
@@ -136,3 +137,8 @@ def test_refuses_bad_fields(folder: Path, window: str, transform: str, message: 
 def test_refuses_a_mean_image_below_the_crop(folder: Path) -> None:
     with pytest.raises(DataError, match=ERROR + r"mean_file has shape \(3, 12, 12\), too small for crop_size 14"):
         make_layer(text(folder, transform=f"crop_size: 14 mean_file: '{folder}/mean'"))
+
+
+def test_refuses_a_share_of_objects_outside_0_to_1(folder: Path) -> None:
+    with pytest.raises(FieldError, match=ERROR + "expected fg_fraction from 0 to 1, got -inf"):
+        make_layer(text(folder).replace("fg_fraction: 0.5", "fg_fraction: -inf"))
