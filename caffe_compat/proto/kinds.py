@@ -95,7 +95,11 @@ def _existing(path: str | Path, wanted: str) -> Path:
     if path.is_dir():
         raise FormatError(f"{path}: expected {wanted}, found a folder{_lmdb_hint(path)}")
     if not path.is_file():
-        raise FormatError(f"{path}: no such file; expected {wanted}")
+        # A pipe would be waited for, and a device may never end.
+        found = "found a pipe, socket or device; give a file" if path.exists() else None
+        raise FormatError(
+            f"{path}: expected {wanted}, {found}" if found else f"{path}: no such file; expected {wanted}"
+        )
     if not path.stat().st_size:
         raise FormatError(f"{path}: expected {wanted}, found an empty file; copy or download it again")
     return path

@@ -14,7 +14,7 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto.dialects.copy_fields import is_repeated, missing_fields
 from caffe_compat.proto.foreign.survey import UnknownWord, survey
 from caffe_compat.proto.foreign.types import type_of_v1
-from caffe_compat.proto.words import is_type_of_v1, left_out_in_words, of_another_file, problem, why_left_out
+from caffe_compat.proto.words import is_type_of_v1, left_out_in_words, of_another_file, problem, shortened, why_left_out
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ def parse_text(text: str, message_type: type[MessageType], path: str = "<text>")
         _parse_foreign(text, message, path)
     missing = missing_fields(message)
     if missing:
-        raise FormatError(f"{path}: {', '.join(missing)} must be set, as Caffe requires it")
+        more = f" and {len(missing) - MOST_PROBLEMS} more" if len(missing) > MOST_PROBLEMS else ""
+        raise FormatError(f"{path}: {', '.join(missing[:MOST_PROBLEMS])}{more} must be set, as Caffe requires it")
     return message
 
 
@@ -95,12 +96,6 @@ def _shown(text: str, number: int) -> str:
     """The line that an error is about."""
     lines = text.splitlines()
     return f"; the line is '{shortened(lines[number - 1].strip(), MOST_SHOWN)}'" if 0 < number <= len(lines) else ""
-
-
-def shortened(text: str, most: int) -> str:
-    """At most so many characters of a text, all of them printable."""
-    plain = "".join(character if character.isprintable() else "?" for character in text[: most + 1])
-    return plain if len(plain) <= most else plain[: most - 3] + "..."
 
 
 def format_text(message: Message) -> str:

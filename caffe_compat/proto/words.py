@@ -19,8 +19,16 @@ NOT_IN_A_LAYER = {*_FILES, "NetState", "MemoryOptimizationParameter", "Phase"}
 _LIKENESS = 0.8
 #: A word longer than this may be the beginning of the field that is meant: pool of pooling.
 _LEAST_BEGINNING = 3
+#: Characters of a name that a message shows.
+MOST_OF_A_NAME = 60
 #: Layers that one line of a message names.
 _MOST_NAMES = 3
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of a text, all of them printable."""
+    plain = "".join(character if character.isprintable() else "?" for character in text[: most + 1])
+    return plain if len(plain) <= most else plain[: most - 3] + "..."
 
 
 def is_type_of_v1(word: UnknownWord) -> bool:
@@ -74,15 +82,16 @@ def _layers(words: Sequence[UnknownWord]) -> str:
 
 
 def _layer(layer: LayerInText) -> str:
-    name = f"'{layer.name}'" if layer.name else f"number {layer.number}"
-    return f"layer {name}{f' ({layer.type})' if layer.type else ''}"
+    name = f"'{shortened(layer.name, MOST_OF_A_NAME)}'" if layer.name else f"number {layer.number}"
+    return f"layer {name}{f' ({shortened(layer.type, MOST_OF_A_NAME)})' if layer.type else ''}"
 
 
 def _unknown_field(message: Descriptor, name: str) -> str:
+    shown = shortened(name, MOST_OF_A_NAME)
     fork = fork_of_field(message.name, name)
     if fork:
-        return f"{message.name} has no field '{name}', a field of {fork}: {_without(message)}"
-    return f"{message.name} has no field '{name}'; {_field_cure(message, name)}"
+        return f"{message.name} has no field '{shown}', a field of {fork}: {_without(message)}"
+    return f"{message.name} has no field '{shown}'; {_field_cure(message, shown)}"
 
 
 def _field_cure(message: Descriptor, name: str) -> str:
@@ -144,9 +153,9 @@ def _unknown_value(word: UnknownWord) -> str:
     enum: EnumDescriptor = word.message.fields_by_name[word.field].enum_type
     if word.value in enum.values_by_name:
         return f"{word.value} is a name, not a string: write it without quotes"
-    near = get_close_matches(word.value.upper(), enum.values_by_name, n=1, cutoff=_LIKENESS_OF_VALUES)
+    near = get_close_matches(word.value[:MOST_OF_A_NAME].upper(), enum.values_by_name, n=1, cutoff=_LIKENESS_OF_VALUES)
     cure = f"did you mean {near[0]}?" if near else f"it has {', '.join(enum.values_by_name)}"
-    return f"{enum.full_name.split('.', 1)[1]} has no value {word.value}; {cure}"
+    return f"{enum.full_name.split('.', 1)[1]} has no value {shortened(word.value, MOST_OF_A_NAME)}; {cure}"
 
 
 #: AVG is AVE, but SORT is not PROD (0.5).

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.errors import FormatError
 from caffe_compat.net.device import set_mode_cpu, set_mode_gpu
 from caffe_compat.proto.caffe_pb2 import TEST
 from caffe_compat.pycaffe.images import oversample as crops_of
@@ -38,6 +39,14 @@ def image_transformer(
     return transformer
 
 
+def _mean_in(path: str) -> Array:
+    """A mean as NumPy saves it; no memory is taken for what the file only declares."""
+    try:
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(f"{path}: expected a mean as an array of numbers (.npy), found none: {error}") from error
+
+
 class Classifier(Net):
     """Scales images to `image_dims` (the net's own size if None) and crops them to the net's size.
 
@@ -59,7 +68,7 @@ class Classifier(Net):
         if gpu is not None:
             (set_mode_gpu if gpu else set_mode_cpu)()
         if mean_file is not None:
-            mean = np.load(mean_file, allow_pickle=False)
+            mean = _mean_in(mean_file)
         super().__init__(model_file, TEST, weights=pretrained_file)
         self.transformer = image_transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].data.shape[2:])

@@ -1,6 +1,9 @@
 import gzip
 import io
+import os
+import socket
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,6 +15,7 @@ from caffe_compat.proto.kinds import (
     KINDS,
     is_hdf5,
     kind_of,
+    map_bytes,
     read_bytes,
     refuse_other_kinds,
     refuse_other_messages,
@@ -143,3 +147,23 @@ def test_refuses_a_file_that_is_cut_off() -> None:
         FormatError, match=r"^f: expected x, but byte 3: field 100 declares 9 bytes, .* is cut off or of"
     ):
         refuse_other_messages("f", data, "NetParameter", "x")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "link to a device"])
+def test_pipes_sockets_and_devices_are_refused_and_never_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "file"
+    with socket.socket(socket.AF_UNIX) as server:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "socket":
+            monkeypatch.chdir(tmp_path)  # the name of a socket has room for 108 bytes
+            server.bind("file")
+        elif kind == "device":
+            path = Path("/dev/zero")
+        else:
+            path.symlink_to("/dev/zero")
+        for read in (read_bytes, map_bytes):
+            with pytest.raises(FormatError, match=r": expected weights, found a pipe, socket or device; give a file$"):
+                read(path, "weights")

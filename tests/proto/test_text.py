@@ -184,6 +184,20 @@ def test_long_lines_and_bytes_are_shortened() -> None:
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"layer {{ name: '{'n' * 5000}' type: '{'t' * 5000}' {'w' * 5000}: 1 }}",
+        f"layer {{ pooling_param {{ pool: {'P' * 5000} }} }}",
+        "layer { clip_param { } } " * 500,
+    ],
+)
+def test_long_names_are_shortened(text: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_text(text, NET, "f")
+    assert len(str(caught.value)) < 600
+
+
 @pytest.mark.parametrize("depth", [50, 100_000])
 def test_deep_nesting_is_an_error_of_ours(depth: int) -> None:
     with pytest.raises(FormatError, match=r"^f:1:1: NetParameter has no field 'wibble'"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import caffe_compat as caffe
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import FormatError, GraphError
 from caffe_compat.pycaffe.array_error import ArrayError
 from caffe_compat.pycaffe.images import resize_image
 from tests.pycaffe.conftest import DEPLOY, NetFile
@@ -90,3 +90,14 @@ def test_classifiers_of_2014(files: tuple[str, str], tmp_path: Path) -> None:
     new = caffe.Classifier(*files, mean=np.array([1.0, 2, 3]))
     image = RANDOM.rand(9, 11, 3).astype(np.float32)
     np.testing.assert_array_equal(old.predict([image], False), new.predict([image], False))
+
+
+def test_a_mean_file_that_is_none(files: tuple[str, str], tmp_path: Path) -> None:
+    claims = tmp_path / "mean.npy"
+    np.save(claims, np.zeros(3))
+    claims.write_bytes(claims.read_bytes().replace(b"(3,), }", b"(3000000000000,), }")[:128])
+    text = tmp_path / "text.npy"
+    text.write_text("0 0 0")
+    for path in (claims, text, tmp_path / "missing.npy"):
+        with pytest.raises(FormatError, match=r"\.npy: expected a mean as an array of numbers \(.npy\), found none: "):
+            caffe.Classifier(*files, mean_file=str(path))
