@@ -145,7 +145,7 @@ def inputs_read_as_numbers(net, arguments):
 
 def fill(net, arguments, dump):
     """Puts the given inputs, or random ones like images less their mean, into the net."""
-    given = dict(np.load(arguments.inputs)) if arguments.inputs else {}
+    given = dict(np.load(arguments.inputs, allow_pickle=False)) if arguments.inputs else {}
     random = np.random.RandomState(arguments.seed)
     numbers = inputs_read_as_numbers(net, arguments)
     for name in net.inputs:

@@ -56,7 +56,8 @@ STATUSES = {
     "`upgrade_...` commands, as in Caffe: the file cannot be read",
     "3": "of `train` and `train-stages`: stopped early by a signal, with a snapshot (0 where `--sigint_effect=stop` is "
     "given, as in Caffe)",
-    "130": "interrupted by Ctrl-C",
+    "130": "interrupted by Ctrl-C; of `train`: ended at once by a second Ctrl-C, without a snapshot of that moment",
+    "143": "ended by SIGTERM; of `train`: by a second one, for the first stops it as Ctrl-C does",
     "141": "the reader of the output went away, as in `caffe-compat ... \\| head`",
 }
 

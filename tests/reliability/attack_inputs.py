@@ -24,8 +24,10 @@ from caffe_compat.errors import CaffeError
 from tests.reliability.damage import damaged
 from tests.reliability.inputs import KINDS, Kind, make_inputs
 
-#: Limits of one input: seconds, bytes of memory beyond what the process had, characters of a message.
-SECONDS, BYTES, CHARACTERS = 10.0, 2**30, 2000
+#: Limits of one input: seconds, bytes of memory beyond what the process had, characters of a line of a message.
+SECONDS, BYTES, CHARACTERS = 10.0, 2**30, 1000
+#: A prototxt's message has a line for each unknown word.
+LINES = 20
 #: Inputs of one process, so that what one leaves behind cannot hide what the next does.
 _PER_PROCESS = 150
 
@@ -47,7 +49,8 @@ def outcome(kind: Kind, number: int) -> Outcome:
         verdict, words = "read", ""
     except (CaffeError, OSError) as error:
         verdict, words = "refused", str(error)
-        if len(words) > CHARACTERS or (not words.isprintable() and "\n" not in words):
+        lines = words.split("\n")
+        if len(lines) > LINES or any(len(line) > CHARACTERS or not line.isprintable() for line in lines):
             verdict = "surprise: a message that is long or no text"
     except BaseException as error:
         verdict, words = f"surprise: {type(error).__name__}", str(error)
