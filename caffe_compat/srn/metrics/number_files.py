@@ -1,7 +1,6 @@
 """Matrices of numbers from files of strangers: regular files only, sizes checked, cells quoted safely."""
 
 import math
-import stat
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from caffe_compat.data.regular_file import other_kind
 from caffe_compat.errors import DataError, FormatError
 
 SHOWN_CHARACTERS = 40
@@ -33,9 +33,8 @@ def require_regular_file(path: Path) -> None:
     except (OSError, ValueError) as error:  # a name with NUL is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: cannot be read ({reason}); check the path") from error
-    if not stat.S_ISREG(mode):
-        kind = "folder" if stat.S_ISDIR(mode) else "pipe, socket or device"
-        raise DataError(f"{path}: expected a file of numbers, found a {kind}; check the path")
+    if kind := other_kind(mode):
+        raise DataError(f"{path}: expected a file, found {kind}; check the path")
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

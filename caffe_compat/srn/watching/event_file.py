@@ -3,13 +3,13 @@
 import json
 import math
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from caffe_compat.data.regular_file import other_kind
 from caffe_compat.errors import DataError, FormatError
 from caffe_compat.srn.watching.events import KINDS, End, Event, NetTested, Shown, Start, as_json
 
@@ -74,8 +74,8 @@ def _forget_from(run: Run, iteration: int) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{path}: expected a file of events, found a folder, pipe or device; check the path")
+        if kind := other_kind(path.stat().st_mode):
+            raise DataError(f"{path}: expected a file of events, found {kind}; check the path")
         with path.open(encoding="utf-8", errors="replace") as lines:
             yield from ((number, line) for number, line in enumerate(lines, start=1) if line.endswith("\n"))
     except OSError as error:

@@ -19,8 +19,12 @@ def refused(path, kind, complaint):
 
 def test_pipes_and_folders_are_refused_without_waiting(tmp_path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", DataError, ": expected a file of numbers, found a pipe, socket or device; check the")
-    refused(tmp_path, DataError, ": expected a file of numbers, found a folder; check the path")
+    refused(
+        tmp_path / "pipe",
+        DataError,
+        ": expected a file, found a pipe (FIFO), from which reading could wait for ever; check the path",
+    )
+    refused(tmp_path, DataError, ": expected a file, found a folder; check the path")
 
 
 def test_a_name_with_nul_is_refused(tmp_path) -> None:

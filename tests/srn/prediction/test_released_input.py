@@ -1,4 +1,5 @@
 import math
+import os
 from pathlib import Path
 
 import cv2
@@ -73,8 +74,24 @@ def test_grey_alpha_and_16_bits(tmp_path):
 
 
 def test_files_that_are_no_images_are_errors(tmp_path):
-    with pytest.raises(DataError, match=r"^.*none.png: cannot read the image; it is missing or of a format"):
+    with pytest.raises(DataError, match=r"^image: could not load '.*none.png': No such file or directory"):
         read_picture(str(tmp_path / "none.png"))
     cv2.imwrite(str(tmp_path / "float.tiff"), np.zeros((2, 3), np.float32))
     with pytest.raises(DataError, match=r"^.*float.tiff: expected whole numbers of 8 or 16 bits, found float32"):
         read_picture(str(tmp_path / "float.tiff"))
+
+
+def test_pipes_damage_and_bombs_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(DataError, match=r"^image: could not load '.*pipe.jpg': expected a file, found a pipe"):
+        read_picture(str(tmp_path / "pipe.jpg"))
+    for content in (b"", b"\xff\xd8\xff no picture", b"text"):
+        (tmp_path / "no.jpg").write_bytes(content)
+        with pytest.raises(DataError, match=r"^.*no.jpg: cannot read the image; it is damaged or of a format that"):
+            read_picture(str(tmp_path / "no.jpg"))
+    cv2.imwrite(str(tmp_path / "bomb.png"), np.zeros((3, 4, 3), np.uint8))
+    content = bytearray((tmp_path / "bomb.png").read_bytes())
+    content[16:24] = (90_000).to_bytes(4, "big") * 2
+    (tmp_path / "bomb.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"bomb.png: the file declares an image of 90000 x 90000 pixels, above"):
+        read_picture(str(tmp_path / "bomb.png"))

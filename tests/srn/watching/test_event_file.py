@@ -105,7 +105,7 @@ def test_files_without_events(tmp_path) -> None:
     with pytest.raises(DataError, match=r"none.jsonl: cannot read the events \(No such file or directory\); check"):
         read_run(tmp_path / "none.jsonl")
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match=r"pipe: expected a file of events, found a folder, pipe or device; check"):
+    with pytest.raises(DataError, match=r"pipe: expected a file of events, found a pipe .*; check"):
         read_run(tmp_path / "pipe")
 
 
