@@ -1,11 +1,12 @@
 """Runs: one model trained on one dataset with one seed, each in a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,13 @@ from caffe_compat.experiments.models import deploy_net
 from caffe_compat.srn.datasets.layout import SplitFiles, image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.srn.stages.stages import Stage, find_stages
+from caffe_compat.terminal.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH_SIZE = 50
+SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_LINES = 2.0, 10.0
+#: Bytes at the end of a log that surely hold its last display.
+LOG_END = 8192
 Say = Callable[[str], None]
 
 
@@ -70,10 +75,44 @@ def train(runs: Sequence[Run], say: Say) -> None:
     parallel = min(2, cores, len(runs))
     with ThreadPoolExecutor(parallel) as pool:
         try:
-            list(pool.map(lambda run: _train(run, cores // parallel, say), runs))
+            training = [pool.submit(_train, run, cores // parallel, say) for run in runs]
+            _show_progress(runs, training)
+            for each in training:
+                each.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # an interrupt or a failure ends those that wait as well
             raise
+
+
+def _show_progress(runs: Sequence[Run], training: Sequence["Future[None]"]) -> None:
+    """Until all have ended or one has failed: how many iterations are done, with the remaining time."""
+    total = sum(stage.solver.max_iter for run in runs for stage in run.stages)
+    first = sum(map(iterations_done, runs))
+    with Progress("training", total, "iterations", done=first, seconds_between_lines=SECONDS_BETWEEN_LINES) as progress:
+        while wait(training, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_EXCEPTION).not_done:
+            if any(each.done() and each.exception() for each in training):
+                return
+            progress.move_to(sum(map(iterations_done, runs)))
+
+
+def iterations_done(run: Run) -> int:
+    """How many iterations of a run's steps are behind it, as far as the logs tell."""
+    return sum(
+        stage.solver.max_iter
+        if (run.folder / stage.final_weights).exists()
+        else _last_iteration(run.folder / stage.log_file)
+        for stage in run.stages
+    )
+
+
+def _last_iteration(log: Path) -> int:
+    """The last iteration that a log names; 0 where there is no log."""
+    if not log.exists():
+        return 0
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_END))
+        named = re.findall(rb"Iteration (\d+)", file.read())
+    return int(named[-1]) if named else 0
 
 
 def _train(run: Run, threads: int, say: Say) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Self, TextIO, TypeVar
+from typing import Self, TypeVar
 
 from tqdm import tqdm
 
@@ -111,17 +111,20 @@ class Progress:
         return (time.monotonic() - self.started) / done * (self.total - self.done)
 
 
-def follow(items: Collection[Item], what: str, unit: str = "steps") -> Iterator[Item]:
-    """The items, one after the other, with the progress through them."""
-    with Progress(what, len(items), unit) as progress:
+def follow(
+    items: Collection[Item], what: str, unit: str = "steps", seconds_between_lines: float = SECONDS_BETWEEN_LINES
+) -> Iterator[Item]:
+    """The items, one after the other, with the progress through them; see `Progress`."""
+    with Progress(what, len(items), unit, seconds_between_lines=seconds_between_lines) as progress:
         for item in items:
             yield item
             progress.advance()
 
 
-def say(line: str, file: TextIO | None = None) -> None:
-    """Prints a line above a bar, where one is shown."""
-    tqdm.write(line, file=file or sys.stdout)
+def say(line: str) -> None:
+    """Prints a line on stdout at once, above a bar, where one is shown."""
+    tqdm.write(line, file=sys.stdout)
+    sys.stdout.flush()
 
 
 def duration(seconds: float) -> str:

@@ -1,11 +1,12 @@
 import pytest
 
 from caffe_compat.errors import SolverError
-from caffe_compat.experiments.demo.recipe import BASELINE, TINY
+from caffe_compat.experiments.demo.recipe import BASELINE, SRN, TINY
 from caffe_compat.experiments.models import write_models
-from caffe_compat.experiments.runs import Run, train
+from caffe_compat.experiments.runs import Run, iterations_done, train
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_why(tmp_path):
     run = Run(BASELINE, TINY.arms[BASELINE], tmp_path / "scenes", 0)
     write_models(run.folder, run.arm, TINY.setting, seed=0)  # and no data
@@ -15,3 +16,15 @@ def test_a_run_that_fails_says_why(tmp_path):
     ):
         train([run], lambda line: None)
     assert "cannot open LMDB '../data/train_image_lmdb'" in (run.folder / "training.log").read_text()
+
+
+def test_iterations_are_counted_from_weights_and_logs(tmp_path):
+    run = Run(SRN, TINY.arms[SRN], tmp_path / "scenes", 0)
+    write_models(run.folder, run.arm, TINY.setting, seed=0)
+    first, second, *_ = run.stages
+    assert iterations_done(run) == 0
+    (run.folder / first.final_weights).touch()
+    (run.folder / second.log_file).write_text(
+        "x" * 9000 + "Iteration 0 (1 iter/s), loss = 2\nIteration 1, loss = 3\nIteration 1"
+    )
+    assert iterations_done(run) == first.solver.max_iter + 1

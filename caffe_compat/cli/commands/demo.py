@@ -12,6 +12,7 @@ from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.experiments.demo.demo import Request, run_demo
 from caffe_compat.experiments.demo.recipe import FULL, TINY
+from caffe_compat.terminal.progress import say
 
 OUT = Path("out/demo")
 
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     claim_folder(arguments.out)
     started = time.monotonic()
     request = Request(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
-    run_demo(request, lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True))
+    run_demo(request, lambda line: say(f"[{time.monotonic() - started:4.0f} s] {line}"))
     return DONE
 
 

@@ -23,6 +23,7 @@ from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.prediction.released_input import net_input
+from caffe_compat.terminal.progress import follow
 
 #: The two datasets: with the position rule, and the control without.
 KINDS = {"scenes": SceneRules(), "control": SceneRules(position_rule=False)}
@@ -54,7 +55,7 @@ def run_demo(request: Request, say: Say) -> None:
     with _stage("training", say):
         train(runs, say)
     with _stage("evaluation", say):
-        outcomes = [judge(run) for run in runs]
+        outcomes = [judge(run) for run in follow(runs, "evaluating", "models", seconds_between_lines=10)]
         for outcome in outcomes:
             say(f"{outcome.run}: mAP {100 * outcome.prediction.figures['mAP']:.1f}")
     with _stage("comparison with OpenCV", say):
