@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import caffe_compat
+from caffe_compat.cli.commands.record import main
 from caffe_compat.parity.recording import Sample, read_recording
+from tests.cli.conftest import Program
 from tests.parity.nets import net_of
 
 SCRIPT = Path(__file__).resolve().parents[3] / "tools/record_blobs.py"
@@ -137,3 +139,36 @@ def test_a_python_without_caffe(record: ModuleType, monkeypatch: pytest.MonkeyPa
         SystemExit, match=r"^record_blobs.py: .*: expected a Python that can import caffe .* --caffe-root"
     ):
         record.main()
+
+
+def test_the_command_copies_the_script(tmp_path: Path, program: Program) -> None:
+    assert program("record", "--copy", tmp_path / "new" / "r.py") == (0, f"wrote {tmp_path}/new/r.py\n", "")
+    assert program("record", "--copy", tmp_path) == (0, f"wrote {tmp_path}/record_blobs.py\n", "")
+    assert (
+        (tmp_path / "new" / "r.py").read_bytes() == (tmp_path / "record_blobs.py").read_bytes() == SCRIPT.read_bytes()
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ((), 2, "expected what to record: --prototxt NET --weights MODEL DUMP.npz, or --copy FILE"),
+        (
+            ("--python", "/no/python", "--prototxt", "n", "d.npz"),
+            1,
+            "/no/python: cannot be run as a Python: No such file",
+        ),
+    ],
+)
+def test_wrong_command_lines(arguments: tuple[str, ...], status: int, message: str, program: Program) -> None:
+    got, _, errors = program("record", *arguments)
+    assert got == status
+    assert errors.startswith(f"caffe-compat record: {message}")
+
+
+def test_the_command_passes_on_what_is_the_scripts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nshift\necho "$@"\nexit 4\n')
+    python.chmod(0o755)
+    assert main(["--python", str(python), "--prototxt", "n", "-x=1", "d.npz"]) == 4
+    assert capfd.readouterr().out == "--prototxt n -x=1 d.npz\n"
