@@ -7,7 +7,7 @@ import numpy as np
 
 from caffe_compat.convert.formats.numpy_file import load_npy, require_regular
 from caffe_compat.convert.sample_inputs import sample_inputs
-from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.errors import DataError, ShapeError, did_you_mean
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Array
@@ -38,7 +38,10 @@ def _given_input(net: Net, text: str) -> tuple[str, Array]:
             raise DataError(f"--input {text}: expected BLOB=FILE (the net's inputs are {', '.join(known)}), got no '='")
         name, file = known[0], text
     if name not in known:
-        raise DataError(f"--input {text}: the net has no input '{name}'; its inputs are {', '.join(known) or 'none'}")
+        raise DataError(
+            f"--input {text}: the net has no input '{name}'; its inputs are {', '.join(known) or 'none'}; "
+            f"{did_you_mean(name, known)}"
+        )
     is_array = Path(file).suffix == ".npy"
     values = load_npy(file, "numpy.save writes one") if is_array else _picture(file, net.blobs[name].shape)
     if values.ndim == len(net.blobs[name].shape) - 1:

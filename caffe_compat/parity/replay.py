@@ -15,6 +15,7 @@ from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net
 from caffe_compat.parity.random_layers import is_random, is_source
 from caffe_compat.parity.recording import Array, Recorded, Recording
+from caffe_compat.terminal.progress import follow
 
 
 def is_inserted_split(step: Step) -> bool:
@@ -115,7 +116,8 @@ class Replay:
     def forward(self) -> Iterator[tuple[int, Step]]:
         """Layer by layer; what cannot run on the other side's bottoms is kept in `failed`."""
         fill_inputs(self.net, self.inputs)  # anew for each pass: in-place layers may have overwritten them
-        for index, step in enumerate(self.net.steps):
+        what = "comparing each layer alone" if self.follows else "comparing the whole run"
+        for index, step in enumerate(follow(self.net.steps, what, "layers")):
             if not (self.follows and is_source(step)):
                 self._run(index)
             yield index, step
