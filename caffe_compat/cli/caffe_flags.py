@@ -78,12 +78,12 @@ def warn_of_idle_flags(arguments: argparse.Namespace) -> None:
 
 
 def stages_of(arguments: argparse.Namespace) -> list[str]:
-    """The stages; without the flag one empty stage, as in Caffe."""
+    """Returns the stages that --stage names; without the flag one empty stage, as in Caffe."""
     return str(arguments.stage).split(",")
 
 
 def surroundings_of(arguments: argparse.Namespace) -> Surroundings:
-    """What nets are told beyond their prototxt; the current folder may hold modules of Python layers."""
+    """Returns what a net needs beyond its prototxt. Modules of Python layers may lie in the current folder."""
     if arguments.allow_python_layers:
         sys.path.append(os.getcwd())
     set_most_pixels(arguments.max_pixels)

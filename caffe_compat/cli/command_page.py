@@ -63,7 +63,7 @@ STATUSES = {
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Returns the whole page as Markdown."""
     rows = [f"| {status} | {meaning} |" for status, meaning in STATUSES.items()]
     opening = OPENING.replace("{statuses}", "\n".join(["| status | meaning |", "|---|---|", *rows]))
     return "\n".join([opening, *_group("Caffe's commands", CAFFES), *_group("Other commands", OURS)])
@@ -122,7 +122,7 @@ def _value(action: argparse.Action) -> str:
 
 
 def _default(action: argparse.Action) -> str:
-    """The default in code; empty where there is none or where the help text states it."""
+    """Returns the default as code; "" where there is none or where the help text states it."""
     if action.required and action.option_strings:
         return "required"
     if action.default in (None, argparse.SUPPRESS, "", False, (), []) or "default" in (action.help or ""):
@@ -132,12 +132,12 @@ def _default(action: argparse.Action) -> str:
 
 
 def _values(action: argparse.Action) -> dict[str, object]:
-    """What a help text may name as %(default)s and the like."""
+    """Returns the values that a help text may refer to, as in %(default)s."""
     return dict(vars(action), prog="caffe-compat")
 
 
 def _markdown(text: str) -> str:
-    """A docstring as Markdown: indented lines become a block of code."""
+    """Returns a docstring as Markdown: indented lines become a block of code."""
 
     def block(lines: re.Match[str]) -> str:
         code = re.sub("^    ", "", lines[0], flags=re.MULTILINE).rstrip()

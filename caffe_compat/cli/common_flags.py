@@ -13,7 +13,7 @@ _GPU = re.compile(r"none|all|\d+(,\d+)*|")
 
 
 def add_device(parser: argparse.ArgumentParser, default: str = "cpu") -> None:
-    """--device, and --gpu as Caffe has it. The namespace's `device` is a string for `gpus_of`; "" is the default."""
+    """Declares --device and Caffe's --gpu; both give `device`, a string for `gpus_of`, "" by default."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--device", type=device, default="", metavar="DEVICE",
@@ -30,7 +30,7 @@ def add_device(parser: argparse.ArgumentParser, default: str = "cpu") -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser, default: str = "fast", shown: bool = True) -> None:
-    """--engine."""
+    """Declares --engine; `shown=False` leaves the flag out of the help text."""
     text = (
         "exact (every layer on its own), fast (layers fused), fast-bf16 (products in bfloat16); to predict also "
         "onnxruntime, openvino and openvino-bf16, which run our ONNX export"
@@ -39,33 +39,33 @@ def add_engine(parser: argparse.ArgumentParser, default: str = "fast", shown: bo
 
 
 def add_allow_unfilled(parser: argparse.ArgumentParser) -> None:
-    """--allow-unfilled."""
+    """Declares --allow-unfilled."""
     text = "accept weights that leave layers of the net without values; these keep what their fillers draw"
     parser.add_argument("--allow-unfilled", action="store_true", help=text)
 
 
 def add_quiet(parser: argparse.ArgumentParser, text: str = "show results and errors, but no progress") -> None:
-    """--quiet, which `run_program` obeys."""
+    """Declares --quiet, which `run_program` obeys."""
     parser.add_argument("--quiet", action="store_true", help=text)
 
 
 def add_prototxt(parser: argparse.ArgumentParser, text: str, required: bool = True) -> None:
-    """--prototxt, and --model as Caffe's own programs have it."""
+    """Declares --prototxt, and --model, which is Caffe's name for it."""
     parser.add_argument("--prototxt", "--model", required=required, metavar="FILE", help=text)
 
 
 def add_weights(parser: argparse.ArgumentParser, text: str, required: bool = False) -> None:
-    """--weights."""
+    """Declares --weights."""
     parser.add_argument("--weights", required=required, metavar="FILE", help=text)
 
 
 def add_seed(parser: argparse.ArgumentParser, text: str, default: int | None = 0) -> None:
-    """--seed."""
+    """Declares --seed, a whole number from 0 on."""
     parser.add_argument("--seed", type=whole_number(0), default=default, metavar="N", help=text)
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """--workers."""
+    """Declares --workers, a number of processes."""
     parser.add_argument(
         "--workers", type=whole_number(1), default=os.cpu_count() or 1, metavar="N",
         help="processes (default: one per core)",
@@ -73,7 +73,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
-    """--batch-size."""
+    """Declares --batch-size, a number of images."""
     number = whole_number(1, "number of images")
     parser.add_argument(
         "--batch-size", type=number, default=default, metavar="N", help="images that a net takes at once"
@@ -81,21 +81,21 @@ def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
 
 
 def device(text: str) -> str:
-    """A value of --device."""
+    """Returns a value of --device unchanged; ArgumentTypeError where it is none."""
     if not _DEVICE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected cpu, cuda, cuda:0, cuda:0,1 or all, found '{text}'")
     return text
 
 
 def device_of_gpu(text: str) -> str:
-    """A value of --gpu as one of --device."""
+    """Returns the value of --device that means the same as this value of --gpu."""
     if not _GPU.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected numbers separated by commas, all or none, found '{text}'")
     return {"none": "cpu", "all": "all", "": ""}.get(text, f"cuda:{text}")
 
 
 def whole_number(least: int | None = None, what: str = "whole number") -> Callable[[str], int]:
-    """A reader of whole numbers, from `least` on where it is given; `what` names them in its errors."""
+    """Returns a function that reads whole numbers from `least` on; `what` names such a number in error messages."""
     beginning = f"a {what}" if least is None else f"a {what} from {least} on"
 
     def read(text: str) -> int:

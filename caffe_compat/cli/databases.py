@@ -18,10 +18,10 @@ BACKENDS = tuple(_READERS)
 
 
 def create_database(backend: str, path: str) -> Writer:
-    """A new database; one that exists is an error."""
+    """Returns a new, empty database; a path that exists is an error."""
     return _WRITERS[backend](path)
 
 
 def open_database(backend: str, path: str, owner: str) -> Database:
-    """A database to read; `owner` starts the messages of errors."""
+    """Returns a database for reading; error messages start with `owner`."""
     return _READERS[backend](path, owner)

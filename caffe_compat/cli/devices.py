@@ -10,7 +10,7 @@ logger = logging.getLogger("caffe_compat")
 
 
 def gpus_of(device: str) -> list[int]:
-    """The GPU numbers of a --device value: of `cuda:0,1` 0 and 1, of `cuda` 0, of `all` every one, of `cpu` none."""
+    """Returns the GPU numbers of a --device value: 0 and 1 for `cuda:0,1`, 0 for `cuda`, every GPU for `all`."""
     if device in ("", "cpu"):
         return []
     if device == "all":
@@ -20,7 +20,7 @@ def gpus_of(device: str) -> list[int]:
 
 
 def use_first(gpus: list[int]) -> None:
-    """Runs on the first of these GPUs, or on the CPU where there are none; for test and time."""
+    """Sets the first of these GPUs as the device of nets built from now on, or the CPU where there is none."""
     if not gpus:
         logger.info("Use CPU.")
         set_mode_cpu()
@@ -31,6 +31,6 @@ def use_first(gpus: list[int]) -> None:
 
 
 def use_gpu(index: int) -> None:
-    """Runs on this GPU."""
+    """Sets this GPU as the device of nets built from now on."""
     set_device(index)
     set_mode_gpu()

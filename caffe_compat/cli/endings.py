@@ -14,7 +14,10 @@ INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
 def guarded(program: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
-    """Does the work; returns its status, or the one of Ctrl-C or of a closed pipe, with at most one line on stderr."""
+    """Does the work and returns its exit status; Ctrl-C and a closed pipe have statuses of their own.
+
+    `interrupted` is the line on stderr after Ctrl-C, with the name of the program in front.
+    """
     try:
         status = work() or DONE
         sys.stdout.flush()
@@ -28,7 +31,7 @@ def guarded(program: str, work: Callable[[], int | None], interrupted: str = "in
 
 
 def _discard_output() -> None:
-    """Python flushes stdout once more when it ends, which must not fail a second time."""
+    """Sends what is left to nowhere: Python flushes stdout once more when it ends, which must not fail again."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):  # a stdout that is no file has nothing to flush

@@ -16,7 +16,10 @@ PROTOBUF = ((4, 25), (8,))
 
 
 class Finding(NamedTuple):
-    """One part, what was found, and, where something is wrong, what to do; `needed` parts make the doctor fail."""
+    """One part of an installation and what was found of it.
+
+    `cure` says what to do, "" where nothing is wrong. A `needed` part with a cure makes `doctor` fail.
+    """
 
     part: str
     found: str

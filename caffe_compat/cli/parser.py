@@ -61,14 +61,14 @@ class CommandParser(argparse.ArgumentParser):
         raise UsageError(message)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Like argparse's, with a message of our own for what is left over."""
+        """Parses like argparse; an argument that is left over is a UsageError."""
         parsed, left = self.parse_known_args(args, namespace)
         if left := [argument for argument in left if argument != "--"]:
             raise UsageError(f"unexpected argument '{left[0]}'; {self.prog} --help shows what is expected")
         return parsed
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Like argparse's, after the spellings of `args` became those that this parser declares."""
+        """Parses like argparse, after all spellings in `args` became those that this parser declares."""
         return super().parse_known_args(Spellings(self).normalise(args), namespace)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -124,13 +124,13 @@ class Spellings:
         return [*flags, "--", *others] if others else flags
 
     def _belongs_to_another(self, argument: str, is_flag: bool) -> bool:
-        """Whether a subcommand, or what is passed on to another program, starts here."""
+        """Tells whether a subcommand, or the arguments of another program, start here."""
         if self.has_subcommands:
             return not is_flag
         return self.passes_on and _plain(argument.partition("=")[0]) not in self.actions
 
     def _further_values(self, argument: str, waiting: list[str]) -> list[str]:
-        """The values of a flag that takes several: all that follow it up to the next flag."""
+        """Takes and returns the values of a flag that has several: all that follow it up to the next flag."""
         action = self.actions.get(_plain(argument.partition("=")[0]))
         values = list[str]()
         if action is None or action.nargs not in ("+", "*"):
@@ -140,7 +140,7 @@ class Spellings:
         return values
 
     def _rewritten(self, argument: str, waiting: list[str]) -> str:
-        """One flag, with the next argument as its value where it needs one."""
+        """Returns one flag with its value, which is the next argument where `=` is missing."""
         written, equals, value = argument.partition("=")
         name = _plain(written)
         action = self.actions.get(name)
@@ -157,13 +157,13 @@ class Spellings:
         return option if action.nargs is not None and not equals else f"{option}={value}"
 
     def _negated(self, name: str) -> argparse.Action | None:
-        """The switch that --noNAME or --no-NAME turns off."""
+        """Returns the switch that --noNAME or --no-NAME turns off, or None."""
         bare = name.removeprefix("no").removeprefix("-")
         found = self.actions.get(bare) if name.startswith("no") else None
         return found if isinstance(found, BooleanAction) else None
 
     def _abbreviated(self, written: str, name: str) -> argparse.Action:
-        """The one flag that starts with `name`; UsageError with the nearest flag where there is none."""
+        """Returns the only flag that starts with `name`; UsageError with the nearest flag where there is none."""
         matching = {id(action): action for known, action in self.actions.items() if known.startswith(name)}
         if len(matching) == 1 and self.parser.allow_abbrev:
             return next(iter(matching.values()))
@@ -178,7 +178,7 @@ class Spellings:
 
 
 def _plain(option: str) -> str:
-    """An option without its dashes in front, with dashes for underscores within."""
+    """Returns an option without the dashes in front of it and with dashes in place of underscores."""
     return option.lstrip("-").replace("_", "-")
 
 

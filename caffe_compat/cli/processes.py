@@ -36,7 +36,7 @@ class Place:
 
 
 def place_of_environment() -> Place:
-    """What torchrun or mpirun says in the environment; alone without them."""
+    """Returns the place that torchrun or mpirun wrote into the environment; without them, that of a single process."""
     for names in _NAMES:
         if names[1] in os.environ:
             return Place(*(int(os.environ.get(name, "0")) for name in names))
@@ -45,7 +45,7 @@ def place_of_environment() -> Place:
 
 @contextmanager
 def process_group(place: Place) -> Iterator[None]:
-    """While the block runs, this process is connected with the others."""
+    """Connects this process with the others while the block runs; a single process needs no connection."""
     if place.world_size == 1:
         yield
         return
@@ -80,7 +80,7 @@ def start_workers(count: int, work: Callable[[], int]) -> int:
 
 
 def _work(rank: int, count: int, port: int, work: Callable[[], int], stopped_early: Event) -> None:
-    """One process: in a session of its own, so that Ctrl-C on the terminal arrives once, through the parent."""
+    """Runs in each process. A session of its own lets Ctrl-C on the terminal arrive once, through the parent."""
     os.environ[PARENT] = str(os.getppid())
     os.setsid()
     meeting_place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
@@ -95,7 +95,7 @@ def _work(rank: int, count: int, port: int, work: Callable[[], int], stopped_ear
 
 @contextmanager
 def _passed_on(pids: Sequence[int]) -> Iterator[None]:
-    """While the block runs, signals to this process go to the others."""
+    """Passes signals to this process on to the others while the block runs."""
 
     def forward(number: int, frame: FrameType | None) -> None:
         for pid in pids:

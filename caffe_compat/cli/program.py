@@ -53,7 +53,7 @@ def run_program(
 
 @contextmanager
 def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
-    """With --quiet no progress is shown and the log holds warnings and errors only."""
+    """Obeys --quiet while the block runs: no progress, and only warnings and errors in the log."""
     if not getattr(arguments, "quiet", False):
         yield
         return
@@ -65,7 +65,7 @@ def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    """What to tell the user of an error; one that nobody expected is kept whole in a file."""
+    """Returns the line that tells the user of an error; the traceback of an unexpected error goes to a file."""
     if isinstance(error, CaffeError | OSError):
         return str(error)
     return f"unexpected {type(error).__name__}: {error}; please report it with {_trace_file()}"
@@ -79,7 +79,7 @@ def _complain(parser: CommandParser, message: str) -> None:
 
 
 def _trace_file() -> Path:
-    """A new private file with the traceback of the exception that is being handled."""
+    """Writes the traceback of the exception being handled to a new private file and returns its path."""
     descriptor, name = tempfile.mkstemp(prefix="caffe-compat-", suffix=".txt")
     with open(descriptor, "w", encoding="utf-8") as file:
         traceback.print_exc(file=file)

@@ -55,7 +55,7 @@ MESSAGES = (
 
 
 def offer_old_names() -> None:
-    """Makes the old names work in this process."""
+    """Makes names of Python 2 and old NumPy known in this process."""
     for name, value in BUILTINS.items():
         builtins.__dict__.setdefault(name, value)
     for old, new in MODULES.items():
@@ -65,7 +65,7 @@ def offer_old_names() -> None:
 
 
 def python_2_hint(error: Exception) -> str | None:
-    """What to do about an error that code of Python 2 gives; None for any other error."""
+    """Returns what to do about an error that code of Python 2 causes; None for any other error."""
     if isinstance(error, AttributeError) and error.name in METHODS:
         return f".{error.name}() is Python 2's; {DIFFERENCES}"
     return next((cure for pattern, cure in MESSAGES if re.search(pattern, str(error))), None)

@@ -37,7 +37,7 @@ def start(arguments: Sequence[str]) -> int:
 
 
 def answer(given: str) -> str:
-    """What --help and --version print; "" for everything else."""
+    """Returns the text that --help or --version prints; "" for everything else."""
     if given.lstrip("-") in ("help", "h"):
         return overview()
     return f"caffe-compat {caffe_compat.__version__}" if given == "--version" else ""
@@ -59,13 +59,13 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
 
 
 def find_command(given: str) -> str | None:
-    """The command of this name; underscores and dashes are alike."""
+    """Returns the command of this name, or None; underscores and dashes are alike."""
     plain = {name.replace("_", "-"): name for name in COMMANDS}
     return plain.get(given.replace("_", "-"))
 
 
 def overview() -> str:
-    """The list of commands."""
+    """Returns the list of commands as text."""
     lines = ["usage: caffe-compat COMMAND [FLAGS] [ARGUMENTS]", "       caffe-compat COMMAND --help", ""]
     for title, commands in {"Caffe's commands:": CAFFES, "other commands:": OURS}.items():
         lines += [title, *(f"  {name:26}{command.summary}" for name, command in commands.items()), ""]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """One command: its line in the list, and the program in tools/ that is the same command."""
+    """One command: its line in the list, and the name of the program in tools/ that does the same, if there is one."""
 
     summary: str
     tool: str = ""
@@ -54,11 +54,11 @@ TOOLS = {command.tool: name for name, command in COMMANDS.items() if command.too
 
 
 def module_name(command: str) -> str:
-    """The module that holds a command."""
+    """Returns the name of the module that holds a command."""
     return f"caffe_compat.cli.commands.{command.replace('-', '_')}"
 
 
 def program_name(command: str) -> str:
-    """How the user called a command: `evaluate.py` of tools/, or `caffe-compat evaluate`."""
+    """Returns the name under which the user called a command: `evaluate.py` or `caffe-compat evaluate`."""
     called = Path(sys.argv[0])
     return called.name if TOOLS.get(called.stem) == command else f"caffe-compat {command}"

@@ -53,7 +53,7 @@ def _tree(source: str, name: str) -> ast.Module:
 
 
 def offer_old_division() -> None:
-    """Makes what translated code calls for `/` and `/=` known in this process."""
+    """Makes the functions that translated code calls for `/` and `/=` known in this process."""
     builtins.__dict__.update({DIVIDE: divide, DIVIDE_IN_PLACE: divide_in_place})
 
 
@@ -86,7 +86,7 @@ def _is_old_print(node: ast.AST) -> bool:
 
 
 def _translate(source: str, name: str) -> ast.Module | None:
-    """The tree of the source in Python 3; None where it is not Python 2."""
+    """Returns the syntax tree of the source as Python 3; None where the source is not Python 2."""
     with_spaces = LEADING_SPACE.sub(lambda space: space[0].expandtabs(8), source)
     try:
         text = str(_tool().refactor_string(f"{with_spaces}\n", name))
@@ -111,12 +111,12 @@ class OldDivision(ast.NodeTransformer):
     """
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """A division as an expression."""
+        """Replaces a division within an expression."""
         self.generic_visit(node)
         return _call(DIVIDE, node.left, node.right, node) if isinstance(node.op, ast.Div) else node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
-        """A division in place."""
+        """Replaces a division in place, `a /= b`."""
         self.generic_visit(node)
         if not isinstance(node.op, ast.Div):
             return node
@@ -133,13 +133,16 @@ class Loader(SourceFileLoader):
     """Loads a module from source, translated where it is Python 2."""
 
     def get_code(self, fullname: str) -> CodeType:
-        """The code of a module, from its source: another Python would take translated bytecode for the source's own."""
+        """Returns the code of a module, always from its source.
+
+        Bytecode files are left alone: another Python would take translated bytecode for the source's own.
+        """
         path = self.get_filename(fullname)
         return compile_script(importlib.util.decode_source(self.get_data(path)), path)
 
 
 def finder_for(folder: str) -> Callable[[str], FileFinder]:
-    """A path hook that finds modules in `folder` and below, Python 2 ones included."""
+    """Returns a path hook that finds modules in `folder` and below, those of Python 2 included."""
     root = Path(folder).resolve()
     loaders = [
         (ExtensionFileLoader, EXTENSION_SUFFIXES), (Loader, SOURCE_SUFFIXES), (SourcelessFileLoader, BYTECODE_SUFFIXES),

@@ -28,7 +28,7 @@ logging.getLogger(TERMINAL).addFilter(lambda record: sys.stderr.isatty())
 
 
 class GlogFormatter(logging.Formatter):
-    """Severity, month and day, time, thread and place in front of the first line of a message."""
+    """Puts severity, month and day, time, thread and place before a message."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
@@ -60,7 +60,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def environment_level() -> int:
-    """As GLOG_minloglevel says: 0 info, 1 warnings, 2 errors, 3 fatal errors."""
+    """Returns the level of GLOG_minloglevel: 0 info, 1 warnings, 2 errors, 3 fatal errors."""
     levels = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
     asked = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 - glog's spelling
     return levels[min(int(asked), 3)] if asked.isdigit() else logging.INFO

@@ -1,4 +1,4 @@
-"""The log in a file, besides where it goes anyway."""
+"""Writes the log to a file as well."""
 
 import logging
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from caffe_compat.logs.glog import TERMINAL, GlogFormatter
 
 @contextmanager
 def log_to_file(path: str) -> Iterator[None]:
-    """While the block runs, log lines go to the end of this file as well; "" means nowhere else."""
+    """Appends log lines to this file while the block runs; "" means no file."""
     if not path:
         yield
         return

@@ -68,7 +68,11 @@ def test_a_picture_is_prepared_as_the_released_code_does(tmp_path: Path) -> None
     ("given", "error", "message"),
     [
         ("x.npy", DataError, r"^--input x\.npy: expected BLOB=FILE \(the net's inputs are data, label\), got no '='$"),
-        ("dat=x.npy", DataError, r"^--input dat=x\.npy: the net has no input 'dat'; its inputs are data, label$"),
+        (
+            "dat=x.npy",
+            DataError,
+            r"^--input dat=x\.npy: the net has no input 'dat'; its inputs are data, label; did you mean 'data'\?$",
+        ),
         ("data=missing.npy", FormatError, r"^missing\.npy: not a whole NumPy array \(.*No such file.*\); numpy\.save"),
         (
             "label=x.png",

@@ -90,7 +90,7 @@ def parser() -> CommandParser:
 
 
 def input_shape(text: str) -> tuple[str, Shape]:
-    """`data=1,3,224,224` as a name and a shape."""
+    """Returns the name and the shape in `data=1,3,224,224`."""
     name, _, sizes = text.partition("=")
     if not (name and all(size.strip().isdecimal() and int(size) for size in sizes.split(","))):
         raise argparse.ArgumentTypeError(f"expected BLOB=N,C,H,W with sizes from 1 on, got '{text}'")
@@ -117,7 +117,7 @@ def pixels_of(arguments: argparse.Namespace) -> Pixels:
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
-    """The flags as the converter takes them."""
+    """Returns the flags as the options of the converter."""
     return Options(
         prototxt=arguments.prototxt,
         source_dialect=arguments.from_dialect,
@@ -138,7 +138,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
 
 
 def idle_flags(arguments: argparse.Namespace) -> list[str]:
-    """Flags that are given and would change nothing, as they are for other targets."""
+    """Returns the flags that are given but have no effect on this target."""
     is_image = arguments.to in MEAN_TARGETS or is_mean(arguments.weights)
     names = (
         [name for name in vars(arguments) if name not in ("weights", "to", "out", "quiet")] if is_image else [*ONLY_OF]

@@ -116,7 +116,7 @@ def _log_count(name: str, count: int) -> None:
 
 
 def _datum(features: NDArray[np.float32]) -> caffe_pb2.Datum:
-    """One image's values; missing axes count 1, as Caffe's legacy shape has them."""
+    """Returns one image's values as a record; missing axes have size 1, as in Caffe's old shape of four axes."""
     if features.ndim > 3:
         raise ShapeError(
             f"a Datum holds 3 axes an image, the blob has {features.ndim}; put a Reshape or Flatten behind it"

@@ -13,7 +13,7 @@ from caffe_compat.logs.parsing.reader import read_log
 
 
 def one_character(text: str) -> str:
-    """What a CSV file can have between its columns."""
+    """Returns a delimiter unchanged; ArgumentTypeError where it is not one character."""
     if len(text) != 1:
         raise argparse.ArgumentTypeError(f"expected one character, found '{text}'")
     return text

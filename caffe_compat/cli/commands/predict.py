@@ -55,7 +55,7 @@ def parser() -> CommandParser:
 
 
 def files_of(arguments: argparse.Namespace) -> tuple[str, str, Path]:
-    """Net, weights and the file to write, from the flags or else from the arguments, in their order."""
+    """Returns net, weights and the file to write: from the flags, or else from the arguments in this order."""
     waiting = list(arguments.files)
     found: list[str] = []
     for name in ("prototxt", "weights", "out"):
@@ -69,7 +69,7 @@ def files_of(arguments: argparse.Namespace) -> tuple[str, str, Path]:
 
 
 def show_speed(started: float, done: int, batches: int) -> None:
-    """One line per batch, as the released program prints it, with the remaining time."""
+    """Prints one line per batch, as the released program does, and the remaining time."""
     seconds = time.monotonic() - started
     left = duration(seconds / done * (batches - done))
     print(f"batch: {done} / {batches}, time: {seconds:.3f} s, about {left} left", flush=True)

@@ -32,9 +32,9 @@ INTERRUPTED = 130  # as shells report it
 
 
 def scenes_arguments(scenes: argparse.ArgumentParser) -> None:
-    """Of the demo's data."""
+    """Declares the flags of the demo's scenes."""
     scenes.add_argument("--control", action="store_true", help="left and right by coin: no position rule to learn")
-    scenes.add_argument("--seed", type=int, default=0, help="of all that is drawn by lot")
+    scenes.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     for split in SPLITS:
         scenes.add_argument(
             f"--{split}", type=int, default=SCENES[split], metavar="N", help=f"default: {SCENES[split]}"
@@ -42,7 +42,7 @@ def scenes_arguments(scenes: argparse.ArgumentParser) -> None:
 
 
 def prepare_scenes(arguments: argparse.Namespace) -> None:
-    """Make the scenes."""
+    """Makes the scenes and prints how many."""
     numbers = {split: getattr(arguments, split) for split in SPLITS}
     write_scenes(arguments.out, numbers, arguments.seed, SceneRules(position_rule=not arguments.control))
     counted = ", ".join(f"{number} {split}" for split, number in numbers.items())
@@ -50,7 +50,7 @@ def prepare_scenes(arguments: argparse.Namespace) -> None:
 
 
 def coco_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of MS-COCO."""
+    """Declares the flags of MS-COCO."""
     parser.add_argument("--annotations", type=Path, required=True, help="the folder of instances_{train,val}YEAR.json")
     parser.add_argument("--images", type=Path, required=True, help="the folder of train2014/ and val2014/ (or 2017)")
     parser.add_argument("--year", type=int, choices=(2014, 2017), default=2014, help="of the release (paper: 2014)")
@@ -59,12 +59,12 @@ def coco_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def coco_source(arguments: argparse.Namespace) -> DatasetSource:
-    """MS-COCO as the command line names it."""
+    """Returns MS-COCO, read as the command line says."""
     return coco(arguments.annotations, arguments.images, arguments.labelled_only, arguments.year)
 
 
 def nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of NUS-WIDE."""
+    """Declares the flags of NUS-WIDE."""
     parser.add_argument(
         "--root", type=Path, required=True, help="the folder of ImageList/, Groundtruth/, Concepts81.txt"
     )
@@ -82,7 +82,7 @@ def nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def nus_wide_source(arguments: argparse.Namespace) -> DatasetSource:
-    """NUS-WIDE as the command line names it."""
+    """Returns NUS-WIDE, read as the command line says."""
     given = {
         split: Accessible(index, getattr(arguments, f"accessible_{split}_list"))
         for split in ("train", "test")
@@ -92,7 +92,7 @@ def nus_wide_source(arguments: argparse.Namespace) -> DatasetSource:
 
 
 def wider_attribute_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of WIDER-Attribute."""
+    """Declares the flags of WIDER-Attribute."""
     help_annotations = "the folder of wider_attribute_{trainval,test}.json"
     parser.add_argument("--annotations", type=Path, required=True, help=help_annotations)
     parser.add_argument("--images", type=Path, required=True, help="the folder of train/, val/ and test/ (Image/)")
@@ -100,12 +100,12 @@ def wider_attribute_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def wider_attribute_source(arguments: argparse.Namespace) -> DatasetSource:
-    """WIDER-Attribute as the command line names it."""
+    """Returns WIDER-Attribute, read as the command line says."""
     return wider_attribute(arguments.annotations, arguments.images)
 
 
 def own_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of a user's own data."""
+    """Declares the flags of a user's own data."""
     kinds = ".csv, .tsv, .txt, .json, .jsonl, a folder of XML or with a folder per label, or an image list"
     for split in SPLITS:
         parser.add_argument(f"--{split}", type=Path, metavar="FILE", help=kinds)
@@ -120,7 +120,7 @@ def own_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def own_source(arguments: argparse.Namespace) -> DatasetSource:
-    """The user's data as the command line names them."""
+    """Returns the user's own data, read as the command line says."""
     splits = {
         split: OwnSplit(annotations, getattr(arguments, f"{split}_labels"), getattr(arguments, f"{split}_rows"))
         for split in SPLITS
@@ -153,7 +153,7 @@ def share(text: str) -> float:
 
 
 def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> None:
-    """How pictures are written."""
+    """Declares the flags that say how pictures are written."""
     parser.add_argument(
         "--validation", type=share, metavar="SHARE", help="cut a validation split from the training split, such as 0.1"
     )
@@ -187,12 +187,12 @@ def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> Non
         type=whole_number(1),
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes (default: one a core)",
+        help="processes (default: one per core)",
     )
 
 
 def picture_rules(arguments: argparse.Namespace) -> PictureRules:
-    """What picture_arguments says."""
+    """Returns how pictures are written, from the flags of `picture_arguments`."""
     return PictureRules(
         database="lmdb" in arguments.write,
         encoded=arguments.encoded,
@@ -206,7 +206,7 @@ def picture_rules(arguments: argparse.Namespace) -> PictureRules:
 
 
 def prepare_source(source_of: Callable[[argparse.Namespace], DatasetSource]) -> Callable[[argparse.Namespace], None]:
-    """A command that prepares what a function makes of the command line."""
+    """Returns a function that prepares the dataset which `source_of` makes of the command line."""
 
     def run(arguments: argparse.Namespace) -> None:
         source = source_of(arguments)

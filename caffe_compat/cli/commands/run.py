@@ -59,14 +59,14 @@ def _is_loud_enough(record: logging.LogRecord) -> bool:
 
 
 def _of_the_script(frames: TracebackType | None) -> TracebackType | None:
-    """The traceback from the script's own first line on."""
+    """Returns the traceback from the script's own first line on."""
     while frames is not None and frames.tb_frame.f_globals.get("__name__") in (__name__, "runpy"):
         frames = frames.tb_next
     return frames
 
 
 def _run_script(arguments: list[str]) -> None:
-    """As `python SCRIPT ARGUMENTS`: modules beside the script are found. Python 2 is translated."""
+    """Runs like `python SCRIPT ARGUMENTS`: modules beside the script are found. Python 2 is translated."""
     sys.argv = arguments
     folder = os.path.dirname(os.path.abspath(arguments[0]))
     sys.path.insert(0, folder)
@@ -83,7 +83,7 @@ def _run_script(arguments: list[str]) -> None:
 
 
 def _run_module(arguments: list[str]) -> None:
-    """As `python -m MODULE`: modules of the current folder are found."""
+    """Runs like `python -m MODULE`: modules of the current folder are found."""
     sys.argv = arguments
     sys.path.insert(0, os.getcwd())
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

@@ -103,12 +103,12 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
 
 
 def train_as_worker(arguments: argparse.Namespace) -> int:
-    """What one of several processes does: the same command, which finds its place in the environment."""
+    """Runs in each of several processes: the same command, which finds its place in the environment."""
     return run_program(parser(), lambda _: run(arguments), [])
 
 
 def solver_parameter(arguments: argparse.Namespace) -> caffe_pb2.SolverParameter:
-    """The solver's file with what the flags change in it."""
+    """Returns the solver of --solver, changed as the flags say."""
     if not arguments.solver:
         raise UsageError("Need a solver definition to train.")
     if arguments.snapshot not in ("", AUTO) and arguments.weights:

@@ -102,19 +102,19 @@ def parser() -> CommandParser:
 
 
 def tolerances_for(arguments: argparse.Namespace) -> Tolerances:
-    """Those of the other side's precision, with the user's for one layer."""
+    """Returns the tolerances for the other side's precision, with the user's own for one layer."""
     found = TOLERANCES[PRECISION_OF.get(arguments.against, "float32")]
     return found if arguments.tolerance is None else replace(found, layer=arguments.tolerance)
 
 
 def pycaffe(arguments: argparse.Namespace) -> PycaffeProcess:
-    """The other Python."""
+    """Returns the Python that has a pycaffe."""
     options = ["--caffe-root", arguments.caffe_root] if arguments.caffe_root else []
     return PycaffeProcess(arguments.pycaffe_python, str(SCRIPT), options)
 
 
 def record_other(net: Net, arguments: argparse.Namespace) -> Recording:
-    """The other side's run of the net."""
+    """Returns the recording of the other side's run of the net."""
     if arguments.against and arguments.against not in SIDES and not is_model_file(arguments.against):
         return read_dump(arguments.against)
     inputs = {**random_inputs(net, arguments.seed), **given_inputs(net, arguments.input)}
@@ -156,7 +156,7 @@ def make_net(arguments: argparse.Namespace) -> Net:
 
 
 def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
-    """One run of the net on both sides."""
+    """Runs the net on both sides; returns our net and the comparison."""
     net = make_net(arguments)
     if arguments.weights and arguments.prototxt:
         load_weights(net, arguments)
@@ -181,7 +181,7 @@ def load_weights(net: Net, arguments: argparse.Namespace) -> None:
 
 
 def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
-    """Some iterations of the solver on both sides."""
+    """Trains some iterations on both sides; returns our net and the comparison."""
     parameter, weights = read_solver(arguments.solver), arguments.weights
     if arguments.pycaffe_python:
         other = pycaffe(arguments).record_training(arguments.solver, weights, arguments.iterations)

@@ -12,7 +12,7 @@ class LogClock:
     """Turns the time stamps of one log into seconds, in the log's order."""
 
     def __init__(self, year: int) -> None:
-        """`year` is that of the first line, for prefixes that do not say it."""
+        """`year` is the year of the first line, for time stamps without a year."""
         self.year = year
         self.last: datetime | None = None
         self.start: datetime | None = None
@@ -36,11 +36,11 @@ class LogClock:
         return True
 
     def restart(self) -> None:
-        """Count seconds from the last time read: training starts here."""
+        """Counts seconds from the last time read: training starts here."""
         self.start = self.last
 
     def seconds(self) -> float:
-        """Since the start; NaN where the log has no time stamps."""
+        """Returns the seconds since the start; NaN where the log has no time stamps."""
         if self.last is None or self.start is None:
             return float("nan")
         return (self.last - self.start).total_seconds()

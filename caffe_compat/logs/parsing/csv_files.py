@@ -8,7 +8,7 @@ from caffe_compat.logs.parsing.reader import Row, TrainingLog
 
 
 def write_tables(log: TrainingLog, directory: Path, name: str, delimiter: str = ",") -> list[Path]:
-    """Write `<name>.train`, `<name>.test` and, for further test nets, `<name>.test_1` ...; returns the paths."""
+    """Writes `<name>.train`, `<name>.test` and, for further test nets, `<name>.test_1` ...; returns the paths."""
     directory.mkdir(parents=True, exist_ok=True)
     written = []
     for suffix, rows in _tables(log):
@@ -25,7 +25,7 @@ def _tables(log: TrainingLog) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _write_table(rows: list[Row], path: Path, delimiter: str) -> None:
-    """Columns are those of all rows; a gap where a row lacks one. Iterations are floats, as Caffe's parser has them."""
+    """Writes one table with a column for every output of any row. Iterations are floats, as in Caffe's own parser."""
     outputs = list(dict.fromkeys(name for row in rows for name in row.outputs))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter)

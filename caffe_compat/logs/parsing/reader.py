@@ -79,7 +79,7 @@ def read_log(path: Path) -> TrainingLog:
 
 
 def _encoding(path: Path) -> str:
-    """The encoding of a log: its byte order mark tells, or zeros between ASCII letters."""
+    """Returns the encoding of a log, by its byte order mark or by zeros between ASCII letters."""
     with path.open("rb") as file:
         start = file.read(64)
     for mark, encoding in ENCODINGS.items():
@@ -91,13 +91,13 @@ def _encoding(path: Path) -> str:
 
 
 def _described(reader: "_Reader") -> str:
-    """How long the file is and how it starts, for an error."""
+    """Returns how long the file is and how it starts, for an error message."""
     start = "".join(letter if letter.isprintable() else "?" for letter in reader.first_line.strip())
     return f"{reader.lines:,} lines, the first of which is '{start[:SHOWN]}{'...' if len(start) > SHOWN else ''}'"
 
 
 def latest_rows(rows: list[Row]) -> list[Row]:
-    """Without those that a resumed run went over again from an earlier snapshot."""
+    """Returns the rows without those that a resumed run repeated from an earlier snapshot."""
     kept: list[Row] = []
     for row in rows:
         while kept and kept[-1].iteration >= row.iteration:
@@ -107,7 +107,7 @@ def latest_rows(rows: list[Row]) -> list[Row]:
 
 
 def _year(path: Path) -> int:
-    """The year in which the file was written; this one where its time is impossible."""
+    """Returns the year in which the file was written; the current year where the file's time is impossible."""
     seconds = path.stat().st_mtime
     try:
         return datetime.fromtimestamp(seconds).year
@@ -116,7 +116,7 @@ def _year(path: Path) -> int:
 
 
 def _value(text: str) -> float:
-    """A number as Caffe prints it, `1.#INF`, `1.#QNAN` and `-1.#IND` of Windows included."""
+    """Returns a number that Caffe printed; Windows prints `1.#INF`, `1.#QNAN` and `-1.#IND`."""
     sign, hash_mark, name = text.partition("#")
     if not hash_mark:
         return float(text)
@@ -167,7 +167,10 @@ class _Reader:
         self.log.losses.append(row)
 
     def learning_rate(self, match: re.Match[str]) -> None:
-        """Caffe names an iteration's rate after its test and display; rows before the first rate get that one."""
+        """Sets the rate of the rows of this iteration. Rows before the first rate get the first rate.
+
+        Caffe prints an iteration's rate after its test and display.
+        """
         first, self.rate = math.isnan(self.rate), _value(match["value"])
         for rows in self.log.series():
             for row in rows if first else rows[-1:]:
