@@ -56,6 +56,9 @@ class CommandParser(argparse.ArgumentParser):
 
     logs = False
 
+    def __init__(self, *given: Any, **others: Any) -> None:
+        super().__init__(*given, **{"formatter_class": HelpFormatter, **others})
+
     def error(self, message: str) -> NoReturn:
         """Raises UsageError: the caller decides how errors are shown."""
         raise UsageError(message)
@@ -86,7 +89,6 @@ def command_parser(command: str, description: str, example: str = "") -> Command
         prog=program_name(command),
         description=description,
         epilog=f"example:\n  {example}" if example else None,
-        formatter_class=HelpFormatter,
     )
     result.logs = command in CAFFES
     return result

@@ -86,7 +86,8 @@ def test_unexpected_arguments_and_choices() -> None:
 def test_subcommands_have_flags_of_their_own() -> None:
     whole = CommandParser(prog="program")
     part = whole.add_subparsers(dest="which").add_parser("own")
-    part.add_argument("--batch_size", type=int)
+    part.add_argument("--batch_size", type=int, default=48, help="images")
+    assert "images (default: 48)" in part.format_help()
     assert whole.parse_args(["own", "-batch-size", "3"]).batch_size == 3
     with pytest.raises(UsageError, match=r"^unknown flag '--batchsize'; did you mean '--batch_size'\?"):
         whole.parse_args(["own", "--batchsize", "3"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
+from caffe_compat.cli.common_flags import add_seed
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
@@ -52,6 +53,7 @@ def parser() -> CommandParser:
         "caffe-compat train --solver=solver.prototxt --weights=init.caffemodel --gpu=0,1",
     )
     add_caffe_flags(result, OWN_FLAGS)
+    add_seed(result, "start of the random numbers, in place of the solver's random_seed", default=None)
     result.add_argument("--watch", default="", metavar="DIR",
                         help="a folder for report.html, metrics.jsonl and attention maps of test images")  # fmt: skip
     result.add_argument("--tensorboard", action=BooleanAction,
@@ -115,6 +117,8 @@ def solver_parameter(arguments: argparse.Namespace) -> caffe_pb2.SolverParameter
         raise UsageError("Give a snapshot to resume training or weights to finetune but not both.")
     parameter = read_solver(arguments.solver)
     parameter.train_state.level = arguments.level
+    if arguments.seed is not None:
+        parameter.random_seed = arguments.seed
     parameter.train_state.stage.extend(stages_of(arguments))
     if arguments.weights:
         parameter.ClearField("weights")

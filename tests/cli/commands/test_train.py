@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffe_compat.cli.commands.train import parser, solver_parameter
 from caffe_compat.proto.read import read_solver_state, read_weights
 from tests.cli.conftest import Run
 from tests.cli.messages import messages
@@ -75,6 +76,13 @@ def test_the_last_of_several_weights_wins(case: Path, run: Run) -> None:
     first, last = (read_weights(file).layers for file in ("init.caffemodel", "t_iter_25.caffemodel"))
     weights = [next(layer.blobs[0] for layer in layers if layer.name == "conv") for layers in (first, last)]
     np.testing.assert_array_equal(*weights)
+
+
+@pytest.mark.parametrize(("flags", "seed"), [(["--seed=7"], 7), ([], 3)])
+def test_the_seed_takes_the_place_of_the_solvers(flags: list[str], seed: int, tmp_path: Path) -> None:
+    (tmp_path / "s.prototxt").write_text("random_seed: 3")
+    arguments = parser().parse_args(["--solver", str(tmp_path / "s.prototxt"), *flags])
+    assert solver_parameter(arguments).random_seed == seed
 
 
 @pytest.mark.parametrize(
