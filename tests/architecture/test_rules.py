@@ -1,0 +1,86 @@
+"""Rules of CONTRIBUTING that the sources themselves can break. The lists of exceptions only shrink."""
+
+import ast
+import re
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+
+from caffe_compat.convert.targets import TARGETS
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Comments that turn a check off, in all sources and tests. The aim is 10.
+MOST_WAIVERS = 55
+WAIVER = re.compile(r"#\s*(?:ruff: |mypy: )?(?:noqa|type: ignore|ignore-errors)")
+#: Files below this length that only one other file imports: they say why they stand alone, or move in. The aim is 0.
+SHORT = 50
+MOST_SHORT_FILES_OF_ONE_IMPORTER = 40
+#: Homes of files of one thing each, whose one importer is the package's list of them.
+ONE_THING_EACH = ("caffe_compat/layers/", "caffe_compat/solvers/update_rules/", "caffe_compat/engine/passes/")
+#: Class names that several files still use for different things.
+DUPLICATES = {
+    "Attention", "Blob", "Block", "Box", "Command", "Comparison", "Difference", "Field", "Finding", "Line",
+    "ListedImage", "Meaning", "Model", "Naming", "Net", "Node", "Options", "Outcome", "Picture", "Place",
+    "PlacedDigit", "Prepared", "Progress", "Report", "Request", "Row", "Run", "Sample", "Start", "Step", "Target",
+    "Trial", "Verdict", "Window",
+}  # fmt: skip
+
+
+@lru_cache
+def sources() -> dict[str, ast.Module]:
+    """The syntax trees of both packages, by path."""
+    files = [file for name in ("caffe_compat", "prototxt_gen") for file in sorted((ROOT / name).rglob("*.py"))]
+    return {str(file.relative_to(ROOT)): ast.parse(file.read_text()) for file in files if "_pb2" not in file.name}
+
+
+def imported_by(tree: ast.Module) -> set[str]:
+    """All module names that a file imports, and those of what it takes from packages."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+    return names
+
+
+def test_layers_are_created_in_one_place() -> None:
+    callers = [
+        path
+        for path, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "create_layer"
+    ]
+    assert callers == ["caffe_compat/graph/builder.py"], "build layers through caffe_compat.graph.builder"
+
+
+def test_waivers_get_fewer() -> None:
+    folders = ("caffe_compat", "prototxt_gen", "tools", "tests", "benchmarks", "scripts")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py") if "_pb2" not in file.name]
+    count = sum(len(WAIVER.findall(file.read_text())) for file in files if file != Path(__file__))
+    assert count <= MOST_WAIVERS, f"{count} waivers: mend the code in place of waiving the check"
+
+
+def test_one_class_name_has_one_meaning() -> None:
+    names = Counter(node.name for tree in sources().values() for node in tree.body if isinstance(node, ast.ClassDef))
+    repeated = {name for name, count in names.items() if count > 1 and not name.startswith("_")}
+    assert not repeated - DUPLICATES, f"{repeated - DUPLICATES}: a class of this name exists; choose another word"
+
+
+def test_a_short_file_of_one_importer_says_why() -> None:
+    importers = Counter(name for tree in sources().values() for name in imported_by(tree))
+    short = [
+        path
+        for path, tree in sources().items()
+        if (ROOT / path).read_text().count("\n") < SHORT
+        and importers[path.removesuffix(".py").replace("/", ".")] == 1
+        and not path.startswith(ONE_THING_EACH)
+        and "apart" not in (ast.get_docstring(tree) or "").lower()
+    ]
+    assert len(short) <= MOST_SHORT_FILES_OF_ONE_IMPORTER, f"say why the file stands apart, or move it in: {short}"
+
+
+def test_every_target_of_convert_has_a_test() -> None:
+    text = "".join(file.read_text() for file in (ROOT / "tests" / "convert").rglob("test_*.py"))
+    missing = {name for name in TARGETS if f'"{name}"' not in text}
+    assert not missing, f"no test converts to {missing}: add one to tests/convert"
