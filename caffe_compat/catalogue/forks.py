@@ -71,11 +71,14 @@ def _by_caffe(fields: Mapping[str, Iterable[str]]) -> Iterable[str]:
 
 def _tried() -> Iterable[str]:
     results: dict[str, dict[str, str]] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    whole = [name for name, steps in results.items() if all(outcome == "ok" for outcome in steps.values())]
+    loaded = [steps for steps in results.values() if steps.get("load") == "ok"]
+    further = [steps for steps in loaded if len(steps) > 1]
+    whole = [steps for steps in further if all(outcome == "ok" for outcome in steps.values())]
     yield "## Public nets that were tried\n"
     yield (
-        f"`scripts/try_nets.py` ran {len(results)} deploy nets of public repositories, most with random weights, "
-        f"through load, safetensors, ONNX and a comparison with OpenCV. {len(whole)} passed every step. The others:\n"
+        f"`scripts/try_nets.py` built {len(results)} deploy and test nets of public repositories; {len(loaded)} load. "
+        f"{len(further)} of these, some with their released weights, went on to safetensors, ONNX (checked with "
+        f"onnxruntime) and a comparison with OpenCV: {len(whole)} passed all. What failed:\n"
     )
     yield "| Net | Step | Why |"
     yield "| --- | --- | --- |"

@@ -16,7 +16,7 @@ from caffe_compat.convert.options import DEPLOY, SAME, Options
 from caffe_compat.convert.pretrained.write import write_torchvision
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.proto.dialects.translate import OWN, can_say, in_dialect
+from caffe_compat.proto.dialects.translate import OWN, can_be_written, in_dialect
 from caffe_compat.proto.write import write_bytes, write_text
 
 Write = Callable[[str, Model, Options, Report], None]
@@ -40,7 +40,7 @@ def dialect_for(model: Model, options: Options) -> str:
     """The one asked for; else the source's, or our own where the net of a third Caffe needs more."""
     if options.dialect != SAME:
         return options.dialect
-    return model.dialect if can_say(model.net, model.dialect) else OWN
+    return model.dialect if can_be_written(model.net, model.dialect) else OWN
 
 
 def _dialect(model: Model, options: Options, report: Report) -> str:

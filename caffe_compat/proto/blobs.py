@@ -1,4 +1,4 @@
-"""BlobProto as NumPy arrays: taken out of a message's bytes and put back without decoding a single number.
+"""BlobProto as NumPy arrays, taken out of the bytes of a message and put back without decoding the numbers.
 
 `take_out` splits a NetParameter or SolverState into its structure, in which every blob is a placeholder that holds
 only its index, and the places of the blobs; `put_back` is the inverse.
@@ -47,7 +47,7 @@ PLACEHOLDER = 1  # BlobProto.num
 
 
 def take_out(buffer: bytes, tree: Tree) -> tuple[bytes, list[Place]]:
-    """The message without its blobs, and where each of them lies in `buffer`."""
+    """Returns the message without its blobs, and the place of each blob in `buffer`."""
     places: list[Place] = []
     return _strip(buffer, 0, len(buffer), tree, places), places
 
@@ -71,7 +71,7 @@ def _strip(buffer: bytes, start: int, end: int, tree: Tree, places: list[Place])
 def put_back(
     structure: bytes, tree: Tree, blobs: Sequence[Blob], gradients: Sequence[Blob | None] = ()
 ) -> Iterator[Chunk]:
-    """The bytes of the whole message, in pieces; the placeholders in `structure` are indices into `blobs`."""
+    """Yields the bytes of the whole message, in pieces. The placeholders in `structure` are indices into `blobs`."""
     pairs = list(zip(blobs, gradients or [None] * len(blobs), strict=True))
     return _fill(structure, 0, len(structure), tree, pairs)
 
@@ -191,7 +191,7 @@ def _floats(buffer: bytes, field: Field) -> Blob:
 
 
 def _numbers(packed: Blob | None, message: caffe_pb2.BlobProto) -> Blob:
-    """The packed floats and what stands elsewhere: unpacked floats of odd writers, or float64."""
+    """Joins the packed floats with numbers in other fields: unpacked floats, which some writers make, and float64."""
     loose = [np.array(part, np.float32) for part in (message.data, message.double_data) if len(part)]
     if packed is not None and not loose:
         return packed
@@ -206,5 +206,5 @@ def blob_shape(message: caffe_pb2.BlobProto) -> tuple[int, ...]:
 
 
 def same_shape(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Equal, or the old form of four axes in which missing ones are leading ones (Blob::ShapeEquals)."""
+    """Whether two shapes are equal, or `source` is `target` with leading ones up to four axes (Blob::ShapeEquals)."""
     return source == target or (len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target)

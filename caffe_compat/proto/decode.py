@@ -1,4 +1,4 @@
-"""Bytes to messages, whatever Python's protobuf makes of them."""
+"""Bytes to messages; strings that are not UTF-8 become text, too."""
 
 from functools import cache
 from typing import Any, TypeVar
@@ -23,9 +23,9 @@ def decode(data: bytes, message_type: type[MessageType]) -> MessageType:
 
 
 def _mend_strings(message: Any) -> None:
-    """Makes text of strings that are not UTF-8, in place: paths of Windows machines, which protobuf hands out as bytes.
+    """Replaces strings that are not UTF-8 by text, in place; protobuf returns such strings as bytes.
 
-    What cannot be read becomes the replacement character.
+    Paths of Windows machines are often so. A byte that cannot be decoded becomes the replacement character.
     """
     if not _holds_strings(message.DESCRIPTOR):
         return
@@ -41,7 +41,7 @@ def _mend_strings(message: Any) -> None:
 
 @cache
 def _holds_strings(message: Descriptor) -> bool:
-    """Whether a message or one inside it has strings; Caffe's messages hold none of their own kind."""
+    """Whether a message, or a message inside it, has fields of strings. Caffe's messages do not contain themselves."""
     return any(
         _holds_strings(field.message_type) if field.message_type else field.type == FieldDescriptor.TYPE_STRING
         for field in message.fields

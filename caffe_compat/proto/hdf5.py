@@ -33,7 +33,7 @@ def read_weights(path: str | Path) -> dict[str, list[Blob]]:
 
 
 def has_gradients(path: str | Path) -> bool:
-    """Whether there is /diff, which `snapshot_diff` writes."""
+    """Whether the file has a group /diff, which `snapshot_diff` writes."""
     with _open(path) as file:
         return "diff" in file
 
@@ -72,7 +72,7 @@ def _open(path: str | Path) -> Iterator[Any]:
 
 
 def _members(path: str | Path, group: Any) -> dict[str, Any]:
-    """What lies in a group; a link, which Caffe never writes, could bring in any other file of the machine."""
+    """The members of a group. FormatError for a link: Caffe writes none, and it could read any file of the machine."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise FormatError(f"{path}: expected data of the file itself in {group.name}, found the link '{name}'")
@@ -90,7 +90,7 @@ def _contents(members: Mapping[str, Any]) -> str:
 
 
 def _single(path: str | Path, dataset: Any, default: Any) -> Any:
-    """The one value of a dataset, of the default's kind; the default where there is none."""
+    """The single value of a dataset, which must be of the type of `default`; `default` if there is no dataset."""
     if dataset is None:
         return default
     if not isinstance(dataset, h5py.Dataset) or dataset.size != 1:

@@ -55,7 +55,7 @@ LAYER = 100
 
 
 def kind_of(head: bytes) -> str | None:
-    """What a file that starts with `head` is, or None where nothing speaks for anything but a protobuf message."""
+    """The kind of a file that starts with `head`; None if it may be a protobuf message."""
     for signature, kind in SIGNATURES:
         if head.startswith(signature):
             return kind
@@ -86,7 +86,7 @@ def read_bytes(path: str | Path, wanted: str) -> bytes:
 
 
 def map_bytes(path: str | Path, wanted: str) -> bytes:
-    """The same without reading it: pages come when they are looked at and are the system's to drop again."""
+    """A file's bytes as a memory mapping, with the errors of `read_bytes`. Pages are read when they are used."""
     return cast(bytes, MappedFile(_existing(path, wanted)))
 
 
@@ -131,7 +131,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _plain_comment(found: "re.Match[bytes]") -> bytes:
-    """A comment in whatever encoding, as ASCII of the same length; strings as they are."""
+    """Replaces bytes of a comment that are not ASCII by question marks; leaves strings as they are."""
     return found[0] if found[1] else bytes(byte if byte < 0x80 else ord("?") for byte in found[0])
 
 

@@ -1,4 +1,4 @@
-"""A file whose bytes come when they are looked at, and whose parts can be read into arrays in a few calls."""
+"""A memory-mapped file; parts of it can be read into arrays with few system calls."""
 
 import mmap
 import os
@@ -46,7 +46,7 @@ class MappedFile(mmap.mmap):
         return array.ctypes.data - np.frombuffer(self, np.uint8, 1).ctypes.data
 
     def read_parts(self, parts: Iterable[Part]) -> None:
-        """Fills arrays from the file, not from the mapping: without the interpreter, and without a page fault a page.
+        """Fills arrays from the file with few system calls; reading the mapping would cost a page fault per page.
 
         FormatError where the file has become shorter since it was mapped; through the mapping, that ends the process.
         """
@@ -62,7 +62,7 @@ class MappedFile(mmap.mmap):
 
 
 def mapping_of(array: np.ndarray[Any, Any]) -> MappedFile | None:
-    """The file that an array's numbers lie in as they are, one behind the other; None where there is none."""
+    """The mapped file that holds the numbers of a contiguous array; None for an array with memory of its own."""
     base: Any = array if array.flags.c_contiguous else None
     while isinstance(base, np.ndarray):
         base = base.base
@@ -71,7 +71,7 @@ def mapping_of(array: np.ndarray[Any, Any]) -> MappedFile | None:
 
 
 def _runs(parts: Sequence[Part]) -> Iterator[tuple[int, list[memoryview]]]:
-    """Parts that one call can read: where it begins, and the buffers, with room for what lies between them."""
+    """Groups parts for single calls; yields the start of each call and its buffers, with fillers for small gaps."""
     buffers: list[memoryview] = []
     start = end = 0
     for offset, array in parts:
@@ -90,7 +90,7 @@ def _runs(parts: Sequence[Part]) -> Iterator[tuple[int, list[memoryview]]]:
 
 
 def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
-    """What is left of the buffers when so many bytes of them are filled; a call may stop short of the end."""
+    """Returns the buffers without their first `count` bytes. A call may fill fewer bytes than it was asked for."""
     for index, buffer in enumerate(buffers):
         if count < buffer.nbytes:
             return [buffer[count:], *buffers[index + 1 :]]

@@ -99,7 +99,7 @@ def _shown(text: str, number: int) -> str:
 
 
 def format_text(message: Message) -> str:
-    """The message as text that every Caffe reads: one value a line, floats as short as float32 allows."""
+    """The message as text that every Caffe reads: one value per line, floats as short as float32 allows."""
     return "".join(f"{line}\n" for line in _lines(message))
 
 

@@ -1,7 +1,7 @@
-"""The protobuf wire format, as far as weights need it: where a message's fields lie in a buffer, without decoding them.
+"""The parts of the protobuf wire format that weights need: where the fields of a message lie in a buffer.
 
-Protobuf would copy every weight at least twice. Here a blob's numbers stay where the file's bytes are, and files
-above protobuf's limit of 2 GB can be read. Format: https://protobuf.dev/programming-guides/encoding
+Nothing is decoded. Protobuf would copy every weight at least twice; here the numbers stay in the bytes of the file.
+Files above protobuf's limit of 2 GB can be read, too. Format: https://protobuf.dev/programming-guides/encoding
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Field(NamedTuple):
 
 
 def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
-    """The number at `at` and the position after it."""
+    """Returns the varint at position `at`, and the position after it. FormatError if it does not end before `end`."""
     if at < end and buffer[at] < 0x80:  # most are of one byte
         return buffer[at], at + 1
     value = shift = 0
@@ -53,7 +53,7 @@ def fields(buffer: bytes, start: int, end: int) -> Iterator[Field]:
 
 
 def _field_end(buffer: bytes, wire_type: int, body: int, end: int) -> tuple[int, int]:
-    """Where a field ends and where its body starts."""
+    """Returns the position where a field ends and the position where its body starts."""
     if wire_type == VARINT:
         return read_varint(buffer, body, end)[1], body
     if wire_type == LENGTH_DELIMITED:
@@ -65,7 +65,7 @@ def _field_end(buffer: bytes, wire_type: int, body: int, end: int) -> tuple[int,
 
 
 def varint(value: int) -> bytes:
-    """`value` (not negative) as a varint."""
+    """Encodes `value`, which must not be negative, as a varint."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
@@ -75,10 +75,10 @@ def varint(value: int) -> bytes:
 
 
 def varint_field(number: int, value: int) -> bytes:
-    """A whole varint field."""
+    """Encodes a field of wire type VARINT: its key and its value."""
     return varint(number << 3 | VARINT) + varint(value)
 
 
 def delimited_key(number: int, length: int) -> bytes:
-    """Key and length of a length-delimited field, whose `length` bytes must follow."""
+    """Encodes key and length of a length-delimited field; its `length` bytes must follow."""
     return varint(number << 3 | LENGTH_DELIMITED) + varint(length)

@@ -19,7 +19,7 @@ ImageWindows = tuple[str, Iterable[Any]]
 
 
 class Detector(Net):
-    """Warps windows (ymin, xmin, ymax, xmax) to the net's size, with `context_pad` pixels of context there."""
+    """Warps windows (ymin, xmin, ymax, xmax) to the net's size, with `context_pad` pixels of context around each."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Detector(Net):
         self.configure_crop(context_pad)
 
     def detect_windows(self, images_windows: Iterable[ImageWindows]) -> list[dict[str, Any]]:
-        """One dict a window: `filename`, `window` and `prediction`, the first output for it."""
+        """Returns one dict per window: `filename`, `window` and `prediction`, the net's first output for it."""
         places, crops = [], []
         for filename, windows in images_windows:
             image = load_image(filename)

@@ -47,7 +47,7 @@ class LayerNameError(GraphError, ValueError):
 
 @dataclass
 class _Options:
-    """What may follow the file; `weights` before `phase` is the old order."""
+    """Arguments of Net after the file. In pycaffe's old order, `weights` comes before `phase`."""
 
     phase: int = -1
     level: int = 0
@@ -118,7 +118,7 @@ class Net(Of2014):
 
     @classmethod
     def of(cls, net: runtime.Net) -> "Net":
-        """The face of a net that exists already (a solver's)."""
+        """Wraps a net that exists already, such as a solver's."""
         face = cls.__new__(cls)
         face._show(net)
         face._follows_mode = False
@@ -283,7 +283,7 @@ class Net(Of2014):
 
     @in_turn
     def set_input_arrays(self, data: Array, labels: Array) -> None:
-        """What the MemoryData layer, which must be the first, walks round: float32 (n, C, H, W) and n labels.
+        """Sets the arrays that a MemoryData layer, which must be the first, repeats: float32 (n, C, H, W) and n labels.
 
         The arrays are not copied. n must be a multiple of the batch size.
         """

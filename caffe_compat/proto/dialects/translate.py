@@ -79,7 +79,7 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
     A snapshot must not fail for a field that steers a data layer; a .caffemodel is read by layer names and blobs.
     """
     dialect = dialect_of(net)
-    if can_say(net, dialect):
+    if can_be_written(net, dialect):
         return encode_net(net, dialect), dialect, []
     dialect = min(DIALECTS, key=lambda one: sum(layer.type in FOREIGN_LAYER_TYPES[one] for layer in net.layer))
     left_out: list[str] = []
@@ -89,11 +89,11 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
 
 def dialect_of(net: caffe_pb2.NetParameter) -> str:
     """The dialect to write a net in: the SRN fork's if only that has its layer types and fields, else BVLC's."""
-    return SRN_FORK if not can_say(net, BVLC) and can_say(net, SRN_FORK) else BVLC
+    return SRN_FORK if not can_be_written(net, BVLC) and can_be_written(net, SRN_FORK) else BVLC
 
 
-def can_say(net: caffe_pb2.NetParameter, dialect: str) -> bool:
-    """Whether a dialect has all of the net's layer types and fields."""
+def can_be_written(net: caffe_pb2.NetParameter, dialect: str) -> bool:
+    """Whether a dialect has all layer types and fields of the net."""
     try:
         in_dialect(net, dialect)
     except DialectError:

@@ -78,6 +78,8 @@ FOREIGN_TYPES = {
     "Pooling3D": ForeignType("C3D", f"Pooling has two axes here; {_OWN}"),
     "Deconvolution3D": ForeignType("C3D", "take Deconvolution, which has kernel_size, stride and pad for any axes"),
     "VIDEO_DATA": ForeignType("C3D", _DATA),  # V1's word; VideoData is the SRN fork's, which reads other lists
+    "VIDEO_SEGMENTATION_DATA": ForeignType("C3D", _DATA),
+    "VIDEO_WITH_VOXEL_TRUTH_DATA": ForeignType("C3D", _DATA),
     "L2Normalize": ForeignType("C3D", "take Normalize with across_spatial and channel_shared false"),
     "Unpooling": ForeignType("DeconvNet", f"Upsample takes the same mask, but sizes from upsample_param; {_OWN}"),
     "EltwiseAccuracy": ForeignType("DeconvNet", "take Accuracy, which counts places"),
@@ -126,7 +128,9 @@ FOREIGN_TYPES = {
     "AnnotatedDataMask": ForeignType("SSTD", _DATA),
     "MultiBoxOrientedLoss": ForeignType("SSTD", _TRAINING_ONLY),
     "DetectionOrientedOutput": ForeignType("SSTD", f"read the blobs before it; or {_OWN}"),
-    "MaskPooling": ForeignType("SSTD", "take Eltwise PROD of the bottom and the mask, with Tile over the channels"),
+    "MaskPooling": ForeignType(
+        "MNC and SSTD", "take Eltwise PROD of the bottom and the mask, with Tile over the channels"
+    ),
     "MaskResize": ForeignType("SSTD", _OWN),
     "CustomData": ForeignType("FlowNet", _DATA),
     "ImgReader": ForeignType("FlowNet", _DATA),

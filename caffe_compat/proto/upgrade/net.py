@@ -63,7 +63,7 @@ def inputs_to_layer(net: Net) -> list[str]:
 
 
 def _shapes_of_dims(net: Net) -> list[caffe_pb2.BlobShape]:
-    """Four `input_dim` fields an input."""
+    """Shapes from `input_dim`, which has four fields per input."""
     dims = net.input_dim
     if dims and len(dims) < 4 * len(net.input):
         raise FormatError(

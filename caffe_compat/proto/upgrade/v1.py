@@ -51,7 +51,7 @@ TYPES = {
     "THRESHOLD": "Threshold",
     "WINDOW_DATA": "WindowData",
 }
-# V1's lists, one entry a weight blob, and the ParamSpec field that each became.
+# V1's lists, with one entry per weight blob, and the field of ParamSpec that each list became.
 PARAM_LISTS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
 COPIED_LISTS = ("bottom", "top", "include", "exclude", "blobs", "loss_weight")
 
@@ -62,7 +62,7 @@ def needs_v1_upgrade(net: caffe_pb2.NetParameter) -> bool:
 
 
 def upgrade_v1(net: caffe_pb2.NetParameter) -> list[str]:
-    """Makes every V1 layer of a net one of today, in place; a log line for each thing that is lost."""
+    """Replaces every V1 layer of a net by a layer of today, in place. Returns a log line for each loss."""
     log = []
     if net.layer:
         log.append("Input NetParameter to be upgraded already specifies 'layer' fields; these will be ignored.")
