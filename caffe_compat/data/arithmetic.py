@@ -1,7 +1,8 @@
 """The numbers of a TransformationParameter: (pixels - mean) * scale (data_transformer.cpp).
 
-For a GPU they are taken there, on whole batches of bytes. For the CPU every worker takes them of the image that it has
-just cut, while it is in the processor's cache: memory is then written once, which is what such sums cost.
+For a GPU the numbers are computed there, on whole batches of bytes. For the CPU every worker computes them on the image
+that the worker has just cut, while the image is in the cache. Memory is then written once; writing memory is
+what such sums cost.
 """
 
 import threading
@@ -25,7 +26,7 @@ _LARGEST_SCALAR = 4  # channels that cv2 takes a number each for
 
 
 class Arithmetic:
-    """(pixels - mean) * scale; the mean is an image (cut and mirrored with its picture) or one number a channel."""
+    """(pixels - mean) * scale; the mean is an image (cut and mirrored as the items are) or one number per channel."""
 
     def __init__(self, parameter: Any, owner: str) -> None:
         if parameter.mean_file and parameter.mean_value:
@@ -69,7 +70,7 @@ class Arithmetic:
         return data if self._scale == 1 else data.mul_(self._scale)
 
     def take(self, item: Pixels, cut: Cut, place: Floats) -> None:
-        """The same of one item (height, width, channels) into its place (channels, height, width) of a batch."""
+        """Writes (pixels - mean) * scale of one item (height, width, channels) to `place` (channels, height, width)."""
         together = channels_together(item)
         floats = self._of_thread("floats", item.shape, np.float32) if together else place.transpose(1, 2, 0)
         if self._image is not None:
@@ -92,7 +93,7 @@ class Arithmetic:
         return self._of_thread("planes", (channels, height, width), like.dtype).transpose(1, 2, 0)
 
     def _of_thread(self, name: str, shape: tuple[int, ...], kind: Any) -> Pixels:
-        """What was used for the last item: it is in the cache still."""
+        """Memory that this thread used for its last item, which is still in the cache; new memory for another shape."""
         memory: Pixels | None = getattr(self._memory, name, None)
         if memory is None or memory.shape != shape or memory.dtype != kind:
             memory = np.empty(shape, kind)
@@ -106,7 +107,7 @@ class Arithmetic:
         return self._on_device[device]
 
     def _scalar(self, channels: int) -> tuple[float, ...]:
-        """The numbers as cv2 takes them: always four."""
+        """The mean values as a cv2 scalar, which always has four numbers."""
         values = np.zeros(_LARGEST_SCALAR)
         values[:channels] = self._values
         return tuple(values.tolist())

@@ -1,4 +1,4 @@
-"""A batch under way: one array that workers write their items into."""
+"""A batch that is being made: one array into which workers write their items."""
 
 from threading import Lock
 from typing import Any
@@ -18,10 +18,10 @@ _NOT_YET = Cut(Box(0, 0, 0, 0), mirrored=False)
 class Batch:
     """`size` items: pixels of one size, labels, and where each was cut from its image.
 
-    `memory` of an earlier batch is used again where it fits: fresh pages cost a tenth of the decoding.
+    `memory` of an earlier batch is used again where its shape fits: new pages cost a tenth of the decoding.
     """
 
-    #: Whether mean and scale are taken already.
+    #: Whether mean and scale have been applied already.
     finished = False
 
     def __init__(self, size: int, owner: str, memory: Pixels | None = None) -> None:
@@ -51,7 +51,7 @@ class Batch:
         return place
 
     def put(self, number: int, item: Pixels, cut: Cut, label: Any) -> None:
-        """Takes an item that has been written, with its label."""
+        """Stores where an item, which has been written, was cut, and its label."""
         self.labels[number] = label
         self.cuts[number] = cut
 
@@ -68,12 +68,12 @@ class Batch:
 
     @property
     def memory(self) -> Pixels | None:
-        """What the next batch may use again."""
+        """Memory that a later batch may use again; None before the first item."""
         return self._memory
 
     @property
     def pixels(self) -> Pixels:
-        """(num, channels, height, width), in whatever memory order the items came."""
+        """All items (num, channels, height, width), in the memory order of the first item."""
         if self._memory is None:
             raise DataError(f"{self._owner}: the batch is empty")
         return self._memory if self._channels_first else self._memory.transpose(0, 3, 1, 2)
@@ -85,7 +85,7 @@ class Batch:
 
 
 class FinishedBatch(Batch):
-    """A batch for the CPU: float32, channels first, mean and scale taken of each item by the thread that made it."""
+    """A batch for the CPU: float32, channels first. The thread that makes an item applies mean and scale to it."""
 
     finished = True
 
@@ -94,7 +94,7 @@ class FinishedBatch(Batch):
         self._arithmetic = arithmetic
 
     def item(self, number: int, shape: tuple[int, int, int], like: Pixels) -> Pixels:
-        """Memory of the thread, from which `put` takes the item."""
+        """Memory of this thread for the item; `put` computes the batch's numbers from it."""
         super().item(number, shape, like)
         return self._arithmetic.memory_for_item(shape, like)
 

@@ -1,8 +1,8 @@
 """Random numbers that depend on the seed and on an item's place in the data alone.
 
-Caffe's prefetch thread draws from one generator in the order in which it happens to run. Here every batch has a
-generator of its own, keyed by (seed, layer, place), so that any number of workers draws the same numbers and the only
-state to save is the place.
+Caffe's prefetch thread draws from one generator in the order in which the thread happens to run. Here every batch has a
+generator of its own, keyed by (seed, layer, place). Any number of workers then draws the same numbers, and the place is
+the only state to save.
 """
 
 import secrets

@@ -9,10 +9,10 @@ Ordinals = NDArray[np.int64]
 
 
 class Order:
-    """Record numbers by place: a function of (seed, length, place), so that the place is all there is to save.
+    """Record numbers by place: a function of (seed, length, place), so that only the place must be saved.
 
-    Layers of equal length and seed get equal permutations: an image source and its label source stay in step under
-    shuffling without knowing of each other, in every process and after every resume.
+    Layers of equal length and seed get equal permutations. An image source and its label source therefore stay in step
+    under shuffling, in every process and after every resume.
     """
 
     def __init__(

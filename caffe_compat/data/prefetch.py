@@ -1,7 +1,7 @@
 """Reads ahead: one thread finds records in order, a pool decodes and transforms them (base_data_layer.cpp).
 
-Whatever the number of workers, batches come out equal: order and random numbers are functions of an item's place, and
-workers write into places of their own. cv2 decodes and resizes outside Python's lock, so threads use all cores.
+Batches do not depend on the number of workers: order and random numbers are functions of an item's place, and every
+worker writes to places of its own. cv2 decodes and resizes outside Python's lock, so threads use all cores.
 """
 
 import os
@@ -29,8 +29,8 @@ def available_cores() -> int:
 class Prefetcher:
     """Batches of a source, `ahead` of their use. Threads start with the first batch and end with the object.
 
-    Every image is checked against `arithmetic`; with `finish`, the workers also take mean and scale, as the CPU wants
-    it; without, batches are bytes for a device that does the rest.
+    Every image is checked against `arithmetic`. With `finish`, the workers also apply mean and scale, which is fastest
+    on the CPU. Without it, batches are bytes, and a GPU applies both.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class Prefetcher:
         return batch
 
     def give_back(self, batch: Batch) -> None:
-        """Says that nothing reads a batch's pixels any more, so that their memory can serve again."""
+        """Returns the memory of a batch whose pixels nothing reads any more; a later batch uses the memory again."""
         if batch.memory is not None:
             self._used.append(batch.memory)
 
     def state(self) -> dict[str, int]:
-        """The place of the next item that `take` gives, and what else the following batches depend on."""
+        """What the coming batches depend on: the place of the next item that `take` returns, seeds and the skip."""
         return {
             "next": self._next,
             "seed": self._draws.seed,
@@ -88,7 +88,7 @@ class Prefetcher:
         }
 
     def restore(self, state: dict[str, int]) -> None:
-        """Goes on from a state."""
+        """Continues from a state of `state()`."""
         self._forget()
         self._next = state["next"]
         self._draws.seed = state["seed"]
@@ -113,7 +113,7 @@ class Prefetcher:
             self._pending.append(self._finder.submit(self._find, first))
 
     def _forget(self) -> None:
-        """Drops what was read ahead: cancels what has not begun, waits for what has."""
+        """Drops what was read ahead: cancels parts that have not begun, and waits for the others."""
         while self._pending:
             future = self._pending.popleft()
             if future.cancel() or future.exception() is not None:

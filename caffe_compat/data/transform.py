@@ -1,7 +1,7 @@
 """TransformationParameter: what happens to an image between its source and the net (data_transformer.cpp).
 
-Split in two, so that pictures travel as bytes: `Transform` cuts, resizes and mirrors uint8 images on the host, by
-numbers drawn beforehand; `Arithmetic` (arithmetic.py) takes mean and scale, on the device.
+The work is split in two, so that images travel as bytes. `Transform` cuts, resizes and mirrors uint8 images on the
+host, by numbers drawn beforehand. `Arithmetic` (arithmetic.py) applies mean and scale, on the device.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""debug_info: the mean magnitude of every blob and weight as the net runs (Net::ForwardDebugInfo and its kin)."""
+"""debug_info: the mean magnitude of every blob and weight while the net runs (Net::ForwardDebugInfo and others)."""
 
 import logging
 import math
@@ -14,8 +14,8 @@ from caffe_compat.net.shared_params import param_spec
 logger = logging.getLogger("caffe_compat")
 
 
-class TalkingEngine:
-    """The exact engine, one layer at a time, with a line for what each has made."""
+class LoggingEngine:
+    """The exact engine, one layer at a time; logs a line for every blob that a layer computes."""
 
     def __init__(self, net: Net) -> None:
         self.net = net
@@ -28,7 +28,7 @@ class TalkingEngine:
         loss = torch.zeros((), device=self.net.device)
         for index, step in enumerate(self.net.steps):
             loss += self.net.run_range(index, index)
-            self._tell_forward(step)
+            self._log_forward(step)
         return loss
 
     def forward_backward(self) -> Tensor:
@@ -37,11 +37,11 @@ class TalkingEngine:
         for index, step in reversed(list(enumerate(self.net.steps))):
             if step.needs_backward:
                 self.net.backward_range(index, index)
-                self._tell_backward(step)
-        self._tell_norms()
+                self._log_backward(step)
+        self._log_norms()
         return loss
 
-    def _tell_forward(self, step: Step) -> None:
+    def _log_forward(self, step: Step) -> None:
         name = step.layer.name
         for top in step.tops:
             value = self.net.blobs[top].value.tensor()
@@ -50,7 +50,7 @@ class TalkingEngine:
             shown = param_spec(step.layer, index).name or index
             logger.info("    [Forward] Layer %s, param blob %s data: %g", name, shown, _magnitude(blob))
 
-    def _tell_backward(self, step: Step) -> None:
+    def _log_backward(self, step: Step) -> None:
         name = step.layer.name
         for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True):
             if wanted:
@@ -61,7 +61,7 @@ class TalkingEngine:
                 gradient = self.net.gradients.of(blob)
                 logger.info("    [Backward] Layer %s, param blob %d diff: %g", name, index, _magnitude(gradient))
 
-    def _tell_norms(self) -> None:
+    def _log_norms(self) -> None:
         weights = [learnable.parameter.detach() for learnable in self.net.learnable]
         gradients = self.net.learnable_gradients()
         logger.error(

@@ -1,4 +1,4 @@
-"""What happens to gradients before the update rule, in Caffe's order: clip, normalise, regularise (sgd_solver.cpp)."""
+"""Changes of gradients before the update rule, in Caffe's order: clip, normalise, regularise (sgd_solver.cpp)."""
 
 import logging
 from collections import defaultdict
@@ -34,7 +34,7 @@ def normalise(gradients: list[Tensor], iter_size: int) -> None:
 
 
 def regularise(gradients: list[Tensor], weights: list[Tensor], decays: Sequence[float], kind: str) -> None:
-    """Adds decay * w (L2) or decay * sign(w) (L1); one decay a weight. Weights of one decay are handled together."""
+    """Adds decay * w (L2) or decay * sign(w) (L1); `decays` has one number per weight."""
     check_regularization(kind)
     groups: defaultdict[float, list[int]] = defaultdict(list)
     for index, decay in enumerate(decays):

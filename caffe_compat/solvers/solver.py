@@ -16,7 +16,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
-from caffe_compat.solvers.debug_info import TalkingEngine
+from caffe_compat.solvers.debug_info import LoggingEngine
 from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_names, output_values
 from caffe_compat.solvers.first_bad_number import describe_bad_weight
 from caffe_compat.solvers.first_labels import check_first_labels
@@ -81,9 +81,9 @@ class Solver:
         self.test_nets = self._build_test_nets(surroundings)
         self.workers.share_weights(self.net)
         self.engine = create_engine(engine, self.net)
-        self._talking_engine = TalkingEngine(self.net)
+        self._logging_engine = LoggingEngine(self.net)
         self.test_engines = [
-            TalkingEngine(test_net) if parameter.debug_info else create_engine(engine, test_net)
+            LoggingEngine(test_net) if parameter.debug_info else create_engine(engine, test_net)
             for test_net in self.test_nets
         ]
         logger.info("Solver scaffolding done.")
@@ -198,8 +198,8 @@ class Solver:
         self._snapshot_if_asked(max(self.workers.gather(self._take_action())))
 
     def _compute_gradients(self) -> None:
-        talks = self.parameter.debug_info and self._is_due(self.parameter.display)
-        engine = self._talking_engine if talks else self.engine
+        logs = self.parameter.debug_info and self._is_due(self.parameter.display)
+        engine = self._logging_engine if logs else self.engine
         losses = []
         self.guard.start_iteration()
         for _ in range(self.parameter.iter_size):
@@ -240,7 +240,7 @@ class Solver:
         self.schedule.iteration += 1
 
     def _follow_root(self) -> None:
-        """Takes over what the first process learnt from its test."""
+        """Copies the step of the learning rate, and a stop, from the first process, which alone tests."""
         (self.schedule.current_step, self.is_stopped), *_ = self.workers.gather(
             (self.schedule.current_step, self.is_stopped)
         )
@@ -395,7 +395,7 @@ class Solver:
 
 
 def _check(parameter: caffe_pb2.SolverParameter) -> None:
-    """Refuses what would fail only after hours."""
+    """Refuses a solver whose fields would fail only after hours of training."""
     if parameter.average_loss < 1:
         raise SolverError(f"average_loss should be at least 1, got {parameter.average_loss}")
     if parameter.iter_size < 1:

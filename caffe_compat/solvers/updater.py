@@ -50,7 +50,7 @@ class Updater:
         torch._foreach_sub_(weights, gradients)
 
     def _find_moving(self) -> list[int]:
-        """Which weights the rule is run on: all but those that it cannot move, which most of a frozen net is."""
+        """The indices of the weights that the rule can move; in a frozen net these are few."""
         return [
             index
             for index, learnable in enumerate(self._net.learnable)
@@ -63,7 +63,7 @@ class Updater:
         return [blob.detach().cpu().numpy() for history in self._histories for blob in history]
 
     def restore(self, blobs: Sequence[Blob], file: str) -> None:
-        """Takes the histories of a .solverstate."""
+        """Replaces the histories by those of a .solverstate; SolverError where number or shape is another."""
         targets = [blob for history in self._histories for blob in history]
         if len(blobs) != len(targets):
             raise SolverError(

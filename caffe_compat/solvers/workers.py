@@ -25,13 +25,13 @@ _PATIENCE = timedelta(hours=6)
 
 
 class Workers(Protocol):
-    """What a solver asks of its process and the others."""
+    """The processes of one training, as a solver uses them."""
 
     rank: int
     size: int
 
     def share_weights(self, net: Net) -> None:
-        """Gives all processes the first one's weights."""
+        """Copies the weights of the first process to all others."""
 
     def average(self, gradients: list[Tensor]) -> None:
         """Replaces gradients by their mean over the processes."""
@@ -90,7 +90,7 @@ class ProcessGroup:
 
     @contextmanager
     def _told_in_a_line(self) -> Iterator[None]:
-        """Where a process fails, the others meet a closed connection: theirs is not the message to read."""
+        """Where a process fails, the others find a closed connection, and refer to its message."""
         try:
             yield
         except RuntimeError as error:
@@ -117,15 +117,15 @@ def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def join_workers(surroundings: Surroundings) -> Workers:
-    """The workers that the surroundings speak of.
+    """The workers that the surroundings describe.
 
-    Where they are not connected yet, somebody else will average gradients: pycaffe's NCCL, made after its solver.
+    Where the processes are not connected yet, pycaffe's NCCL, which is made after its solver, will average gradients.
     """
     return ProcessGroup(surroundings) if surroundings.world_size > 1 and processes.is_initialized() else Alone()
 
 
 def log_batch_size(net: Net, workers: int, iter_size: int) -> None:
-    """Says how many items an update sees: users ask whether batch_size counts for one GPU or for all."""
+    """Logs how many items an update sees, because batch_size counts for one GPU."""
     shape = next((blob.shape for blob in net.blobs.values() if blob.shape), (1,))
     logger.info(
         "Effective batch size: %d (%d workers x iter_size %d x batch_size %d)",

@@ -40,7 +40,7 @@ class Datums(Source[KeyValue]):
         return Item(datum_pixels(datum, self._flag, owner), float(datum.label))
 
     def first(self) -> Item:
-        """The first record; says where a flag for encoded images meets raw ones."""
+        """The first record; logs a warning where a flag for encoded images is set on raw ones."""
         record = self.fetch([0])[0]
         if self._flag != cv2.IMREAD_UNCHANGED and not self.are_encoded():
             logger.warning(

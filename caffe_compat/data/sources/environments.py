@@ -1,4 +1,4 @@
-"""Open databases, shared: both libraries open a folder once a process, but several nets may read it."""
+"""Open databases that several nets of a process share: both libraries open a folder once per process."""
 
 import os
 from collections.abc import Callable
@@ -14,12 +14,12 @@ class _Shared:
 
 
 _shared: dict[str, _Shared] = {}
-# Taken again by the same thread where the collector gives one back while another is being opened.
+# Reentrant: the garbage collector may close one database in the thread that is opening another.
 _lock = RLock()
 
 
 def open_environment(path: str, owner: str, open_one: Callable[[str, str], Any]) -> Any:
-    """What `open_one` makes of a folder, for all users together; each calls `close_environment` in the end."""
+    """The open database of a folder, made by `open_one` for the first user; each user closes it once."""
     real = os.path.realpath(path)
     with _lock:
         if real not in _shared:
@@ -29,7 +29,7 @@ def open_environment(path: str, owner: str, open_one: Callable[[str, str], Any])
 
 
 def close_environment(path: str) -> None:
-    """Says that one user is done; the last one closes the folder."""
+    """Ends the use by one user; the last user closes the folder."""
     real = os.path.realpath(path)
     with _lock:
         _shared[real].users -= 1

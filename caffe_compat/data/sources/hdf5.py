@@ -56,7 +56,7 @@ class Hdf5Rows:
         return tuple(array.shape[1:] for array in self._load(self._files[0]))
 
     def rows(self, places: Sequence[int]) -> list[Floats]:
-        """The rows at these places of the endless sequence, one array a dataset."""
+        """The rows at these places of the endless sequence, one array per dataset."""
         found = [self._locate(*divmod(place, len(self))) for place in places]
         tops: list[list[Floats]] = [[] for _ in self._datasets]
         for file, row in found:

@@ -10,7 +10,7 @@ from caffe_compat.errors import DataError, MissingFeatureError
 
 
 class LevelDb(Database):
-    """Records of a LevelDB by number; its keys are read once, for LevelDB neither counts nor numbers them."""
+    """Records of a LevelDB by number; its keys are read once, because LevelDB neither counts nor numbers them."""
 
     def __init__(self, path: str, owner: str) -> None:
         self.path = path

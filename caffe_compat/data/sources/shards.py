@@ -1,4 +1,4 @@
-"""One source in several databases: `source: "train_*_lmdb"`, or a text file with one folder a line."""
+"""One source in several databases: `source: "train_*_lmdb"`, or a text file with one folder per line."""
 
 import glob
 import os

@@ -18,14 +18,14 @@ from caffe_compat.errors import DataError
 
 
 class Finish(NamedTuple):
-    """The arithmetic of an item: (pixels - mean) * scale; the mean is as large as the item, or a number a channel."""
+    """The arithmetic of an item: (pixels - mean) * scale; the mean has the item's size, or a number per channel."""
 
     mean: NDArray[np.float32]
     scale: float
 
 
 class Windows(Source[bool]):
-    """`batch_size` places: first those for background windows, then those for foreground; each draws its window."""
+    """`batch_size` places: first places for background windows, then for foreground; each place draws its window."""
 
     draws_per_item = 2
 
@@ -61,7 +61,7 @@ class Windows(Source[bool]):
         return [self._places[ordinal] for ordinal in ordinals]
 
     def load(self, record: bool, draws: Draws) -> Item:
-        """A window, warped, with mean and scale taken; what lies outside its image is 0."""
+        """A warped window with mean and scale applied; pixels outside of its image are 0."""
         heap = self._heaps[record]
         window = heap[draws.below(len(heap))]
         mirrored = self._mirror and draws.below(2) == 1
