@@ -47,13 +47,18 @@ class FastEngine:
     """
 
     def __init__(
-        self, net: Net, requested: Iterable[str] | None = None, precision: torch.dtype = torch.float32
+        self,
+        net: Net,
+        requested: Iterable[str] | None = None,
+        precision: torch.dtype = torch.float32,
+        lays_out_weights: bool = True,
     ) -> None:
         self.net = net
         self.precision = precision
         self._requested = requested if requested is None else tuple(requested)
         self._kept: tuple[str, ...] = ()
-        lay_out_weights(net)
+        if lays_out_weights:
+            lay_out_weights(net)
 
     def keep(self, blobs: Iterable[str]) -> None:
         """From the next run on, these blobs hold their values too; what leads to them runs as well."""

@@ -117,6 +117,10 @@ class Layer(nn.Module):
         shapes = [f"{name} {tuple(blob.shape)}" for name, blob in zip(self._names, self.blobs, strict=True)]
         return ", ".join([*(" ".join(str(message).split()) for message in messages), *shapes])
 
+    def is_pure(self) -> bool:
+        """Whether a run at TEST changes nothing but the tops, and another one on equal bottoms gives equal tops."""
+        return True
+
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         """The bottoms that hold whole numbers (labels, indices, markers) and, for each, the bound they lie below.
 

@@ -1,6 +1,7 @@
 """Blobs: what flows between layers, and the weights; pycaffe's Blob."""
 
 import math
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -86,6 +87,10 @@ def gradient_of(parameter: nn.Parameter) -> Tensor:
     return parameter.grad
 
 
+def _nobody() -> HostArray | None:
+    return None
+
+
 class _HostCopy:
     """The host array of a weight or gradient on a GPU, and whether it was handed out since the last flush."""
 
@@ -120,9 +125,12 @@ class ParameterBlob(_LegacyShape):
 
     def __init__(self, parameter: nn.Parameter, gradient: Callable[[nn.Parameter], Tensor] = gradient_of) -> None:
         self.parameter = parameter
+        #: Called before the weights are handed out, which may then be written.
+        self.before_access: Callable[[], None] | None = None
         self._gradient = gradient
         self._data = _HostCopy()
         self._diff = _HostCopy()
+        self._handed_out: Callable[[], HostArray | None] = _nobody
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -131,8 +139,18 @@ class ParameterBlob(_LegacyShape):
     @property
     def data(self) -> HostArray:
         """The weights, writable in place."""
+        if self.before_access is not None:
+            self.before_access()
+            self.before_access = None
         note_host_write(self.parameter)
-        return self._data.of(self.parameter.data)
+        array = self._data.of(self.parameter.data)
+        self._handed_out = weakref.ref(array)
+        return array
+
+    @property
+    def is_held(self) -> bool:
+        """Whether someone has an array of the weights, and may write to it at any time."""
+        return self._handed_out() is not None
 
     @property
     def diff(self) -> HostArray:

@@ -1,6 +1,7 @@
 """One tensor and the host array that users see of it (Caffe's SyncedMemory)."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ class SyncedTensor:
         self._memory: HostArray | None = None  # flat, as large as the largest array handed out
         self._host: HostArray | None = None  # the part of it that the shape needs
         self._host_is_newer = False
+        #: Computes the value, which a run left out; called before the value is read or changed in part.
+        self.pending: Callable[[], None] | None = None
+
+    def _settle(self) -> None:
+        if self.pending is not None:
+            self.pending()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,6 +50,7 @@ class SyncedTensor:
 
     def tensor(self) -> Tensor:
         """The value on the device, with what was written to the host array."""
+        self._settle()
         if self._host_is_newer and self._host is not None:
             # A tensor of its own: a graph may still need the one that the array was made from.
             self._tensor = torch.from_numpy(self._host).to(self._device)
@@ -73,6 +81,7 @@ class SyncedTensor:
     def assign(self, value: Tensor) -> None:
         """Takes a new value; it goes into the memory that someone holds an array of, if that is large enough."""
         value = value.detach()
+        self.pending = None
         self._host_is_newer = False
         if self._shape != tuple(value.shape):
             self._tensor = None
@@ -93,6 +102,7 @@ class SyncedTensor:
         """A new shape; the first values stay, and where more are needed than there is room for, all start at zero."""
         if shape == self._shape:
             return
+        self._settle()
         count = math.prod(shape)
         if self._memory is not None and count <= self._memory.size:
             self._lay_over_memory(self._memory, shape)
@@ -114,6 +124,7 @@ class SyncedTensor:
         """Puts the value on another device; a host array that was handed out stays connected."""
         if device == self._device:
             return
+        self._settle()
         if self._tensor is not None or self._host_is_newer:
             value = self.tensor().detach()
             self._tensor = value.to(device)

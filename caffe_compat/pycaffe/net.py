@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.engine.lazy_forward import LazyForward
 from caffe_compat.errors import FormatError, GraphError, ShapeError
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
@@ -54,6 +55,7 @@ class _Options:
     stages: Sequence[str] | None = None
     weights: str | None = None
     allow_python_layers: bool | None = None
+    engine: str = "fast"
 
     @classmethod
     def of(cls, arguments: tuple[Any, ...], named: dict[str, Any]) -> "_Options":
@@ -76,6 +78,8 @@ class _Options:
             raise NetArgumentError(
                 f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {self.phase}"
             )
+        if self.engine not in ("fast", "exact"):
+            raise NetArgumentError(f"expected engine='fast' or engine='exact', got {self.engine!r}")
         kinds = {"level": int, "weights": str | os.PathLike | None, "stages": list | tuple | None}
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
@@ -96,6 +100,9 @@ class Net(Of2014):
 
     `close()`, `with caffe.Net(...) as net:` or the end of the last reference ends data layers that read ahead and
     closes their files. Threads may share a net: their calls run one after the other.
+
+    `forward` of a whole net fuses layers as long as nobody looks between them: its outputs differ from exact ones by
+    rounding, and a blob that is read later is computed then, exactly. `engine="exact"` never fuses.
     """
 
     #: Ends reading ahead and closes files; for a net of a solver, which goes on, also when called here.
@@ -114,6 +121,7 @@ class Net(Of2014):
         except FormatError as error:
             raise NetFileError(str(error)) from error
         self._follows_mode = True
+        self._lazy = LazyForward(self._net) if options.engine == "fast" else None
         self.close = weakref.finalize(self, self._net.close)
 
     @classmethod
@@ -122,6 +130,7 @@ class Net(Of2014):
         face = cls.__new__(cls)
         face._show(net)
         face._follows_mode = False
+        face._lazy = None  # the solver changes the weights at any time
         face.close = net.close
         return face
 
@@ -186,12 +195,29 @@ class Net(Of2014):
     @in_turn
     def _forward(self, start: int, end: int) -> float:
         self._follow_mode()
-        return self._net.forward_range(start, end)
+        is_whole = start == 0 and end == len(self.layers) - 1
+        if is_whole and self._lazy is not None and self._lazy.allows():
+            return float(self._lazy.forward())
+        self._settle()
+        loss = self._net.forward_range(start, end)
+        if is_whole:
+            self._note_shapes()
+        return loss
 
     @in_turn
     def _backward(self, start: int, end: int) -> None:
         self._follow_mode()
+        self._settle()
         self._net.backward_range(start, end)
+
+    def _settle(self) -> None:
+        """Computes blobs that a fused run left out, before anything they depend on changes."""
+        if self._lazy is not None:
+            self._lazy.settle()
+
+    def _note_shapes(self) -> None:
+        if self._lazy is not None:
+            self._lazy.note_shapes()
 
     def _follow_mode(self) -> None:
         # Caffe asks for its mode at every run, so that set_mode_gpu counts for nets built before it too.
@@ -248,12 +274,15 @@ class Net(Of2014):
     @in_turn
     def reshape(self) -> None:
         """Carries the shapes of the inputs through the net."""
+        self._settle()
         self._net.reshape()
+        self._note_shapes()
 
     @in_turn
     def copy_from(self, weights: str) -> None:
         """Copies weights by layer name from a .caffemodel, binary or HDF5, of either dialect."""
         path = os.fspath(weights)
+        self._settle()
         self._net.copy_layers(read_weights(path).layers, path)
 
     def load_hdf5(self, path: str) -> None:
@@ -263,7 +292,10 @@ class Net(Of2014):
     @in_turn
     def share_with(self, other: "Net") -> None:
         """Uses the other net's weights for layers of the same name."""
+        self._settle()
+        other._settle()
         self._net.share_weights(other._net)
+        self._lazy = other._lazy = None  # each may change the other's weights from now on
 
     @in_turn
     def save(self, path: str) -> None:

@@ -30,6 +30,9 @@ class HDF5Output(Layer):
     tops = exactly(0)
     no_gradient_to = True
 
+    def is_pure(self) -> bool:
+        return False  # writes to a file
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self._path: str = spec.params("hdf5_output_param").file_name

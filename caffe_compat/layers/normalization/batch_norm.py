@@ -61,6 +61,9 @@ class BatchNorm(Layer):
         self.fraction: float = params.moving_average_fraction
         self.eps: float = require_eps(spec, params.eps)
 
+    def is_pure(self) -> bool:
+        return self.uses_global_statistics  # else the running statistics move
+
     @property
     def uses_global_statistics(self) -> bool:
         """Whether the layer normalises by its blobs, not by the batch."""

@@ -34,6 +34,9 @@ class Recurrent(Layer):
     #: How many sums a step needs for each output.
     gate_count: ClassVar[int]
 
+    def is_pure(self) -> bool:
+        return False  # keeps its state from run to run
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("recurrent_param")

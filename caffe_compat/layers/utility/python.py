@@ -34,6 +34,9 @@ class Python(Layer):
     bottoms = at_least(0)
     tops = at_least(0)
 
+    def is_pure(self) -> bool:
+        return False  # runs a user's code
+
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         # Follows the net to its device: where the tops of a layer without bottoms belong.

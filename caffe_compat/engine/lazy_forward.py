@@ -1,0 +1,119 @@
+"""LazyForward: a forward by the fast plan; blobs between input and output are computed when somebody asks for them."""
+
+from collections.abc import Callable, Mapping
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+from caffe_compat.engine.fast import FastEngine
+from caffe_compat.graph.step import Step
+from caffe_compat.layers.base import as_tuple
+from caffe_compat.net.exact_arithmetic import exact_arithmetic
+from caffe_compat.net.net import Net
+from caffe_compat.net.synced_tensor import SyncedTensor
+
+
+class LazyForward:
+    """Runs a whole net whose inner blobs nobody looks at, and keeps what is needed to compute these later.
+
+    What is read later is exact: computed layer by layer, from the inputs and weights of the run. The outputs of the
+    run itself differ from exact ones by rounding.
+    """
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._engine = FastEngine(net, lays_out_weights=False)
+        self._settle: Callable[[], None] = _nothing
+        self._shapes = self._input_shapes()
+        self._suits = _suits(net)
+        shown = {*net.inputs, *net.outputs}
+        self._inner = [blob.value for name, blob in net.blobs.items() if name not in shown]
+
+    def allows(self) -> bool:
+        """Whether a run now gives what an exact one gives: nobody holds an inner blob, a weight or a hook."""
+        net = self._net
+        return (
+            self._suits
+            and not (net.forward_hooks.before or net.forward_hooks.after)
+            and self._shapes == self._input_shapes()
+            and not any(value.is_looked_at for value in self._inner)
+            and not any(blob.is_held for blobs in net.params.values() for blob in blobs)
+        )
+
+    def forward(self) -> Tensor:
+        """One pass; returns the weighted sum of the losses, shape (), on the net's device."""
+        net = self._net
+        inputs = {name: net.blobs[name].value.snapshot() for name in net.inputs}
+        loss = self._engine.forward()
+        shown = {*net.inputs, *net.outputs}
+        later = _Later(net.steps, inputs, {name: b.value for name, b in net.blobs.items() if name not in shown})
+        for value in self._inner:
+            value.pending = later
+        for blobs in net.params.values():
+            for blob in blobs:
+                blob.before_access = later
+        self._settle = later
+        return loss
+
+    def settle(self) -> None:
+        """Computes what the last run left out, before something changes that it depends on."""
+        self._settle()
+        self._settle = _nothing
+
+    def note_shapes(self) -> None:
+        """Says that all blobs have the shapes that follow from the inputs: after an exact run, or a reshape."""
+        self._shapes = self._input_shapes()
+
+    def _input_shapes(self) -> list[tuple[int, ...]]:
+        return [self._net.blobs[name].shape for name in self._net.inputs]
+
+
+def _nothing() -> None:
+    pass
+
+
+def _suits(net: Net) -> bool:
+    """Whether layers may run later or again, without anything to show for it."""
+    writes_inputs = any(top in net.inputs for step in net.steps if not step.layer.is_input for top in step.tops)
+    return (
+        net.phase == "TEST"
+        and not writes_inputs
+        and not net.parameter.debug_info
+        and all(step.layer.is_input or _is_pure(step) for step in net.steps)
+    )
+
+
+def _is_pure(step: Step) -> bool:
+    return bool(step.bottoms) and step.layer.is_pure() and not step.needs_backward and step.layer.phase == "TEST"
+
+
+class _Later:
+    """Computes inner blobs from the inputs of a run. It holds the layers, not the net, which may be gone by then."""
+
+    def __init__(self, steps: list[Step], inputs: Mapping[str, Tensor], inner: Mapping[str, SyncedTensor]) -> None:
+        self._steps = steps
+        self._values = dict(inputs)
+        self._inner = WeakValueDictionary(inner)
+        self._is_done = False
+
+    def __call__(self) -> None:
+        if self._is_done:
+            return
+        self._is_done = True
+        wanted = {name: value for name, value in self._inner.items() if value.pending is self}
+        for value in wanted.values():
+            value.pending = None
+        device = next(iter(self._values.values())).device
+        with torch.no_grad(), exact_arithmetic(device):
+            self._run(wanted)
+        self._values.clear()
+
+    def _run(self, wanted: Mapping[str, SyncedTensor]) -> None:
+        for step in self._steps:
+            if step.layer.is_input:
+                continue
+            tops = as_tuple(step.layer(*(self._values[bottom] for bottom in step.bottoms)))
+            self._values.update(zip(step.tops, tops, strict=True))
+        for name, value in wanted.items():
+            value.assign(self._values[name])
