@@ -71,6 +71,11 @@ class Layer(nn.Module):
     fixed_blobs: frozenset[int] = frozenset()
     #: Whether backward computes the gradients of all blobs, also of those with lr_mult 0.
     ignores_lr_mult: ClassVar[bool] = False
+    #: Whether an ONNX graph can hold the type: `convert/onnx/table.py` then has an exporter. Data, losses, measures,
+    #: side effects and a user's own code cannot be there.
+    is_in_onnx: ClassVar[bool] = True
+    #: Whether Caffe's backward reads the values of the layer's top: a layer in place behind it changes its gradient.
+    caffe_backward_reads_top: ClassVar[bool] = False
     #: Whether the gradient formula uses the values of the tops. Where it does not, a ReLU behind may overwrite them.
     backward_reads_top: ClassVar[bool] = True
 
@@ -200,6 +205,7 @@ class LossLayer(Layer):
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
     is_loss = True
+    is_in_onnx = False
 
 
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:

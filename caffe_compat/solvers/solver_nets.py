@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from caffe_compat.errors import CaffeError, SolverError, prefix_file
+from caffe_compat.graph.quirks import training_quirks
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
@@ -35,7 +36,10 @@ def build_train_net(solver: caffe_pb2.SolverParameter, surroundings: Surrounding
     state = caffe_pb2.NetState(phase=caffe_pb2.TRAIN)
     state.MergeFrom(source.parameter.state)
     state.MergeFrom(solver.train_state)
-    return _build(source, state, solver, surroundings)
+    net = _build(source, state, solver, surroundings)
+    for told in training_quirks(net.steps):
+        logger.warning("%s (docs/parity.md)", told)
+    return net
 
 
 def build_test_nets(solver: caffe_pb2.SolverParameter, surroundings: Surroundings) -> list[Net]:

@@ -90,3 +90,13 @@ def test_errors_name_the_nets_file(tmp_path: Path) -> None:
     file.write_text('layer { name: "p" type: "Power" bottom: "nowhere" top: "y" }')
     with pytest.raises(GraphError, match=rf"^{file}: layer 'p' \(Power\): unknown bottom blob 'nowhere'"):
         built(f'net: "{file}"')
+
+
+def test_a_net_that_trains_otherwise_than_in_caffe_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    layers = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+      layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 3 } }
+      layer { name: "c" type: "Clip" bottom: "y" top: "y" clip_param { min: 0 max: 1 } loss_weight: 1 }"""
+    build_train_net(parse(f"net_param {{ {layers} }}"), Surroundings())
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith("layer 'c' (Clip): in place, Caffe passes the gradient also where it clipped")
+    assert told.endswith("(docs/parity.md)")

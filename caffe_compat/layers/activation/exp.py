@@ -14,6 +14,7 @@ class Exp(Layer):
     """y = base ** (shift + scale x); base -1 is e."""
 
     known_to = BVLC_AND_SRN
+    caffe_backward_reads_top = True
     keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -13,6 +13,7 @@ class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)) in Caffe's own form, any shape."""
 
     known_to = BVLC_AND_SRN
+    caffe_backward_reads_top = True
     keeps_shape = True
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -25,6 +25,7 @@ class DataLayer(Layer):
     """A layer without bottoms, whose tops come from outside the net; its place in the data can be saved."""
 
     bottoms = exactly(0)
+    is_in_onnx = False
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -25,6 +25,7 @@ class HDF5Output(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    is_in_onnx = False
     example = "hdf5_output_param { file_name: 'FILES/output.h5' }"
     bottoms = exactly(2)
     tops = exactly(0)

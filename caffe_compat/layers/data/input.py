@@ -13,6 +13,7 @@ class Input(Layer):
     """Tops of the shapes that `input_param` gives: one shape for all tops, or one a top."""
 
     known_to = (BVLC,)
+    is_in_onnx = False
     bottoms = exactly(0)
     tops = at_least(1)
     is_input = True

@@ -18,6 +18,7 @@ class Accuracy(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    is_in_onnx = False
     meanings = (
         Meaning(
             "BVLC and most forks",

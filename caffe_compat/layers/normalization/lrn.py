@@ -18,6 +18,7 @@ class LRN(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    caffe_backward_reads_top = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -20,6 +20,7 @@ class MVN(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    caffe_backward_reads_top = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -23,6 +23,7 @@ class Python(Layer):
     """
 
     known_to = BVLC_AND_SRN
+    is_in_onnx = False
     meanings = (
         Meaning(
             "BVLC",

@@ -12,6 +12,7 @@ class Silence(Layer):
     """Reads bottoms, so that they are no outputs of the net; gives nothing."""
 
     known_to = BVLC_AND_SRN
+    is_in_onnx = False
     bottoms = at_least(1)
     tops = exactly(0)
 

@@ -12,6 +12,7 @@ class Softmax(Layer):
     """y = exp(x) / sum of exp(x) along `axis`."""
 
     known_to = BVLC_AND_SRN
+    caffe_backward_reads_top = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
