@@ -23,7 +23,7 @@ def write_summary_picture(summary: Summary, folder: Path) -> None:
     _draw_frequencies(summary, above)
     first, split = next(iter(summary.splits.items()))
     image = _draw_together(summary, split, below)
-    below.set_title(f"{first}: share of images with the row's label that have the column's too")
+    below.set_title(f"{first}: of the images with the row's label,\nthe share that have the column's too")
     figure.colorbar(image, ax=below, shrink=0.6)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # letters that the font lacks are drawn as boxes
