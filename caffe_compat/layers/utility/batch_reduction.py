@@ -32,7 +32,8 @@ class BatchReduction(Layer):
         reduction = params.nested("reduction_param")
         self.operation: str = reduction.operation
         self.axis: int = reduction.axis
-        self.k: int = reduction.k if self.operation == "TOPK" else 0
+        k: int = reduction.k  # may be set for other operations, too, as in the fork, where it has no effect then
+        self.k = k if self.operation == "TOPK" else 0
         if self.operation not in OPERATIONS:
             raise FieldError(f"{spec}: expected operation {', '.join(OPERATIONS)}, got {self.operation}")
         if self.operation == "TOPK" and len(self.levels) > 1:

@@ -34,7 +34,8 @@ class Reduction(Layer):
         }
         self.reduce = operations[params.operation]
         self.chooses_values: bool = params.operation == "TOPK"
-        self.k: int = params.k if self.chooses_values else 0
+        k: int = params.k  # may be set for other operations, too, as in the fork, where it has no effect then
+        self.k = k if self.chooses_values else 0
         self.axis: int = params.axis
         self.coefficient: float = params.coeff
 

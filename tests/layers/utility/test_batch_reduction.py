@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from caffe_compat.errors import FieldError, ShapeError
 from tests.layers.harness import Array, assert_every_field_matters, build, check_layer, random_bottom
@@ -52,7 +53,6 @@ def test_every_field_matters() -> None:
         ("operation: ASUM", "", "expected operation SUM, MEAN, TOPK, got ASUM"),
         ("operation: TOPK", "level: 1 level: 2", r"expected one level for TOPK, got \[1, 2\]"),
         ("coeff: 2", "", "batch_reduction_param.reduction_param.coeff is set but BatchReduction does not honour it"),
-        ("k: 2", "", "batch_reduction_param.reduction_param.k is set but BatchReduction does not honour it"),
     ],
 )
 def test_refuses_what_the_fork_does_not_have(fields: str, levels: str, message: str) -> None:
@@ -65,3 +65,9 @@ def test_refuses_sizes_that_do_not_fit() -> None:
         build(reduction("", "level: 1 level: 2"), (4, 3))(random_bottom(4, 3))
     with pytest.raises(FieldError, match=r"^layer 'b' \(BatchReduction\): expected k from 1 to 4 .*, got 5"):
         build(reduction("operation: TOPK k: 5"), (4, 3))(random_bottom(4, 3))
+
+
+def test_k_counts_for_topk_alone() -> None:
+    text = "name: 'b' type: 'BatchReduction' batch_reduction_param { reduction_param { operation: MEAN %s } }"
+    bottom = random_bottom(4, 3)
+    assert torch.equal(build(text % "k: 2", bottom)(bottom), build(text % "", bottom)(bottom))

@@ -44,8 +44,11 @@ def test_gradient_of_asum_at_zero_is_zero() -> None:
     assert bottom.grad.tolist() == [-1, 0]
 
 
-def test_refuses_k_beyond_the_values_and_k_without_topk() -> None:
+def test_refuses_k_beyond_the_values() -> None:
     with pytest.raises(FieldError, match=r"^layer 'r' \(Reduction\): expected k from 1 to 6 .*, got 7"):
         build(reduction("operation: TOPK k: 7"), (2, 3))(random_bottom(2, 3))
-    with pytest.raises(FieldError, match=r"^layer 'r' \(Reduction\): reduction_param.k is set but Reduction does not"):
-        build(reduction("operation: SUM k: 2"), (2, 3))
+
+
+def test_k_counts_for_topk_alone() -> None:
+    bottom = random_bottom(4, 3)
+    assert torch.equal(build(reduction("k: 2"), bottom)(bottom), build(reduction(""), bottom)(bottom))
