@@ -1,4 +1,4 @@
-"""The solver's figures as Caffe prints them, for the programs that read its logs."""
+"""The figures of a solver as lines of Caffe's log, for programs that read such logs."""
 
 import logging
 import time
@@ -54,13 +54,13 @@ class Speed:
 
 
 def output_values(net: Net) -> Tensor:
-    """The elements of all output blobs, one after the other, shape (n,)."""
+    """The elements of all output blobs of a net in one tensor, shape (n,)."""
     values = [net.blobs[name].value.tensor().detach().float().flatten() for name in net.outputs]
     return torch.cat(values) if values else torch.zeros(0, device=net.device)
 
 
 def output_names(net: Net) -> list[str]:
-    """The blob of every element of `output_values`."""
+    """The name of the blob of each element of `output_values`."""
     return [name for name in net.outputs for _ in range(net.blobs[name].count)]
 
 

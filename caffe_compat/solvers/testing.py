@@ -1,4 +1,4 @@
-"""One test of a net: its outputs, averaged over batches (Solver::Test)."""
+"""One test of a net: the means of its outputs over batches (Solver::Test)."""
 
 import logging
 from collections.abc import Callable

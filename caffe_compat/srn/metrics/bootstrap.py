@@ -1,4 +1,4 @@
-"""Confidence intervals: evaluate again on images drawn with replacement, many times."""
+"""Confidence intervals from many evaluations, each of images drawn with replacement."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _flags(block: Decided) -> list[NDArray[np.float32]]:
-    """What LabelCounts counts, as 0 and 1: a product with the weights then counts (exact below 2^24 images)."""
+    """The flags of LabelCounts as 0 and 1: weights @ flags are counts, exact below 2^24 images."""
     return [flags.astype(np.float32) for flags in (block.present & block.given, block.given, block.present)]
 
 

@@ -1,4 +1,4 @@
-"""Which classes gain, and whether those with more labels beside them gain more (the paper's Figure 7)."""
+"""The gain of one model over another by class, and its correlation with concurrent labels (Figure 7)."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from caffe_compat.srn.metrics.measurement import Measurement
 
 @dataclass(frozen=True)
 class Comparison:
-    """One file of predictions against the first."""
+    """The gains of one file of predictions over the first one."""
 
     base: str
     name: str
@@ -22,7 +22,7 @@ class Comparison:
 
 
 def co_occurring_labels(present: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each class the mean number of other labels in the images that have it; NaN if none has."""
+    """For each class, (classes,), the mean number of other labels in its images; NaN for a class without images."""
     labels_of_image = present.sum(axis=1).astype(np.float64)
     images = present.sum(axis=0)
     means = np.full(images.shape, np.nan)
@@ -31,7 +31,7 @@ def co_occurring_labels(present: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def compare(base: Measurement, other: Measurement, co_occurring: NDArray[np.float64]) -> Comparison:
-    """What `other` gains over `base`; intervals are paired: both were drawn the same images."""
+    """The gains of `other` over `base`. Intervals are of paired rounds, since both were drawn the same images."""
     ap_gain = other.ap - base.ap
     return Comparison(
         base=base.name,

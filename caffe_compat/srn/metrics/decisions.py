@@ -1,4 +1,4 @@
-"""From scores to probabilities, and from these to the labels that an image is given."""
+"""Scores as probabilities, and the labels that an image is given because of them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ SCORE_KINDS = ("auto", "logits", "probabilities")
 
 
 def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sigmoid in the released code's own form, so that scores that it rounds to one value are ties here too."""
+    """Sigmoid in the released code's form, so that scores which it rounds to one value are ties here too."""
     with np.errstate(over="ignore"):  # exp(800) is inf and gives the right 0
         return 1.0 / (1.0 + np.exp(-scores))
 
@@ -29,7 +29,7 @@ def are_probabilities(scores: NDArray[np.float64], kind: str, owner: str) -> boo
 
 
 def most_confident(confidences: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Mark the `count` largest of each row; of equal ones the first, as MATLAB's stable descending sort."""
+    """Mark the `count` largest values of each row, (images, classes); of equal ones the first, as in MATLAB."""
     remaining = confidences.copy()
     chosen = np.zeros(confidences.shape, dtype=bool)
     rows = np.arange(len(confidences))

@@ -1,4 +1,4 @@
-"""A report as a picture: the AP of every class, or, of several files, the paper's Figure 7."""
+"""A report as a picture: the AP of every class, or for several files the paper's Figure 7."""
 
 import warnings
 from pathlib import Path
@@ -33,7 +33,7 @@ def write_png(report: Report, path: Path) -> None:
     if not report.comparisons:
         _draw_average_precision(report, axes[0])
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter that the font has not
+        warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
         figure.savefig(path, format="png", dpi=120)
 
 
@@ -67,13 +67,13 @@ def _draw_average_precision(report: Report, axes: Axes) -> None:
 
 
 def _set_title(axes: Axes, *lines: str) -> None:
-    """Names are a user's: long ones are wrapped, and a dollar sign begins no formula."""
+    """Set a title from names of the user: long ones are wrapped, and a dollar sign begins no formula."""
     lines = tuple(part for line in lines for part in wrap(line, TITLE_CHARACTERS))
     axes.set_title("\n".join(lines), fontsize=10, parse_math=False)
 
 
 def _descending(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Classes with a value, the largest first."""
+    """The positions of the classes that have a value, the largest value first."""
     order = np.argsort(-values, kind="stable")
     return order[~np.isnan(values[order])]
 

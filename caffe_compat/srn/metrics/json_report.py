@@ -23,7 +23,10 @@ SPECIFIED_CONVENTION = (
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """One file of predictions: its figures at the top level; several: by name, under "models"."""
+    """The report as an object for JSON; undefined figures are null.
+
+    The figures of one file of predictions are at the top level, those of several by name, under "models".
+    """
     result: dict[str, Any] = {
         "dataset": report.dataset,
         "title": report.rules.title,
@@ -87,5 +90,5 @@ def _intervals(intervals: dict[str, tuple[float, float]]) -> dict[str, list[floa
 
 
 def _number(value: float) -> float | None:
-    """JSON knows no NaN."""
+    """JSON has no NaN, so null stands for it."""
     return None if np.isnan(value) else float(value)

@@ -18,7 +18,7 @@ NAME = "convention of later papers"
 
 @dataclass(frozen=True)
 class LaterFigures:
-    """mAP, CP, CR, CF1, OP, OR, OF1, the last six also for the top 3, in 0..1; `ap` (classes,), NaN if undefined."""
+    """Figures in 0..1: mAP, CP, CR, CF1, OP, OR, OF1, and the last six for the top 3; `ap` (classes,) may be NaN."""
 
     figures: dict[str, float]
     ap: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Everything that is measured of one file of predictions."""
+"""All figures of one file of predictions."""
 
 from dataclasses import dataclass
 

@@ -12,12 +12,12 @@ from caffe_compat.srn.prediction.released_input import net_input
 Maps = NDArray[np.float32]
 Picture = NDArray[np.float32]
 
-#: What the generated and the released nets call A and U.
+#: The names of A and U in generated and in released nets.
 BLOB_NAMES = (("att_map", "srn_weighted"), ("att.att_Reshape_6", "comb.comb_Eltwise_0"))
 
 
 class BlobNames(NamedTuple):
-    """The blobs of A and U; a net that does not weigh its attention (ResNet-SRN-att) has no U."""
+    """The blobs of A and U. ResNet-SRN-att does not weight its attention, so it has no U."""
 
     attention: str
     weighted: str | None
@@ -47,7 +47,11 @@ def attention_blobs(net: Net, attention: str | None = None, weighted: str | None
 
 
 def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) -> Attention:
-    """Run a deploy net on one image file, prepared as in the released test; scores are net.outputs[0] by default."""
+    """The maps and scores of one image file, prepared as in the released test.
+
+    `scores` names the blob of the scores, net.outputs[0] if None. Raises ShapeError where A is no blob of maps, and
+    DataError where the image cannot be read.
+    """
     data = net.blobs[net.inputs[0]]
     _, channels, height, width = data.shape
     data.reshape(1, channels, height, width)

@@ -18,7 +18,7 @@ _RANKS = ("RANK", "OMPI_COMM_WORLD_RANK")
 
 
 def is_first_process() -> bool:
-    """Whether this process is alone, or the first of several."""
+    """Whether this process is the only one, or the first of several."""
     return not any(int(os.environ.get(name, "0")) for name in _RANKS)
 
 
