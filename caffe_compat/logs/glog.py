@@ -22,6 +22,8 @@ _CAFFE_FILES = {
 }
 
 
+#: The variable that says how much is logged, in glog's own spelling.
+LEAST_LEVEL = "GLOG_minloglevel"
 #: Loggers below "caffe_compat": of records that a terminal leaves out, and of those that only a terminal shows.
 DUMP, TERMINAL = "caffe_compat.dump", "caffe_compat.terminal"
 logging.getLogger(TERMINAL).addFilter(lambda record: sys.stderr.isatty())
@@ -62,5 +64,5 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 def environment_level() -> int:
     """Returns the level of GLOG_minloglevel: 0 info, 1 warnings, 2 errors, 3 fatal errors."""
     levels = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
-    asked = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 - glog's spelling
+    asked = os.environ.get(LEAST_LEVEL, "0")
     return levels[min(int(asked), 3)] if asked.isdigit() else logging.INFO
