@@ -89,7 +89,7 @@ def _encode_nearest(net: caffe_pb2.NetParameter) -> bytes:
     encoded, dialect, left_out = encode_nearest(net)
     if left_out:
         fields = "; ".join(dict.fromkeys(left_out))
-        logger.warning("no Caffe can say all of net '%s': written for %s without %s", net.name, dialect, fields)
+        logger.warning("no Caffe can say all of net '%s': written for %s, which lacks %s", net.name, dialect, fields)
     return encoded
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.dialects import bvlc_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.write import write_weights
@@ -28,7 +29,7 @@ def test_what_no_caffe_can_say_is_left_out_and_told(tmp_path: Path, caplog: pyte
     with caplog.at_level(logging.WARNING, "caffe_compat"):
         write_weights(file, net, {"norm": blobs})
     (told,) = (record.getMessage() for record in caplog.records)
-    assert told.startswith("no Caffe can say all of net 'mixed': written for bvlc without layer 'data' (Data): ")
+    assert told.startswith("no Caffe can say all of net 'mixed': written for bvlc, which lacks layer 'data' (Data): ")
     assert "TransformationParameter.multi_scale" in told
     assert "DataParameter.shuffle" in told
     weights = read_weights(file)
@@ -37,6 +38,7 @@ def test_what_no_caffe_can_say_is_left_out_and_told(tmp_path: Path, caplog: pyte
     for written, read in zip(blobs, norm.blobs, strict=True):
         np.testing.assert_array_equal(read, written)
     assert weights.net.layer[0].transform_param.crop_size == 7
+    assert weights.net.layer[0].transform_param.multi_scale  # which BVLC Caffe skips, as its protobuf does
     assert weights.net.layer[1].batch_norm_param.eps == np.float32(0.02)
 
 
@@ -47,3 +49,12 @@ def test_a_dialect_that_is_asked_for_must_say_all(tmp_path: Path) -> None:
     ):
         write_weights(tmp_path / "w.caffemodel", net, {}, "bvlc")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_of_a_third_caffe_keeps_its_fields(tmp_path: Path) -> None:
+    net = parse_text('layer { name: "up" type: "Upsample" bottom: "a" top: "b" upsample_param { scale: 3 } }',
+                     caffe_pb2.NetParameter)  # fmt: skip
+    write_weights(tmp_path / "w.caffemodel", net, {})
+    assert read_weights(tmp_path / "w.caffemodel").net.layer[0].upsample_param.scale == 3
+    theirs = bvlc_pb2.NetParameter.FromString((tmp_path / "w.caffemodel").read_bytes())
+    assert [layer.name for layer in theirs.layer] == ["up"]

@@ -74,9 +74,10 @@ def _whose(layer_type: str) -> str:
 
 
 def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
-    """A net as bytes of the dialect that can say it, or, where neither can, most of it; the dialect; what is left out.
+    """A net as bytes of the dialect that can say it, or, where none can, of the nearest; the dialect; what it lacks.
 
-    A snapshot must not fail for a field that steers a data layer; a .caffemodel is read by layer names and blobs.
+    A snapshot must not fail for a field that steers a data layer; a .caffemodel is read by layer names and blobs. BVLC
+    Caffe skips fields that it does not know, so a file for it holds them under this program's own numbers.
     """
     dialect = dialect_of(net)
     if can_be_written(net, dialect):
@@ -84,6 +85,8 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
     dialect = min(DIALECTS, key=lambda one: sum(layer.type in FOREIGN_LAYER_TYPES[one] for layer in net.layer))
     left_out: list[str] = []
     theirs: Message = copy_fields(net, WRITE_SCHEMAS[dialect].NetParameter, dialect, left_out)
+    if dialect == BVLC:
+        theirs = net
     return bytes(theirs.SerializePartialToString(deterministic=True)), dialect, left_out
 
 
