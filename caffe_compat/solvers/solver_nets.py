@@ -10,6 +10,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_weights
 from caffe_compat.proto.upgrade import upgrade_net
+from caffe_compat.solvers.first_bad_number import describe_bad_weight
 
 logger = logging.getLogger("caffe_compat")
 
@@ -89,6 +90,9 @@ def copy_weights(net: Net, files: str) -> None:
     for file in files.split(","):
         logger.info("Finetuning from %s", file.strip())
         net.copy_layers(read_weights(file.strip()).layers, file.strip())
+    bad = describe_bad_weight(net)
+    if bad is not None:
+        logger.warning("%s: the weights hold NaN or infinite values (%s)", files, bad)
 
 
 def _train_source(solver: caffe_pb2.SolverParameter) -> NetSource:

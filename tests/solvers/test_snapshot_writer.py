@@ -10,6 +10,7 @@ from caffe_compat.solvers import snapshot_writer
 from caffe_compat.solvers.actions import Action
 from caffe_compat.solvers.snapshot_writer import SnapshotError, reason_in_words
 from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.solver_nets import copy_weights
 from tests.solvers.least_squares import make_solver, solver_parameter
 
 
@@ -44,6 +45,8 @@ def test_ignored_nan_weights_are_written_but_over_no_older_file(
     solver.schedule.iteration = 1
     solver.snapshot()
     assert "s_iter_1.caffemodel will hold NaN or infinite weights" in caplog.text
+    copy_weights(solver.net, f"{tmp_path}/s_iter_1.caffemodel")
+    assert "s_iter_1.caffemodel: the weights hold NaN or infinite values (weight blob 0 of layer 'ip'" in caplog.text
     with pytest.raises(
         SolverError, match=r"^.*s_iter_1.caffemodel: weight blob 0 .*; resume from an older snapshot, or"
     ):
