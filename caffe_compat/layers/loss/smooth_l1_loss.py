@@ -41,7 +41,7 @@ class SmoothL1Loss(LossLayer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         sigma = spec.params("smooth_l1_loss_param").sigma
-        if sigma <= 0:
+        if not sigma > 0:  # NaN is refused too
             raise FieldError(f"{spec}: expected sigma above 0, got {sigma}")
         self.turn = 1 / sigma**2
 
