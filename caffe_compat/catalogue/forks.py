@@ -78,7 +78,8 @@ def _tried() -> Iterable[str]:
     yield (
         f"`scripts/try_nets.py` built {len(results)} deploy and test nets of public repositories; {len(loaded)} load. "
         f"{len(further)} of these, some with their released weights, went on to safetensors, ONNX (checked with "
-        f"onnxruntime) and a comparison with OpenCV: {len(whole)} passed all. What failed:\n"
+        f"onnxruntime) and a comparison with OpenCV: {len(whole)} passed all. The heaviest nets were left "
+        "out of these further steps. What failed:\n"
     )
     yield "| Net | Step | Why |"
     yield "| --- | --- | --- |"
