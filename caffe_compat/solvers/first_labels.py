@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from caffe_compat.errors import DataError
@@ -16,7 +17,8 @@ LOSS, LABEL = "SigmoidCrossEntropyLoss", 1  # and the position of its labels
 def check_first_labels(net: Net) -> None:
     """Raise DataError if a batch has labels outside of 0 to 1 that go from a database into a SigmoidCrossEntropyLoss.
 
-    The value that a loss ignores may occur. Other nets may compare with any numbers, such as those of an image.
+    A value that each of these losses ignores may occur. Other nets may compare with any numbers, such as those of an
+    image.
     """
     wiring = Wiring.of_steps(net.steps)
     for number, step in enumerate(net.steps):
@@ -50,18 +52,24 @@ def _losses(net: Net, wiring: Wiring, value: tuple[int, int]) -> Iterator[int]:
 
 
 def _check(net: Net, layer: Layer, labels: Tensor, losses: list[int]) -> None:
-    allowed = (labels >= 0) & (labels <= 1)
-    for ignored in (getattr(net.steps[loss].layer, "ignore_label", None) for loss in losses):
-        if ignored is not None:
-            allowed |= labels == ignored
+    expected = (labels >= 0) & (labels <= 1)
     if any(step.layer.spec.type == "Threshold" for step in net.steps):  # masks -1 where no loss ignores a label
-        allowed |= labels == -1
-    if allowed.all():
-        return
-    place = int((~allowed).flatten().nonzero()[0])
+        expected |= labels == -1
+    for loss in (net.steps[number].layer for number in losses):
+        allowed = expected | _ignored(loss, labels)
+        if not allowed.all():
+            raise _wrong_label(layer, loss, labels, int((~allowed).flatten().nonzero()[0]))
+
+
+def _ignored(loss: Layer, labels: Tensor) -> Tensor:
+    """Which labels a loss leaves out; it rounds them towards zero first, as Caffe does."""
+    ignored = getattr(loss, "ignore_label", None)
+    return torch.zeros_like(labels, dtype=torch.bool) if ignored is None else labels.long() == ignored
+
+
+def _wrong_label(layer: Layer, loss: Layer, labels: Tensor, place: int) -> DataError:
     image, label = divmod(place, max(1, labels[0].numel()))
-    loss = net.steps[losses[0]].layer
-    raise DataError(
+    return DataError(
         f"{layer.spec}: expected labels from 0 to 1, with which {loss.spec} compares, found "
         f"{labels.flatten()[place]:g} as label {label} of record {image}; write the labels as 0 and 1, or unknown ones "
         "as -1 with loss_param { ignore_label: -1 } (generate --unknown-labels)"

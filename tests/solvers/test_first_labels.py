@@ -58,7 +58,16 @@ def labels_with(value):
 @pytest.mark.parametrize("engine", ["exact", "fast"])
 @pytest.mark.parametrize(
     ("value", "tail"),
-    [(255, loss()), (-1, loss()), (2, loss() + loss("other")), (255, loss(fields=IGNORES)), (255, MASK), (-2, MASK)],
+    [
+        (255, loss()),
+        (-1, loss()),
+        (2, loss() + loss("other")),
+        (255, loss(fields=IGNORES)),
+        (255, MASK),
+        (-2, MASK),
+        (-1, loss(fields=IGNORES) + loss("other")),
+        (float("nan"), loss(fields=IGNORES)),
+    ],
 )
 def test_labels_that_no_loss_expects(tmp_path, engine, value, tail):
     solver = solver_of(tmp_path, labels_with(value), tail, engine)
@@ -77,7 +86,7 @@ def test_labels_that_no_loss_expects(tmp_path, engine, value, tail):
 @pytest.mark.parametrize(
     ("value", "tail"),
     [
-        (1, loss()), (0.3, loss()), (-1, loss(fields=IGNORES)), (-1, MASK),
+        (1, loss()), (0.3, loss()), (-1, loss(fields=IGNORES)), (-1.5, loss(fields=IGNORES)), (-1, MASK),
         (255, 'layer { name: "loss" type: "EuclideanLoss" bottom: "y" bottom: "flat" top: "loss" }'),
         (255, loss() + 'layer { name: "sum" type: "Reduction" bottom: "label" top: "sum" }'),
     ],

@@ -1,6 +1,6 @@
 """Watching a training: metrics of each test, and what a run's report is made of.
 
-label_losses     where a net compares scores with labels, and the check of the first batch of labels
+label_losses     where a net compares scores with labels
 metrics_of_test  mAP, F1-C and F1-O of each test phase
 events           what happens in a run, as values that fit JSON
 watcher          an observer of the solver that turns what it sees into events

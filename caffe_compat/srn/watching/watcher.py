@@ -1,8 +1,8 @@
-"""Watches a solver: measures its tests, checks its first labels, and tells what happens to files and terminals."""
+"""Watches a solver: measures its tests, and tells what happens to files and terminals."""
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,11 +10,10 @@ from caffe_compat.errors import CaffeError
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.net.net import Net
 from caffe_compat.solvers.observers import Display, Observer, ResultOfTest
-from caffe_compat.solvers.solver import Callback, Solver
+from caffe_compat.solvers.solver import Solver
 from caffe_compat.srn.watching.attention_watch import AttentionWatch
 from caffe_compat.srn.watching.environment import describe_environment
 from caffe_compat.srn.watching.events import End, Event, NetTested, Shown, Start
-from caffe_compat.srn.watching.label_losses import check_labels, find_label_losses
 from caffe_compat.srn.watching.metrics_of_test import Metrics, MetricsOfTest, log_metrics
 
 logger = logging.getLogger("caffe_compat")
@@ -147,51 +146,26 @@ def watching(
     class_names: Sequence[str] = (),
     attention: AttentionWatch | None = None,
 ) -> Iterator[None]:
-    """While the block runs, the solver's first process tells what happens, and labels are checked at the first batch.
+    """While the block runs, the solver's first process tells the sinks what happens.
 
     The sinks are closed at the end. Nothing of this changes what is trained.
     """
-    with _first_labels_checked(solver):
-        if not solver.is_root:
-            yield
-            return
-        watcher = Watcher(solver, sinks, class_names, attention)
-        solver.observers.append(watcher)
-        watcher.start()
-        reason = "stopped"
-        try:
-            yield
-            reason = "stopped" if solver.is_stopped else "done"
-        except BaseException as error:
-            reason = str(error) or type(error).__name__
-            raise
-        finally:
-            solver.observers.remove(watcher)
-            watcher.end(reason)
-
-
-@contextmanager
-def _first_labels_checked(solver: Solver) -> Iterator[None]:
-    """Runs `check_labels` between the first gradients and their update."""
-    labels = [blob for loss in find_label_losses(solver.net) for blob in (loss.scores, loss.labels)]
-    solver.engine.keep(labels)
-    callback = Callback(on_start=lambda: None, on_gradients_ready=_once(lambda: check_first_batch(solver)))
-    solver.callbacks.append(callback)
+    if not solver.is_root:
+        yield
+        return
+    watcher = Watcher(solver, sinks, class_names, attention)
+    solver.observers.append(watcher)
+    watcher.start()
+    reason = "stopped"
     try:
         yield
+        reason = "stopped" if solver.is_stopped else "done"
+    except BaseException as error:
+        reason = str(error) or type(error).__name__
+        raise
     finally:
-        solver.callbacks.remove(callback)
-
-
-def check_first_batch(solver: Solver) -> None:
-    """Check the labels of the train net's last batch; DataError if they are none. Nothing is kept any longer."""
-    check_labels(solver.net)
-    solver.engine.keep(())
-
-
-def _once(action: Callable[[], object]) -> Callable[[], object]:
-    left = [action]
-    return lambda: left.pop()() if left else None
+        solver.observers.remove(watcher)
+        watcher.end(reason)
 
 
 def images_per_iteration(solver: Solver) -> int:

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_compat.errors import DataError
 from caffe_compat.solvers.actions import Action
 from caffe_compat.srn.watching.events import End, NetTested, Shown, Start
 from caffe_compat.srn.watching.watcher import images_per_iteration, waiting_seconds, watching
@@ -73,15 +72,12 @@ def test_a_stopped_run_and_one_that_fails_say_why() -> None:
     assert (kept.events[-1].reason, kept.closed) == ("gone", 1)
 
 
-@pytest.mark.parametrize("engine", ["exact", "fast"])
-def test_labels_that_are_none_stop_training_before_the_first_update(engine) -> None:
-    solver, kept = make_solver(engine, fields="test_initialization: false"), Kept()
-    solver.net.blobs["label"].data[1, 2] = 255
-    before = [parameter.clone() for parameter in solver.net.parameters()]
-    with pytest.raises(DataError, match="found 255 in the first batch"), watching(solver, [kept]):
+def test_a_net_whose_targets_are_no_labels_of_a_database_trains_as_without_a_watcher() -> None:
+    solver, kept = make_solver(fields="test_initialization: false"), Kept()
+    solver.net.blobs["label"].data[1, 2] = 2.5
+    with watching(solver, [kept]):
         solver.solve()
-    assert all(torch.equal(*pair) for pair in zip(before, solver.net.parameters(), strict=True))
-    assert "255" in kept.events[-1].reason
+    assert kept.events[-1].reason == "done"
 
 
 def test_batches_of_an_interrupted_test_are_forgotten() -> None:
@@ -103,7 +99,6 @@ def test_only_the_first_of_several_processes_tells(monkeypatch) -> None:
     solver.is_root = False
     with watching(solver, [kept]):
         assert solver.observers == []
-        assert len(solver.callbacks) == 1
     assert kept.events == []
 
 
