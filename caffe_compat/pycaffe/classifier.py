@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.convert.formats.numpy_file import load_npy
 from caffe_compat.errors import FormatError
 from caffe_compat.net.device import set_mode_cpu, set_mode_gpu
 from caffe_compat.proto.caffe_pb2 import TEST
@@ -15,6 +16,8 @@ from caffe_compat.pycaffe.net import Net
 from caffe_compat.pycaffe.transformer import Transformer
 
 Array = NDArray[Any]
+
+MEAN_CURE = "save the mean with numpy.save"
 
 
 def image_transformer(
@@ -40,11 +43,11 @@ def image_transformer(
 
 
 def _mean_in(path: str) -> Array:
-    """A mean as NumPy saves it; no memory is taken for what the file only declares."""
-    try:
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise FormatError(f"{path}: expected a mean as an array of numbers (.npy), found none: {error}") from error
+    """A mean as NumPy saves it. FormatError for any other file."""
+    mean = load_npy(path, MEAN_CURE)
+    if mean.dtype.kind not in "biuf":
+        raise FormatError(f"{path}: expected a mean as an array of numbers, found {mean.dtype}; {MEAN_CURE}")
+    return mean
 
 
 class Classifier(Net):

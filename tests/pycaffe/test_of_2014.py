@@ -1,6 +1,7 @@
 """Scripts of 2014: phases set after building, and images that the net itself prepares."""
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -93,11 +94,22 @@ def test_classifiers_of_2014(files: tuple[str, str], tmp_path: Path) -> None:
 
 
 def test_a_mean_file_that_is_none(files: tuple[str, str], tmp_path: Path) -> None:
-    claims = tmp_path / "mean.npy"
+    claims = tmp_path / "claims.npy"
     np.save(claims, np.zeros(3))
     claims.write_bytes(claims.read_bytes().replace(b"(3,), }", b"(3000000000000,), }")[:128])
-    text = tmp_path / "text.npy"
-    text.write_text("0 0 0")
-    for path in (claims, text, tmp_path / "missing.npy"):
-        with pytest.raises(FormatError, match=r"\.npy: expected a mean as an array of numbers \(.npy\), found none: "):
-            caffe.Classifier(*files, mean_file=str(path))
+    (tmp_path / "text.npy").write_text("0 0 0")
+    np.save(tmp_path / "words.npy", np.array(["a", "bc"]))
+    np.savez(tmp_path / "several.npz", mean=np.zeros(3))
+    os.mkfifo(tmp_path / "pipe.npy")
+    found = {
+        "claims.npy": r"not a whole NumPy array \(.*\)",
+        "text.npy": r"not a whole NumPy array \(.*\)",
+        "missing.npy": r"not a whole NumPy array \(.*No such file.*\)",
+        "words.npy": r"expected a mean as an array of numbers, found <U2",
+        "several.npz": r"expected one array, found an archive of several \(.npz\)",
+    }
+    for name, message in found.items():
+        with pytest.raises(FormatError, match=rf"{name}: {message}; save the mean with numpy.save$"):
+            caffe.Classifier(*files, mean_file=str(tmp_path / name))
+    with pytest.raises(FormatError, match=r"pipe.npy: expected a file, found a folder, a pipe, .*; check the path$"):
+        caffe.Classifier(*files, mean_file=str(tmp_path / "pipe.npy"))
