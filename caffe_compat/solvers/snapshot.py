@@ -94,7 +94,9 @@ def read_state(file: str, histories: int) -> SolverState:
 
 
 def find_learned_net(state: SolverState, file: str) -> str:
-    """The weights that a state names; where they have moved, those beside the state."""
+    """The weights that a state names, "" if it names none; where they have moved, those beside the state."""
+    if not state.learned_net:
+        return ""
     beside = Path(file).with_name(Path(state.learned_net).name)
     if Path(state.learned_net).exists() or not beside.exists():
         return state.learned_net

@@ -68,7 +68,10 @@ class Updater:
         if len(blobs) != len(targets):
             raise SolverError(
                 f"{file}: Incorrect length of history blobs. ({len(blobs)} vs. {len(targets)}): "
-                f"the state is of another net or of another solver type than {self._solver.type}"
+                + (
+                    self._told_of_sharers(blobs)
+                    or f"the state is of another net or of another solver type than {self._solver.type}"
+                )
             )
         for index, (blob, target) in enumerate(zip(blobs, targets, strict=True)):
             if blob.size != target.numel():
@@ -79,3 +82,17 @@ class Updater:
                 )
             target.copy_(torch.tensor(blob).view(target.shape))
         self._moving = self._find_moving()
+
+    def _told_of_sharers(self, blobs: Sequence[Blob]) -> str | None:
+        """Why a state with a history for every layer's weights cannot be resumed; None where the state is no such one.
+
+        The SRN authors' Caffe counts, updates and stores weights that share a name for each layer (docs/parity.md).
+        """
+        of_layers = [blob.numel() for step in self._net.steps for blob in step.layer.blobs] * len(self._histories)
+        if [blob.size for blob in blobs] != of_layers:
+            return None
+        return (
+            "the state keeps a history for each layer that shares a weight, as the SRN authors' Caffe does; here all "
+            "layers that share a weight have one history, and theirs cannot be joined into it (docs/parity.md); start "
+            "from the .caffemodel beside the state with --weights, which begins with empty histories at iteration 0"
+        )

@@ -9,9 +9,10 @@ import pytest
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.read import read_solver, read_solver_state
+from caffe_compat.proto.read import SolverState, read_solver, read_solver_state
+from caffe_compat.proto.write import write_solver_state
 from caffe_compat.solvers.solver import Solver
-from tests.solvers.least_squares import make_solver
+from tests.solvers.least_squares import make_solver, weights_of
 from tests.solvers.recorded import CASES, prepared
 
 
@@ -40,6 +41,17 @@ def test_weights_that_moved_are_found_beside_the_state(tmp_path: Path) -> None:
     for file in tmp_path.glob("s_iter_1.*"):
         shutil.move(file, tmp_path / "moved" / file.name)
     make_solver("base_lr: 0.1").restore(str(tmp_path / "moved" / "s_iter_1.solverstate"))
+
+
+def test_a_state_that_names_no_weights_leaves_them(tmp_path: Path) -> None:
+    histories = [np.full((3, 4), 0.5, np.float32), np.full(3, 0.25, np.float32)]
+    write_solver_state(tmp_path / "s_iter_7.solverstate", SolverState(7, "", 0, histories))
+    solver = make_solver("base_lr: 0.1")
+    before = weights_of(solver)
+    solver.restore(f"{tmp_path}/s_iter_7.solverstate")
+    assert solver.iteration == 7
+    assert all(map(np.array_equal, weights_of(solver), before))
+    assert all(map(np.array_equal, solver.updater.histories, histories))
 
 
 def test_weights_in_place_of_a_state_are_refused_in_caffes_words(tmp_path: Path) -> None:

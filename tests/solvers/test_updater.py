@@ -1,8 +1,14 @@
 """Weights that nothing can move are left alone; those with a history go on moving, as in Caffe."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
+from caffe_compat.errors import SolverError
+from caffe_compat.proto.read import SolverState
+from caffe_compat.proto.write import write_solver_state
 from caffe_compat.solvers.solver import Solver
 from tests.solvers.least_squares import make_solver, solver_parameter, weights_of
 
@@ -45,3 +51,44 @@ def test_regularisation_is_the_solvers(kind: str) -> None:
     penalty = np.sign(before) if kind == "L1" else before
     difference = weights_of(plain)[0] - weights_of(solver)[0]
     np.testing.assert_allclose(difference, 1.5 * 0.01 * 2.0 * penalty, rtol=1e-3, atol=1e-6)
+
+
+SHARED = """layer { name: "twin" type: "InnerProduct" bottom: "data" top: "z" param { name: "w" } param { name: "b" }
+  inner_product_param { num_output: 3 } }
+layer { name: "twin_loss" type: "EuclideanLoss" bottom: "z" bottom: "target" top: "twin_loss" }"""
+
+
+def solver_of_shared_weights(kind: str) -> Solver:
+    parameter = solver_parameter(f'base_lr: 0.1 momentum: 0.9 type: "{kind}"')
+    for param, name in zip(parameter.net_param.layer[1].param, "wb", strict=True):
+        param.name = name
+    text_format.Merge(SHARED, parameter.net_param)
+    return Solver(parameter)
+
+
+@pytest.mark.parametrize(("kind", "histories"), [("SGD", 1), ("Adam", 2)])
+def test_a_state_with_a_history_for_each_sharer_of_a_weight_says_how_to_go_on(
+    kind: str, histories: int, tmp_path: Path
+) -> None:
+    """The SRN authors' Caffe writes such a state: weight and bias of `ip`, then those of `twin`."""
+    solver = solver_of_shared_weights(kind)
+    assert len(solver.updater.histories) == 2 * histories
+    shapes = [(3, 4), (3,), (3, 4), (3,)] * histories
+    state = tmp_path / "fork_iter_7.solverstate"
+    write_solver_state(state, SolverState(7, "", 0, [np.ones(shape, np.float32) for shape in shapes]))
+    message = (
+        rf"fork_iter_7.solverstate: Incorrect length of history blobs. \({4 * histories} vs. {2 * histories}\): "
+        "the state keeps a history for each layer that shares a weight, as the SRN authors' Caffe does; .* --weights"
+    )
+    with pytest.raises(SolverError, match=message):
+        solver.restore(str(state))
+
+
+def test_a_state_of_as_many_blobs_but_of_other_sizes_is_of_another_net(tmp_path: Path) -> None:
+    shapes = [(3, 4), (3,), (3, 5), (3,)]
+    state = tmp_path / "s_iter_7.solverstate"
+    write_solver_state(state, SolverState(7, "", 0, [np.ones(shape, np.float32) for shape in shapes]))
+    with pytest.raises(
+        SolverError, match=r"\(4 vs. 2\): the state is of another net or of another solver type than SGD"
+    ):
+        solver_of_shared_weights("SGD").restore(str(state))
