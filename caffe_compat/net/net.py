@@ -1,6 +1,7 @@
 """Net: runs layers in file order over named blobs, one at a time, with every blob readable (the exact engine)."""
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -50,6 +51,7 @@ class Net(nn.Module):
         )
         self.inputs = [top for step in steps if step.layer.is_input for top in step.tops]
         self.outputs = find_outputs(steps)
+        self._grown: set[str] = set()  # tops with a loss weight that outgrew the size they were built with
         self.forward_hooks = Hooks()
         self.backward_hooks = Hooks()
 
@@ -119,6 +121,7 @@ class Net(nn.Module):
             if weight:
                 losses.append(weight * output.detach().float().sum())
                 if reshaped:
+                    self._warn_of_growth(step, top)
                     blob.gradient.assign(torch.full_like(output, weight))
         return losses
 
@@ -201,7 +204,18 @@ class Net(nn.Module):
         for top, shape, weight in zip(step.tops, shapes, step.loss_weights, strict=True):
             self.blobs[top].reshape(*shape)
             if weight:
+                self._warn_of_growth(step, top)
                 self.blobs[top].gradient.assign(torch.full(shape, weight, device=self.device))
+
+    def _warn_of_growth(self, step: Step, top: str) -> None:
+        """Caffe keeps a loss weight in the top's diff, which it allocates anew, with zeros, when the top grows."""
+        built, now = step.top_shapes[step.tops.index(top)], self.blobs[top].shape
+        if top not in self._grown and math.prod(now) > math.prod(built):
+            self._grown.add(top)
+            logger.warning(
+                "%s: top '%s' has grown from %s to %s: Caffe loses its loss_weight then, so that its loss and gradient "
+                "are 0; here they are not (docs/parity.md)", step.layer.spec, top, built, now
+            )  # fmt: skip
 
     # -- weights
 

@@ -38,7 +38,7 @@ def build_train_net(solver: caffe_pb2.SolverParameter, surroundings: Surrounding
     state.MergeFrom(source.parameter.state)
     state.MergeFrom(solver.train_state)
     net = _build(source, state, solver, surroundings)
-    for told in training_quirks(net.steps):
+    for told in training_quirks(net.steps, solver.iter_size):
         logger.warning("%s (docs/parity.md)", told)
     return net
 
