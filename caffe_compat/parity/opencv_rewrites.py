@@ -255,6 +255,12 @@ def interp(place: Place) -> Rewrite | None:
 
 RewriteRule = Callable[[Place], Rewrite | None]
 
+#: Types without a rule: OpenCV has nothing for them, or reads them so differently that their tops are fed from our run.
+FED = (
+    "ArgMax", "BatchReduction", "BatchReindex", "Embed", "Filter", "Gather", "Im2col", "LSTM", "LSTMUnit", "Parameter",
+    "RNN", "ROIPooling", "SPP", "Scatter", "Threshold", "Upsample",
+)  # fmt: skip
+
 #: Types that OpenCV runs as Caffe does, whatever their fields say.
 AS_THEY_ARE = (
     "AbsVal", "BNLL", "Concat", "Crop", "Dropout", "ELU", "Eltwise", "Exp", "Flatten", "MVN", "PReLU", "Permute",

@@ -29,6 +29,7 @@ TABLES = {
     "caffe_compat/parity/causes/types.py:HYPOTHESES_BY_TYPE": "what other programs do otherwise in a type",
     "caffe_compat/parity/causes/types.py:FITS_BY_TYPE": "what other programs do otherwise in a type, to be fitted",
     "caffe_compat/parity/opencv_rewrites.py:AS_THEY_ARE": "types that OpenCV's importer runs as Caffe does",
+    "caffe_compat/parity/opencv_rewrites.py:FED": "types that OpenCV's importer has nothing for",
     "caffe_compat/parity/opencv_rewrites.py:REWRITES": "how OpenCV's importer says a type",
     "caffe_compat/proto/dialects/layer_types.py:KNOWN_TO": "made from the classes; a test says that it is fresh",
     "caffe_compat/proto/foreign/types.py:FOREIGN_TYPES": "types that have no class here; a test says so",
@@ -94,6 +95,15 @@ def test_every_type_is_in_onnx_or_says_that_it_cannot_be() -> None:
 
     expected = {name for name, kind in _LAYERS.items() if kind.is_in_onnx}
     assert set(EXPORTERS) == expected, "write an exporter, or state is_in_onnx = False on the class"
+
+
+def test_every_type_is_in_opencvs_words_or_says_that_it_is_fed() -> None:
+    """Data, losses, measures and a user's own code are never given to OpenCV, and a Split is only wiring there."""
+    from caffe_compat.parity.opencv_rewrites import FED, REWRITES
+
+    expected = {name for name, kind in _LAYERS.items() if kind.is_in_onnx} - {"Split"}
+    assert not set(FED) & set(REWRITES)
+    assert set(FED) | set(REWRITES) == expected, "write a rule into REWRITES, or list the type in FED"
 
 
 @pytest.mark.parametrize("layer_type", sorted(TYPES))

@@ -46,6 +46,12 @@ def test_shuffle_rand_skip_and_prefetch(lmdb: str) -> None:
     assert first == {10, 11, 12, 13}
 
 
+@pytest.mark.parametrize("ahead", [0, 1025, 2**32 - 1])
+def test_reading_no_batch_or_very_many_ahead_is_refused(lmdb: str, ahead: int) -> None:
+    with pytest.raises(FieldError, match=rf"\(Data\): expected prefetch from 1 to 1024 batches, got {ahead}$"):
+        make_layer(text(lmdb, 2, f"prefetch: {ahead}"))
+
+
 def test_processes_share_out_train_but_not_test(lmdb: str) -> None:
     train = [labels(make_layer(text(lmdb, 2), "TRAIN", rank=rank, world_size=3), 1) for rank in range(3)]
     assert train == [[10, 13], [11, 14], [12, 15]]

@@ -26,10 +26,14 @@ def test_is_quadratic_near_zero_and_linear_beyond(bottoms: int) -> None:
     assert_every_field_matters(TEXT, *blobs)
 
 
-def test_refuses_shapes_that_differ_and_a_sigma_of_zero() -> None:
+def test_refuses_shapes_that_differ() -> None:
     with pytest.raises(
         ShapeError, match=r"^layer 's' \(SmoothL1Loss\): expected bottoms of one shape, .* for bottom 2"
     ):
         build(TEXT, (3, 2), (3, 2), (3, 1))(random_bottom(3, 2), random_bottom(3, 2), random_bottom(3, 1))
-    with pytest.raises(FieldError, match=r"^layer 's' \(SmoothL1Loss\): expected sigma above 0, got 0"):
-        build(TEXT.replace("1.5", "0"), (3, 2), (3, 2))
+
+
+@pytest.mark.parametrize(("sigma", "said"), [("0", "0.0"), ("-1.5", "-1.5"), ("nan", "nan"), ("-inf", "-inf")])
+def test_refuses_a_sigma_that_is_not_above_zero(sigma: str, said: str) -> None:
+    with pytest.raises(FieldError, match=rf"^layer 's' \(SmoothL1Loss\): expected sigma above 0, got {said}$"):
+        build(TEXT.replace("1.5", sigma), (3, 2), (3, 2))
