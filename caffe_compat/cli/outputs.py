@@ -1,10 +1,13 @@
 """Files and folders that a command will write: made or refused before its work, so that no hour of work is lost."""
 
+import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from caffe_compat.errors import DataError
+from caffe_compat.proto.atomic_file import replacing
 
 
 def claim_files(paths: Iterable[str | Path | None]) -> None:
@@ -20,6 +23,18 @@ def claim_files(paths: Iterable[str | Path | None]) -> None:
 def claim_folder(path: str | Path) -> None:
     """Makes the folder and tries to write there; DataError where that fails."""
     _try_to_write(Path(path), Path(path))
+
+
+def write_json(path: str | Path, figures: object) -> None:
+    """Writes figures for programs, whole or not at all."""
+    text = json.dumps(figures, indent=1, allow_nan=False)
+    with replacing(path) as beside:
+        beside.write_text(f"{text}\n", encoding="utf-8")
+
+
+def figure(value: float) -> float | None:
+    """A number as JSON can hold it: None for NaN and infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _claim_file(path: Path) -> None:

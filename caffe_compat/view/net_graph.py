@@ -45,11 +45,12 @@ def net_graph(net: caffe_pb2.NetParameter, phase: str, given: Mapping[str, Shape
     """The layers that `phase` ("TRAIN" or "TEST") includes, with shapes.
 
     `given` maps blobs of data layers to shapes, for data whose files are not at hand. Without it, an image is taken to
-    have three channels and the crop's size. Raises CaffeError where a layer cannot be set up.
+    have three channels and the crop's size, if need be that of the other phase. Raises CaffeError where a layer
+    cannot be set up.
     """
     state = caffe_pb2.NetState(phase=phase, level=net.state.level, stage=net.state.stage)
     filtered = filter_net(net, state)
-    walk = _Walk(shapes_only({}, phase), dict(given or {}))
+    walk = _Walk(shapes_only({}, phase), dict(given or {}), _crops(net))
     _require_tops(filtered, walk.given)
     places = [walk.place(layer) for layer in filtered.layer]
     return NetGraph(net.name, phase, places, walk.builder.shapes)
@@ -63,11 +64,15 @@ def _require_tops(net: caffe_pb2.NetParameter, given: Mapping[str, Shape]) -> No
 
 
 class _Walk:
-    """Sets up layer after layer; `unknown` holds blobs without a shape and the error that tells the way on."""
+    """Sets up layer after layer; `unknown` holds blobs without a shape and the error that tells the way on.
 
-    def __init__(self, builder: GraphBuilder, given: Mapping[str, Shape]) -> None:
+    `crops` has the height and width in pixels of blobs that a data layer of any phase crops.
+    """
+
+    def __init__(self, builder: GraphBuilder, given: Mapping[str, Shape], crops: Mapping[str, int]) -> None:
         self.builder = builder
         self.given = given
+        self.crops = crops
         self.unknown: dict[str, ShapeError] = {}
 
     def place(self, parameter: caffe_pb2.LayerParameter) -> Place:
@@ -95,7 +100,10 @@ class _Walk:
 
     def _of_absent_data(self, parameter: caffe_pb2.LayerParameter, note: str) -> Place:
         """A data layer whose files are not there: the shapes that its fields promise."""
-        shapes = {top: self.given.get(top, _promised(parameter, number)) for number, top in enumerate(parameter.top)}
+        shapes = {
+            top: self.given.get(top, _promised(parameter, number, self.crops.get(top, 0)))
+            for number, top in enumerate(parameter.top)
+        }
         known = {top: shape for top, shape in shapes.items() if shape is not None}
         self.builder.shapes.update(known)
         self.unknown |= {top: _unknown_shape(parameter, top) for top in shapes if top not in known}
@@ -109,12 +117,25 @@ def _unknown_shape(parameter: caffe_pb2.LayerParameter, top: str) -> ShapeError:
     )
 
 
-def _promised(parameter: caffe_pb2.LayerParameter, position: int) -> Shape | None:
-    """(batch, channels, crop, crop) for an image, (batch,) for the label beside it; None where nothing tells."""
+def _crops(net: caffe_pb2.NetParameter) -> dict[str, int]:
+    """The crop's size in pixels of each image that a data layer of any phase crops, by blob."""
+    layers = (layer for layer in net.layer if layer.top and not layer.bottom)
+    return {layer.top[0]: crop for layer in layers if (crop := _crop(layer))}
+
+
+def _crop(parameter: caffe_pb2.LayerParameter) -> int:
+    return parameter.transform_param.crop_size or _first_set(parameter, "crop_size", "new_height")
+
+
+def _promised(parameter: caffe_pb2.LayerParameter, position: int, crop_elsewhere: int = 0) -> Shape | None:
+    """(batch, channels, crop, crop) for an image, (batch,) for the label beside it; None where nothing tells.
+
+    `crop_elsewhere` is the crop of the other phase, which a layer without a crop of its own must match.
+    """
     batch = _first_set(parameter, "batch_size") or 1
     if position:
         return (batch,)
-    crop = parameter.transform_param.crop_size or _first_set(parameter, "crop_size", "new_height")
+    crop = _crop(parameter) or crop_elsewhere
     is_grey = parameter.HasField("image_data_param") and not parameter.image_data_param.is_color
     return (batch, 1 if is_grey else COLOUR, crop, crop) if crop else None
 

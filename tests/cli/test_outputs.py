@@ -1,11 +1,13 @@
 """Outputs are made or refused before the work."""
 
+import json
+import math
 import os
 from pathlib import Path
 
 import pytest
 
-from caffe_compat.cli.outputs import claim_files, claim_folder
+from caffe_compat.cli.outputs import claim_files, claim_folder, figure, write_json
 from caffe_compat.errors import DataError
 
 
@@ -39,3 +41,8 @@ def test_a_folder_whose_name_a_file_has(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"file: cannot be written \(File exists"):
         claim_folder(tmp_path / "file")
+
+
+def test_figures_that_are_no_numbers_are_null(tmp_path: Path) -> None:
+    write_json(tmp_path / "f.json", {"good": figure(0.25), "bad": [figure(math.nan), figure(-math.inf)]})
+    assert json.loads((tmp_path / "f.json").read_text()) == {"good": 0.25, "bad": [None, None]}

@@ -91,3 +91,15 @@ def test_an_image_of_unknown_size_is_an_error_with_its_cure():
 def test_phases_that_the_net_speaks_of():
     assert phases(text_format.Parse(NET, caffe_pb2.NetParameter())) == ["TRAIN", "TEST"]
     assert phases(caffe_pb2.NetParameter()) == ["TEST"]
+
+
+def test_whole_test_images_have_the_size_of_the_other_phase_s_crop():
+    images = 'layer { name: "images" type: "Data" top: "data" include { phase: %s } %s data_param { batch_size: %d } }'
+    net = text_format.Parse(
+        images % ("TRAIN", "transform_param { crop_size: 20 }", 5)
+        + images % ("TEST", "", 3)
+        + 'layer { name: "relu" type: "ReLU" bottom: "data" top: "out" }',
+        caffe_pb2.NetParameter(),
+    )
+    assert net_graph(net, "TRAIN").shapes["out"] == (5, 3, 20, 20)
+    assert net_graph(net, "TEST").shapes["out"] == (3, 3, 20, 20)

@@ -1,15 +1,14 @@
 """Print a net's layers as a table: shapes, parameters, multiply-adds, memory, what each layer sees, and the totals."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.cli.commands.convert import input_shape
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.terminal.table import print_table
 from caffe_compat.view.nets import read_shown_net
 from caffe_compat.view.summary import COLUMNS, NUMBERS, summary_json, summary_rows, totals_line
@@ -30,6 +29,7 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints a table for each phase."""
+    claim_files([arguments.json])
     net = read_shown_net(arguments.net, given=dict(arguments.input_shape))
     variants = [one for one in net.variants if not arguments.phase or one.label.endswith(arguments.phase)]
     for variant in variants:
@@ -37,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_table(COLUMNS, summary_rows(variant.facts), NUMBERS)
         print(totals_line(variant.facts))
     if arguments.json:
-        with replacing(arguments.json) as beside:
-            beside.write_text(json.dumps(summary_json(variants), indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, summary_json(variants))
     return DONE
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from caffe_compat.cli.commands.convert import input_shape
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.view.nets import read_shown_net
@@ -33,10 +34,11 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads the nets and writes the page."""
+    out = arguments.out or Path(f"{arguments.net.resolve().stem}.html")
+    claim_files([out])
     given = dict(arguments.input_shape)
     net = read_shown_net(arguments.net, arguments.weights, given)
     other = read_shown_net(arguments.diff, given=given) if arguments.diff else None
-    out = arguments.out or Path(f"{arguments.net.resolve().stem}.html")
     write_net_page(out, net, other, read_parity(arguments.parity) if arguments.parity else None)
     print(f"wrote {out}: open it in a browser")
     return DONE
