@@ -33,6 +33,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "iterations": (50, "the number of iterations to run"),
     "sigint_effect": ("", "what Ctrl-C (SIGINT) does; without the flag it stops with exit status 3, not Caffe's 0"),
     "sighup_effect": ("snapshot", "what a hang-up (SIGHUP) does"),
+    "json": ("", "a file to write the figures to, as JSON; not in Caffe"),
     "log_file": ("", "a file to whose end the log is written as well"),
     "allow_python_layers": (False, "let Python layers of the net run the code that they name"),
 }
@@ -41,6 +42,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "phase": {"choices": ("", "TRAIN", "TEST"), "metavar": "PHASE"},
     "level": {"type": whole_number(), "metavar": "N"},
     "iterations": {"type": whole_number(1), "metavar": "N"},
+    "json": {"metavar": "FILE"},
     "keep": {"type": whole_number(), "metavar": "N"},
     "on-nan": {"choices": POLICIES},
     "max-pixels": {"type": whole_number(1), "metavar": "N"},
@@ -66,7 +68,8 @@ def add_caffe_flags(parser: CommandParser, own: Sequence[str]) -> None:
             parser.add_argument(*spellings, action=BooleanAction, default=default, help=shown)
         else:
             parser.add_argument(*spellings, default=default, help=shown, **KINDS.get(name, TEXT))
-    add_quiet(parser, "log warnings and errors only")
+    whole_log = "; the file of --log_file has the whole log" if "log_file" in own else ""
+    add_quiet(parser, f"show warnings and errors only{whole_log}")
     parser.set_defaults(own=own)
 
 

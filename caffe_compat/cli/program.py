@@ -12,7 +12,7 @@ from pathlib import Path
 from caffe_compat.cli.endings import DONE, FAILED, WRONG_USAGE, guarded
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.errors import CaffeError
-from caffe_compat.logs.glog import environment_level, log_to_stderr
+from caffe_compat.logs.glog import environment_level, log_to_stderr, only_warnings_on_stderr
 from caffe_compat.terminal.progress import no_progress
 
 logger = logging.getLogger("caffe_compat")
@@ -53,15 +53,12 @@ def run_program(
 
 @contextmanager
 def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
-    """Obeys --quiet while the block runs: no progress, and only warnings and errors in the log."""
+    """Obeys --quiet while the block runs: no progress, and only warnings and errors of the log on stderr."""
     if not getattr(arguments, "quiet", False):
         yield
         return
-    level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
-    with no_progress():
+    with no_progress(), only_warnings_on_stderr():
         yield
-    logger.setLevel(level)
 
 
 def _one_line(error: Exception) -> str:

@@ -8,6 +8,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -59,6 +61,20 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         handler = _StderrHandler()
         handler.setFormatter(GlogFormatter())
         logger.addHandler(handler)
+
+
+@contextmanager
+def only_warnings_on_stderr() -> Iterator[None]:
+    """While the block runs, stderr gets warnings and errors only; files of the log get all records."""
+    handlers = [each for each in logging.getLogger("caffe_compat").handlers if isinstance(each, _StderrHandler)]
+    levels = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for handler, level in zip(handlers, levels, strict=True):
+            handler.setLevel(level)
 
 
 def environment_level() -> int:

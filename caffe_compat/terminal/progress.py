@@ -40,6 +40,11 @@ def no_progress() -> Iterator[None]:
         _quiet.reset(token)
 
 
+def is_quiet() -> bool:
+    """Whether a block of `no_progress` runs."""
+    return _quiet.get()
+
+
 class Progress:
     """How far one piece of work is, with the remaining time. A context manager.
 

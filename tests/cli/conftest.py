@@ -1,13 +1,16 @@
 """Running commands as a shell would, in this process."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 
 from caffe_compat.cli.start import start
 from caffe_compat.net.device import set_mode_cpu
+from caffe_compat.terminal import progress
 
 Run = Callable[..., tuple[int, str]]
 
@@ -51,3 +54,10 @@ def program(capsys: pytest.CaptureFixture[str]) -> Iterator[Program]:
 def goldens() -> Path:
     """Records of real Caffe."""
     return Path(__file__).resolve().parents[1] / "goldens"
+
+
+@pytest.fixture
+def slow_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock finds it two minutes later, so that all progress prints lines."""
+    minutes = itertools.count(step=120)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: float(next(minutes))))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import whole_number
+from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, command_parser
@@ -30,6 +30,7 @@ def parser() -> CommandParser:
     )
     result.add_argument("--control", action="store_true", help="train both on data without the position rule as well")
     result.add_argument("--tiny", action="store_true", help="seconds instead of minutes: shows that all stages work")
+    add_quiet(result, "print where the report is, but no progress")
     return result
 
 
@@ -38,7 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     claim_folder(arguments.out)
     started = time.monotonic()
     request = Request(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
-    run_demo(request, lambda line: say(f"[{time.monotonic() - started:4.0f} s] {line}"))
+
+    def tell(line: str) -> None:
+        if not arguments.quiet:
+            say(f"[{time.monotonic() - started:4.0f} s] {line}")
+
+    run_demo(request, tell)
+    if arguments.quiet:
+        print(f"wrote {request.out / 'report.html'}")
     return DONE
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import whole_number
+from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, command_parser
@@ -42,6 +42,7 @@ def parser() -> CommandParser:
     result.add_argument("--csv", type=Path, help="a table with one line per class")
     result.add_argument("--latex", type=Path, help="the paper's table")
     result.add_argument("--png", type=Path, help="AP by class; of several files the paper's Figure 7")
+    add_quiet(result)
     return result
 
 

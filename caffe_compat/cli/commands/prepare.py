@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from caffe_compat.cli.common_flags import add_quiet
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import CommandParser, command_parser
 from caffe_compat.cli.program import run_program
@@ -247,6 +248,7 @@ def parser() -> CommandParser:
         dataset = datasets.add_parser(name, help=command.help)
         dataset.add_argument("--out", type=Path, required=True, help="the folder to make")
         command.add_arguments(dataset)
+        add_quiet(dataset)
         dataset.set_defaults(run=command.run)
     return result
 

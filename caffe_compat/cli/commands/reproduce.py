@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import whole_number
+from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, command_parser
@@ -27,6 +27,7 @@ def parser() -> CommandParser:
     result.add_argument("--table", choices=sorted(TABLES), required=True, help="which table to make")
     result.add_argument("--seeds", type=whole_number(1), default=3, metavar="N", help="how many seeds, from 0 on")
     result.add_argument("--out", type=Path, default=Path("out/reproduce"), help="folder for the table and all its runs")
+    add_quiet(result, "print the table, but no progress")
     return result
 
 
@@ -34,12 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs what is missing, writes the table, prints it."""
     claim_folder(arguments.out)
     started = time.monotonic()
-    shown = reproduce(
-        arguments.table,
-        arguments.seeds,
-        arguments.out,
-        lambda line: print(f"[{time.monotonic() - started:5.0f} s] {line}", flush=True),
-    )
+
+    def tell(line: str) -> None:
+        if not arguments.quiet:
+            print(f"[{time.monotonic() - started:5.0f} s] {line}", flush=True)
+
+    shown = reproduce(arguments.table, arguments.seeds, arguments.out, tell)
     print(shown)
     return DONE
 

@@ -9,6 +9,7 @@ import torch
 from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of, use_first
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files, figure, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.engine.base import Engine
@@ -19,7 +20,7 @@ from caffe_compat.solvers.display import describe_output, output_names, output_v
 from caffe_compat.solvers.solver_nets import copy_weights
 from caffe_compat.terminal.progress import follow
 
-OWN_FLAGS = ("model", "weights", "iterations", "level", "stage", "engine", "max-pixels", "allow_python_layers")
+OWN_FLAGS = ("model", "weights", "iterations", "level", "stage", "engine", "max-pixels", "json", "allow_python_layers")
 
 logger = logging.getLogger("caffe_compat")
 
@@ -42,25 +43,37 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("Need a model definition to score.")
     if not arguments.weights:
         raise UsageError("Need model weights to score.")
+    claim_files([arguments.json] if arguments.json else [])
     use_first(gpus_of(arguments.device))
     net = load_net(arguments.model, "TEST", surroundings_of(arguments), arguments.level, tuple(stages_of(arguments)))
     copy_weights(net, arguments.weights)
     logger.info("Running for %d iterations.", arguments.iterations)
-    _score(create_engine(arguments.engine, net), arguments.iterations)
+    scored = _score(create_engine(arguments.engine, net), arguments.iterations)
+    if arguments.json:
+        write_json(arguments.json, {"model": arguments.model, "weights": arguments.weights, **scored})
     net.close()
     return DONE
 
 
-def _score(engine: Engine, iterations: int) -> None:
+def _score(engine: Engine, iterations: int) -> dict[str, object]:
+    """Logs each batch and the means; returns the means for programs."""
     loss, scores = torch.zeros(()), torch.zeros(())
     for batch in follow(range(iterations), "scoring", "batches"):
         loss = loss + engine.forward().cpu()
         values = output_values(engine.net).cpu()
         scores = values + scores
         _log_batch(engine.net, batch, values.tolist())
-    logger.info("Loss: %g", float(loss) / iterations)
-    for name, mean in zip(output_names(engine.net), (scores / iterations).tolist(), strict=True):
+    mean_loss = float(loss) / iterations
+    means = list(zip(output_names(engine.net), (scores / iterations).tolist(), strict=True))
+    logger.info("Loss: %g", mean_loss)
+    for name, mean in means:
         logger.info("%s", describe_output(engine.net, name, mean))
+    weights = engine.net.blob_loss_weights
+    return {
+        "iterations": iterations,
+        "loss": figure(mean_loss),
+        "outputs": [{"blob": name, "mean": figure(mean), "loss_weight": weights[name]} for name, mean in means],
+    }
 
 
 def _log_batch(net: Net, batch: int, values: Sequence[float]) -> None:

@@ -4,19 +4,21 @@ import argparse
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of, use_first
 from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
 from caffe_compat.cli.program import run_program
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.terminal.progress import follow
 
-OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "max-pixels", "allow_python_layers")
+OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "max-pixels", "json", "allow_python_layers")
 
 logger = logging.getLogger("caffe_compat")
 
@@ -37,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     warn_of_idle_flags(arguments)
     if not arguments.model:
         raise UsageError("Need a model definition to time.")
+    claim_files([arguments.json] if arguments.json else [])
     use_first(gpus_of(arguments.device))
     net = load_net(
         arguments.model,
@@ -50,12 +53,26 @@ def run(arguments: argparse.Namespace) -> int:
     logger.info("Initial loss: %g", net.forward_range(0, last))
     logger.info("Performing Backward")
     net.backward_range(last, 0)
-    _benchmark(net, arguments.iterations)
+    times = _benchmark(net, arguments.iterations)
+    _report(times)
+    if arguments.json:
+        write_json(arguments.json, _as_json(arguments.model, times))
     net.close()
     return DONE
 
 
-def _benchmark(net: Net, iterations: int) -> None:
+@dataclass(frozen=True)
+class _Times:
+    """What a benchmark measured: milliseconds of all iterations together; one element of the lists per layer."""
+
+    names: list[str]
+    forward: list[float]
+    backward: list[float]
+    total: float
+    iterations: int
+
+
+def _benchmark(net: Net, iterations: int) -> _Times:
     logger.info("*** Benchmark begins ***")
     logger.info("Testing for %d iterations.", iterations)
     layers = range(len(net.steps))
@@ -70,7 +87,7 @@ def _benchmark(net: Net, iterations: int) -> None:
         passed = (time.perf_counter() - before) * 1e3
         logger.info("Iteration: %d forward-backward time: %g ms.", iteration + 1, passed)
     total = (time.perf_counter() - started) * 1e3
-    _report(net.layer_names, forward, backward, iterations, total)
+    return _Times(net.layer_names, forward, backward, total, iterations)
 
 
 def _milliseconds(net: Net, run_range: Callable[[int, int], object], layer: int) -> float:
@@ -81,16 +98,34 @@ def _milliseconds(net: Net, run_range: Callable[[int, int], object], layer: int)
     return (time.perf_counter() - before) * 1e3
 
 
-def _report(names: list[str], forward: list[float], backward: list[float], iterations: int, total: float) -> None:
+def _report(times: _Times) -> None:
+    iterations = times.iterations
     logger.info("Average time per layer: ")
-    for name, there, back in zip(names, forward, backward, strict=True):
+    for name, there, back in zip(times.names, times.forward, times.backward, strict=True):
         logger.info("%10s\tforward: %g ms.", name, there / iterations)
         logger.info("%10s\tbackward: %g ms.", name, back / iterations)
-    logger.info("Average Forward pass: %g ms.", sum(forward) / iterations)
-    logger.info("Average Backward pass: %g ms.", sum(backward) / iterations)
-    logger.info("Average Forward-Backward: %g ms.", total / iterations)
-    logger.info("Total Time: %g ms.", total)
+    logger.info("Average Forward pass: %g ms.", sum(times.forward) / iterations)
+    logger.info("Average Backward pass: %g ms.", sum(times.backward) / iterations)
+    logger.info("Average Forward-Backward: %g ms.", times.total / iterations)
+    logger.info("Total Time: %g ms.", times.total)
     logger.info("*** Benchmark ends ***")
+
+
+def _as_json(model: str, times: _Times) -> dict[str, object]:
+    """The figures of the log for programs: mean milliseconds of one iteration."""
+    layers = [
+        {"name": name, "forward_ms": there / times.iterations, "backward_ms": back / times.iterations}
+        for name, there, back in zip(times.names, times.forward, times.backward, strict=True)
+    ]
+    return {
+        "model": model,
+        "iterations": times.iterations,
+        "forward_ms": sum(times.forward) / times.iterations,
+        "backward_ms": sum(times.backward) / times.iterations,
+        "forward_backward_ms": times.total / times.iterations,
+        "total_ms": times.total,
+        "layers": layers,
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

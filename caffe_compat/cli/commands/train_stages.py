@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
 
-from caffe_compat.cli.common_flags import add_device, add_engine
+from caffe_compat.cli.common_flags import add_device, add_engine, add_quiet
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.parser import BooleanAction, CommandParser, command_parser
 from caffe_compat.cli.program import run_program
@@ -39,17 +39,25 @@ def parser() -> CommandParser:
     result.add_argument(
         "--allow-python-layers", action=BooleanAction, help="let Python layers of the nets run the code that they name"
     )
+    add_quiet(result, "show warnings, errors and what each step wrote; its log file has all")
     return result
 
 
-def train(stage: Stage, start: dict[str, str], engine: str, device: str, allow_python_layers: bool = False) -> int:
+def train(
+    stage: Stage,
+    start: dict[str, str],
+    engine: str,
+    device: str,
+    allow_python_layers: bool = False,
+    quiet: bool = False,
+) -> int:
     """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU.
 
     Returns 0, or STOPPED_EARLY where a signal stopped the step after a snapshot. SolverError where it failed.
     """
     given = {"solver": str(stage.solver_file), **start, "engine": engine, "device": device, "log_file": stage.log_file}
     flags = [f"--{flag}={value}" for flag, value in (given | {"watch": stage.watch_folder}).items() if value]
-    flags += ["--allow_python_layers"] * allow_python_layers
+    flags += ["--allow_python_layers"] * allow_python_layers + ["--quiet"] * quiet
     status = wait_for(start_process([sys.executable, "-m", "caffe_compat", "train", *flags], stage))
     if status == STOPPED_EARLY:
         return status
@@ -85,9 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
             start = start_of(stage, stages, arguments.weights, chosen[0].number, arguments.allow_python_layers)
             for line in start.notes:
                 say(line)
-            say(f"{stage}: training from {origin(stage, start.flags)}")
-            say(f"{stage}: watch it in {stage.watch_folder}/report.html, written after each test")
-            status = train(stage, start.flags, arguments.engine, arguments.device, arguments.allow_python_layers)
+            if not arguments.quiet:
+                say(f"{stage}: training from {origin(stage, start.flags)}")
+                say(f"{stage}: watch it in {stage.watch_folder}/report.html, written after each test")
+            status = train(
+                stage, start.flags, arguments.engine, arguments.device, arguments.allow_python_layers, arguments.quiet
+            )
             if status == STOPPED_EARLY:
                 say(f"{stage}: stopped, with a snapshot; run the command again to go on")
                 return STOPPED_EARLY

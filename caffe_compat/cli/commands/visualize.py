@@ -4,7 +4,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import add_allow_unfilled, add_device, add_prototxt, add_weights, whole_number
+from caffe_compat.cli.common_flags import (
+    add_allow_unfilled,
+    add_device,
+    add_prototxt,
+    add_quiet,
+    add_weights,
+    whole_number,
+)
 from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
@@ -47,6 +54,7 @@ def parser() -> CommandParser:
     result.add_argument("--weighted", help="the blob of U")
     result.add_argument("--blob", help="the blob of the scores (default: the net's first output)")
     add_allow_unfilled(result)
+    add_quiet(result)
     return result
 
 

@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.terminal.progress import follow
 
 NAME = "manifest.sha256"
 _LEFT_OUT = {NAME, "lock.mdb"}  # readers of an LMDB change its lock
@@ -16,7 +15,7 @@ def write_manifest(folder: Path) -> Path:
     """Write `folder`/manifest.sha256: a line `checksum  path` for each file under the folder, sorted by path."""
     path = folder / NAME
     with replacing(path) as beside, beside.open("w", encoding="utf-8", errors="surrogateescape") as lines:
-        for file in tqdm(_files(folder), desc="checksums", unit=" files", disable=None):
+        for file in follow(list(_files(folder)), "checksums", "files"):
             lines.write(f"{_checksum(file)}  {file.relative_to(folder).as_posix()}\n")
     return path
 

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from caffe_compat.data.datum import record_key
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.block_database import BlockDatabase
@@ -19,6 +17,7 @@ from caffe_compat.srn.datasets.layout import SplitFiles
 from caffe_compat.srn.datasets.outcomes import ABSENT_IF_UNKNOWN, LabelRules, Outcome, PictureRules, outcome_of
 from caffe_compat.srn.datasets.progress import Progress
 from caffe_compat.srn.datasets.samples import Finding, Sample, SampleSource
+from caffe_compat.terminal.progress import Progress as Bar
 
 Done = tuple[Sample, Outcome]
 
@@ -61,10 +60,10 @@ class SplitWriter:
             label_rules=self._label_rules,
         )
         before = self._progress.samples
-        with tqdm(total=len(source), initial=before, desc=self._files.split, unit=" images", disable=None) as bar:
+        with Bar(self._files.split, len(source), "images", done=before) as bar:
             for block in blocks(in_order(work, samples, processes)):
                 self._write_block(block)
-                bar.update(len(block))
+                bar.advance(len(block))
         if not self._progress.kept:
             raise DataError(self._nothing_kept(next(iter(source)).path))
         self._progress.complete = True

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from caffe_compat.srn.metrics.average_precision import ClassRanking, average_precisions, mean_of_known
 from caffe_compat.srn.metrics.precision_recall import LabelCounts
 from caffe_compat.srn.metrics.released import Decided, figures_of_counts
+from caffe_compat.terminal.progress import Progress
 
 PERCENTILES = (2.5, 97.5)
 
@@ -23,8 +23,11 @@ def resampled_figures(
     """
     images = len(blocks[""].present)
     flags = {prefix: _flags(block) for prefix, block in blocks.items()}
-    draws = tqdm(_draws(images, rounds, seed), total=rounds, desc="bootstrap", disable=None, leave=False)
-    figures = [_figures(rankings, flags, weights, method) for weights in draws]
+    figures = []
+    with Progress("bootstrap", rounds, "rounds") as progress:
+        for weights in _draws(images, rounds, seed):
+            figures.append(_figures(rankings, flags, weights, method))
+            progress.advance()
     return {name: np.array([figure[name] for figure in figures]) for name in figures[0]}
 
 

@@ -17,6 +17,7 @@ from caffe_compat.srn.watching.run_report import EVENTS, RunReport
 from caffe_compat.srn.watching.tensorboard import TensorBoard
 from caffe_compat.srn.watching.terminal_line import TerminalLine
 from caffe_compat.srn.watching.watcher import Sink, watching
+from caffe_compat.terminal.progress import is_quiet
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def watched(solver: Solver, folder: Path | None, tensorboard: bool = False) -> I
         sinks += [EventFile(folder / EVENTS), RunReport(folder)]
         sinks += [TensorBoard(folder / "tensorboard")] if tensorboard else []
         attention = AttentionWatch(solver.test_nets[0], folder, names) if solver.test_nets else None
-    if sys.stderr.isatty() and solver.is_root:
+    if sys.stderr.isatty() and solver.is_root and not is_quiet():
         sinks.append(TerminalLine())
     with watching(solver, sinks, names, attention):
         yield

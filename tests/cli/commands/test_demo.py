@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from caffe_compat.cli.commands import demo
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -34,3 +36,10 @@ def test_the_tiny_demo_makes_all_that_the_demo_makes(tmp_path):
         "attention_1.png", "gains.png", "losses.png", "outputs.png", "scenes.png",
     }  # fmt: skip
     assert (tmp_path / "report.html").read_text().count('src="data:image/png;base64,') == 5
+
+
+@pytest.mark.parametrize(("flags", "lines"), [((), ["[   0 s] == training"]), (("--quiet",), ["wrote {}/report.html"])])
+def test_quiet_says_where_the_report_is(flags, lines, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "run_demo", lambda request, say: say("== training"))
+    assert demo.main(["--out", str(tmp_path), *flags]) == 0
+    assert capsys.readouterr().out.splitlines() == [line.format(tmp_path) for line in lines]

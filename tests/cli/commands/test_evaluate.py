@@ -109,3 +109,11 @@ def test_no_labels(program, run) -> None:
     status, _, errors = program("evaluate", "--dataset", "own", "--predictions", "base.txt")
     assert status == 1
     assert errors.endswith("expected --labels FILE or --data DIR, a folder that prepare wrote; found neither\n")
+
+
+def test_quiet_leaves_figures_and_takes_progress(run, slow_work) -> None:
+    flags = ("--predictions", "base.txt", "--bootstrap", "2")
+    loud, quiet = run(*flags), run(*flags, "--quiet")
+    assert "bootstrap: 1 of 2 rounds (50 %), about" in loud.stderr
+    assert "bootstrap:" not in quiet.stderr
+    assert quiet.stdout == loud.stdout

@@ -165,3 +165,16 @@ def test_from_raw_downloads_to_figures(tmp_path, dataset, prepare, program, monk
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert 0 < figures["mAP"] <= 1
     assert len(figures["ap"]) == labels
+
+
+def test_quiet_leaves_the_summary_and_takes_progress(tmp_path, prepare, slow_work):
+    write_image(tmp_path / "a.jpg", seed=2)
+    (tmp_path / "train.csv").write_text("image,labels\na.jpg,dog\n")
+    loud, quiet = (
+        prepare("own", "--train", tmp_path / "train.csv", "--workers", 1, "--out", tmp_path / name, *flags)
+        for name, flags in (("loud", ()), ("quiet", ("--quiet",)))
+    )
+    assert "train: 1 of 1 images (100 %), about" in loud.stderr
+    assert "checksums: 1 of" in loud.stderr
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert quiet.stdout == loud.stdout.replace("loud", "quiet")

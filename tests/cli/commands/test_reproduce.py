@@ -25,6 +25,9 @@ def test_the_table_is_written_in_three_forms(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "out/controls.md").read_text() in printed
     assert r"y\_cls" in (tmp_path / "out/controls.tex").read_text()
     assert len(json.loads((tmp_path / "out/controls.json").read_text())) == 2 * 7
+    flags = ["--seeds", "2", "--out", str(tmp_path / "out"), "--quiet"]
+    assert reproduce.main(["--table", "controls", *flags]) == 0
+    assert capsys.readouterr().out == (tmp_path / "out/controls.md").read_text() + "\n"
 
 
 def test_a_wrong_table_gets_the_nearest_name(capsys):

@@ -1,5 +1,6 @@
 """`test`: scores a model."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -43,3 +44,16 @@ def test_batches_then_means(
 def test_wrong_command_lines(arguments: list[str], message: str, run: Run) -> None:
     status, log = run("test", *arguments)
     assert (status, messages(log)) == (2, [message])
+
+
+def test_means_for_programs(goldens: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(goldens / "bvlc" / "solvers" / "sgd_fixed", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--model=net.prototxt", "--weights", "s_iter_10.caffemodel", "--iterations=2")
+    logged = messages(run("test", *arguments)[1])
+    assert run("test", *arguments, "--json", "means.json", "--quiet") == (0, "")
+    figures = json.loads(Path("means.json").read_text())
+    (output,) = figures.pop("outputs")
+    assert (output["blob"], output["loss_weight"], output["mean"]) == ("loss", 1, pytest.approx(figures["loss"]))
+    assert f"Loss: {figures.pop('loss'):g}" in logged
+    assert figures == {"model": "net.prototxt", "weights": "s_iter_10.caffemodel", "iterations": 2}

@@ -1,5 +1,6 @@
 """`time`: benchmarks a model."""
 
+import json
 import re
 from pathlib import Path
 
@@ -56,3 +57,22 @@ def test_every_layer_and_the_whole(phase: str, layers: list[str], tmp_path: Path
 def test_wrong_command_lines(arguments: list[str], message: str, run: Run) -> None:
     status, log = run("time", *arguments)
     assert (status, messages(log)) == (2, [message])
+
+
+def test_times_for_programs(tmp_path: Path, run: Run) -> None:
+    net, file = tmp_path / "net.prototxt", tmp_path / "new" / "times.json"
+    net.write_text(NET)
+    assert run("time", "--model", net, "--iterations", 3, "--json", file, "--quiet") == (0, "")
+    figures = json.loads(file.read_text())
+    assert (figures["model"], figures["iterations"]) == (str(net), 3)
+    assert [layer["name"] for layer in figures["layers"]] == ["data", "ip", "train_only"]
+    for way in ("forward_ms", "backward_ms"):
+        assert sum(layer[way] for layer in figures["layers"]) == pytest.approx(figures[way])
+    assert figures["total_ms"] == pytest.approx(3 * figures["forward_backward_ms"])
+    assert figures["forward_backward_ms"] > figures["forward_ms"] + figures["backward_ms"] > 0
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, run: Run) -> None:
+    status, log = run("time", "--model", tmp_path / "none.prototxt", "--json", tmp_path)
+    assert status == 1
+    assert messages(log) == [f"{tmp_path}: expected a file to write, found a folder; name a file in it"]

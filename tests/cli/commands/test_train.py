@@ -141,3 +141,9 @@ def test_tensorboard_needs_a_folder(case: Path, run: Run) -> None:
     status, log = run("train", "--solver=solver.prototxt", "--tensorboard")
     assert status == 2
     assert messages(log)[-1] == "--tensorboard needs --watch=DIR, the folder for its files"
+
+
+def test_quiet_keeps_the_whole_log_in_its_file(case: Path, run: Run) -> None:
+    status, log = run("train", "--solver=solver.prototxt", "--quiet", "--log_file=all.log")
+    assert (status, log) == (0, "")
+    assert "Optimization Done." in (case / "all.log").read_text()

@@ -181,3 +181,12 @@ def test_a_stopped_step_ends_the_command_with_its_own_status(stage, monkeypatch,
     done = program("train-stages", "--models", tmp_path)
     assert done.returncode == STOPPED_EARLY
     assert done.stdout.endswith("step 1 (resnet101): stopped, with a snapshot; run the command again to go on\n")
+
+
+def test_quiet_reaches_the_step(stage, monkeypatch):
+    commands = []
+    monkeypatch.setattr(train_stages, "start_process", lambda command, stage: commands.append(command))
+    monkeypatch.setattr(train_stages, "wait_for", lambda process: STOPPED_EARLY)
+    for quiet in (False, True):
+        assert train_stages.train(stage, {}, "exact", "none", quiet=quiet) == STOPPED_EARLY
+    assert [command.count("--quiet") for command in commands] == [0, 1]

@@ -84,3 +84,12 @@ def test_weights_of_part_of_the_net_are_refused_unless_allowed(folder, visualize
     assert "learnt layers of" in done.stderr
     assert "--allow-unfilled" in done.stderr
     assert visualize(*flags, "--allow-unfilled").returncode == 0
+
+
+# Weights that were never trained overflow.
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+def test_quiet_takes_progress(folder, visualize, slow_work):
+    loud, quiet = visualize("--out", folder / "new"), visualize("--out", folder / "new", "--quiet")
+    assert "drawing: 1 of 1 images" in loud.stderr
+    assert "drawing" not in quiet.stderr
+    assert quiet.stdout == loud.stdout == f"wrote {folder}/new/p_attention.png\n"
