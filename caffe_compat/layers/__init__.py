@@ -1,6 +1,7 @@
-"""Every layer type; importing this package registers them all.
+"""All layer types; importing this package registers them.
 
-It also is pycaffe's `layers`: after `from caffe_compat import layers as L`, `L.Convolution(...)` specifies a layer.
+The package also serves as pycaffe's `layers`: after `from caffe_compat import layers as L`, `L.Convolution(...)`
+specifies a layer.
 """
 
 import importlib
@@ -32,6 +33,6 @@ __all__ = [
 def __getattr__(name: str) -> Callable[..., Any]:
     if not name[:1].isupper():
         raise AttributeError(f"no layer type '{name}': types start with a capital")
-    # Looked up by name, so that this package does not import pycaffe, which lies above it.
+    # Imported by name at the first use: pycaffe imports this package, so a plain import would be a cycle.
     specified: Callable[..., Any] = getattr(importlib.import_module("caffe_compat.pycaffe.net_spec").layers, name)
     return specified

@@ -1,18 +1,18 @@
-"""How many bottoms or tops a layer takes."""
+"""How many bottoms or tops a layer may have."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Arity:
-    """A closed range of counts, and how a message says it; `step` 2 asks for pairs, say."""
+    """Allowed counts: `least`, `least` + `step` and so on, up to `most` (None: no limit); `str` words these counts."""
 
     least: int
     most: int | None
     step: int = 1
 
     def allows(self, count: int) -> bool:
-        """Whether a layer may have this many."""
+        """Whether `count` is one of the allowed counts."""
         within = count >= self.least and (self.most is None or count <= self.most)
         return within and (count - self.least) % self.step == 0
 
@@ -25,15 +25,15 @@ class Arity:
 
 
 def exactly(count: int) -> Arity:
-    """This many and no other number."""
+    """The Arity that allows `count` only."""
     return Arity(count, count)
 
 
 def at_least(count: int) -> Arity:
-    """This many or more."""
+    """The Arity that allows `count` and more."""
     return Arity(count, None)
 
 
 def between(least: int, most: int) -> Arity:
-    """From `least` to `most`, both included."""
+    """The Arity that allows `least` to `most`, both included."""
     return Arity(least, most)

@@ -1,4 +1,4 @@
-"""What a layer is."""
+"""Base classes of all layers, and the facts that a layer class states about its type."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
@@ -23,63 +23,64 @@ Tops = Tensor | tuple[Tensor, ...]
 
 
 class Reach(NamedTuple):
-    """A window along a spatial axis: how many places it spans, and how far it moves from one top place to the next."""
+    """What one top place reads of a bottom axis: `span` places; the window of the next starts `stride` further on."""
 
     span: int = 1
     stride: int = 1
 
 
 class Layer(nn.Module):
-    """One Caffe layer: `__init__` reads the prototxt, `setup` makes the weights, `forward` is the mathematics.
+    """A Caffe layer: `__init__` reads the prototxt, `setup` creates the blobs, `forward` computes the tops.
 
-    `blobs` holds what a .caffemodel holds for the layer, in Caffe's order. Statistics that no gradient reaches are
-    parameters with `requires_grad` False. `forward` must not modify its bottoms, also where the net runs it in place.
+    `blobs` holds what a .caffemodel stores for the layer, in Caffe's order. Statistics that no gradient reaches are
+    parameters with `requires_grad` False. `forward` must not modify its bottoms, even where the net runs the layer in
+    place.
     """
 
-    #: The Caffes that have the type, by the names in `caffes.py` or as their users call them. Every class states it.
+    #: The Caffes that have the type: names from `caffes.py`, or names that users know. Every class sets this field.
     known_to: ClassVar[tuple[str, ...]] = ()
-    #: What the smallest layer of the type needs besides bottoms and tops, as prototxt. FILES stands for the folder of
+    #: Prototxt fields of the smallest layer of the type, besides bottoms and tops. FILES stands for the folder made by
     #: `catalogue/examples.py`.
     example: ClassVar[str] = ""
-    #: What the blobs are called in a state dict, in Caffe's order; where there are more blobs, numbers name them.
+    #: Names of the blobs in a state dict, in Caffe's order; a layer with more blobs than names uses numbers for all.
     blob_names: ClassVar[tuple[str, ...]] = ()
-    #: What several Caffes mean by the type, where they differ; one entry where all mean the same (docs/forks.md).
+    #: What each Caffe means by the type, for docs/forks.md; a single entry where all Caffes agree.
     meanings: ClassVar[tuple[Meaning, ...]] = ()
     bottoms: ClassVar[Arity] = exactly(1)
     tops: ClassVar[Arity] = exactly(1)
-    #: Bottoms that a gradient may never reach (labels, indices); True for all of them.
+    #: Numbers of the bottoms that no gradient may reach (labels, indices); True means all bottoms.
     no_gradient_to: frozenset[int] | bool = frozenset()
-    #: The members of `no_gradient_to` where Caffe leaves out a gradient that a net forces; for others backward stops.
+    #: Members of `no_gradient_to` for which Caffe skips a forced gradient; for the other members Caffe stops.
     leaves_out_gradient_to: ClassVar[frozenset[int]] = frozenset()
-    #: Whether top 0 always has the shape of bottom 0. Saves the run on tensors without data.
+    #: Whether top 0 always has the shape of bottom 0; `top_shapes` then needs no run on tensors without data.
     keeps_shape: bool = False
-    #: Whether top and bottom may be one blob.
+    #: Whether a top may be the same blob as the bottom.
     allows_in_place: ClassVar[bool] = True
-    #: Loss layers weigh their first top by 1 where the prototxt gives no loss_weight, and get a top if they have none.
+    #: Whether it is a loss: loss_weight of top 0 defaults to 1, and a layer without tops gets one.
     is_loss: ClassVar[bool] = False
-    #: Whether the layer only measures what the net predicts (Accuracy): a net that predicts does without.
+    #: Whether the layer only measures predictions (Accuracy); a net for prediction leaves it out.
     measures: ClassVar[bool] = False
-    #: Whether the tops are filled from outside and nothing runs (Input).
+    #: Whether the tops are filled from outside, and `forward` computes nothing (Input).
     is_input: ClassVar[bool] = False
-    #: Whether tops jump where bottoms move a little (ArgMax): two runs are then compared on equal bottoms only.
+    #: Whether tiny changes of bottoms can make tops jump (ArgMax); comparisons then use equal bottoms for both runs.
     is_discrete: ClassVar[bool] = False
-    #: How tops hold the values of bottoms, each unchanged: "in order" (Reshape), "moved" (Permute), or "" where not.
+    #: Whether tops hold the bottoms' values unchanged: "in order" (Reshape), "moved" (Permute), or "" if they do not.
     hands_on: ClassVar[str] = ""
-    #: Whether axis 0 of the tops counts the items of the batch. PriorBox and Parameter have one shape for any batch.
+    #: Whether axis 0 of the tops is the batch; the tops of PriorBox and Parameter have the same shape for any batch.
     tops_have_batch: ClassVar[bool] = True
-    #: Blobs whose lr_mult and decay_mult are 0 whatever the prototxt says (running statistics).
+    #: Numbers of blobs whose lr_mult and decay_mult are always 0, despite the prototxt (running statistics).
     fixed_blobs: frozenset[int] = frozenset()
-    #: Whether backward computes the gradients of all blobs, also of those with lr_mult 0.
+    #: Whether backward computes the gradients of all blobs, even of those with lr_mult 0.
     ignores_lr_mult: ClassVar[bool] = False
-    #: Whether an ONNX graph can hold the type: `convert/onnx/table.py` then has an exporter. Data, losses, measures,
+    #: Whether an ONNX graph can express the type: `convert/onnx/table.py` then has an exporter. Data, losses, measures,
     #: side effects and a user's own code cannot be there.
     is_in_onnx: ClassVar[bool] = True
-    #: Whether Caffe's backward reads the values of the layer's top: a layer in place behind it changes its gradient.
+    #: Whether Caffe's backward reads the top's values; an in-place layer that follows then changes the gradient.
     caffe_backward_reads_top: ClassVar[bool] = False
-    #: Whether the gradient formula uses the values of the tops. Where it does not, a ReLU behind may overwrite them.
+    #: Whether our gradient reads the tops' values; if it does not, a ReLU that follows may overwrite the tops.
     backward_reads_top: ClassVar[bool] = True
 
-    #: The tops for these bottoms.
+    #: Computes the tops from the bottoms; a layer with one top returns the tensor itself.
     forward: Callable[..., Tops]
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -92,11 +93,11 @@ class Layer(nn.Module):
 
     @property
     def blobs(self) -> Blobs:
-        """The weights and statistics, in Caffe's order; each is an attribute of the layer, too, by its name."""
+        """The weights and statistics, in Caffe's order; each is also an attribute of the layer under its blob name."""
         return Blobs(self._parameters, self._buffers, self._names, self.blob_names)
 
     def buffer_statistics(self) -> None:
-        """Makes running statistics buffers, as modules of PyTorch's have them."""
+        """Turns running statistics from parameters into buffers, as in PyTorch's own modules."""
         for index, name in enumerate(self._names):
             if index in self.fixed_blobs and name not in ("weight", "bias"):
                 self._buffers[name] = self.blobs[index].data
@@ -104,65 +105,66 @@ class Layer(nn.Module):
 
     @classmethod
     def variant(cls, _spec: LayerSpec) -> "type[Layer]":
-        """The class that runs it, where two Caffes give one type two meanings and the fields tell which."""
+        """The class that runs the layer, where two Caffes use the type name for different layers."""
         return cls
 
     def setup(self, *bottom_shapes: Shape) -> None:
-        """Makes the weights for these bottoms; most layers have none."""
+        """Creates the blobs for bottoms of these shapes; most layers have no blobs."""
 
     def train(self, mode: bool = True) -> Self:
-        """Takes on the phase TRAIN, or TEST for `mode` False, as `train` and `eval` of torch's modules do."""
+        """Sets the phase to TRAIN, or to TEST if `mode` is False, like `train` and `eval` of torch modules."""
         super().train(mode)
         self.phase = "TRAIN" if self.training else "TEST"
         return self
 
     def extra_repr(self) -> str:
-        """What the prototxt says of the layer, and the shapes of its blobs."""
+        """The layer's prototxt parameters and the shapes of its blobs, for torch's `repr`."""
         messages = [value for field, value in self.spec.parameter.ListFields() if field.name.endswith("_param")]
         shapes = [f"{name} {tuple(blob.shape)}" for name, blob in zip(self._names, self.blobs, strict=True)]
         return ", ".join([*(" ".join(str(message).split()) for message in messages), *shapes])
 
     def is_pure(self) -> bool:
-        """Whether a run at TEST changes nothing but the tops, and another one on equal bottoms gives equal tops."""
+        """Whether a run at TEST has no side effects and equal bottoms always give equal tops."""
         return True
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
-        """The bottoms that hold whole numbers (labels, indices, markers) and, for each, the bound they lie below.
+        """Maps the number of each bottom of whole numbers (labels, indices, markers) to its exclusive upper bound.
 
-        Whoever makes random inputs for a net fills these bottoms with integers in [0, bound).
+        Code that makes random inputs for a net fills these bottoms with integers in [0, bound).
         """
         return {}
 
     def sample_bottoms(self, _random: np.random.Generator, *_bottom_shapes: Shape) -> dict[int, NDArray[np.float64]]:
-        """Random values for bottoms that need more than numbers below a bound: regions that lie within the image."""
+        """Random values, by bottom number, for bottoms that integers cannot fill: regions must lie within the image."""
         return {}
 
     @classmethod
     def item_for(cls, _parameter: caffe_pb2.LayerParameter, _blob: Shape) -> tuple[int | None, ...] | None:
-        """The axes of one item of bottom 0, as the shape of blob 0 in a weights file shows them.
+        """The shape of one item of bottom 0, derived from the shape of blob 0 in a weights file.
 
-        An axis that the blob leaves open (height, width) is None. The result is None where the blob shows nothing.
+        An axis that the blob does not determine (height, width) is None. The result is None where nothing is
+        determined.
         """
         return None
 
     def connect(self, tops: Sequence[Any]) -> None:
-        """Hands over the net's blobs for the tops, for layers whose tops are also written from outside."""
+        """Receives the net's top blobs, for layers whose tops are also written from outside."""
 
     def forget(self) -> None:
-        """Drops what earlier forwards left behind (states of recurrent layers): the next forward is like the first."""
+        """Drops what earlier forwards left (states of recurrent layers), so that the next forward acts as the first."""
 
     def state(self) -> dict[str, Any]:
-        """What the next forward depends on beside bottoms, blobs and global random states; fits JSON."""
+        """JSON-compatible state that the next forward needs, besides bottoms, blobs and global random states."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Continues from a `state()`."""
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """The shapes that `forward` gives for bottoms of these shapes; ShapeError where the layer does not take them.
+        """The shapes that `forward` gives for bottoms of these shapes; ShapeError for bottoms that do not fit.
 
-        Layers of this package compute them in Python's integers, so that nothing is allocated and no compiler is
-        imported. A layer of a user's may leave that to a run on tensors without data.
+        Layers of this package compute the shapes in Python's integers: nothing is allocated, and no compiler is
+        imported. A user's layer may inherit the default, which runs `forward` on tensors without data.
         """
         if self.keeps_shape:
             return [bottom_shapes[0]]
@@ -173,17 +175,17 @@ class Layer(nn.Module):
         return [tuple(top.shape) for top in as_tuple(tops)]
 
     def multiply_adds(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> int:
-        """Products with weights that one forward pass sums up; 0 for layers without such sums."""
+        """The number of multiply-adds with weights in one forward pass; 0 for layers without weights."""
         return 0
 
     def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
-        """How many places of a bottom with these spatial sizes one place of the top sees; None for all of them."""
+        """How many places of a bottom with these spatial sizes one top place reads; None means all of them."""
         return Reach()
 
     def add_blob(
         self, shape: Sequence[int], filler: caffe_pb2.FillerParameter | None = None, learnable: bool = True
     ) -> None:
-        """Appends a blob: as `spec.make_blob` gives it, else filled (zeros without a filler)."""
+        """Appends a blob: the one from `spec.make_blob`, else a new one filled by `filler` (zeros if None)."""
         make, sizes = self.spec.make_blob, tuple(shape)
         self.spec.budget.add_weights(self.spec.parameter, len(self.blobs), sizes)
         given = None if make is None else make(self.spec, len(self.blobs), sizes, learnable)
@@ -193,14 +195,14 @@ class Layer(nn.Module):
         self.blobs.append(blob)
 
     def canonical_axis(self, axis: int, axes: int, what: str = "axis") -> int:
-        """A prototxt axis, counted from the end where negative, as an index below `axes`."""
+        """Returns a prototxt axis, which may count from the end as a negative number, as an index in [0, axes)."""
         if not -axes <= axis < axes:
             raise ShapeError(f"{self.spec}: expected {what} within [-{axes}, {axes}), got {axis}")
         return axis % axes
 
 
 class LossLayer(Layer):
-    """Compares a prediction (bottom 0) with a label (bottom 1); no gradient reaches the label."""
+    """A loss between a prediction (bottom 0) and a label (bottom 1); no gradient reaches the label."""
 
     bottoms = exactly(2)
     no_gradient_to = frozenset({1})
@@ -209,13 +211,13 @@ class LossLayer(Layer):
 
 
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:
-    """The tops of a forward as a tuple, also where there is one."""
+    """The tops of a forward as a tuple, even if there is only one."""
     return (tops,) if isinstance(tops, Tensor) else tuple(tops)
 
 
 def channels_of_image(blob: Shape) -> tuple[int | None, ...]:
-    """The item (channels, height, width) of a layer whose blob has one value per channel, on its last axis.
+    """The item shape (channels, None, None) for a blob whose last axis has one value per channel.
 
-    Height and width are None: the blob leaves them open.
+    Height and width are None because the blob does not determine them.
     """
     return (blob[-1], None, None)

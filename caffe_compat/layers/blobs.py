@@ -1,4 +1,4 @@
-"""Blobs: the weights and statistics of a layer in Caffe's order, over the parameters and buffers of a module."""
+"""Blobs: a layer's weights and statistics as a list in Caffe's order, stored in a module's parameters and buffers."""
 
 from collections.abc import Iterator
 from typing import cast, overload
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class Blobs:
-    """A list of blobs that are attributes of a layer, under names that a state dict shows.
+    """A list view of a layer's blobs, which are attributes of the layer under the names of its state dict.
 
-    It holds the layer's tables, not the layer, so a layer is freed as soon as nobody needs it. Running statistics may
-    be buffers; they count as parameters for whoever reads the list.
+    The list refers to the layer's tables, not to the layer, so that no reference cycle keeps the layer alive. Running
+    statistics may be buffers; the list returns them as parameters.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Blobs:
         return iter([self._of(name) for name in self._names])
 
     def append(self, blob: nn.Parameter) -> None:
-        """Adds a blob under the next name that the layer's class gives; numbers for all where it gives too few."""
+        """Adds a blob under the next name of the layer's class; with too few names, all blobs get numbers."""
         if self._names and len(self._names) == len(self._known):
             for index, name in enumerate(self._names):
                 self._parameters[str(index)] = self._parameters.pop(name)

@@ -1,4 +1,4 @@
-"""Names of the Caffes whose binary files differ: what `known_to` of a layer class and the dialects have in common.
+"""Names of the Caffes with differing binary files, shared by `known_to` of layer classes and by the dialects.
 
 Other Caffes (SSD, SegNet ...) appear in `known_to` under the name that their users know.
 """
@@ -6,15 +6,15 @@ Other Caffes (SSD, SegNet ...) appear in `known_to` under the name that their us
 from dataclasses import dataclass
 
 BVLC = "BVLC"
-SRN_FORK = "SRN fork"  # yjxiong/caffe, which SRN's models were released for
+SRN_FORK = "SRN fork"  # yjxiong/caffe, the Caffe of SRN's released models
 BVLC_AND_SRN = (BVLC, SRN_FORK)
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What one or more Caffes mean by a layer type or a field that others use otherwise.
+    """What some Caffes mean by a layer type or field that other Caffes use differently.
 
-    `told_by` says how a net's text shows this meaning, `here` what becomes of such a net.
+    `told_by` says which text in a net shows this meaning. `here` says what this runtime does with such a net.
     """
 
     caffes: str

@@ -1,4 +1,4 @@
-"""How new weights are filled: FillerParameter, as in Caffe's filler.hpp. All draw from torch's global generator."""
+"""Fillers of new weights (FillerParameter, Caffe's filler.hpp); all draw from torch's global generator."""
 
 import math
 from collections.abc import Callable
@@ -13,42 +13,42 @@ Filler = caffe_pb2.FillerParameter
 
 
 def constant(blob: Tensor, filler: Filler) -> None:
-    """Every element is `value`."""
+    """Sets every element to `value`."""
     blob.fill_(filler.value)
 
 
 def uniform(blob: Tensor, filler: Filler) -> None:
-    """U[min, max]."""
+    """Draws every element from U[min, max]."""
     blob.uniform_(filler.min, filler.max)
 
 
 def gaussian(blob: Tensor, filler: Filler) -> None:
-    """N(mean, std); with `sparse` s, an element stays non-zero with probability s / shape[0]."""
+    """Draws from the normal distribution N(mean, std); `sparse` s keeps an element with probability s / shape[0]."""
     blob.normal_(filler.mean, filler.std)
     if filler.sparse >= 0:
         blob.mul_(torch.empty_like(blob).bernoulli_(filler.sparse / blob.shape[:1].numel()))
 
 
 def xavier(blob: Tensor, filler: Filler) -> None:
-    """U[-a, a] with a = sqrt(3 / fan)."""
+    """Draws from U[-a, a] with a = sqrt(3 / fan); see `fan`."""
     scale = math.sqrt(3.0 / fan(blob, filler))
     blob.uniform_(-scale, scale)
 
 
 def msra(blob: Tensor, filler: Filler) -> None:
-    """N(0, sqrt(2 / fan))."""
+    """Draws from the normal distribution with mean 0 and standard deviation sqrt(2 / fan); see `fan`."""
     blob.normal_(0.0, math.sqrt(2.0 / fan(blob, filler)))
 
 
 def positive_unitball(blob: Tensor, filler: Filler) -> None:
-    """U[0, 1], then every output's weights are divided by their sum."""
+    """Draws from U[0, 1], then divides the weights of each output by their sum."""
     rows = blob.view(blob.shape[:1].numel(), -1)
     rows.uniform_(0.0, 1.0)
     rows.div_(rows.sum(dim=1, keepdim=True))
 
 
 def bilinear(blob: Tensor, filler: Filler) -> None:
-    """The weights of bilinear upsampling, for Deconvolution; kernels (.., .., k, k)."""
+    """Sets each k x k kernel of (.., .., k, k) to the weights of bilinear upsampling, for Deconvolution."""
     size = blob.shape[3]
     factor = math.ceil(size / 2.0)
     centre = (size - 1) / (2.0 * factor)
@@ -57,7 +57,7 @@ def bilinear(blob: Tensor, filler: Filler) -> None:
 
 
 def fan(blob: Tensor, filler: Filler) -> float:
-    """The number that xavier and msra divide by, as `variance_norm` says."""
+    """The number of inputs, of outputs, or their mean, per `variance_norm`; xavier and msra divide by it."""
     fan_in = blob.numel() / blob.shape[:1].numel()
     fan_out = blob.numel() / blob.shape[1] if blob.dim() > 1 else blob.numel()
     by_norm = {Filler.FAN_IN: fan_in, Filler.FAN_OUT: fan_out, Filler.AVERAGE: (fan_in + fan_out) / 2.0}
@@ -76,14 +76,14 @@ FILLERS: dict[str, Callable[[Tensor, Filler], None]] = {
 
 
 def fill(blob: Tensor, filler: Filler, owner: str) -> None:
-    """Fills a blob in place; `owner` starts the message where that cannot be."""
+    """Fills a blob in place; FieldError or ShapeError, beginning with `owner`, where the filler does not fit."""
     require_fit(blob, filler, owner)
     with torch.no_grad():
         FILLERS[filler.type](blob, filler)
 
 
 def require_fit(blob: Tensor, filler: Filler, owner: str) -> None:
-    """Raises FieldError or ShapeError where a filler cannot fill a blob."""
+    """Raises FieldError or ShapeError, beginning with `owner`, where the filler does not fit the blob."""
     if filler.type not in FILLERS:
         raise FieldError(f"{owner}: no filler of type '{filler.type}'; known: {', '.join(FILLERS)}")
     _require_numbers(filler, owner)
@@ -97,7 +97,7 @@ def require_fit(blob: Tensor, filler: Filler, owner: str) -> None:
 
 
 def _require_numbers(filler: Filler, owner: str) -> None:
-    """Refuses parameters that no distribution has (CHECK_GT and CHECK_LE of math_functions.cpp)."""
+    """Raises FieldError for parameters that no distribution has (CHECK_GT and CHECK_LE of math_functions.cpp)."""
     for name in ("value", "min", "max", "mean", "std"):
         number: float = getattr(filler, name)
         if not math.isfinite(number):

@@ -1,4 +1,4 @@
-"""How much memory the arrays of a net may take: counted in Python's integers before anything is allocated."""
+"""Limits the memory of a net's arrays, counted in Python's integers before anything is allocated."""
 
 import math
 import os
@@ -10,18 +10,18 @@ from google.protobuf.message import Message
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.proto import caffe_pb2
 
-#: Most values of one blob: Caffe counts them in a C++ int (Blob::Reshape).
+#: Largest number of values in a blob: Caffe counts them in a C++ int (Blob::Reshape).
 MOST_VALUES = 2**31 - 1
 BYTES_PER_VALUE = 4
-#: Sets another limit than the machine's memory: `CAFFE_COMPAT_MEMORY_LIMIT=24G`.
+#: Environment variable that replaces the machine's memory as the limit: `CAFFE_COMPAT_MEMORY_LIMIT=24G`.
 VARIABLE = "CAFFE_COMPAT_MEMORY_LIMIT"
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class MemoryBudget:
-    """Refuses arrays that a net cannot have: no size of 0, not too many values, not more memory than the limit.
+    """Refuses blobs with a size of 0, with too many values, or with more memory than the limit.
 
-    `limit` is in bytes. All weights of a net are held at the same time, and at least one top beside them.
+    `limit` is in bytes. Weights of the whole net add up; each top is checked by itself beside the weights.
     """
 
     def __init__(self, limit: float | None = None) -> None:
@@ -29,12 +29,12 @@ class MemoryBudget:
         self._weights = 0
 
     def add_weights(self, layer: caffe_pb2.LayerParameter, index: int, shape: Sequence[int]) -> None:
-        """Counts a blob of weights; ShapeError names the layer and the field that makes the blob this large."""
+        """Counts a weight blob; ShapeError names the layer and the field that makes the blob too large."""
         self._weights += self._bytes(layer, f"blob {index}", shape)
         self._require_room(layer, f"blob {index}", shape, self._weights)
 
     def check_top(self, layer: caffe_pb2.LayerParameter, top: str, shape: Sequence[int]) -> None:
-        """ShapeError for a top that cannot be allocated beside the weights counted so far."""
+        """Raises ShapeError for a top that does not fit into memory beside the weights counted so far."""
         what = f"top '{top}'"
         self._require_room(layer, what, shape, self._weights + self._bytes(layer, what, shape))
 
@@ -58,7 +58,7 @@ class MemoryBudget:
 
 
 def memory_limit() -> int:
-    """Bytes that a net may take: as the environment says, else the memory of this machine."""
+    """The limit in bytes: the value of the environment variable, else the memory of this machine."""
     text = os.environ.get(VARIABLE, "").strip().upper()
     if not text:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -73,13 +73,13 @@ def _name(layer: caffe_pb2.LayerParameter) -> str:
 
 
 def _shown(shape: Sequence[int]) -> str:
-    """The sizes with a sign between; a long list is cut."""
+    """The sizes joined for a message; a long list is shortened."""
     sizes = [str(size) for size in shape]
     return "x".join([*sizes[:8], *(["..."] if len(sizes) > 8 else [])]) or "a single number"
 
 
 def _largest_field(layer: caffe_pb2.LayerParameter) -> str:
-    """What to add to a message: the largest whole number that the prototxt gives the layer, which is most often why."""
+    """Words for a message: the largest whole number among the layer's fields, the most likely cause."""
     numbers = [
         (value, name)
         for field, message in layer.ListFields()

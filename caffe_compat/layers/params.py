@@ -1,4 +1,4 @@
-"""A view of one `*_param` message that remembers which fields a layer read."""
+"""A reader of a `*_param` message that records which fields a layer has read."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Params:
-    """Reads a layer's parameter message; fields that no one read are refused later.
+    """Reads a layer's parameter message; set fields that nothing has read are refused later.
 
-    Attribute access gives the field's value, or its default where it is not set. Enums come as their names, repeated
-    fields as lists, messages as messages.
+    Attribute access returns the field's value, or its default if the field is not set. Enums are returned as names,
+    repeated fields as lists, and messages as messages.
     """
 
     def __init__(self, name: str, message: "Message") -> None:
@@ -25,7 +25,7 @@ class Params:
 
     @property
     def _fields(self) -> "Mapping[str, FieldDescriptor]":
-        # Not kept: a message can be copied and pickled, its description cannot.
+        # Looked up each time: a stored description would prevent copying and pickling of the reader.
         fields: Mapping[str, FieldDescriptor] = self._message.DESCRIPTOR.fields_by_name
         return fields
 
@@ -42,36 +42,36 @@ class Params:
         return list(value) if _is_repeated(descriptor) else value
 
     def has(self, field: str) -> bool:
-        """Whether the field is set (a repeated field: whether it has entries); counts as reading it."""
+        """Whether the field is set (for a repeated field: has entries); the call counts as reading the field."""
         self._read.add(field)
         if _is_repeated(self._fields[field]):
             return len(getattr(self._message, field)) > 0
         return bool(self._message.HasField(field))
 
     def ignore(self, *fields: str) -> None:
-        """Says that these fields cannot change the result."""
+        """Marks fields as accepted without effect on results."""
         self._ignored.update(fields)
 
     def nested(self, field: str) -> "Params":
-        """The reader of a message within this one, whose unread fields count as this one's."""
+        """The reader of the message in `field`; its unread fields count as unread fields of this reader."""
         return self._nested.setdefault(field, Params(f"{self.name}.{field}", getattr(self._message, field)))
 
     def every_field(self) -> list[str]:
-        """All fields that the message has, as `pooling_param.kernel_h`; with those of nested readers."""
+        """The names of all fields of the message and of nested readers, as `pooling_param.kernel_h`."""
         own = [f"{self.name}.{field}" for field in self._fields if field not in self._nested]
         return own + [name for reader in self._nested.values() for name in reader.every_field()]
 
     def honoured(self) -> set[str]:
-        """The fields read so far, as `pooling_param.kernel_h`."""
+        """The names of the fields read so far, as `pooling_param.kernel_h`."""
         own = {f"{self.name}.{field}" for field in self._read}
         return own.union(*(reader.honoured() for reader in self._nested.values()))
 
     def ignored(self) -> set[str]:
-        """The fields said to change nothing, as `pooling_param.engine`."""
+        """The names of the fields marked by `ignore`, as `pooling_param.engine`."""
         return {f"{self.name}.{field}" for field in self._ignored}
 
     def unread(self) -> list[str]:
-        """The set fields that no one read, as `pooling_param.kernel_h`."""
+        """The names of set fields that nothing has read, as `pooling_param.kernel_h`."""
         known = self._read | self._ignored | self._nested.keys()
         own = [f"{self.name}.{field.name}" for field, _ in self._message.ListFields() if field.name not in known]
         return own + [name for reader in self._nested.values() for name in reader.unread()]

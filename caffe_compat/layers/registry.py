@@ -1,4 +1,4 @@
-"""Type strings of prototxts and the classes that run them."""
+"""The table from type strings of prototxts to the layer classes that run them."""
 
 import difflib
 import logging
@@ -18,7 +18,7 @@ _LAYERS: dict[str, type[Layer]] = {}
 
 
 def register_layer(*types: str) -> Callable[[LayerClass], LayerClass]:
-    """Makes a class answer to these type strings; a type has one class."""
+    """Decorator that registers a class for type strings; GraphError for a type that is registered already."""
 
     def register(layer: LayerClass) -> LayerClass:
         for type_name in types:
@@ -36,12 +36,12 @@ def layer_types() -> list[str]:
 
 
 def facts_of(layer_type: str) -> type[Layer]:
-    """The class whose attributes state the facts of a type; `Layer`, which states none, for a type without a class."""
+    """The class that states the facts of a type; `Layer` with its defaults for a type without a class."""
     return _LAYERS.get(layer_type, Layer)
 
 
 def require_types(layers: Iterable[LayerSpec]) -> None:
-    """UnknownLayerError that lists every layer whose type is not here, one line per type."""
+    """Raises UnknownLayerError that lists every layer of an unknown type, with one line per type."""
     unknown: dict[str, list[LayerSpec]] = {}
     for spec in layers:
         if spec.type not in _LAYERS:
@@ -55,14 +55,14 @@ def require_types(layers: Iterable[LayerSpec]) -> None:
 
 
 def layer_class(spec: LayerSpec) -> type[Layer]:
-    """The class for a layer's type; an unknown type names its nearest neighbour."""
+    """The class of a layer's type; UnknownLayerError with advice for an unknown type."""
     if spec.type not in _LAYERS:
         raise UnknownLayerError(f"{spec}: no layer of this type{_advice(spec.type)}")
     return _LAYERS[spec.type].variant(spec)
 
 
 def _advice(unknown: str) -> str:
-    """Whose the type is and what stands for it, else the nearest type of ours, else all of them."""
+    """Message for an unknown type: the Caffe that added it and a replacement, else a similar type, else all types."""
     foreign = foreign_type(unknown)
     if foreign:
         return f", which {FOREIGN_TYPES[foreign].caffe} added; {FOREIGN_TYPES[foreign].cure}"
@@ -73,17 +73,17 @@ def _advice(unknown: str) -> str:
 
 
 def _nearest(unknown: str) -> str | None:
-    """The type that it is in old files, or that is spelled most like it, small letters or capitals."""
+    """The new name of a type of old files, else the most similar name, letter case ignored; None without one."""
     if unknown in V1_TYPES or unknown in V1_WORDS:
         return V1_TYPES.get(unknown) or V1_WORDS[unknown]
     folded = {name.lower(): name for name in _LAYERS}
-    # So alike that it is a slip of the pen: Batch normalisations, losses and poolings of other meaning are less alike.
+    # The cutoff accepts misspellings only: types of another meaning (other losses, poolings) are less similar.
     near = difflib.get_close_matches(unknown.replace("_", "").lower(), folded, n=1, cutoff=0.85)
     return folded[near[0]] if near else None
 
 
 def create_layer(spec: LayerSpec) -> Layer:
-    """Builds the layer; refuses wrong numbers of bottoms and tops, and set fields that the layer does not honour."""
+    """Builds a layer; refuses wrong numbers of bottoms or tops, and set fields that the layer does not read."""
     kind = layer_class(spec)
     for what, arity, names in (
         ("bottoms", kind.bottoms, spec.parameter.bottom),

@@ -1,4 +1,4 @@
-"""The sizes of a blob's axes, as scripts give them to `reshape`."""
+"""Checks the sizes that scripts give to `reshape` of blobs."""
 
 import math
 import operator
@@ -9,11 +9,11 @@ from caffe_compat.layers.memory_budget import MOST_VALUES
 
 
 class SizeError(ShapeError, TypeError):
-    """A size is no whole number; a TypeError for scripts, as in pycaffe."""
+    """A size is not a whole number; also a TypeError, which pycaffe raises."""
 
 
 def whole_sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """One size an axis; NumPy's whole numbers count, 4.0 does not."""
+    """The sizes as ints, one per axis; SizeError for floats such as 4.0. NumPy integers are accepted."""
     try:
         whole = tuple(operator.index(size) for size in sizes)
     except TypeError as error:

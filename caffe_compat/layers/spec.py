@@ -1,4 +1,4 @@
-"""What a layer is built from: its LayerParameter, the phase and the surroundings."""
+"""The specification from which a layer is built: LayerParameter, phase and settings of the net."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from caffe_compat.layers.memory_budget import MemoryBudget
 from caffe_compat.layers.params import Params
 from caffe_compat.proto import caffe_pb2
 
-#: From a layer's spec, a blob's index, shape and whether it learns to the blob; None leaves it to the filler.
+#: Function of (spec, blob index, shape, learnable) that returns the blob, or None to let the filler create it.
 MakeBlob = Callable[["LayerSpec", int, tuple[int, ...], bool], nn.Parameter | None]
 
 
 @dataclass
 class LayerSpec:
-    """One LayerParameter with the phase of its net; `str(spec)` starts every message about the layer."""
+    """A LayerParameter with the phase of its net; `str(spec)` begins every message about the layer."""
 
     parameter: caffe_pb2.LayerParameter
     phase: str = "TRAIN"
@@ -25,8 +25,8 @@ class LayerSpec:
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
-    make_blob: MakeBlob | None = None  # gives blobs in place of the fillers, as a weights file does
-    budget: MemoryBudget = field(default_factory=MemoryBudget, repr=False)  # counts what the whole net takes
+    make_blob: MakeBlob | None = None  # replaces the fillers, for example by a weights file
+    budget: MemoryBudget = field(default_factory=MemoryBudget, repr=False)  # shared by all layers of a net
     _readers: dict[str, Params] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
@@ -45,24 +45,24 @@ class LayerSpec:
         return len(self.parameter.top)
 
     def params(self, message: str) -> Params:
-        """The reader of one parameter message, `spec.params("pooling_param")`; the same one at every call."""
+        """The reader of a parameter message, `spec.params("pooling_param")`; every call returns the same reader."""
         if message not in self._readers:
             self._readers[message] = Params(message, getattr(self.parameter, message))
         return self._readers[message]
 
     @property
     def readers(self) -> list[Params]:
-        """The messages that the layer has looked at so far."""
+        """The readers of all messages that the layer has asked for so far."""
         return list(self._readers.values())
 
     def reject_unread_fields(self) -> None:
-        """Refuses what is set in the messages the layer reads but not honoured by it."""
+        """Raises an error for set fields that the layer has not read, in the messages that it reads."""
         for reader in self._readers.values():
             for name in reader.unread():
                 raise FieldError(f"{self}: {name} is set but {self.type} does not honour it")
 
     def unread_messages(self) -> list[str]:
-        """The `*_param` messages that are set but that the layer has no use for; Caffe ignores them too."""
+        """The names of set `*_param` messages that the layer does not use; Caffe ignores these messages too."""
         return [
             descriptor.name
             for descriptor, _ in self.parameter.ListFields()

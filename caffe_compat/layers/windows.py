@@ -1,4 +1,4 @@
-"""Kernel, stride, pad and dilation as numbers, and the output sizes that Caffe computes from them."""
+"""Kernel, stride, pad and dilation as numbers, and Caffe's output sizes computed from these."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from caffe_compat.layers.spec import LayerSpec
 
 
 class SpatialField:
-    """One number a spatial axis: from a field (`kernel_size`) or from its _h/_w pair (`kernel_h`, `kernel_w`).
+    """One number per spatial axis, from a field (`kernel_size`) or its pair (`kernel_h`, `kernel_w`).
 
-    It is read before the number of axes is known. Caffe's base_conv_layer.cpp: the pair is for 2 spatial axes and
-    excludes the field; one value serves all axes. A missing half of a pair takes a default of 0 and no other.
+    The field is read before the number of axes is known. As in base_conv_layer.cpp, the pair is for 2 spatial axes and
+    excludes the field. A single value serves all axes. If half of a pair is missing, the default must be 0.
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class SpatialField:
 
     @property
     def is_set(self) -> bool:
-        """Whether the prototxt gives the field or its pair."""
+        """Whether the prototxt sets the field or its pair."""
         return bool(self.pair or self.values)
 
     def along(self, axes: int) -> list[int]:
-        """The numbers for this many spatial axes."""
+        """The numbers for `axes` spatial axes."""
         if self.pair:
             return self._from_pair(axes)
         if not self.values and self.default is None:
@@ -56,26 +56,27 @@ class SpatialField:
 
 
 def convolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
-    """(in + 2 pad - (dilation (kernel - 1) + 1)) / stride + 1, rounded toward zero as C++ divides (conv_layer.cpp).
+    """(in + 2 pad - (dilation (kernel - 1) + 1)) / stride + 1, rounded toward zero like C++ (conv_layer.cpp).
 
-    So an input that lacks less than a stride of its first window still has one: in 2, kernel 3, stride 2 give 1.
+    Rounding toward zero keeps one window where the input is too small by less than a stride. Example: input 2, kernel 3
+    and stride 2 give 1.
     """
     spare = size + 2 * pad - (dilation * (kernel - 1) + 1)
     return (spare // stride if spare >= 0 else -(-spare // stride)) + 1
 
 
 def deconvolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
-    """stride (in - 1) + dilation (kernel - 1) + 1 - 2 pad."""
+    """The output size of a deconvolution: stride (in - 1) + dilation (kernel - 1) + 1 - 2 pad."""
     return stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * pad
 
 
 def pooled_sizes(
     sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], round_up: bool = True
 ) -> list[int]:
-    """(in + 2 pad - kernel) / stride + 1 for every axis, rounded up unless told otherwise.
+    """(in + 2 pad - kernel) / stride + 1 for every axis, rounded up unless `round_up` is False.
 
-    With padding on any axis, a last window that would start in the padding is dropped; without padding it is not,
-    which torch does (pooling_layer.cpp, Reshape: in 6, kernel 1, stride 4 gives 3 where torch gives 2).
+    With padding on any axis, Caffe drops a last window that would start in the padding. Without padding Caffe keeps
+    such a window, unlike torch: input 6, kernel 1, stride 4 give 3, where torch gives 2 (pooling_layer.cpp, Reshape).
     """
     rounded = math.ceil if round_up else math.floor
     pooled = []
@@ -86,6 +87,6 @@ def pooled_sizes(
 
 
 def require_positive(spec: LayerSpec, name: str, values: Sequence[int]) -> None:
-    """Refuses zeros (a prototxt can hold no negatives here)."""
+    """Raises an error for a value of 0; the prototxt fields are unsigned, so none is negative."""
     if any(value <= 0 for value in values):
         raise FieldError(f"{spec}: expected {name} above 0, got {list(values)}")

@@ -1,8 +1,8 @@
-"""Gradients that sum to zero, kept at zero.
+"""Keeps at zero those gradients that are zero in exact arithmetic.
 
-Behind a normalisation by the batch a convolution's bias cannot matter: the gradients it sums cancel. Float32 leaves a
-rest of rounding errors, which would move the bias by its last bits; Caffe's own rest mostly is too small for that. So
-what cancels is summed in float64 while the exact engine runs; the fast one saves itself the passes over the data.
+Before a batch normalisation, the bias of a convolution has no effect, so the terms of its gradient cancel. In float32
+the sum leaves a rounding error that would move the bias by its last bits. Caffe's own error is mostly too small for
+that. The exact engine therefore sums such terms in float64; the fast engine skips this extra pass over the data.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _CAREFUL: ContextVar[bool] = ContextVar("careful sums", default=False)
 
 @contextmanager
 def careful_sums() -> Iterator[None]:
-    """Layers that run within make graphs whose cancelling sums are exact."""
+    """Context manager: graphs recorded within it sum cancelling terms in float64."""
     token = _CAREFUL.set(True)
     try:
         yield
@@ -28,12 +28,12 @@ def careful_sums() -> Iterator[None]:
 
 
 def sums_are_careful() -> bool:
-    """Whether cancelling sums are to be exact now."""
+    """Whether `careful_sums` is active."""
     return not torch.compiler.is_compiling() and _CAREFUL.get()
 
 
 class _AddBias(torch.autograd.Function):
-    """top (N, C, ...) + bias (C,), whose gradient is summed in float64."""
+    """top (N, C, ...) + bias (C,), with the gradient of the bias summed in float64."""
 
     @staticmethod
     def forward(ctx: Any, top: Tensor, bias: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class _AddBias(torch.autograd.Function):
 
 
 class _CentreGradient(torch.autograd.Function):
-    """values as they are; the gradient (N, C, ...) less the mean of each channel, which is what rounding left."""
+    """Identity on `values`; backward subtracts from the gradient (N, C, ...) each channel's mean (a rounding error)."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -62,21 +62,21 @@ class _CentreGradient(torch.autograd.Function):
 
 
 def _channel_sums(values: Tensor) -> Tensor:
-    """The sums in float64 (C,) of values (N, C, ...)."""
+    """The float64 sums (C,) over all axes of values (N, C, ...) but axis 1."""
     axes = tuple(axis for axis in range(values.dim()) if axis != 1)
     if values.device.type == "cpu" and values.dtype == torch.float32:
-        # NumPy widens numbers as it sums them; torch would first write all of them out as float64, at 4 times the time.
+        # NumPy converts to float64 while it sums; torch would first store a float64 copy, which takes 4 times as long.
         return torch.from_numpy(np.add.reduce(values.detach().numpy(), axis=axes, dtype=np.float64))
     return values.sum(axes, dtype=torch.float64)
 
 
 def add_bias(top: Tensor, bias: Tensor) -> Tensor:
-    """top (N, C, ...), which is overwritten, plus a learnable bias (C,)."""
+    """Adds a learnable bias (C,) to top (N, C, ...) and returns the result; `top` is overwritten."""
     sums: Tensor = _AddBias.apply(top, bias)
     return sums
 
 
 def centre_gradient(values: Tensor) -> Tensor:
-    """values (N, C, ...), through which the gradients of each channel sum to zero."""
+    """Returns values (N, C, ...) unchanged; in backward the gradients of each channel sum to zero."""
     same: Tensor = _CentreGradient.apply(values)
     return same

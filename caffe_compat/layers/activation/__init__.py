@@ -1,4 +1,4 @@
-"""Elementwise layers: the same shape out."""
+"""Elementwise layers: top 0 has the shape of bottom 0, or of x for Axpy."""
 
 from caffe_compat.layers.activation.absval import AbsVal as AbsVal
 from caffe_compat.layers.activation.axpy import Axpy as Axpy

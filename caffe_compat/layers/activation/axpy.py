@@ -1,4 +1,4 @@
-"""Axpy: adds a map that is scaled channel by channel (axpy_layer.cpp).
+"""Axpy: scales one map channel by channel and adds another map (axpy_layer.cpp).
 
 From hujie-frank/SENet.
 """
@@ -15,7 +15,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Axpy")
 class Axpy(Layer):
-    """a x + y for a scale a (N, C) or (N, C, 1, 1) and maps x, y (N, C, ...)."""
+    """Top a x + y, for a scale a (N, C) or (N, C, 1, 1) and maps x and y (N, C, ...)."""
 
     known_to = ("SENet",)
     meanings = (

@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Bias")
 class Bias(Layer):
-    """x + b, where b is a blob or bottom 1 and covers the axes of x from `axis` on."""
+    """Top x + b, where b is blob 0 or bottom 1; its axes are the axes of x that begin at `axis`."""
 
     known_to = BVLC_AND_SRN
     blob_names = ("bias",)

@@ -16,5 +16,5 @@ class BNLL(Layer):
     keeps_shape = True
 
     def forward(self, bottom: Tensor) -> Tensor:
-        # torch's softplus becomes x above 20; this does not.
+        # torch's softplus returns x itself above 20; Caffe computes the formula there too.
         return torch.logaddexp(bottom, torch.zeros_like(bottom))

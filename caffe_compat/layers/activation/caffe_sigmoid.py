@@ -1,4 +1,4 @@
-"""The sigmoid as Caffe computes it, for Sigmoid, Swish and SigmoidCrossEntropyLoss (sigmoid_layer.cpp)."""
+"""The sigmoid with Caffe's rounding, for Sigmoid, Swish and SigmoidCrossEntropyLoss (sigmoid_layer.cpp)."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def caffe_sigmoid(values: Tensor) -> Tensor:
-    """0.5 tanh(0.5 x) + 0.5, any shape; the gradient is top_diff * y * (1 - y).
+    """Returns 0.5 tanh(0.5 x) + 0.5 in the shape of `values`; the gradient is top_diff * y * (1 - y).
 
-    In float32 the result is exactly 0 below about -18, where 1 / (1 + exp(-x)) still is a small number. A solver that
-    divides by a gradient's size (Adam) or takes its sign (L1) trains otherwise with such a number than with 0.
+    In float32 the result is exactly 0 below about -18, where 1 / (1 + exp(-x)) is still a small positive number. The
+    difference matters to solvers that divide by the size of a gradient (Adam) or use its sign (L1).
     """
     top: Tensor = _CaffeSigmoid.apply(values)
     return top

@@ -12,9 +12,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Clip")
 class Clip(Layer):
-    """y = max(min, min(x, max)), any shape; the gradient passes at both ends.
+    """Top max(min, min(x, max)), any shape; gradients pass where x equals either bound.
 
-    As on Caffe's CPU, a NaN gives `min`, with gradient 0: comparisons with it are false.
+    NaN becomes `min`, with gradient 0: on Caffe's CPU every comparison with NaN is false.
     """
 
     known_to = (BVLC,)

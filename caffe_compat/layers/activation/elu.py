@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("ELU")
 class ELU(Layer):
-    """y = x above 0, else alpha (exp(x) - 1)."""
+    """Top x where x is above 0, else alpha (exp(x) - 1), any shape."""
 
     known_to = (BVLC,)
     keeps_shape = True

@@ -11,7 +11,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Exp")
 class Exp(Layer):
-    """y = base ** (shift + scale x); base -1 is e."""
+    """Top base ** (shift + scale x), any shape; base -1 stands for e."""
 
     known_to = BVLC_AND_SRN
     caffe_backward_reads_top = True

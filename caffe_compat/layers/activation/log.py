@@ -12,7 +12,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Log")
 class Log(Layer):
-    """y = log(shift + scale x) to the base `base`; base -1 is e."""
+    """Top log(shift + scale x) to the base `base`, any shape; base -1 stands for e."""
 
     known_to = BVLC_AND_SRN
     keeps_shape = True

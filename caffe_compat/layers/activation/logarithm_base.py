@@ -1,4 +1,4 @@
-"""The `base` of Exp and Log."""
+"""The field `base`, which Exp and Log read in the same way."""
 
 import math
 
@@ -7,7 +7,7 @@ from caffe_compat.layers.base import LayerSpec
 
 
 def natural_logarithm_of_base(spec: LayerSpec, base: float) -> float:
-    """log(base), where -1 stands for e."""
+    """Returns the natural logarithm of `base`, or 1 for -1 (e); FieldError for any other base not above 0."""
     if base == -1:
         return 1.0
     if base <= 0:

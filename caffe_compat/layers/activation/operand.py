@@ -7,7 +7,10 @@ from caffe_compat.layers.base import Layer, Shape
 
 
 def operand_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Shape:
-    """The shape of a learnt operand: `num_axes` axes of the bottom from `axis` on, all of them for -1."""
+    """Shape of a learned operand: the sizes of `num_axes` axes of the bottom from `axis` on; -1 means all of them.
+
+    Raises FieldError for num_axes below -1, and ShapeError where the bottom has too few axes.
+    """
     if num_axes < -1:
         raise FieldError(f"{layer.spec}: expected num_axes of at least -1 (all axes from axis on), got {num_axes}")
     if num_axes == 0:
@@ -21,7 +24,7 @@ def operand_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Shap
 
 
 def require_operand(layer: Layer, operand: Shape, bottom: Shape, axis: int) -> None:
-    """ShapeError unless the operand has the sizes of the bottom's axes from `axis` on; a single number fits any."""
+    """Raises ShapeError unless the operand's sizes equal the bottom's from `axis` on; shape () always fits."""
     first = layer.canonical_axis(axis, len(bottom)) if operand else 0
     covered = tuple(bottom[first : first + len(operand)])
     if tuple(operand) != covered:
@@ -32,7 +35,7 @@ def require_operand(layer: Layer, operand: Shape, bottom: Shape, axis: int) -> N
 
 
 def aligned(layer: Layer, operand: Tensor, bottom: Tensor, axis: int) -> Tensor:
-    """The operand with ones for the axes that it does not cover, so that it broadcasts over the bottom."""
+    """The operand with axes of size 1 appended, so that it broadcasts over the bottom's axes from `axis` on."""
     require_operand(layer, operand.shape, bottom.shape, axis)
     if operand.dim() == 0:
         return operand

@@ -9,7 +9,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Power")
 class Power(Layer):
-    """y = (shift + scale x) ** power; a constant where power or scale is 0."""
+    """Top (shift + scale x) ** power, any shape; it is constant where power or scale is 0."""
 
     known_to = BVLC_AND_SRN
     keeps_shape = True
@@ -23,7 +23,7 @@ class Power(Layer):
 
     def forward(self, bottom: Tensor) -> Tensor:
         if self.power * self.scale == 0:
-            # x ** 0 is 1 with gradient 0 everywhere, at infinities too.
+            # 0 * x would give NaN at infinities; x ** 0 is 1 with gradient 0 everywhere.
             return bottom.pow(0) * (bottom.new_full((), self.shift) ** self.power)
         shifted = self.shift + self.scale * bottom
         return shifted if self.power == 1 else shifted.pow(self.power)

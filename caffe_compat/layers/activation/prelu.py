@@ -14,7 +14,10 @@ QUARTER = caffe_pb2.FillerParameter(type="constant", value=0.25)
 
 @register_layer("PReLU")
 class PReLU(Layer):
-    """y = x above 0, else a x; blob 0 holds an a for every channel (C), or one for all () with `channel_shared`."""
+    """Top x where x is above 0, else a x.
+
+    Blob 0 holds a: one value per channel (C,), or a single value () with `channel_shared`.
+    """
 
     known_to = BVLC_AND_SRN
     blob_names = ("weight",)

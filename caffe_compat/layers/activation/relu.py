@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("ReLU")
 class ReLU(Layer):
-    """y = x above 0, else negative_slope x; the gradient at 0 is negative_slope."""
+    """Top x where x is above 0, else negative_slope x; the gradient at 0 is negative_slope."""
 
     known_to = BVLC_AND_SRN
     keeps_shape = True
@@ -18,7 +18,7 @@ class ReLU(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("relu_param")
-        params.ignore("engine")  # picks a kernel, not a result
+        params.ignore("engine")  # selects a kernel; results are the same
         self.negative_slope = params.negative_slope
 
     def forward(self, bottom: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("ReLU6")
 class ReLU6(Layer):
-    """y = min(x above 0, else negative_slope x; 6); the gradient at 6 is 0."""
+    """Top min(r, 6), where r is x above 0, else negative_slope x; the gradient at 6 is 0."""
 
     known_to = ("MobileNet forks",)
     meanings = (
@@ -38,5 +38,5 @@ class ReLU6(Layer):
         self.negative_slope = spec.params("relu6_param").negative_slope
 
     def forward(self, bottom: Tensor) -> Tensor:
-        # hardtanh, unlike clamp, passes no gradient at its end.
+        # clamp would pass a gradient of 1 at exactly 6; Caffe's gradient there is 0, as is hardtanh's.
         return functional.hardtanh(functional.leaky_relu(bottom, self.negative_slope), -math.inf, 6.0)

@@ -13,7 +13,10 @@ ONES = caffe_pb2.FillerParameter(type="constant", value=1.0)
 
 @register_layer("Scale")
 class Scale(Layer):
-    """x s, or x s + b with `bias_term`; s is blob 0 or bottom 1, b the last blob, both from `axis` of x on."""
+    """Top x s, or x s + b with `bias_term`.
+
+    The scale s is blob 0 or bottom 1, and b is the last blob. Axes of s and b are the axes of x that begin at `axis`.
+    """
 
     known_to = BVLC_AND_SRN
     blob_names = ("weight", "bias")
@@ -27,7 +30,7 @@ class Scale(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("scale_param")
-        self.keeps_shape = len(spec.parameter.bottom) == 1  # with two, the run checks that they go together
+        self.keeps_shape = len(spec.parameter.bottom) == 1  # a second bottom must first be checked
         self.axis = params.axis
         self.num_axes = params.num_axes
         self.filler = params.filler if params.has("filler") else ONES

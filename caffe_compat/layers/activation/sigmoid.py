@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Sigmoid")
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)) in Caffe's own form, any shape."""
+    """Top 1 / (1 + exp(-x)), any shape, computed by Caffe's own formula (see `caffe_sigmoid`)."""
 
     known_to = BVLC_AND_SRN
     caffe_backward_reads_top = True
@@ -18,7 +18,7 @@ class Sigmoid(Layer):
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        spec.params("sigmoid_param").ignore("engine")  # picks a kernel, not a result
+        spec.params("sigmoid_param").ignore("engine")  # selects a kernel; results are the same
 
     def forward(self, bottom: Tensor) -> Tensor:
         return caffe_sigmoid(bottom)

@@ -18,7 +18,7 @@ class TanH(Layer):
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        spec.params("tanh_param").ignore("engine")  # picks a kernel, not a result
+        spec.params("tanh_param").ignore("engine")  # selects a kernel; results are the same
 
     def forward(self, bottom: Tensor) -> Tensor:
         return torch.tanh(bottom)

@@ -9,7 +9,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Threshold")
 class Threshold(Layer):
-    """y = 1 above `threshold`, else 0; no gradient."""
+    """Top 1 where x is above `threshold`, else 0, any shape; no gradient."""
 
     known_to = BVLC_AND_SRN
     is_discrete = True

@@ -11,10 +11,10 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Dropout")
 class Dropout(Layer):
-    """At TRAIN, zeroes elements with probability dropout_ratio and divides the others by 1 - dropout_ratio.
+    """TRAIN zeroes elements with probability dropout_ratio and divides the others by 1 - dropout_ratio.
 
-    With `scale_train: false` these keep their size, and TEST multiplies by 1 - dropout_ratio. From
-    rbgirshick/caffe-fast-rcnn. With `sample_weights_test: true` TEST is as TRAIN. From alexgkendall/caffe-segnet.
+    `scale_train: false` leaves the others as they are, and TEST multiplies by 1 - dropout_ratio; from
+    rbgirshick/caffe-fast-rcnn. `sample_weights_test: true` makes TEST act like TRAIN; from alexgkendall/caffe-segnet.
     """
 
     known_to = BVLC_AND_SRN

@@ -12,7 +12,7 @@ from caffe_compat.layers.windows import require_positive
 
 @register_layer("Embed")
 class Embed(Layer):
-    """The weight's row for each index of the bottom, plus a bias: one axis more, (..., num_output).
+    """Top (..., num_output): the row of the weight for each index of the bottom (...), plus a bias.
 
     Blobs: weight (input_dim, num_output); bias (num_output,).
     """

@@ -16,7 +16,7 @@ from caffe_compat.proto import caffe_pb2
 
 @register_layer("InnerProduct")
 class InnerProduct(Layer):
-    """y = W x + b for every item before `axis`; what follows `axis` is one vector.
+    """Top W x + b for every item; axes before `axis` count items, and the axes from `axis` on form the vector x.
 
     Blobs: weight (outputs, inputs), or (inputs, outputs) with `transpose`; bias (outputs,).
     """
@@ -59,7 +59,7 @@ class InnerProduct(Layer):
         return None
 
     def _outer(self, shape: Shape) -> Shape:
-        """The axes that stay."""
+        """The sizes of the axes before `axis`, which the top keeps."""
         axis = self.canonical_axis(self.axis, len(shape))
         inner = math.prod(shape[axis:])
         if inner != self.inputs:

@@ -1,4 +1,4 @@
-"""Layers that read or make data."""
+"""Layers that read or generate data, and HDF5Output, which writes data."""
 
 from caffe_compat.layers.data.data import Data as Data
 from caffe_compat.layers.data.dummy_data import DummyData as DummyData

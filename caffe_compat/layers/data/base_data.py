@@ -1,4 +1,4 @@
-"""What layers that read data have in common (base_data_layer.cpp)."""
+"""Base classes of the layers that read data (base_data_layer.cpp)."""
 
 from typing import Any
 
@@ -17,45 +17,45 @@ from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, Shape, exactly
 from caffe_compat.layers.spec import LayerSpec
 
-#: Batches that may be read ahead: each takes memory of its own.
+#: Largest number of batches that may be read ahead; each batch takes memory.
 MOST_AHEAD = 1024
 
 
 class DataLayer(Layer):
-    """A layer without bottoms, whose tops come from outside the net; its place in the data can be saved."""
+    """A layer without bottoms whose tops come from outside the net; its position in the data can be saved."""
 
     bottoms = exactly(0)
     is_in_onnx = False
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        # Follows the net to its device, and so says where tops belong.
+        # `net.to(device)` moves this empty buffer; its device is where the tops belong.
         self.register_buffer("_home", torch.empty(0), persistent=False)
 
     @property
     def device(self) -> torch.device:
-        """Where the tops go."""
+        """The device on which the tops are placed."""
         return self.get_buffer("_home").device
 
     @property
     def order_seed(self) -> int:
-        """The seed of the order of records; there is one without random_seed too: layers and processes must agree."""
+        """The seed of the record order; fixed even without random_seed, since layers and processes must agree."""
         return self.spec.random_seed or 0
 
     @property
     def share(self) -> tuple[int, int]:
-        """(rank, world size) for the records: Caffe's solvers share out TRAIN round-robin, and all test on all."""
+        """(rank, world size) for the records: at TRAIN the processes share them round-robin; at TEST each reads all."""
         return (self.spec.rank, self.spec.world_size) if self.phase == "TRAIN" else (0, 1)
 
     def check_data(self) -> None:
-        """Reads all of the layer's data once; DataError at the first record that cannot be used."""
+        """Reads all of the layer's data once; DataError at the first unusable record."""
 
     def close(self) -> None:
-        """Ends threads and closes files."""
+        """Ends the layer's threads and closes its files."""
 
 
 class PrefetchingData(DataLayer):
-    """Images and labels through a transform, read ahead."""
+    """Reads images and labels ahead and transforms the images."""
 
     def start(
         self,
@@ -67,7 +67,10 @@ class PrefetchingData(DataLayer):
         ahead: int = 4,
         arithmetic: Any = None,
     ) -> None:
-        """Connects a source; the first record gives the tops' shapes. `arithmetic` defaults to transform_param."""
+        """Connects a source; its first record determines the shapes of the tops.
+
+        `ahead` is the number of batches read ahead. `arithmetic` defaults to mean and scale from transform_param.
+        """
         spec = self.spec
         if batch_size < 1:
             raise FieldError(f"{spec}: positive batch size required, got {batch_size}")
@@ -82,7 +85,7 @@ class PrefetchingData(DataLayer):
         self.batch_size = batch_size
         self._shapes = self._shapes_of(source, transform)
         for top, shape in zip(spec.parameter.top, self._shapes, strict=True):
-            spec.budget.check_top(spec.parameter, top, shape)  # before the first batch is allocated
+            spec.budget.check_top(spec.parameter, top, shape)  # before memory of the first batch is allocated
         self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead, arithmetic=self._arithmetic)
         self._batch: Batch | None = None
 
@@ -95,18 +98,18 @@ class PrefetchingData(DataLayer):
         return [data, (self.batch_size, *labels)][: self.spec.top_count]
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """As the first record says; without crop_size, later batches may differ."""
+        """The shapes for the first record; without crop_size, later batches may differ."""
         return self._shapes
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """Data (num, channels, height, width), and labels (num,) or (num, labels) where a second top asks for them.
+        """Data (num, channels, height, width), and labels (num,) or (num, labels) if there is a second top.
 
-        On the CPU the next call overwrites what this one returns.
+        On the CPU, the next call overwrites the returned tensors.
         """
         return self._tops(self._take())
 
     def last_tops(self) -> tuple[Tensor, ...]:
-        """The tops of the batch that the last forward took, also where an engine keeps no blob; none before that."""
+        """The tops of the last batch, even if the engine keeps no blobs; an empty tuple before the first forward."""
         return () if self._batch is None else self._tops(self._batch)
 
     def _tops(self, batch: Batch) -> tuple[Tensor, ...]:
@@ -116,7 +119,7 @@ class PrefetchingData(DataLayer):
         return (data, labels)[: self.spec.top_count]
 
     def _take(self) -> Batch:
-        """The next batch, whose memory is its own until the next call."""
+        """The next batch; its memory stays valid until the next call."""
         if self._batch is not None:
             self.prefetcher.give_back(self._batch)
         self.prefetcher.finish = self.device.type == "cpu"
@@ -124,11 +127,11 @@ class PrefetchingData(DataLayer):
         return self._batch
 
     def state(self) -> dict[str, Any]:
-        """The place of the next batch and the seeds."""
+        """The position of the next batch, and the seeds."""
         return dict(self.prefetcher.state())
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Continues from a `state()`."""
         self.prefetcher.restore(state)
 
     def check_data(self) -> None:
@@ -136,5 +139,5 @@ class PrefetchingData(DataLayer):
         self._source.check()
 
     def close(self) -> None:
-        """Ends the reading ahead and closes the source."""
+        """Stops reading ahead and closes the source."""
         self.prefetcher.close()

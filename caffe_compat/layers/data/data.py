@@ -1,4 +1,4 @@
-"""Data: records of an LMDB or LevelDB."""
+"""Data: reads records of an LMDB or LevelDB."""
 
 import cv2
 
@@ -13,10 +13,10 @@ from caffe_compat.layers.spec import LayerSpec
 
 @register_layer("Data")
 class Data(PrefetchingData):
-    """Datum messages: images, or the released format's labels (C x 1 x 1 floats); the second top is Datum.label.
+    """Reads Datum messages: images, or labels in the released format (C x 1 x 1 floats). Top 1 is Datum.label.
 
-    `shuffle` (a field of the SRN fork, which reads its first epoch in order) gives a new permutation every epoch. A
-    `source` may be a pattern or a list file.
+    `shuffle` is a field of the SRN fork: each epoch has a new permutation, but the fork reads its first epoch in order.
+    `source` may be a folder, a pattern or a list file.
     """
 
     known_to = BVLC_AND_SRN

@@ -21,7 +21,7 @@ _LEGACY_AXES = ("num", "channels", "height", "width")
 
 @register_layer("DummyData")
 class DummyData(DataLayer):
-    """Constant tops are filled at set-up and stay as the user leaves them; random ones are filled anew every time."""
+    """Tops made by fillers: constant tops are filled once and keep later changes; random tops change every forward."""
 
     known_to = BVLC_AND_SRN
     example = "dummy_data_param { shape { } }"
@@ -35,15 +35,15 @@ class DummyData(DataLayer):
         self._tops: Sequence[Any] = ()
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """As the prototxt says."""
+        """The shapes that the prototxt gives."""
         return self._shapes
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """One tensor a top."""
+        """The tops, one tensor each."""
         return tuple(self._top(number) for number in range(len(self._shapes)))
 
     def connect(self, tops: Sequence[Any]) -> None:
-        """Fills the constant tops."""
+        """Fills the constant tops once."""
         for number, top in enumerate(tops):
             if self._is_constant(number):
                 top.value.assign(self._filled(number))
@@ -52,7 +52,7 @@ class DummyData(DataLayer):
     def _top(self, number: int) -> Tensor:
         if self._tops and self._is_constant(number):
             kept: Tensor = self._tops[number].value.snapshot()
-            return kept.to(self.device)  # a layer may leave its net, and then move
+            return kept.to(self.device)  # the layer may have moved to another device outside its net
         return self._filled(number)
 
     def _is_constant(self, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""HDF5Data: rows of the HDF5 files that a list names (hdf5_data_layer.cpp)."""
+"""HDF5Data: reads rows from the HDF5 files named in a list (hdf5_data_layer.cpp)."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from caffe_compat.layers.spec import LayerSpec
 
 @register_layer("HDF5Data")
 class HDF5Data(DataLayer):
-    """Every top is the dataset of its name, batch_size rows at a time; no transform."""
+    """Each top is the dataset of the same name, batch_size rows per forward; there is no transform."""
 
     known_to = BVLC_AND_SRN
     example = "hdf5_data_param { source: 'FILES/hdf5.txt' batch_size: 1 }"
@@ -36,23 +36,23 @@ class HDF5Data(DataLayer):
         self._next = 0
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """batch_size rows of each dataset."""
+        """One shape per dataset: (batch_size, *shape of a row)."""
         return [(self.batch_size, *shape) for shape in self._rows.row_shapes()]
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """The next rows, float32."""
+        """The next batch_size rows of each dataset, float32."""
         places = [self._order.place(self._next + number) for number in range(self.batch_size)]
         self._next += self.batch_size
         return tuple(upload(rows, self.device) for rows in self._rows.rows(places))
 
     def check_data(self) -> None:
-        """Reads every file of the list."""
+        """Reads every file of the list once; DataError at the first damaged file."""
         self._rows.check()
 
     def state(self) -> dict[str, Any]:
-        """The place of the next row and the seed of the order."""
+        """The position of the next row, and the seed of the order."""
         return {"next": self._next, "order_seed": self._rows.seed}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Continues from a `state()`."""
         self._next, self._rows.seed = state["next"], state["order_seed"]

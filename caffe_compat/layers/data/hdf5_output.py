@@ -17,11 +17,10 @@ _DATASETS = ("data", "label")
 
 @register_layer("HDF5Output")
 class HDF5Output(Layer):
-    """The first bottom becomes the dataset `data`, the second `label`, of 4 axes each; every forward adds its rows.
+    """Writes bottom 0 to the dataset `data` and bottom 1 to `label`; every forward appends rows.
 
-    As in Caffe, axes of size 1 are added behind those of a bottom that has fewer than 4.
-
-    Caffe stops at the second forward, where its datasets exist already; a file of one forward is equal.
+    Datasets have 4 axes: as in Caffe, axes of size 1 are appended to bottoms with fewer. Caffe itself stops at the
+    second forward, because its datasets exist already. After one forward, both files are equal.
     """
 
     known_to = BVLC_AND_SRN
@@ -32,7 +31,7 @@ class HDF5Output(Layer):
     no_gradient_to = True
 
     def is_pure(self) -> bool:
-        return False  # writes to a file
+        return False  # forward writes to a file
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -43,11 +42,11 @@ class HDF5Output(Layer):
             raise DataError(f"{spec}: failed to open HDF5 file '{self._path}' for writing: {error}") from error
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """None: it has no tops."""
+        """An empty list: the layer has no tops."""
         return []
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """Writes the rows through to the disk."""
+        """Appends the rows and flushes the file to the disk."""
         data, labels = (bottom.reshape(*bottom.shape, *[1] * (4 - bottom.dim())) for bottom in bottoms)
         if len(data) != len(labels):
             raise ShapeError(

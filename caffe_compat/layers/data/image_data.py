@@ -1,4 +1,4 @@
-"""ImageData: image files named by a list."""
+"""ImageData: reads the image files named in a list."""
 
 from caffe_compat.data.sources.image_list import ImageList, read_labels
 from caffe_compat.data.transform import Transform
@@ -12,7 +12,7 @@ from caffe_compat.layers.spec import LayerSpec
 
 @register_layer("ImageData")
 class ImageData(PrefetchingData):
-    """Images and their labels: one number each, or with `label_source` (our extension) a line of numbers each."""
+    """Images with labels: one number per image, or a line of numbers from `label_source` (our extension)."""
 
     known_to = BVLC_AND_SRN
     example = "image_data_param { source: 'FILES/images.txt' root_folder: 'FILES/' }"

@@ -1,7 +1,7 @@
-"""Image and label sources of one net must run in step: checked when the net is built, by keys and by fields.
+"""Checks, when a net is built, that its image and label sources run in step, by comparing keys and fields.
 
-Labels come from a database; images from another one, or from a list, whose images have the keys that a database made
-of the list would have.
+Labels come from a database. Images come from another database or from a list. A list counts as the database that
+convert_imageset would make of it, with the same keys.
 """
 
 import logging
@@ -20,14 +20,14 @@ logger = logging.getLogger("caffe_compat")
 
 _FIELDS = ("batch_size", "shuffle", "rand_skip")
 _NUMBER_DIGITS = 8
-#: Databases up to this size are compared key by key; of larger ones this many keys, evenly spread.
+#: Largest number of keys compared; of larger databases, this many keys are compared, evenly spread.
 _COMPARED_KEYS = 200_000
 
 
 def check_in_step(layers: Iterable[Layer]) -> None:
-    """Refuses a net whose label database (items of 1 x 1 pixels) does not go with any of its image sources.
+    """Refuses a net whose label database (items of 1 x 1 pixels) does not match each of its image sources.
 
-    Two image sources may differ: siamese nets read such.
+    Two image sources may differ from each other, as in siamese nets.
     """
     found = [layer for layer in layers if isinstance(layer, Data | ImageData)]
     labels = [layer for layer in found if isinstance(layer, Data) and layer.top_shapes()[0][2:] == (1, 1)]
@@ -41,7 +41,7 @@ def check_in_step(layers: Iterable[Layer]) -> None:
 
 
 def _mismatch(image: Data | ImageData, label: Data) -> str | None:
-    """Why two layers would drift apart, or None."""
+    """Why the two layers would read different records, or None if they stay in step."""
     theirs, ours = _fields(image), label.spec.parameter.data_param
     for field in _FIELDS:
         if getattr(theirs, field) != getattr(ours, field):
@@ -85,5 +85,5 @@ def _shown(key: bytes) -> str:
 
 
 def _is_named(key: bytes) -> bool:
-    """Whether a key tells its image, as '%08d_name' does."""
+    """Whether a key contains the image's name, as in '%08d_name'."""
     return key[:_NUMBER_DIGITS].isdigit() and key[_NUMBER_DIGITS : _NUMBER_DIGITS + 1] == b"_"

@@ -1,4 +1,4 @@
-"""Tops that the user fills (input_layer.cpp)."""
+"""Input: tops that the user fills (input_layer.cpp)."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Input")
 class Input(Layer):
-    """Tops of the shapes that `input_param` gives: one shape for all tops, or one a top."""
+    """Tops with the shapes of `input_param`: a single shape for all tops, or one shape per top."""
 
     known_to = (BVLC,)
     is_in_onnx = False

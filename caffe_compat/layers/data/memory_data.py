@@ -1,4 +1,4 @@
-"""MemoryData: arrays that a program hands in (memory_data_layer.cpp)."""
+"""MemoryData: serves arrays that a program passes in (memory_data_layer.cpp)."""
 
 import logging
 from typing import Any
@@ -20,9 +20,9 @@ logger = logging.getLogger("caffe_compat")
 
 @register_layer("MemoryData")
 class MemoryData(DataLayer):
-    """Walks round arrays of data (n, channels, height, width) and labels (n,), batch_size at a time.
+    """Repeats arrays of data (n, channels, height, width) and labels (n,) in batches of batch_size.
 
-    As in Caffe, the labels' top is (batch_size,) when the net is built and (batch_size, 1, 1, 1) from a forward on.
+    As in Caffe, the label top has shape (batch_size,) when the net is built, and (batch_size, 1, 1, 1) after a forward.
     """
 
     known_to = BVLC_AND_SRN
@@ -44,11 +44,11 @@ class MemoryData(DataLayer):
 
     @property
     def batch_size(self) -> int:
-        """Items a batch."""
+        """The number of items per batch."""
         return self._shape[0]
 
     def reset(self, data: NDArray[Any], labels: NDArray[Any]) -> None:
-        """Takes new arrays, without copying float32 ones, and starts with their first item."""
+        """Sets new arrays and starts at the first item; float32 arrays are not copied."""
         if data.shape[1:] != self._shape[1:] or data.ndim != 4:
             raise ShapeError(
                 f"{self.spec}: expected data (n, {', '.join(map(str, self._shape[1:]))}), got {data.shape}"
@@ -64,11 +64,11 @@ class MemoryData(DataLayer):
         self._next = 0
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """As the prototxt says."""
+        """The shapes that the prototxt gives."""
         return [self._shape, self._shape[:1]]
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """The next batch."""
+        """The next batch: data and labels."""
         if self._data is None or self._labels is None:
             raise DataError(f"{self.spec}: MemoryData needs to be initialized by calling Reset (set_input_arrays)")
         items = slice(self._next, self._next + self.batch_size)
@@ -77,9 +77,9 @@ class MemoryData(DataLayer):
         return data, labels.view(-1, 1, 1, 1)
 
     def state(self) -> dict[str, Any]:
-        """The number of the next item; the arrays are the program's."""
+        """The number of the next item; the arrays themselves are not part of the state."""
         return {"next": self._next}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state, in arrays handed in before."""
+        """Continues from a `state()`; the program must have passed in the arrays before."""
         self._next = state["next"]

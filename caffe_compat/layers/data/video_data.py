@@ -11,13 +11,16 @@ from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
 
-#: Frames of one item: each is read from a file of its own.
+#: Largest number of frames per item; each frame is a file to read.
 MOST_FRAMES = 10_000
 
 
 @register_layer("VideoData")
 class VideoData(PrefetchingData):
-    """`new_length` frames from each of `num_segments` parts of a video, as channels, and labels (num, 1, 1, 1)."""
+    """Reads `new_length` frames from each of `num_segments` parts of a video.
+
+    Top 0 holds the frames as channels. Top 1 holds labels (num, 1, 1, 1).
+    """
 
     known_to = (SRN_FORK,)
     meanings = (
@@ -45,7 +48,7 @@ class VideoData(PrefetchingData):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("video_data_param")
-        params.ignore("encoded")  # the fork never reads it: frames are image files
+        params.ignore("encoded")  # the fork never reads this field: frames are image files
         if min(params.num_segments, params.new_length) < 1:
             raise FieldError(
                 f"{spec}: num_segments and new_length must be positive, "
@@ -67,11 +70,11 @@ class VideoData(PrefetchingData):
         self.start(source, transform, params.batch_size, params.shuffle, params.rand_skip)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """Labels have four axes here alone, as in the fork."""
+        """The shapes for the first record; labels have four axes only in this layer, as in the fork."""
         data, labels = super().top_shapes(*bottom_shapes)
         return [data, (*labels, 1, 1, 1)]
 
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """The frames and the labels."""
+        """The next batch of frames and labels."""
         data, labels = super().forward(*bottoms)
         return data, labels.view(-1, 1, 1, 1)

@@ -25,7 +25,7 @@ _CHANNELS = 3
 
 @register_layer("WindowData")
 class WindowData(PrefetchingData):
-    """Windows warped to crop_size: background ones, then fg_fraction of the batch on objects."""
+    """Windows warped to crop_size: first background windows, then a share fg_fraction of windows on objects."""
 
     known_to = BVLC_AND_SRN
     example = "window_data_param { source: 'FILES/windows.txt' batch_size: 1 } transform_param { crop_size: 4 }"
@@ -45,7 +45,7 @@ class WindowData(PrefetchingData):
                 f"{spec}: expected context_pad below half of crop_size {transform.crop_size}, got {params.context_pad}"
             )
         owner = str(spec)
-        # The upgrade of V1 nets moves the scale there, where the layer never looks: such nets learned unscaled.
+        # The upgrade of V1 nets moves `scale` here, where Caffe's layer never reads it: such nets train unscaled.
         transform.ignore("scale")
         if spec.parameter.transform_param.scale != 1:
             logger.warning(
@@ -66,12 +66,12 @@ class WindowData(PrefetchingData):
 
     @property
     def share(self) -> tuple[int, int]:
-        """All places of the batch, in every process: windows are drawn, not dealt out."""
+        """(0, 1) in every process: windows are random draws, so there is nothing to divide among processes."""
         return 0, 1
 
 
 def _mean(transform: Params, owner: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
-    """What to take off: the middle of the mean image, or a number a channel; the last axis is the channels'."""
+    """What to subtract: the central part of the mean image, or one number per channel; channels are the last axis."""
     values, size = transform.mean_value, transform.crop_size
     if transform.mean_file and values:
         raise FieldError(f"{owner}: cannot specify mean_file and mean_value at the same time")
@@ -82,7 +82,7 @@ def _mean(transform: Params, owner: str) -> "np.ndarray[tuple[int, ...], np.dtyp
             )
         return np.asarray(values or [0.0], np.float32)
     mean = read_mean(transform.mean_file, owner)
-    # Caffe takes one offset, from the width, for both axes.
+    # Caffe computes the offset from the width and uses it for both axes.
     offset = (mean.shape[2] - size) // 2
     middle = mean[:, offset : offset + size, offset : offset + size] if offset >= 0 else mean[:, :0]
     if middle.shape != (_CHANNELS, size, size):
