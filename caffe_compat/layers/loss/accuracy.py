@@ -12,7 +12,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Accuracy")
 class Accuracy(Layer):
-    """The share of labels whose score is among the `top_k` (); the second top has it for every class (C).
+    """Top 0 (): the share of labels whose score is among the `top_k`; top 1 (C,): the same share per class.
 
     A tie counts against the label: its rank is the number of other scores that are at least as high.
     """
@@ -78,7 +78,7 @@ class Accuracy(Layer):
 
 
 def per_class(hits: Tensor, target: Labels, classes: int) -> Tensor:
-    """Hits over labels of every class (C), 0 for classes without labels."""
+    """Hits divided by labels for every class (C,); 0 for classes without labels."""
     index = target.index.flatten()
     labels = target.zero_ignored(torch.ones_like(hits))
     zeros = hits.new_zeros(classes)

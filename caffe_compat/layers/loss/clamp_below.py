@@ -1,4 +1,4 @@
-"""A lower bound on values that gradients do not see."""
+"""A lower bound on values that does not block gradients."""
 
 from typing import Any
 
@@ -17,6 +17,6 @@ class _ClampBelow(torch.autograd.Function):
 
 
 def clamp_below(values: Tensor, least: float) -> Tensor:
-    """max(values, least) whose gradient passes everywhere: Caffe bounds probabilities in the loss, not in backward."""
+    """max(values, least), with gradient 1 everywhere: Caffe bounds probabilities in forward but not in backward."""
     clamped: Tensor = _ClampBelow.apply(values, least)
     return clamped

@@ -14,10 +14,10 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("ContrastiveLoss")
 class ContrastiveLoss(LossLayer):
-    """1 / 2N sum of d^2 for similar pairs (label not 0) and max(margin - d, 0)^2 for others, d = |a - b|.
+    """Sum of d^2 for similar pairs (label not 0) and max(margin - d, 0)^2 for others, over 2N; d = |a - b|.
 
-    Bottoms: a and b (N, C), labels (N), each with any number of axes of size 1 behind. `legacy_version` has
-    max(margin - d^2, 0) for others.
+    Bottoms: a and b (N, C), labels (N,); each may have further axes of size 1. `legacy_version` uses max(margin - d^2,
+    0) for pairs that are not similar.
     """
 
     known_to = BVLC_AND_SRN
@@ -39,7 +39,7 @@ class ContrastiveLoss(LossLayer):
         return [()]
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
-        return {2: 2}  # a pair is similar or not
+        return {2: 2}  # labels: 1 similar, 0 not
 
     def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
         self.top_shapes(a.shape, b.shape, similar.shape)
@@ -51,14 +51,15 @@ class ContrastiveLoss(LossLayer):
     def _apart(self, squared: Tensor) -> Tensor:
         if self.legacy_version:
             return functional.relu(self.margin - squared)
-        # Backward divides by d + 1e-4, so that equal pairs have a gradient: the slope of `steady`, the value of d.
+        # Caffe's backward divides by d + 1e-4, so that equal pairs have a gradient. Hence the value of d with the
+        # gradient of `steady`.
         distance = squared.detach().sqrt()
         steady = squared / (2 * (distance + 1e-4))
         return functional.relu(self.margin - (distance + steady - steady.detach())).square()
 
 
 def _pairs_shape(spec: LayerSpec, a: Shape, b: Shape) -> Shape:
-    """(N, C) for both bottoms. As in Caffe, axes of size 1 may follow C, and C may be left out where it is 1."""
+    """The common shape (N, C) of a and b; as in Caffe, axes of size 1 may follow C, and C may be omitted if 1."""
     one, other = ((*shape, 1)[:2] for shape in (a, b))
     if not a or not b or one != other or math.prod(a[2:]) != 1 or math.prod(b[2:]) != 1:
         raise ShapeError(f"{spec}: expected two bottoms (N, C) of one shape, got {tuple(a)} and {tuple(b)}")

@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("EuclideanLoss")
 class EuclideanLoss(LossLayer):
-    """1 / 2N sum of (a - b)^2; gradients reach both bottoms."""
+    """Top (): sum of (a - b)^2 divided by 2N, with N the batch size; gradients reach both bottoms."""
 
     known_to = BVLC_AND_SRN
     no_gradient_to = frozenset()

@@ -12,9 +12,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("HingeLoss")
 class HingeLoss(LossLayer):
-    """1 / N sum of max(0, 1 + x), with -x for the label's class; `norm: L2` squares the terms.
+    """Top (): sum of max(0, 1 + x) over N, with -x in place of x for the label's class; `norm: L2` squares the terms.
 
-    Bottoms: scores, taken as (N, C), and labels (N). The gradient at the kink is 0.
+    Bottoms: scores x, read as (N, C), and labels (N,). The gradient is 0 where 1 + x is 0.
     """
 
     known_to = BVLC_AND_SRN

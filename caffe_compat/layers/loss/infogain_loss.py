@@ -14,14 +14,14 @@ from caffe_compat.layers.loss.normalizer import normalizer
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto.read import read_blob
 
-LOG_OF_LEAST_PROBABILITY = math.log(1e-20)  # kLOG_THRESHOLD
+LOG_OF_LEAST_PROBABILITY = math.log(1e-20)  # kLOG_THRESHOLD in Caffe
 
 
 @register_layer("InfogainLoss")
 class InfogainLoss(LossLayer):
-    """The mean over labels of -sum_k H[label, k] log softmax(x)_k, with H (C, C) from `source` or bottom 2.
+    """Mean over labels of -sum_k H[label, k] log softmax(x)_k; H (C, C) comes from `source` or bottom 2.
 
-    The second top is the softmax; no gradient goes through it.
+    Top 1 is the softmax of the scores; no gradient passes through it.
     """
 
     known_to = BVLC_AND_SRN

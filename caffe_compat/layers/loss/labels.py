@@ -1,4 +1,4 @@
-"""Labels that are class indices, as all losses that look up a class read them."""
+"""Labels that are class indices, checked and shaped for the losses that look up a class."""
 
 import math
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from caffe_compat.layers.base import LayerSpec, Shape
 
 @dataclass(frozen=True)
 class Labels:
-    """One class a prediction: the scores' shape without the class axis. Ignored ones have index 0 and are not valid."""
+    """Class indices in the scores' shape without the class axis; ignored labels have index 0 and are not valid."""
 
     index: Tensor
     valid: Tensor | None
 
     def count(self) -> Tensor | int:
-        """How many are not ignored."""
+        """The number of labels that are not ignored."""
         return self.index.numel() if self.valid is None else self.valid.sum()
 
     def zero_ignored(self, values: Tensor) -> Tensor:
-        """The values, with 0 where the label is ignored."""
+        """The values, with 0 in place of values of ignored labels."""
         return values if self.valid is None else values.masked_fill(~self.valid, 0)
 
 
 def class_labels(spec: LayerSpec, scores: Tensor, labels: Tensor, axis: int, ignore_label: int | None = None) -> Labels:
-    """The labels of scores (.., classes, ..) with classes on `axis`; any label shape of the right count will do."""
+    """Labels for scores (.., classes, ..) with classes on `axis`; any label shape with the right count is accepted."""
     require_label_count(spec, scores.shape, labels.shape, axis)
     index = labels.reshape(
         scores.shape[:axis] + scores.shape[axis + 1 :]
-    ).long()  # rounds towards zero, as Caffe's cast to int
+    ).long()  # truncates toward zero, like Caffe's cast to int
     valid = None if ignore_label is None else index != ignore_label
     if valid is not None:
         index = index.masked_fill(~valid, 0)
@@ -40,7 +40,7 @@ def class_labels(spec: LayerSpec, scores: Tensor, labels: Tensor, axis: int, ign
 
 
 def _require_range(spec: LayerSpec, index: Tensor, classes: int) -> None:
-    # On a GPU the look-up itself stops at a wrong index; a check here would wait for the device.
+    # On a GPU, the lookup itself fails for a wrong index; a check here would make the host wait for the GPU.
     if index.device.type != "cpu" or index.numel() == 0 or torch.compiler.is_compiling():
         return
     least, most = (int(value) for value in index.aminmax())
@@ -49,7 +49,7 @@ def _require_range(spec: LayerSpec, index: Tensor, classes: int) -> None:
 
 
 def require_label_count(spec: LayerSpec, scores: Shape, labels: Shape, axis: int) -> None:
-    """ShapeError unless there is one label for each prediction of scores that have their classes on `axis`."""
+    """Raises ShapeError unless there is one label per prediction; scores have their classes on `axis`."""
     predictions = math.prod((*scores[:axis], *scores[axis + 1 :]))
     if math.prod(labels) != predictions:
         raise ShapeError(
@@ -59,7 +59,7 @@ def require_label_count(spec: LayerSpec, scores: Shape, labels: Shape, axis: int
 
 
 def require_same_batch(spec: LayerSpec, prediction: Shape, label: Shape) -> None:
-    """Every loss wants as many labels as predictions on axis 0 (loss_layer.cpp, Reshape)."""
+    """Raises ShapeError unless prediction and label have equal sizes on axis 0 (loss_layer.cpp, Reshape)."""
     if prediction[:1] != label[:1]:
         raise ShapeError(
             f"{spec}: expected prediction and label with the same first dimension, "
@@ -68,7 +68,7 @@ def require_same_batch(spec: LayerSpec, prediction: Shape, label: Shape) -> None
 
 
 def require_same_count(spec: LayerSpec, prediction: Shape, label: Shape) -> None:
-    """ShapeError unless prediction and label have the same batch and as many values."""
+    """Raises ShapeError unless prediction and label have equal batch sizes and equal numbers of values."""
     require_same_batch(spec, prediction, label)
     if math.prod(prediction) != math.prod(label):
         raise ShapeError(
@@ -77,13 +77,13 @@ def require_same_count(spec: LayerSpec, prediction: Shape, label: Shape) -> None
 
 
 def label_like(spec: LayerSpec, prediction: Tensor, label: Tensor) -> Tensor:
-    """The label in the prediction's shape; batch and count must agree."""
+    """The label reshaped to the prediction's shape; ShapeError where batch or count differ."""
     require_same_count(spec, prediction.shape, label.shape)
     return label.reshape(prediction.shape)
 
 
 def rows_shape(spec: LayerSpec, scores: Shape) -> Shape:
-    """The shape (N, C) as which HingeLoss and MultinomialLogisticLoss take scores; C is all that follows axis 0."""
+    """The shape (N, C) of scores in HingeLoss and MultinomialLogisticLoss; C counts all values of an item."""
     if not scores:
         raise ShapeError(f"{spec}: expected scores (N, C, ...), got a single number")
     return (scores[0], math.prod(scores[1:]))

@@ -8,12 +8,12 @@ from caffe_compat.layers.loss.clamp_below import clamp_below
 from caffe_compat.layers.loss.labels import class_labels, require_label_count, rows_shape
 from caffe_compat.layers.registry import register_layer
 
-LEAST_PROBABILITY = 1e-20  # kLOG_THRESHOLD
+LEAST_PROBABILITY = 1e-20  # kLOG_THRESHOLD in Caffe
 
 
 @register_layer("MultinomialLogisticLoss")
 class MultinomialLogisticLoss(LossLayer):
-    """The mean of -log p[label] over the batch, for probabilities p, taken as (N, C), and labels (N)."""
+    """Top (): mean over the batch of -log p[label], for probabilities p, read as (N, C), and labels (N,)."""
 
     known_to = BVLC_AND_SRN
 

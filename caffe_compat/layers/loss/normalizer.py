@@ -1,4 +1,4 @@
-"""What a loss is divided by: LossParameter's normalization (softmax_loss_layer.cpp, get_normalizer)."""
+"""The divisor of a loss: LossParameter's normalization (softmax_loss_layer.cpp, get_normalizer)."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from caffe_compat.layers.params import Params
 
 
 def normalization_mode(params: Params, default: str) -> str:
-    """FULL, VALID, BATCH_SIZE or NONE; the old `normalize` counts where `normalization` is not set."""
+    """FULL, VALID, BATCH_SIZE or NONE; the older field `normalize` decides if `normalization` is not set."""
     has_mode, has_legacy = params.has("normalization"), params.has("normalize")
     if has_mode:
         return str(params.normalization)
@@ -17,6 +17,9 @@ def normalization_mode(params: Params, default: str) -> str:
 
 
 def normalizer(mode: str, full: int, valid: Tensor | int, batch: int) -> Tensor | int:
-    """The divisor: all labels, those not ignored, the batch size, or 1; at least 1, so that no labels give 0."""
+    """The divisor of `mode`: all labels, the labels not ignored, the batch size, or 1.
+
+    The divisor is at least 1, so that a batch without labels gives loss 0.
+    """
     divisor = {"FULL": full, "VALID": valid, "BATCH_SIZE": batch, "NONE": 1}[mode]
     return max(1, divisor) if isinstance(divisor, int) else torch.clamp(divisor, min=1)

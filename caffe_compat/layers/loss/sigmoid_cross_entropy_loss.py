@@ -15,9 +15,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("SigmoidCrossEntropyLoss")
 class SigmoidCrossEntropyLoss(LossLayer):
-    """The sum of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) over the batch size.
+    """Top (): sum of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), divided by the batch size.
 
-    Targets t in [0, 1] are as many as scores x (N, ...). Divides by the batch size unless told otherwise.
+    Bottoms: scores x (N, ...) and equally many targets t in [0, 1]. `loss_param` can select another divisor.
     """
 
     known_to = BVLC_AND_SRN
@@ -29,7 +29,7 @@ class SigmoidCrossEntropyLoss(LossLayer):
         self.normalization = normalization_mode(loss, "BATCH_SIZE")
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
-        return {1: 2}  # a label is present or not
+        return {1: 2}  # labels: 1 present, 0 absent
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         require_same_count(self.spec, *bottom_shapes)
@@ -46,7 +46,7 @@ class SigmoidCrossEntropyLoss(LossLayer):
 
 
 def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
-    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) for every score, without overflow; same shape.
+    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) for each score, without overflow; shape of `scores`.
 
     The gradient is sigmoid(x) - t with Caffe's own sigmoid, which is exactly 0 or 1 far from 0.
     """

@@ -15,9 +15,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("SmoothL1Loss")
 class SmoothL1Loss(LossLayer):
-    """1 / N sum of w_out f(w_in (a - b)); f is (sigma d)^2 / 2 for |d| < 1 / sigma^2, else |d| - 1 / (2 sigma^2).
+    """Sum of w_out f(w_in (a - b)) over N; f(d) is (sigma d)^2 / 2 if |d| < 1 / sigma^2, else |d| - 1 / (2 sigma^2).
 
-    Bottoms of one shape: a, b, and as the file has them w_in (Fast R-CNN, SSD) and w_out (Faster R-CNN).
+    Bottoms, all of the same shape: a, b, then optionally w_in (Fast R-CNN, SSD) and w_out (Faster R-CNN).
     """
 
     known_to = (SRN_FORK,)
@@ -41,7 +41,7 @@ class SmoothL1Loss(LossLayer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         sigma = spec.params("smooth_l1_loss_param").sigma
-        if not sigma > 0:  # NaN is refused too
+        if not sigma > 0:  # `sigma <= 0` would let NaN pass
             raise FieldError(f"{spec}: expected sigma above 0, got {sigma}")
         self.turn = 1 / sigma**2
 

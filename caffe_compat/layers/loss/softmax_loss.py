@@ -17,9 +17,9 @@ LOG_OF_LEAST_PROBABILITY = math.log(torch.finfo(torch.float32).tiny)  # FLT_MIN
 
 @register_layer("SoftmaxWithLoss")
 class SoftmaxWithLoss(LossLayer):
-    """The mean of -log softmax(x)[label] over the labels that are not ignored.
+    """Top (): mean of -log softmax(x)[label] over the labels that are not ignored.
 
-    Scores have their classes on `axis`; labels are one a prediction. The second top is the softmax; no gradient goes
+    Scores x have their classes on `axis`, with one label per prediction. Top 1 is the softmax; no gradient passes
     through it.
     """
 
@@ -29,7 +29,7 @@ class SoftmaxWithLoss(LossLayer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         softmax = spec.params("softmax_param")
-        softmax.ignore("engine")  # picks a kernel, not a result
+        softmax.ignore("engine")  # selects a kernel; results are the same
         self.axis = softmax.axis
         loss = spec.params("loss_param")
         self.ignore_label = loss.ignore_label if loss.has("ignore_label") else None

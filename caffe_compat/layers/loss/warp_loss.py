@@ -26,7 +26,7 @@ class WARPLoss(LossLayer):
     known_to = ("this project",)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """One number; the number of present labels depends on values."""
+        """The shape (); stated here because the number of present labels depends on values."""
         return [()]
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class WARPLoss(LossLayer):
 
 
 def _first_violators(margins: Tensor, absent: Tensor) -> tuple[Tensor, Tensor]:
-    """For each row the violator that is drawn first, and the estimated rank, which is 0 where nothing violates."""
+    """For each row, the violator that is drawn first and the estimated rank; rank 0 if nothing violates."""
     never = 2.0  # later than every draw
     draw = torch.rand(margins.shape, device=margins.device).masked_fill(~absent, never)
     earliest, violator = draw.masked_fill(~(absent & (margins > 0)), never).min(1)
@@ -51,6 +51,6 @@ def _first_violators(margins: Tensor, absent: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _harmonic_numbers(count: int, like: Tensor) -> Tensor:
-    """0, 1, 1 + 1/2 ...: `count` + 1 numbers."""
+    """The `count` + 1 numbers 0, 1, 1 + 1/2, 1 + 1/2 + 1/3 ..., with dtype and device of `like`."""
     terms = 1 / torch.arange(1, count + 1, dtype=like.dtype, device=like.device)
     return torch.cat([terms.new_zeros(1), terms.cumsum(0)])

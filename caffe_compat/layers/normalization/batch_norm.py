@@ -1,4 +1,4 @@
-"""BVLC's BatchNorm."""
+"""BatchNorm of BVLC Caffe (batch_norm_layer.cpp)."""
 
 from typing import Self
 
@@ -15,10 +15,10 @@ from caffe_compat.proto import caffe_pb2
 
 @register_layer("BatchNorm")
 class BatchNorm(Layer):
-    """(x - mean) / sqrt(variance + eps) for every channel; Scale and Bias are layers of their own.
+    """Top (x - mean) / sqrt(variance + eps) per channel; slope and bias come from a Scale layer that follows.
 
-    Blobs, running statistics all: sum of means (C,), sum of variances (C,), and what to divide them by (1,). Means and
-    variances are the batch's, or the blobs' with use_global_stats (by default at TEST).
+    Blobs, all running statistics: sum of means (C,), sum of variances (C,), and their divisor (1,). With
+    use_global_stats (the default at TEST) mean and variance come from the blobs, else from the batch.
     """
 
     known_to = (BVLC,)
@@ -54,19 +54,19 @@ class BatchNorm(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("batch_norm_param")
-        #: What the prototxt says; None where it leaves it to the phase.
+        #: The prototxt's value; None means that the phase decides.
         self.use_global_stats: bool | None = params.use_global_stats if params.has("use_global_stats") else None
-        #: Whether `train` leaves the layer at TEST.
+        #: Whether `train` leaves the layer in the phase TEST.
         self.is_frozen = False
         self.fraction: float = params.moving_average_fraction
         self.eps: float = require_eps(spec, params.eps)
 
     def is_pure(self) -> bool:
-        return self.uses_global_statistics  # else the running statistics move
+        return self.uses_global_statistics  # otherwise every run updates the running statistics
 
     @property
     def uses_global_statistics(self) -> bool:
-        """Whether the layer normalises by its blobs, not by the batch."""
+        """Whether the layer normalises with its blobs rather than with the batch."""
         return self.phase == "TEST" if self.use_global_stats is None else self.use_global_stats
 
     def train(self, mode: bool = True) -> Self:
@@ -85,7 +85,7 @@ class BatchNorm(Layer):
         return self.normalise(values).reshape(bottom.shape)
 
     def normalise(self, values: Tensor, slope: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """(N, C, ...) normalised; a Scale behind the layer may give its slope and bias (C,) and be done in one pass."""
+        """Values (N, C, ...) normalised; slope and bias (C,) of a Scale that follows may join the same pass."""
         if values.shape[1] != self.channels:
             raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {values.shape[1]}")
         if self.uses_global_statistics:
@@ -93,7 +93,7 @@ class BatchNorm(Layer):
         return self._by_batch(values, slope, bias)
 
     def stored_statistics(self) -> tuple[Tensor, Tensor]:
-        """Running means and variances (C,): the sums over the factor, which counts as infinite where it is 0."""
+        """Running means and variances (C,): the sums over their divisor; all zeros if the divisor is 0."""
         means, variances, factor = self.blobs
         scale = torch.where(factor == 0, 0, 1 / factor)
         return means * scale, variances * scale

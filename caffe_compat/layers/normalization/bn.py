@@ -1,4 +1,4 @@
-"""Two layers named BN: that of the Caffe that SRN was released with, which PSPNet has, too, and SegNet's."""
+"""Two layers named BN: the one of SRN's and PSPNet's Caffe, and the one of SegNet."""
 
 from typing import Self
 
@@ -16,20 +16,20 @@ SEGNET_FIELDS = ("scale_filler", "shift_filler", "bn_mode")
 
 
 def is_segnet_bn(parameter: caffe_pb2.LayerParameter) -> bool:
-    """Whether a BN is SegNet's, which its fields alone tell."""
+    """Whether a BN layer is SegNet's; only its fields show the difference."""
     return parameter.type == "BN" and any(parameter.bn_param.HasField(field) for field in SEGNET_FIELDS)
 
 
 @register_layer("BN")
 class BN(Layer):
-    """slope * (x - mean) / sqrt(variance + eps) + bias for every channel.
+    """Top slope * (x - mean) / sqrt(variance + eps) + bias per channel.
 
-    Blobs (1, C): slope, bias, running mean, running variance. TRAIN normalises by the batch and moves the running ones,
-    running = momentum * running + (1 - momentum) * batch, with the biased variance; TEST and `frozen` use them, and
-    `frozen` fixes slope and bias, too. From yjxiong/caffe (bn_layer.cpp), except for backward at TEST, which there
-    uses the formula for batches.
+    Blobs (1, C): slope, bias, running mean, running variance. TRAIN normalises with the batch and updates the running
+    statistics: running = momentum * running + (1 - momentum) * batch, with the biased variance. TEST and `frozen`
+    normalise with the running statistics; `frozen` also fixes slope and bias.
 
-    SegNetBN takes its place where bn_param has scale_filler, shift_filler or bn_mode.
+    From yjxiong/caffe (bn_layer.cpp). Backward at TEST differs: the fork uses the formula for batches there. SegNetBN
+    runs instead if bn_param has scale_filler, shift_filler or bn_mode.
     """
 
     known_to = (SRN_FORK, "PSPNet", "SegNet")
@@ -66,7 +66,7 @@ class BN(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("bn_param")
-        params.ignore("engine")  # picks a kernel, not a result
+        params.ignore("engine")  # selects a kernel; results are the same
         self.is_frozen: bool = params.frozen
         self.momentum: float = params.momentum
         self.eps: float = require_eps(spec, params.eps)
@@ -101,10 +101,10 @@ class BN(Layer):
 
 
 class SegNetBN(Layer):
-    """scale * (x - mean) / sqrt(variance + 1e-9) + shift by the batch's own statistics, in both phases.
+    """Top scale * (x - mean) / sqrt(variance + 1e-9) + shift, with the batch's statistics in both phases.
 
-    Blobs (1, C, 1, 1): scale, shift. With `bn_mode: INFERENCE` it is scale * x + shift: SegNet's script writes the
-    statistics of the training data into the two. From alexgkendall/caffe-segnet (bn_layer.cpp).
+    Blobs (1, C, 1, 1): scale, shift. `bn_mode: INFERENCE` computes scale * x + shift: SegNet's script stores the
+    statistics of the training data in both blobs. From alexgkendall/caffe-segnet (bn_layer.cpp).
     """
 
     keeps_shape = True

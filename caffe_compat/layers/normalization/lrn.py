@@ -11,10 +11,10 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("LRN")
 class LRN(Layer):
-    """x / (k + alpha * mean of x^2 over local_size neighbours) ^ beta.
+    """Top x / (k + alpha * mean of x^2 over local_size neighbours) ^ beta.
 
-    The neighbours are channels, or, WITHIN_CHANNEL, a square of places, with 1 in place of k; neighbours outside count
-    as zeros.
+    Neighbours are channels. With WITHIN_CHANNEL they are a square of places, and k is replaced by 1. Neighbours outside
+    the blob count as zeros.
     """
 
     known_to = BVLC_AND_SRN
@@ -23,7 +23,7 @@ class LRN(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("lrn_param")
-        params.ignore("engine")  # picks a kernel, not a result
+        params.ignore("engine")  # selects a kernel; results are the same
         self.size: int = params.local_size
         self.alpha: float = params.alpha
         self.beta: float = params.beta

@@ -14,9 +14,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("MVN")
 class MVN(Layer):
-    """(x - mean) / (standard deviation + eps) of every channel, or of every item with across_channels.
+    """Top (x - mean) / (standard deviation + eps) per channel, or per item with across_channels.
 
-    As in Caffe, the top has 4 axes also where the bottom has fewer.
+    As in Caffe, the top has 4 axes even if the bottom has fewer.
     """
 
     known_to = BVLC_AND_SRN
@@ -45,16 +45,16 @@ class MVN(Layer):
 
 
 def unit_variance(rows: Tensor, eps: float) -> Tensor:
-    """Rows of zero mean, each divided by its standard deviation + eps."""
+    """Rows of zero mean, each divided by (its standard deviation + eps)."""
     divided: Tensor = _UnitVariance.apply(rows, eps)
     return divided
 
 
 class _UnitVariance(torch.autograd.Function):
-    """y = x / (sqrt(mean of x^2) + eps) for every row of zero mean.
+    """y = x / (sqrt(mean of x^2) + eps) per row of zero mean, with Caffe's gradient.
 
-    Caffe's backward takes eps as part of the deviation, so it stays finite where all of a row is equal: there the
-    derivative does not exist.
+    Caffe's backward treats eps as part of the deviation. The gradient thus stays finite for a row of equal values,
+    where the true derivative does not exist.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Two layers named Normalize: SSD's, and that of the Caffe that SRN was released with."""
+"""Two layers named Normalize: the one of SSD, and the one of SRN's Caffe."""
 
 import logging
 import math
@@ -17,9 +17,9 @@ logger = logging.getLogger("caffe_compat")
 
 @register_layer("NormalizeBBox")
 class NormalizeBBox(Layer):
-    """scale * x / sqrt(sum of x^2 + eps), summed over an item, or over the channels of each place.
+    """Top scale * x / sqrt(sum of x^2 + eps); the sum is over an item, or over the channels of each place.
 
-    Blob: scale, one number (shape ()) with channel_shared, else (C,); 1 without a filler. From weiliu89/caffe
+    Blob: scale, shape () with channel_shared, else (C,); filled with 1 by default. From weiliu89/caffe
     (normalize_layer.cpp).
     """
 
@@ -60,9 +60,9 @@ class NormalizeBBox(Layer):
 
 @register_layer("Normalize")
 class Normalize(NormalizeBBox):
-    """SSD's layer where norm_param is set (`norm_param { }` will do); else every item's x / sqrt(sum of x^2).
+    """SSD's layer if norm_param is set (`norm_param { }` suffices), else x / sqrt(sum of x^2) per item.
 
-    The second has no parameters. From yjxiong/caffe.
+    The latter has no parameters; from yjxiong/caffe.
     """
 
     known_to = (SRN_FORK, "SSD")

@@ -11,7 +11,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("LSTM")
 class LSTM(Recurrent):
-    """Long short-term memory; the states are hidden and cell, the top is the hidden state of every step (T, N, D)."""
+    """Long short-term memory with states hidden and cell; the top (T, N, D) is the hidden state of every step."""
 
     known_to = (BVLC,)
     meanings = (

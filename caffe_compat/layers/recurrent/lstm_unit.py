@@ -1,4 +1,4 @@
-"""Caffe's LSTMUnit, one step of an LSTM."""
+"""Caffe's LSTMUnit: a single step of an LSTM."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("LSTMUnit")
 class LSTMUnit(Layer):
-    """Bottoms: cell (1, N, D), gate inputs (1, N, 4 D), cont (1, N); tops: cell and hidden state, (1, N, D)."""
+    """Bottoms: cell (1, N, D), gate inputs (1, N, 4 D), cont (1, N). Tops: cell and hidden state (1, N, D)."""
 
     known_to = (BVLC,)
     bottoms = exactly(3)
@@ -19,7 +19,7 @@ class LSTMUnit(Layer):
     allows_in_place = False
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
-        return {2: 2}  # 0 where a sequence begins, else 1
+        return {2: 2}  # cont: 0 where a sequence begins, else 1
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         cell, sums, continues = (tuple(shape) for shape in bottom_shapes)
@@ -36,7 +36,10 @@ class LSTMUnit(Layer):
 
 
 def lstm_unit(cell: Tensor, sums: Tensor, continues: Tensor) -> tuple[Tensor, Tensor]:
-    """The next cell and hidden state; `sums` holds input, forget and output gate, then the candidate (..., 4 D)."""
+    """Returns the next cell and hidden state (..., D).
+
+    `sums` (..., 4 D) holds input gate, forget gate, output gate and candidate, before their nonlinearities.
+    """
     enters, forgets, leaves, candidate = sums.chunk(4, dim=-1)
     cell = continues * forgets.sigmoid() * cell + enters.sigmoid() * candidate.tanh()
     return cell, leaves.sigmoid() * cell.tanh()

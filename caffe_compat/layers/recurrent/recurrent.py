@@ -1,4 +1,4 @@
-"""What LSTM and RNN share: the loop over time of Caffe's unrolled net (recurrent_layer.cpp)."""
+"""Base of LSTM and RNN: the loop over time, equal to Caffe's unrolled net (recurrent_layer.cpp)."""
 
 import math
 from abc import abstractmethod
@@ -17,25 +17,28 @@ States = tuple[Tensor, ...]
 
 
 class Recurrent(Layer):
-    """Bottoms: x (T, N, ...), cont (T, N), 0 where a sequence begins; then maybe a static input (N, ...).
+    """Bottoms: x (T, N, ...), cont (T, N), which is 0 where a sequence begins; optionally a static input (N, ...).
 
-    With expose_hidden the first states (1, N, D) follow as bottoms, and the last ones as tops; as in Caffe no gradient
-    flows through them. Without it the states after one batch are those before the next. Blobs: W_x (gates * D, inputs),
-    b (gates * D,), W_static (gates * D, static inputs) where there is a static input, W_h (gates * D, D).
+    With expose_hidden, the first states (1, N, D) are further bottoms and the last states are further tops; as in
+    Caffe, no gradient passes through them. Without expose_hidden, a batch starts with the last states of the batch
+    before.
+
+    Blobs: W_x (gates * D, inputs), b (gates * D,), W_static (gates * D, static inputs) if there is a static input, W_h
+    (gates * D, D).
     """
 
     bottoms = at_least(2)
     tops = at_least(1)
     no_gradient_to = frozenset({1})
     allows_in_place = False
-    ignores_lr_mult = True  # the unrolled net knows nothing of the layer's `param`s; clip_gradients sees the result
-    #: How many states go from step to step.
+    ignores_lr_mult = True  # Caffe's unrolled net ignores the layer's `param`s, which clip_gradients notices
+    #: Number of states passed from step to step.
     state_count: ClassVar[int]
-    #: How many sums a step needs for each output.
+    #: Number of weighted sums that a step needs per output.
     gate_count: ClassVar[int]
 
     def is_pure(self) -> bool:
-        return False  # keeps its state from run to run
+        return False  # states of one run are the input of the next
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -60,20 +63,20 @@ class Recurrent(Layer):
         self.add_blob((sums, self.outputs), self.weight_filler)
 
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
-        return {1: 2}  # 0 where a sequence begins, else 1
+        return {1: 2}  # cont: 0 where a sequence begins, else 1
 
     def multiply_adds(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> int:
         steps, streams = bottom_shapes[0][:2]
         weights: list[int] = [math.prod(blob.shape) for blob in self.blobs if blob.dim() == 2]
-        static = weights.pop(1) if self.has_static else 0  # once for a stream, not at every step
+        static = weights.pop(1) if self.has_static else 0  # the static input is the same at every step
         return streams * (steps * sum(weights) + static)
 
     @abstractmethod
     def step(self, sums: Tensor, states: States, continues: Tensor) -> States:
-        """The states (hidden first) after one step; sums (N, gates * D), continues (N, 1)."""
+        """The states (hidden first) after a step, from sums (N, gates * D) and continues (N, 1)."""
 
     def outputs_of(self, hidden: Tensor) -> Tensor:
-        """The top for all hidden states (T, N, D)."""
+        """The top for the hidden states of all steps (T, N, D)."""
         return hidden
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
@@ -106,7 +109,7 @@ class Recurrent(Layer):
         return {} if self._states is None else {"states": [state.tolist() for state in self._states]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state; ValueError unless it holds `state_count` arrays (streams, outputs)."""
+        """Continues from a `state()`; ValueError unless it holds `state_count` arrays (streams, outputs)."""
         states = tuple(torch.tensor(values, dtype=torch.float32) for values in state["states"])
         if len(states) != self.state_count or any(one.dim() != 2 or one.shape[1] != self.outputs for one in states):
             shapes = [tuple(one.shape) for one in states]

@@ -12,9 +12,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("RNN")
 class RNN(Recurrent):
-    """h_t = tanh(W_h h_{t-1} + W_x x_t + b); the top is tanh(W_o h_t + b_o), (T, N, D).
+    """h_t = tanh(W_h h_{t-1} + W_x x_t + b); the top (T, N, D) is tanh(W_o h_t + b_o).
 
-    Two more blobs follow the shared ones: W_o (D, D) and b_o (D,).
+    Two blobs follow the ones of Recurrent: W_o (D, D) and b_o (D,).
     """
 
     known_to = (BVLC,)
