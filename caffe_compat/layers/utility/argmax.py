@@ -13,10 +13,10 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("ArgMax")
 class ArgMax(Layer):
-    """The indices of the `top_k` largest values; among equals the last comes first. No gradient.
+    """Indices of the `top_k` largest values; among equal values the last comes first. No gradient.
 
-    With `axis`: that axis has size k and holds indices, or values with `out_max_val`. Without: the items of the batch
-    are flattened, the top is (N, 1, k, 1 ...), or (N, 2, k, 1 ...) with indices and values.
+    With `axis`, that axis gets size k and holds indices, or values with `out_max_val`. Without `axis`, items are
+    flattened: the top is (N, 1, k, 1 ...), or (N, 2, k, 1 ...) with indices and values.
     """
 
     known_to = BVLC_AND_SRN
@@ -55,7 +55,7 @@ class ArgMax(Layer):
     def _largest(self, bottom: Tensor, axis: int) -> tuple[Tensor, Tensor]:
         size = bottom.shape[axis]
         self._require_room(size)
-        # Caffe sorts (value, index) pairs; a stable sort from the far end does the same.
+        # Caffe sorts (value, index) pairs. A stable sort of the flipped axis gives the same order for equal values.
         values, places = torch.sort(bottom.flip(axis), dim=axis, descending=True, stable=True)
         indices = size - 1 - places.narrow(axis, 0, self.top_k)
         return values.narrow(axis, 0, self.top_k), indices.to(bottom.dtype)

@@ -17,10 +17,10 @@ OPERATIONS = ("SUM", "MEAN", "TOPK")
 
 @register_layer("BatchReduction")
 class BatchReduction(Layer):
-    """Sums or averages pieces of one axis: level l is the next l * l entries.
+    """Reduces groups of entries along an axis: level l takes the next l * l entries and gives one entry.
 
-    The axis gets one entry a level. `level: 1` alone, the default, takes the whole axis away. TOPK is the mean of the k
-    largest and takes one level.
+    The top has one entry per level on that axis. With the default `level: 1` alone, the axis is removed. TOPK is the
+    mean of the k largest entries and accepts only one level.
     """
 
     known_to = (SRN_FORK,)
@@ -32,7 +32,7 @@ class BatchReduction(Layer):
         reduction = params.nested("reduction_param")
         self.operation: str = reduction.operation
         self.axis: int = reduction.axis
-        k: int = reduction.k  # may be set for other operations, too, as in the fork, where it has no effect then
+        k: int = reduction.k  # the fork accepts k for the other operations too, without effect
         self.k = k if self.operation == "TOPK" else 0
         if self.operation not in OPERATIONS:
             raise FieldError(f"{spec}: expected operation {', '.join(OPERATIONS)}, got {self.operation}")
@@ -53,7 +53,7 @@ class BatchReduction(Layer):
         return [(*shape[:axis], *levels, *shape[axis + 1 :])]
 
     def _pieces(self) -> list[int]:
-        """How many entries each level takes."""
+        """The number of entries of each level."""
         return [level * level for level in self.levels]
 
     def forward(self, bottom: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("BatchReindex")
 class BatchReindex(Layer):
-    """Picks items of the batch: bottoms x (N, ...) and indices (M), top (M, ...)."""
+    """Selects items of the batch: bottoms x (N, ...) and indices (M,), top (M, ...)."""
 
     hands_on = "moved"
     known_to = (BVLC,)
@@ -36,7 +36,7 @@ class BatchReindex(Layer):
         return bottom.index_select(0, index)
 
     def _require_range(self, index: Tensor, items: int) -> None:
-        # On a GPU the look-up itself stops at a wrong index; a check here would wait for the device.
+        # On a GPU, the lookup itself fails for a wrong index; a check here would make the host wait for the GPU.
         if index.device.type != "cpu" or index.numel() == 0 or torch.compiler.is_compiling():
             return
         wrong = index[(index < 0) | (index >= items)]

@@ -14,7 +14,7 @@ from caffe_compat.layers.utility.legacy_axis import read_axis
 
 @register_layer("Concat")
 class Concat(Layer):
-    """Joins bottoms along `axis`; all other sizes must agree."""
+    """Joins the bottoms along `axis`; their other sizes must be equal."""
 
     hands_on = "moved"
     known_to = BVLC_AND_SRN

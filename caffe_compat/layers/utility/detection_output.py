@@ -1,4 +1,4 @@
-"""DetectionOutput of SSD: offsets and scores as a list of boxes."""
+"""DetectionOutput of SSD: turns offsets and scores into a list of boxes."""
 
 import logging
 import math
@@ -16,17 +16,17 @@ from caffe_compat.layers.utility.suppress_overlaps import suppress_overlaps
 
 logger = logging.getLogger("caffe_compat")
 
-#: What steers the result files and windows of SSD's own program; no top depends on it.
+#: Fields for the result files and display windows of SSD's own program; no top depends on these fields.
 ABOUT_FILES = ("save_output_param", "save_file", "visualize", "visualize_threshold")
 
 
 @register_layer("DetectionOutput")
 class DetectionOutput(Layer):
-    """(1, 1, detections, 7): item, class, score, xmin, ymin, xmax, ymax, in parts of the image.
+    """Top (1, 1, detections, 7): item, class, score, xmin, ymin, xmax, ymax, as fractions of the image size.
 
     Bottoms: offsets (N, priors * 4, or priors * classes * 4 without share_location), scores (N, priors * classes),
-    priors (1, 2, priors * 4). Without any detection a row of -1 an item, but for its number. From weiliu89/caffe
-    (detection_output_layer.cpp).
+    priors (1, 2, priors * 4). If no item has a detection, the top has one row per item: the item's number, then six
+    times -1. From weiliu89/caffe (detection_output_layer.cpp).
     """
 
     known_to = ("SSD",)
@@ -72,7 +72,7 @@ class DetectionOutput(Layer):
             raise FieldError(f"{spec}: expected num_classes above 0, got none")
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """One detection, as in Caffe before the first forward: how many there are depends on the scores."""
+        """The shape for one detection, as in Caffe before the first forward; the real count depends on scores."""
         self._require_shapes(*bottom_shapes)
         return [(1, 1, 1, 7)]
 
@@ -100,7 +100,7 @@ class DetectionOutput(Layer):
             )
 
     def _boxes(self, offsets: Tensor, priors: Tensor) -> Tensor:
-        """(N, priors, 1 or classes, 4), on the CPU, where the search for overlaps is faster."""
+        """Decoded boxes (N, priors, 1 or classes, 4), on the CPU, where the search for overlaps is faster."""
         locations = 1 if self.shares_location else self.classes
         count = priors.shape[2] // 4
         means, variances = priors.detach().cpu().reshape(2, count, 1, 4)
@@ -108,12 +108,12 @@ class DetectionOutput(Layer):
         return self.decode(means, moved if self.has_encoded_variance else variances * moved)
 
     def _scores(self, scores: Tensor, boxes: Tensor) -> Tensor:
-        """(N, classes, priors)."""
+        """The scores as (N, classes, priors)."""
         items, priors = boxes.shape[:2]
         return scores.detach().cpu().reshape(items, priors, self.classes).transpose(1, 2)
 
     def _detections(self, item: int, boxes: Tensor, scores: Tensor) -> list[Tensor]:
-        """An item's rows, class by class, the best first."""
+        """The rows of an item, class by class, each class from the highest score to the lowest."""
         found: list[tuple[int, int]] = []
         for label in range(self.classes):
             if label != self.background:

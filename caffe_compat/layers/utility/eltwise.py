@@ -14,12 +14,15 @@ from caffe_compat.layers.registry import register_layer
 
 
 def larger(one: Tensor, other: Tensor) -> Tensor:
-    """The maximum; a tie is the second's, and so is its gradient."""
+    """The elementwise maximum; for a tie, value and gradient come from `other`."""
     return torch.where(one > other, one, other)
 
 
 def largest(bottoms: tuple[Tensor, ...]) -> Tensor:
-    """The maximum over bottoms: a tie of the first two goes to the second, later ones win only if larger."""
+    """The elementwise maximum.
+
+    A tie of the first two bottoms goes to the second. Each later bottom wins only where it is larger.
+    """
     top = larger(bottoms[0], bottoms[1])
     for bottom in bottoms[2:]:
         top = larger(bottom, top)
@@ -27,13 +30,13 @@ def largest(bottoms: tuple[Tensor, ...]) -> Tensor:
 
 
 def weighted_sum(bottoms: tuple[Tensor, ...], coefficients: Sequence[float]) -> Tensor:
-    """The sum, of bottoms times their coefficients where there are any."""
+    """The sum of the bottoms, each multiplied by its coefficient if there are coefficients."""
     if not coefficients:
         return reduce(add, bottoms)
     return reduce(add, [weight * bottom for weight, bottom in zip(coefficients, bottoms, strict=True)])
 
 
-#: Operations on the bottoms and their coefficients, of which a sum alone has any.
+#: By `operation`: function of the bottoms and the coefficients, which only SUM uses.
 OPERATIONS: dict[str, Callable[[tuple[Tensor, ...], Sequence[float]], Tensor]] = {
     "PROD": lambda bottoms, _: reduce(mul, bottoms),
     "SUM": weighted_sum,
@@ -43,7 +46,7 @@ OPERATIONS: dict[str, Callable[[tuple[Tensor, ...], Sequence[float]], Tensor]] =
 
 @register_layer("Eltwise")
 class Eltwise(Layer):
-    """The product, the sum (weighted by `coeff`) or the maximum of bottoms of one shape."""
+    """Product, sum (weighted by `coeff`) or maximum of bottoms of the same shape."""
 
     known_to = BVLC_AND_SRN
     meanings = (
@@ -65,9 +68,9 @@ class Eltwise(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("eltwise_param")
-        params.ignore("stable_prod_grad")  # ours is stable always: the product of the other bottoms
+        params.ignore("stable_prod_grad")  # our gradient is always the stable one: the product of the other bottoms
         self.operation: str = params.operation
-        # Caffe refuses coeff for products; for maxima it counts them and leaves it at that.
+        # Caffe refuses coeff for PROD. For MAX, Caffe only checks the number of coefficients.
         coefficients: list[float] = params.coeff if self.operation != "PROD" else []
         self.coefficients = coefficients if self.operation == "SUM" else []
         self.is_plain_sum: bool = self.operation == "SUM" and not coefficients

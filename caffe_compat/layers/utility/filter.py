@@ -13,7 +13,10 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Filter")
 class Filter(Layer):
-    """Keeps the items of the batch whose selector is not 0: the last bottom, (N) or (N, 1 ...); a top a data bottom."""
+    """Keeps the items of the batch whose selector is not 0; one top per data bottom.
+
+    The selector is the last bottom, (N,) or (N, 1 ...).
+    """
 
     hands_on = "moved"
     known_to = BVLC_AND_SRN
@@ -30,12 +33,12 @@ class Filter(Layer):
             raise GraphError(f"{spec}: expected {data} tops (one a bottom but the selector), got {spec.top_count}")
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """The whole batch, as in Caffe before the first forward: the real size depends on the selector's values."""
+        """The shapes for a whole batch, as in Caffe before the first forward; real sizes depend on the selector."""
         self._require_items(bottom_shapes)
         return list(bottom_shapes[:-1])
 
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
-        return {len(bottom_shapes) - 1: 2}  # an item is kept or not
+        return {len(bottom_shapes) - 1: 2}  # selector: 1 keeps an item, 0 drops it
 
     def forward(self, *bottoms: Tensor) -> Tops:
         *data, selector = bottoms

@@ -12,7 +12,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Flatten")
 class Flatten(Layer):
-    """Makes one axis of the axes from `axis` to `end_axis`, both included."""
+    """Merges the axes from `axis` to `end_axis`, both included, into a single axis."""
 
     hands_on = "in order"
     known_to = BVLC_AND_SRN

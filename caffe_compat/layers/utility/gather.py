@@ -13,10 +13,10 @@ from caffe_compat.layers.utility.process_group import gather, require_batch, req
 
 @register_layer("Gather")
 class Gather(Layer):
-    """Joins the batches of all processes on axis 0, in the order of ranks; with one process the bottoms themselves.
+    """Joins the batches of all processes on axis 0, in rank order; the bottoms themselves for a single process.
 
-    All processes are taken to compute the same loss of the joined batch: backward keeps the own part of the gradient,
-    times the number of processes, because gradients of weights are averaged over processes later.
+    All processes are assumed to compute the same loss of the joined batch. Backward therefore keeps this process's part
+    of the gradient, times the number of processes: gradients of weights are averaged over processes later.
     """
 
     known_to = (SRN_FORK,)
@@ -28,7 +28,7 @@ class Gather(Layer):
         require_equal_counts(spec)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """Stated, because the other processes take no part in a set-up."""
+        """Shapes of the joined batches, computed because no other process takes part in a setup."""
         for shape in bottom_shapes:
             require_batch(self.spec, shape)
         return [(shape[0] * self.spec.world_size, *shape[1:]) for shape in bottom_shapes]

@@ -1,4 +1,4 @@
-"""The axis of Concat and Slice, which older nets call concat_dim and slice_dim."""
+"""The axis of Concat and Slice, which older nets set by concat_dim and slice_dim."""
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import LayerSpec
@@ -6,7 +6,7 @@ from caffe_compat.layers.params import Params
 
 
 def read_axis(spec: LayerSpec, params: Params, legacy: str) -> int:
-    """`axis`, or the legacy field where that is set; never both."""
+    """Returns `axis`, or the legacy field's value if that is set; FieldError if both are set."""
     has_axis, has_legacy = params.has("axis"), params.has(legacy)
     if has_axis and has_legacy:
         raise FieldError(f"{spec}: expected either axis or {legacy}, found both")

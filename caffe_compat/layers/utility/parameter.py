@@ -9,7 +9,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Parameter")
 class Parameter(Layer):
-    """A learnable blob of the shape given, as a top; it starts at zero."""
+    """A learnable blob as the top; `parameter_param` gives its shape, and it starts at zero."""
 
     known_to = (BVLC,)
     tops_have_batch = False

@@ -13,7 +13,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Permute")
 class Permute(Layer):
-    """Reorders axes: top axis i is bottom axis order[i]; axes that `order` leaves out follow in their own order."""
+    """Reorders axes: top axis i is bottom axis order[i]; axes missing in `order` follow in ascending order."""
 
     hands_on = "moved"
     known_to = ("SSD",)
@@ -39,7 +39,7 @@ class Permute(Layer):
         return bottom.permute(self._axes(bottom.dim())).contiguous()
 
     def _axes(self, count: int) -> list[int]:
-        """The bottom's axes in the order of the top's."""
+        """The bottom axis of each top axis, for a bottom of `count` axes."""
         if self.order and max(self.order) >= count:
             raise FieldError(f"{self.spec}: expected axes below {count} in order, got {self.order}")
         return [*self.order, *(axis for axis in range(count) if axis not in self.order)]

@@ -1,4 +1,4 @@
-"""Batches joined and dealt out over the processes of a run, with gradients (for Gather and Scatter)."""
+"""Joins batches of all processes, or splits a batch among processes, with gradients (for Gather and Scatter)."""
 
 from typing import Any
 
@@ -11,24 +11,24 @@ from caffe_compat.layers.base import LayerSpec, Shape
 
 
 def require_equal_counts(spec: LayerSpec) -> None:
-    """One top a bottom."""
+    """Raises an error unless there is one top per bottom."""
     if spec.top_count != len(spec.parameter.bottom):
         raise GraphError(f"{spec}: expected {len(spec.parameter.bottom)} tops (one a bottom), got {spec.top_count}")
 
 
 def require_batch(spec: LayerSpec, bottom: Shape) -> None:
-    """ShapeError for a bottom without axes, which has no batch to share."""
+    """Raises ShapeError for a bottom without axes, which has no batch axis."""
     if not bottom:
         raise ShapeError(f"{spec}: expected a bottom (N, ...), got a single number")
 
 
 def gather(bottom: Tensor, rank: int, world_size: int) -> Tensor:
-    """All processes' batches on axis 0; backward gives the own part of the gradient, times the number of processes."""
+    """The batches of all processes on axis 0; backward returns the own part of the gradient times `world_size`."""
     return bottom.view_as(bottom) if world_size == 1 else _applied(_Gather, bottom, rank, world_size)
 
 
 def scatter(bottom: Tensor, rank: int, world_size: int) -> Tensor:
-    """The own part of the first process's batch; backward joins all gradients over the number of processes."""
+    """This process's part of the batch of rank 0; backward joins all gradients and divides by `world_size`."""
     return bottom.view_as(bottom) if world_size == 1 else _applied(_Scatter, bottom, rank, world_size)
 
 

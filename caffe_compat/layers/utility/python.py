@@ -1,4 +1,4 @@
-"""Python: layers that users write (python_layer.hpp, layer_factory.cpp)."""
+"""Python: runs layers that users write (python_layer.hpp, layer_factory.cpp)."""
 
 import importlib
 from collections.abc import Sequence
@@ -17,9 +17,10 @@ from caffe_compat.layers.utility.python_interface import Phase, PythonLayer
 
 @register_layer("Python")
 class Python(Layer):
-    """Runs `layer` of `module`, a class that derives from caffe.Layer, on float32 arrays on the host.
+    """Runs the class `layer` of `module`, which derives from caffe.Layer, with float32 arrays on the host.
 
-    Runs code of the user's, so it needs --allow-python-layers. Errors of that code come out as they are.
+    The layer executes a user's code, so the command needs --allow-python-layers. Errors of that code are passed on
+    unchanged.
     """
 
     known_to = BVLC_AND_SRN
@@ -36,14 +37,14 @@ class Python(Layer):
     tops = at_least(0)
 
     def is_pure(self) -> bool:
-        return False  # runs a user's code
+        return False  # a user's code may do anything
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        # Follows the net to its device: where the tops of a layer without bottoms belong.
+        # `net.to(device)` moves this empty buffer; its device is used for tops of a layer without bottoms.
         self.register_buffer("_home", torch.empty(0), persistent=False)
         params = spec.params("python_param")
-        params.ignore("share_in_parallel")  # every process has a layer of its own, as in pycaffe's train.py
+        params.ignore("share_in_parallel")  # no effect: each process has its own layer, as in pycaffe's train.py
         if not spec.allow_python_layers:
             raise MissingFeatureError(
                 f"{spec}: runs the code of '{params.module}'; if you trust it, allow it with --allow-python-layers "
@@ -54,7 +55,7 @@ class Python(Layer):
         self.instance.phase = Phase[spec.phase]
         self.instance.blobs = PythonParameters(self.blobs)
         names = dict.fromkeys([*spec.parameter.bottom, *spec.parameter.top])
-        blobs = {name: PythonBlob() for name in names}  # a layer in place sees one blob twice
+        blobs = {name: PythonBlob() for name in names}  # for an in-place layer, bottom and top are the same blob
         self.bottom = [blobs[name] for name in spec.parameter.bottom]
         self.top = [blobs[name] for name in spec.parameter.top]
 
@@ -63,7 +64,7 @@ class Python(Layer):
         self.instance.setup(self.bottom, self.top)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """What the user's `reshape` says."""
+        """The shapes that the user's `reshape` sets."""
         self._shape_bottoms(bottom_shapes)
         self.instance.reshape(self.bottom, self.top)
         return [blob.shape for blob in self.top]
@@ -77,7 +78,7 @@ class Python(Layer):
             blob.reshape(*shape)
 
     def run_forward(self, bottoms: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """The user's reshape and forward."""
+        """Calls the user's `reshape` and `forward`; returns the tops."""
         for blob, values in zip(self.bottom, bottoms, strict=True):
             blob.load(values)
         self.instance.reshape(self.bottom, self.top)
@@ -89,7 +90,10 @@ class Python(Layer):
     def run_backward(
         self, top_gradients: Sequence[Tensor], propagate_down: Sequence[bool]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """The user's backward: gradients of the bottoms, and what it added to the gradients of the weights."""
+        """Calls the user's `backward`; returns the gradients of the bottoms and those of the weights.
+
+        The latter are the amounts that the call added to the gradients of the weights.
+        """
         before = [weight.gradient().clone() for weight in self.instance.blobs]
         for blob in self.bottom:
             blob.diff[...] = 0
@@ -129,8 +133,8 @@ class _UserCode(torch.autograd.Function):
 
 
 def load_class(spec: LayerSpec, module: str, name: str) -> type[PythonLayer]:
-    """The user's class; its folder must be on PYTHONPATH. `import caffe` in its module means this package."""
-    # By name, for pycaffe lies above the layers: without it, a module of the user's could not derive from caffe.Layer.
+    """The user's class; its folder must be on PYTHONPATH. `import caffe` in its module gives this package."""
+    # Without this call, `import caffe` fails in the user's module. Imported by name: pycaffe imports this package.
     importlib.import_module("caffe_compat.pycaffe.install").make_findable()
     try:
         found = getattr(importlib.import_module(module), name, None)

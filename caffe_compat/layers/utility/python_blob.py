@@ -1,4 +1,4 @@
-"""The blobs that Python layers see: NumPy arrays on the host, with pycaffe's attributes."""
+"""Blobs that Python layers read and write: NumPy arrays on the host, with pycaffe's attributes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ HostArray = np.ndarray[Any, np.dtype[Any]]
 
 
 class _Shaped:
-    """Shape, count and the legacy names of the first four axes."""
+    """Shape, count, and pycaffe's legacy names of the first four axes."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,7 +36,7 @@ class _Shaped:
 
 
 class PythonBlob(_Shaped):
-    """A bottom or top: `data` and `diff`, float32, to be written in place."""
+    """A bottom or top of a Python layer: float32 arrays `data` and `diff`, written in place."""
 
     def __init__(self, shape: Sequence[int] = ()) -> None:
         self.data: HostArray = np.zeros(tuple(shape), np.float32)
@@ -47,7 +47,7 @@ class PythonBlob(_Shaped):
         return tuple(self.data.shape)
 
     def reshape(self, *shape: int) -> None:
-        """Another shape, `top[0].reshape(2, 3)`; values stay where their number does, else they are zero."""
+        """Sets a new shape, `top[0].reshape(2, 3)`; keeps the values if their count is equal, else sets zeros."""
         sizes = whole_sizes(shape)
         if sizes == self.shape:
             return
@@ -57,15 +57,15 @@ class PythonBlob(_Shaped):
             self.data, self.diff = np.zeros(sizes, np.float32), np.zeros(sizes, np.float32)
 
     def load(self, values: Tensor) -> None:
-        """Takes shape and data of a tensor."""
+        """Copies shape and values of a tensor."""
         self.reshape(*values.shape)
         self.data[...] = values.detach().cpu().numpy()
 
 
 class PythonParameter(_Shaped):
-    """A weight of a Python layer: live arrays of an entry of the layer's `blobs`.
+    """A weight of a Python layer: arrays that share memory with an entry of the layer's `blobs`.
 
-    On a GPU they are copies that `write_back` returns to the device.
+    On a GPU, the arrays are copies; `write_back` copies changes to the GPU.
     """
 
     def __init__(self, blobs: Blobs, index: int) -> None:
@@ -84,28 +84,28 @@ class PythonParameter(_Shaped):
 
     @property
     def data(self) -> HostArray:
-        """The weights."""
+        """The values of the weight."""
         return self._host(self.parameter.data)
 
     @property
     def diff(self) -> HostArray:
-        """The gradient that has been added up so far."""
+        """The gradient accumulated so far."""
         return self._host(self.gradient())
 
     def gradient(self) -> Tensor:
-        """The parameter's gradient, zeros where there is none yet."""
+        """The parameter's gradient; a new gradient of zeros if there is none."""
         if self.parameter.grad is None:
             self.parameter.grad = torch.zeros_like(self.parameter)
         return self.parameter.grad
 
     def reshape(self, *shape: int) -> None:
-        """Another shape; values stay where their number does, else they are zero."""
+        """Sets a new shape; keeps the values if their count is equal, else sets zeros."""
         old, sizes = self.parameter.data, whole_sizes(shape)
         self.parameter.grad = None
         self.parameter.data = old.view(sizes) if math.prod(sizes) == old.numel() else old.new_zeros(sizes)
 
     def write_back(self) -> None:
-        """Brings what was written to copies to the device."""
+        """Copies changed arrays to the GPU; no effect on the CPU."""
         for tensor, array in self._copies:
             tensor.copy_(torch.from_numpy(array))
         self._copies.clear()
@@ -122,14 +122,14 @@ class PythonParameter(_Shaped):
 
 
 class PythonParameters(Sequence[PythonParameter]):
-    """`self.blobs` of a Python layer; `add_blob(2, 3)` makes a weight of zeros."""
+    """`self.blobs` of a Python layer; `add_blob(2, 3)` appends a weight of zeros."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._entries: list[PythonParameter] = []
 
     def add_blob(self, *shape: int) -> None:
-        """Appends a learnable blob of this shape."""
+        """Appends a learnable blob of zeros with this shape."""
         self._blobs.append(nn.Parameter(torch.zeros(whole_sizes(shape))))
         self._entries.append(PythonParameter(self._blobs, len(self._entries)))
 

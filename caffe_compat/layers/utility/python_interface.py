@@ -1,4 +1,4 @@
-"""What a user's layer in Python derives from: pycaffe's `caffe.Layer`."""
+"""pycaffe's `caffe.Layer`, the base class of layers that users write in Python."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -12,7 +12,7 @@ Blobs = Sequence[PythonBlob]
 
 
 class Phase(IntEnum):
-    """A number as caffe.TRAIN and caffe.TEST; `str` gives the name, by which proposal layers look up their settings."""
+    """caffe.TRAIN or caffe.TEST as a number; `str` gives the name, which proposal layers use as a key of settings."""
 
     TRAIN = caffe_pb2.TRAIN
     TEST = caffe_pb2.TEST
@@ -22,10 +22,11 @@ class Phase(IntEnum):
 
 
 class PythonLayer:
-    """Base of layers written in Python.
+    """Base class of layers that users write in Python.
 
-    `setup` runs once, `reshape` before every forward; both see `bottom` and `top`, lists of blobs. `param_str` is the
-    prototxt's text, `phase` is caffe.TRAIN or caffe.TEST, `blobs` the weights (`self.blobs.add_blob(3, 4)` in setup).
+    `setup` runs once, `reshape` before every forward; both receive the lists of blobs `bottom` and `top`. `param_str`
+    is the prototxt's text, `phase` is caffe.TRAIN or caffe.TEST, and `blobs` holds the weights (`self.blobs.add_blob(3,
+    4)` in setup).
     """
 
     blobs: PythonParameters
@@ -40,10 +41,10 @@ class PythonLayer:
         return str(self.layer_param.type)
 
     def setup(self, bottom: Blobs, top: Blobs) -> None:
-        """Reads `param_str` and makes weights."""
+        """Reads `param_str` and creates weights."""
 
     def reshape(self, bottom: Blobs, top: Blobs) -> None:
-        """Gives the tops their shapes."""
+        """Sets the shapes of the tops."""
         self._miss("reshape(self, bottom, top)")
 
     def forward(self, bottom: Blobs, top: Blobs) -> None:

@@ -15,9 +15,9 @@ Reduce = Callable[[Tensor], Tensor]
 
 @register_layer("Reduction")
 class Reduction(Layer):
-    """coeff times the sum, the sum of |x| or of x^2, or the mean over the axes from `axis` on, which go away.
+    """Reduces the axes from `axis` on by sum, sum of |x|, sum of x^2 or mean, times `coeff`.
 
-    TOPK, the mean of the `k` largest, is an operation of yjxiong/caffe.
+    TOPK, the mean of the `k` largest values, is an operation of yjxiong/caffe.
     """
 
     known_to = BVLC_AND_SRN
@@ -34,7 +34,7 @@ class Reduction(Layer):
         }
         self.reduce = operations[params.operation]
         self.chooses_values: bool = params.operation == "TOPK"
-        k: int = params.k  # may be set for other operations, too, as in the fork, where it has no effect then
+        k: int = params.k  # the fork accepts k for the other operations too, without effect
         self.k = k if self.chooses_values else 0
         self.axis: int = params.axis
         self.coefficient: float = params.coeff

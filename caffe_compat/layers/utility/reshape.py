@@ -12,9 +12,9 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Reshape")
 class Reshape(Layer):
-    """Another shape for the same values: 0 copies the bottom's size, -1 (once) is what is left.
+    """The same values in a new shape: size 0 copies the bottom's size; -1, allowed once, takes what remains.
 
-    `axis` and `num_axes` (-1: all) choose the axes that are replaced; axis -1 is behind the last.
+    `axis` and `num_axes` (-1: all) select the axes to replace; axis -1 is the position after the last axis.
     """
 
     hands_on = "in order"

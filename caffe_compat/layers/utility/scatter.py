@@ -14,9 +14,9 @@ from caffe_compat.layers.utility.process_group import require_batch, require_equ
 
 @register_layer("Scatter")
 class Scatter(Layer):
-    """Gives every process its part of the first process's batch; with one process the bottoms themselves.
+    """Gives each process its part of the batch of rank 0; the bottoms themselves for a single process.
 
-    The inverse of Gather: backward joins the gradients of all processes, divided by their number.
+    Scatter is the inverse of Gather: backward joins the gradients of all processes, divided by the number of processes.
     """
 
     known_to = (SRN_FORK,)
@@ -28,7 +28,7 @@ class Scatter(Layer):
         require_equal_counts(spec)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        """Stated, because the other processes take no part in a set-up."""
+        """Shapes of one part, computed because no other process takes part in a setup."""
         for shape in bottom_shapes:
             require_batch(self.spec, shape)
             if shape[0] % self.spec.world_size:

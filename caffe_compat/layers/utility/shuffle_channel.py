@@ -13,7 +13,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("ShuffleChannel")
 class ShuffleChannel(Layer):
-    """Deals channels out: channel i of group g goes to place i * group + g."""
+    """Interleaves the channels of the groups: channel i of group g moves to index i * group + g."""
 
     hands_on = "moved"
     known_to = ("ShuffleNet",)

@@ -9,7 +9,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Silence")
 class Silence(Layer):
-    """Reads bottoms, so that they are no outputs of the net; gives nothing."""
+    """Reads its bottoms, so that they are not outputs of the net; no tops."""
 
     known_to = BVLC_AND_SRN
     is_in_onnx = False

@@ -14,7 +14,7 @@ from caffe_compat.layers.utility.legacy_axis import read_axis
 
 @register_layer("Slice")
 class Slice(Layer):
-    """Cuts a bottom along `axis`, before every `slice_point`, or into equal parts."""
+    """Splits the bottom along `axis`: at each `slice_point`, or into equal parts."""
 
     hands_on = "moved"
     known_to = BVLC_AND_SRN

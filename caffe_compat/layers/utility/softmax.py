@@ -9,7 +9,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Softmax")
 class Softmax(Layer):
-    """y = exp(x) / sum of exp(x) along `axis`."""
+    """Top exp(x) / sum of exp(x) along `axis`, in the shape of the bottom."""
 
     known_to = BVLC_AND_SRN
     caffe_backward_reads_top = True
@@ -17,7 +17,7 @@ class Softmax(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("softmax_param")
-        params.ignore("engine")  # picks a kernel, not a result
+        params.ignore("engine")  # selects a kernel; results are the same
         self.axis: int = params.axis
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:

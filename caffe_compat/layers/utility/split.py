@@ -9,7 +9,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Split")
 class Split(Layer):
-    """The bottom as every top; backward sums their gradients."""
+    """Copies the bottom to every top; backward sums the tops' gradients."""
 
     hands_on = "in order"
     known_to = BVLC_AND_SRN

@@ -1,15 +1,16 @@
-"""Non-maximum suppression as SSD does it (bbox_util.cpp, ApplyNMSFast)."""
+"""Non-maximum suppression, equal to SSD's (bbox_util.cpp, ApplyNMSFast)."""
 
 from torch import Tensor
 
-#: Below it an adaptive threshold shrinks no further.
+#: An adaptive threshold at or below this value shrinks no further.
 LEAST_ADAPTED = 0.5
 
 
 def suppress_overlaps(boxes: Tensor, order: list[int], threshold: float, eta: float = 1.0) -> list[int]:
-    """Those of the boxes (..., 4), looked at in this order, that overlap none kept before by more than the threshold.
+    """Indices of boxes to keep, visited in `order`: a box is dropped if it overlaps a kept box too much.
 
-    With eta below 1 each box that is kept multiplies the threshold by it, while that is above a half.
+    Overlap is intersection over union, compared with `threshold`. Every kept box multiplies the threshold by `eta` if
+    `eta` is below 1 and the threshold above 0.5.
     """
     kept: list[int] = []
     for index in order:
@@ -22,7 +23,7 @@ def suppress_overlaps(boxes: Tensor, order: list[int], threshold: float, eta: fl
 
 
 def overlaps(box: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union of a box (4) with others (N, 4); 0 where they do not meet."""
+    """Intersection over union (N,) of a box (4,) with others (N, 4); 0 for boxes without a common area."""
     low, high = box[:2].maximum(others[:, :2]), box[2:].minimum(others[:, 2:])
     common = (high - low).clamp(min=0).prod(dim=1)
     union = _area(box[None]) + _area(others) - common
@@ -30,5 +31,5 @@ def overlaps(box: Tensor, others: Tensor) -> Tensor:
 
 
 def _area(boxes: Tensor) -> Tensor:
-    """0 for boxes whose corners are the wrong way round."""
+    """Areas (N,) of boxes (N, 4); 0 for a box whose corners are in the wrong order."""
     return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
