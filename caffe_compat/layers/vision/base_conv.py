@@ -1,4 +1,4 @@
-"""What Convolution and Deconvolution share (base_conv_layer.cpp)."""
+"""Base of Convolution and Deconvolution (base_conv_layer.cpp)."""
 
 import math
 from abc import abstractmethod
@@ -13,10 +13,10 @@ from caffe_compat.layers.windows import require_positive
 
 
 class BaseConvolution(Layer):
-    """Slides one set of kernels over every bottom; each bottom has a top of its own.
+    """Applies the same kernels to every bottom; each bottom has its own top.
 
-    Channels lie on `axis`, all axes behind it are spatial, all before it are items. Blobs: weight (kernels, channels a
-    group, *kernel); bias (outputs,).
+    Axis `axis` holds the channels, later axes are spatial, and earlier axes count items. Blobs: weight (kernels,
+    channels per group, *kernel); bias (outputs,).
     """
 
     bottoms = at_least(1)
@@ -49,19 +49,19 @@ class BaseConvolution(Layer):
             self.add_blob((self.outputs,), self.bias_filler)
 
     def complete_fields(self) -> None:
-        """Derives outputs and groups from the channels, for layers that take them from there."""
+        """Hook for subclasses that derive outputs and groups from the number of channels."""
 
     @abstractmethod
     def kernels_and_depth(self) -> tuple[int, int]:
-        """The weight's first two sizes."""
+        """The first two sizes of the weight."""
 
     @abstractmethod
     def output_sizes(self, sizes: Sequence[int]) -> list[int]:
-        """A top's spatial sizes for a bottom's; may be below 1, where no window fits."""
+        """The spatial sizes of a top for those of a bottom; a size below 1 means that no window fits."""
 
     @abstractmethod
     def convolve(self, bottom: Tensor) -> Tensor:
-        """(N, channels, *spatial) to (N, outputs, *spatial)."""
+        """The top (N, outputs, *spatial) of a bottom (N, channels, *spatial)."""
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         return [self._top_shape(shape) for shape in bottom_shapes]
@@ -76,11 +76,11 @@ class BaseConvolution(Layer):
         return depth * sum(math.prod(shape) for shape in self.swept_shapes(bottom_shapes, top_shapes))
 
     def swept_shapes(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> Sequence[Shape]:
-        """The blobs that have a kernel at each of their values: a convolution's tops."""
+        """The shapes of the blobs with one kernel application per value; for a convolution, the tops."""
         return top_shapes
 
     def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
-        """Of the last axis."""
+        """The reach along the last axis."""
         if not self.window.axes:
             return Reach()
         return Reach(self.window.dilation[-1] * (self.window.kernel[-1] - 1) + 1, self.window.stride[-1])
@@ -108,7 +108,7 @@ class BaseConvolution(Layer):
         require_output(self.spec, sizes, self.output_sizes(sizes))
 
     def bias_blob(self) -> Tensor | None:
-        """The bias (outputs,), if there is one."""
+        """The bias (outputs,), or None without one."""
         return self.blobs[1] if self.has_bias else None
 
     def _require_groups(self) -> None:

@@ -15,13 +15,13 @@ from caffe_compat.layers.vision.windowed import image_columns
 from caffe_compat.layers.zero_sums import add_bias, sums_are_careful
 from caffe_compat.proto import caffe_pb2
 
-#: Spatial axes that torch has kernels for.
+#: torch's convolution by number of spatial axes; other numbers of axes use image_columns.
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 
 
 @register_layer("Convolution")
 class Convolution(BaseConvolution):
-    """Correlates every window with the kernels, and adds a bias; output sizes are rounded toward zero."""
+    """Correlates every window with the kernels and adds a bias; output sizes round toward zero."""
 
     known_to: ClassVar[tuple[str, ...]] = BVLC_AND_SRN
     meanings = (
@@ -67,12 +67,12 @@ class Convolution(BaseConvolution):
         return self.convolve_with(bottom, self.blobs[0], self.bias_blob())
 
     def convolve_with(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The same convolution with other values for the weight and bias."""
+        """The same convolution with the given weight and bias in place of the layer's."""
         if bias is not None and bias.requires_grad and sums_are_careful():
             return add_bias(self.convolve_with(bottom, weight, None), bias)
         sizes = bottom.shape[2:]
-        # A window as large as its input is a matrix product, which is several times as fast (SRN's 14x14 kernels).
-        # A compiler may leave the sizes open, and has its own ways.
+        # If the window covers the input, a matrix product is several times faster (SRN's 14x14 kernels).
+        # Not while compiling: sizes may be symbolic there, and the compiler selects its own algorithm.
         is_product = not torch.compiler.is_compiling() and self.window.covers(sizes)
         if self.window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias)
@@ -82,7 +82,7 @@ class Convolution(BaseConvolution):
 
     def _convolve_columns(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         window, sizes = self.window, bottom.shape[2:]
-        # A product of matrices wants each group's numbers side by side, whatever the layout of the images.
+        # The matrix product needs each group's values next to each other, so channels-last images are copied.
         columns = bottom.contiguous() if window.covers(sizes) else image_columns(bottom, window)
         weight = weight.reshape(self.groups, self.outputs // self.groups, -1)
         columns = columns.reshape(bottom.shape[0], self.groups, weight.shape[2], -1)

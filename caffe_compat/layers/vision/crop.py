@@ -10,7 +10,7 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Crop")
 class Crop(Layer):
-    """Cuts bottom 0 to the sizes of bottom 1 from `axis` on, starting at `offset` (one for all, or one an axis)."""
+    """Crops bottom 0 to the sizes of bottom 1 from `axis` on, starting at `offset` (a single one, or one per axis)."""
 
     hands_on = "moved"
     known_to = (BVLC,)

@@ -18,7 +18,7 @@ DECONVOLUTIONS = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
 
 @register_layer("Deconvolution")
 class Deconvolution(BaseConvolution):
-    """A Convolution backwards: every element adds its kernel to a window of the top.
+    """The transpose of a Convolution: each bottom value adds its multiple of a kernel to a window of the top.
 
     The weight is (in, out / group, *kernel).
     """
@@ -43,11 +43,11 @@ class Deconvolution(BaseConvolution):
         return self.window.deconvolved(sizes)
 
     def swept_shapes(self, bottom_shapes: Sequence[Shape], top_shapes: Sequence[Shape]) -> Sequence[Shape]:
-        """Every bottom value adds its kernel to the top."""
+        """The bottoms: a kernel is applied for each bottom value."""
         return bottom_shapes
 
     def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
-        """As many places as kernels overlap at one place of the top, which lies denser than the bottom."""
+        """The number of kernels that overlap at a top place; the top has `stride` places per bottom place."""
         if not self.window.axes:
             return Reach()
         extent = self.window.dilation[-1] * (self.window.kernel[-1] - 1) + 1

@@ -1,4 +1,4 @@
-"""Convolution with one group a channel, as later forks have it in two ways."""
+"""Convolutions with one group per channel: two variants of later forks."""
 
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape
@@ -9,7 +9,7 @@ from caffe_compat.proto import caffe_pb2
 
 @register_layer("DepthwiseConvolution")
 class DepthwiseConvolution(Convolution):
-    """A Convolution whose group is its number of channels, with that many outputs unless num_output says otherwise.
+    """A Convolution with one group per channel; num_output defaults to the number of channels.
 
     From yonghenglh6/DepthwiseConvolution.
     """
@@ -32,9 +32,9 @@ class DepthwiseConvolution(Convolution):
 
 @register_layer("ConvolutionDepthwise")
 class ConvolutionDepthwise(DepthwiseConvolution):
-    """The same with one output a channel: that Caffe never reads num_output, so that another number would mislead.
+    """A DepthwiseConvolution with one output per channel; another num_output is refused.
 
-    From sp2823/caffe (conv_dw_layer.cpp).
+    That Caffe never reads num_output, so a different number would mislead. From sp2823/caffe (conv_dw_layer.cpp).
     """
 
     known_to = ("MobileNet forks",)

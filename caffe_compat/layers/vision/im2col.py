@@ -13,7 +13,7 @@ from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, image_c
 
 @register_layer("Im2col")
 class Im2col(Layer):
-    """The elements that each window of a Convolution reads, in the channels: (N, C * kernel elements, *windows)."""
+    """Top (N, C * kernel elements, *windows): along the channels, the elements that each convolution window reads."""
 
     known_to = BVLC_AND_SRN
     example = "convolution_param { kernel_size: 1 }"
@@ -22,7 +22,7 @@ class Im2col(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("convolution_param")
-        # Weights are what Im2col lacks; Caffe takes the message whole.
+        # Im2col has no weights, but Caffe accepts all fields of convolution_param.
         params.ignore("num_output", "bias_term", "group", "weight_filler", "bias_filler")
         self.axis: int = params.axis
         self.window_fields = ConvolutionWindowFields(spec, params)

@@ -11,11 +11,11 @@ from caffe_compat.layers.registry import register_layer
 
 @register_layer("Interp")
 class Interp(Layer):
-    """Resizes (N, C, height, width) bilinearly, corner to corner, after cropping -pad_beg and -pad_end pixels.
+    """Resizes (N, C, height, width) bilinearly with aligned corners, after cropping -pad_beg and -pad_end pixels.
 
-    The size follows from one of shrink_factor and zoom_factor, else is `height` x `width`, else follows from both
-    factors; or it is that of bottom 1, of which nothing else is read. From hszhao/PSPNet and, the last,
-    yangguorun/SegStereo (interp_layer.cpp).
+    If exactly one of shrink_factor and zoom_factor is set, that factor gives the size. Otherwise `height` and `width`
+    give the size; if these are not set, both factors apply. A bottom 1 gives the size by its shape; its values are not
+    read. From hszhao/PSPNet (interp_layer.cpp); bottom 1 from yangguorun/SegStereo.
     """
 
     known_to = ("DeepLab", "PSPNet", "SegStereo")
@@ -72,7 +72,7 @@ class Interp(Layer):
         return interpolate(bottom, shape[2:], mode="bilinear", align_corners=True)
 
     def _cropped(self, bottom: Shape) -> tuple[int, int]:
-        """Height and width after pad_beg and pad_end."""
+        """Height and width of the bottom after pad_beg and pad_end."""
         if len(bottom) != 4:
             raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
         height, width = (size - sum(self.crop) for size in bottom[2:])

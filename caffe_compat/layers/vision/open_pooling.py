@@ -1,6 +1,6 @@
-"""Pooling of images whose height and width a compiler leaves open: no step depends on a size's value.
+"""Pooling of images with symbolic height and width: no step depends on the value of a size.
 
-`torch.export` and `torch.compile` trace it; elsewhere pool_methods.py picks torch's own windows where they fit.
+Used while `torch.export` or `torch.compile` trace. Otherwise pool_methods.py uses torch's own pooling where it fits.
 """
 
 import torch
@@ -12,19 +12,19 @@ from caffe_compat.layers.vision.pooling_window import PoolingWindow
 
 
 def open_max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """Every window's largest element."""
+    """The maximum of each window."""
     return max_pool2d(pad(bottom, _margins(bottom, window), value=LOWEST), window.kernel, window.stride)
 
 
 def open_average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """Every window's mean over the padded image."""
+    """The mean of each window, over the padded image."""
     sums = avg_pool2d(pad(bottom, _margins(bottom, window)), window.kernel, window.stride, divisor_override=1)
     rows, columns = (_extents(bottom, window, axis) for axis in (0, 1))
     return sums / (rows[:, None] * columns)
 
 
 def _count(size: int, window: PoolingWindow, axis: int) -> int:
-    """How many windows there are along an axis, as `PoolingWindow.pooled` counts them."""
+    """The number of windows along an axis, as counted by `PoolingWindow.pooled`."""
     extent, step, margin = window.kernel[axis], window.stride[axis], window.pad[axis]
     count = (size + 2 * margin - extent + (step - 1 if window.round_up else 0)) // step + 1
     if any(window.pad):
@@ -42,7 +42,7 @@ def _margins(bottom: Tensor, window: PoolingWindow) -> list[int]:
 
 
 def _extents(bottom: Tensor, window: PoolingWindow, axis: int) -> Tensor:
-    """Every window's extent along an axis, clipped to the padded image."""
+    """The extent of each window along an axis, clipped to the padded image."""
     size, margin = bottom.shape[2 + axis], window.pad[axis]
     starts = torch.arange(_count(size, window, axis), device=bottom.device) * window.stride[axis] - margin
     return (starts + window.kernel[axis]).clamp(max=size + margin).sub(starts).to(bottom.dtype)

@@ -1,4 +1,4 @@
-"""The three ways to pool a window (pooling_layer.cpp), on blobs (N, C, height, width)."""
+"""The three pooling methods (pooling_layer.cpp), for blobs (N, C, height, width)."""
 
 from functools import lru_cache
 
@@ -10,25 +10,25 @@ from torch.nn.functional import pad as pad_with
 from caffe_compat.layers.vision.pooling_window import PoolingWindow
 from caffe_compat.layers.zero_sums import sums_are_careful
 
-#: What Caffe starts a maximum from.
+#: Caffe's initial value of a maximum (-FLT_MAX).
 LOWEST = torch.finfo(torch.float32).min
-#: What Caffe adds to a sum of activations before it divides by it (FLT_MIN).
+#: Added by Caffe to a sum of activations, so that a division by the sum is safe (FLT_MIN).
 SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """Every window's largest element; -FLT_MAX for a window without any.
+    """The maximum of each window; -FLT_MAX for a window without elements.
 
-    As in Caffe, where a maximum starts at -FLT_MAX and a comparison with NaN is false, NaN is never the largest.
+    NaN is never the maximum: Caffe starts at -FLT_MAX, and every comparison with NaN is false.
     """
     top = _max_pool(bottom, window)
     return _max_pool(_comparable(bottom), window) if _may_hold_strangers(top) else top
 
 
 def _may_hold_strangers(top: Tensor) -> bool:
-    """Whether maxima may have come from NaN or -inf, which torch takes for values as others.
+    """Whether maxima may come from NaN or -inf, which torch treats differently than Caffe.
 
-    On a GPU the answer would make the host wait: there only the exact engine asks.
+    On a GPU, the check would make the host wait, so only the exact engine does it there.
     """
     if top.is_meta or torch.compiler.is_compiling() or (top.is_cuda and not sums_are_careful()):
         return False
@@ -36,7 +36,7 @@ def _may_hold_strangers(top: Tensor) -> bool:
 
 
 def _comparable(bottom: Tensor) -> Tensor:
-    """The bottom with -FLT_MAX in the place of NaN and -inf."""
+    """The bottom with -FLT_MAX in place of NaN and -inf."""
     return torch.where(bottom >= LOWEST, bottom, LOWEST)
 
 
@@ -48,9 +48,9 @@ def _max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
 
 
 def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
-    """The maxima, and the index of each within its channel (row * width + column); -1 for a window without any.
+    """The maximum of each window, and its index within the channel (row * width + column).
 
-    NaN is never the largest, as in `max_pool`.
+    The index is -1 for a window without elements. NaN is never the maximum, as in `max_pool`.
     """
     top, mask = _max_pool_with_mask(bottom, window)
     return _max_pool_with_mask(_comparable(bottom), window) if _may_hold_strangers(top) else (top, mask)
@@ -68,7 +68,7 @@ def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, 
 
 
 def average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """Every window's mean, zeros of the padding included; what lies behind the padding is not counted."""
+    """The mean of each window, including zeros of the padding; positions beyond the padding are not counted."""
     sizes = bottom.shape[2:]
     if window.suits_torch(sizes):
         return avg_pool2d(bottom, window.kernel, window.stride, window.pad, ceil_mode=window.round_up)
@@ -77,18 +77,18 @@ def average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
     return sums / _divisors(window, sizes, sums.dtype, sums.device)
 
 
-@lru_cache(maxsize=64)  # made on the host, for which a GPU would wait every time
+@lru_cache(maxsize=64)  # computed on the host; without the cache, every forward on a GPU would wait
 def _divisors(window: PoolingWindow, sizes: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(height, width): how many values every window has."""
+    """The number of values in each window, (height, width) of the top."""
     rows, columns = (torch.tensor(extents, dtype=dtype, device=device) for extents in window.divisors(sizes))
     return rows[:, None] * columns
 
 
 def stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """One element of every window, drawn with a probability in proportion to its (non-negative) value.
+    """One random element of each window, with probability proportional to its (non-negative) value.
 
-    pooling_layer.cu, StoPoolForwardTrain: the first element at which the running sum reaches a random share of the
-    whole sum.
+    As in pooling_layer.cu, StoPoolForwardTrain: a threshold is drawn between 0 and the window's sum. The result is the
+    first element at which the running sum reaches the threshold.
     """
     elements = _window_elements(bottom, window)
     running = elements.cumsum(dim=-1)
@@ -98,7 +98,7 @@ def stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
 
 
 def expected_stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
-    """What stochastic pooling gives on average: sum of squares over sum (StoPoolForwardTest)."""
+    """The expected result of `stochastic_pool`: sum of squares divided by sum (StoPoolForwardTest)."""
     elements = _window_elements(bottom, window)
     return elements.square().sum(dim=-1) / (elements.sum(dim=-1) + SMALLEST)
 

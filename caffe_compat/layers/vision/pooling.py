@@ -33,9 +33,9 @@ OPEN_METHODS = {"MAX": open_max_pool, "AVE": open_average_pool}
 
 @register_layer("Pooling")
 class Pooling(Layer):
-    """Pools windows of (N, C, height, width); sizes are rounded up unless round_mode says FLOOR.
+    """Pools windows of (N, C, height, width); output sizes round up, or down with round_mode FLOOR.
 
-    A second top of MAX holds the maxima's indices within their channels.
+    With MAX, top 1 holds the index of each maximum within its channel.
     """
 
     known_to = BVLC_AND_SRN
@@ -71,7 +71,7 @@ class Pooling(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("pooling_param")
-        params.ignore("engine")  # picks a kernel, not a result
+        params.ignore("engine")  # selects a kernel; results are the same
         self.method: str = params.pool
         self.round_up: bool = params.round_mode == "CEIL"
         self.is_global: bool = params.global_pooling
@@ -123,7 +123,7 @@ class Pooling(Layer):
         return OPEN_METHODS[self.method](bottom, window)
 
     def _guarded(self, top: Tensor, has_empty: bool) -> Tensor:
-        # Caffe's backward of an empty window writes outside of its blob, so there is nothing to be equal to.
+        # Caffe's backward of an empty window writes outside of its blob, so there is no result to reproduce.
         if has_empty and top.requires_grad:
             top.register_hook(self._refuse_backward)
         return top

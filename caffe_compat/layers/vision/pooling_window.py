@@ -1,4 +1,4 @@
-"""The windows of a pooling, and how torch's differ from them."""
+"""The windows of a pooling, and where these differ from torch's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from caffe_compat.layers.windows import pooled_sizes
 
 @dataclass(frozen=True)
 class PoolingWindow:
-    """Kernel, stride and pad as (height, width), and which way sizes are rounded."""
+    """Kernel, stride and pad as (height, width), and whether output sizes round up."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)
@@ -16,23 +16,23 @@ class PoolingWindow:
     round_up: bool = True
 
     def pooled(self, sizes: Sequence[int]) -> list[int]:
-        """Height and width of the top."""
+        """The height and width of the top."""
         return pooled_sizes(sizes, self.kernel, self.stride, self.pad, self.round_up)
 
     def has_empty(self, sizes: Sequence[int]) -> bool:
-        """Whether the last window starts behind the image; without padding Caffe keeps it."""
+        """Whether the last window starts beyond the image, as Caffe allows without padding."""
         return any(
             (count - 1) * step - margin >= size
             for count, step, margin, size in zip(self.pooled(sizes), self.stride, self.pad, sizes, strict=True)
         )
 
     def suits_torch(self, sizes: Sequence[int]) -> bool:
-        """Whether torch's own padding and rounding give Caffe's windows."""
+        """Whether torch's own padding and rounding give the same windows as Caffe."""
         halves = all(2 * margin <= extent for margin, extent in zip(self.pad, self.kernel, strict=True))
         return halves and self.pooled(sizes) == self._torch_sizes(sizes)
 
     def margins(self, sizes: Sequence[int]) -> list[int]:
-        """What to pad before (left, right, top, bottom) so that unpadded, truncating windows are Caffe's."""
+        """Padding (left, right, top, bottom) with which unpadded, floor-rounded windows equal Caffe's windows."""
         margins = []
         for size, count, extent, step, margin in zip(
             sizes, self.pooled(sizes), self.kernel, self.stride, self.pad, strict=True
@@ -41,7 +41,7 @@ class PoolingWindow:
         return [value for pair in reversed(margins) for value in pair]
 
     def divisors(self, sizes: Sequence[int]) -> list[list[int]]:
-        """Every window's extent, clipped to the padded image, for the rows and for the columns."""
+        """The extent of each window, clipped to the padded image: a list for rows and a list for columns."""
         return [
             [min(place * step - margin + extent, size + margin) - (place * step - margin) for place in range(count)]
             for size, count, extent, step, margin in zip(

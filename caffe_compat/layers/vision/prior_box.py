@@ -1,4 +1,4 @@
-"""PriorBox of SSD: the boxes that its predictions are offsets from."""
+"""PriorBox of SSD: the boxes to which SSD's predicted offsets refer."""
 
 import math
 
@@ -11,7 +11,7 @@ from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
 
-#: Ratios nearer than this are one.
+#: Aspect ratios closer than this count as equal.
 SAME_RATIO = 1e-6
 DEFAULT_VARIANCE = 0.1
 
@@ -20,11 +20,11 @@ Pair = tuple[float, float]
 
 @register_layer("PriorBox")
 class PriorBox(Layer):
-    """(1, 2, 4 boxes): for every place of bottom 0 boxes (xmin, ymin, xmax, ymax) in parts of the image, bottom 1.
+    """Top (1, 2, 4 boxes): boxes (xmin, ymin, xmax, ymax) around each place of bottom 0, as fractions of the image.
 
-    A place has, for each min_size, a square of it, one of sqrt(min_size * max_size), and one box for every other
-    aspect ratio. Sizes lose what is behind their point. Row 1 holds the variances. From weiliu89/caffe
-    (prior_box_layer.cpp).
+    Bottom 1 is the image. Each place has, per min_size: a square of min_size, a square of sqrt(min_size * max_size),
+    and a box per aspect ratio other than 1. Sizes are truncated to whole pixels. Row 1 of the top holds the variances.
+    From weiliu89/caffe (prior_box_layer.cpp).
     """
 
     known_to = ("SSD",)
@@ -75,7 +75,7 @@ class PriorBox(Layer):
         return torch.stack([boxes.flatten(), variance.flatten()])[None]
 
     def _centres(self, features: Tensor, height: float, width: float) -> Tensor:
-        """(rows, columns, 1, 2): x and y of every place, in pixels of the image."""
+        """The centre (x, y) of each place, (rows, columns, 1, 2), in pixels of the image."""
         rows, columns = features.shape[2:]
         down, right = self.step or (height / rows, width / columns)
         y = (torch.arange(rows, dtype=features.dtype, device=features.device) + self.offset) * down
@@ -83,7 +83,7 @@ class PriorBox(Layer):
         return torch.stack([x.expand(rows, columns), y[:, None].expand(rows, columns)], dim=2)[:, :, None]
 
     def _sizes(self, params: Params) -> list[Pair]:
-        """Width and height of a place's boxes, in pixels."""
+        """Width and height of the boxes of a place, in pixels."""
         smallest, largest = params.min_size, params.max_size
         if not smallest or min(smallest) <= 0:
             raise FieldError(f"{self.spec}: expected min_size, above 0, got {smallest}")
@@ -100,7 +100,7 @@ class PriorBox(Layer):
         return sizes
 
     def _ratios(self, params: Params) -> list[float]:
-        """The aspect ratios other than 1, each once, and 1 / ratio behind it with flip."""
+        """The distinct aspect ratios other than 1; with `flip`, each is followed by its inverse."""
         known = [1.0]
         flip: bool = params.flip
         for ratio in params.aspect_ratio:
@@ -117,7 +117,7 @@ class PriorBox(Layer):
         return variance
 
     def _pair(self, params: Params, one: str, pair: str) -> Pair | None:
-        """Height and width from a field for both, or from its two halves; None where nothing is set."""
+        """(height, width) from a field for both or from two separate fields; None if nothing is set."""
         sides = [f"{pair}_h", f"{pair}_w"]
         given = [side for side in sides if params.has(side)]
         if len(given) == 1 or (given and params.has(one)):

@@ -17,10 +17,11 @@ from caffe_compat.layers.windows import require_positive
 
 @register_layer("ROIPooling")
 class ROIPooling(Layer):
-    """The maximum of each of pooled_h x pooled_w bins of every region: (regions, C, pooled_h, pooled_w).
+    """Maximum of each bin of each region: (regions, C, pooled_h, pooled_w).
 
-    Bottom 1 holds regions (image index, x1, y1, x2, y2), corners included, in pixels of the input; `spatial_scale`
-    takes them to bottom 0. An empty bin gives 0. From yjxiong/caffe (roi_pooling_layer.cpp).
+    Bottom 1 holds regions (image index, x1, y1, x2, y2), in pixels of the net's input, with both corners included.
+    `spatial_scale` converts pixels to places of bottom 0. An empty bin gives 0. From yjxiong/caffe
+    (roi_pooling_layer.cpp).
     """
 
     known_to = (SRN_FORK,)
@@ -51,10 +52,10 @@ class ROIPooling(Layer):
         require_positive(spec, "pooled_h and pooled_w", self.bins)
 
     def whole_numbers(self, *bottom_shapes: Shape) -> dict[int, int]:
-        return {1: bottom_shapes[0][0]}  # the first number of a region is an image of the batch
+        return {1: bottom_shapes[0][0]}  # the first number of a region is the index of an image in the batch
 
     def sample_bottoms(self, random: np.random.Generator, *bottom_shapes: Shape) -> dict[int, NDArray[np.float64]]:
-        """Regions (index, x1, y1, x2, y2) with both corners in the image: 1 / `spatial_scale` times the map."""
+        """Random regions (index, x1, y1, x2, y2) within the image, whose size is that of bottom 0 / `spatial_scale`."""
         features, regions = bottom_shapes[:2]
         count = math.prod(regions) // 5
         ends = np.array([features[3], features[2]]) / self.scale
@@ -86,18 +87,18 @@ class ROIPooling(Layer):
         return torch.where(filled[:, None], pooled, 0.0)
 
     def _require_images(self, images: Tensor, count: int) -> None:
-        # On a GPU the look-up itself stops at a wrong index; a check here would wait for the device.
+        # On a GPU, the lookup itself fails for a wrong index; a check here would make the host wait for the GPU.
         if images.device.type == "cpu" and bool(((images < 0) | (images >= count)).any()):
             raise ShapeError(f"{self.spec}: expected image indices from 0 to {count - 1}, got {images.tolist()}")
 
 
 def _rounded(values: Tensor) -> Tensor:
-    """C's round: halves go away from zero, where torch.round takes the even neighbour."""
+    """Rounds like C's round(): halves away from zero. torch.round would round halves to even."""
     return values.sign() * (values.abs() + 0.5).floor()
 
 
 def _bin_members(first: Tensor, last: Tensor, bins: int, size: int) -> Tensor:
-    """(regions, bins, size): which of `size` places along an axis each bin of each region pools."""
+    """Boolean (regions, bins, size): whether a bin of a region covers each of `size` places along an axis."""
     extent = (last - first + 1).clamp(min=1)[:, None]
     index = torch.arange(bins, device=first.device, dtype=first.dtype)
     step = extent / bins
@@ -108,7 +109,10 @@ def _bin_members(first: Tensor, last: Tensor, bins: int, size: int) -> Tensor:
 
 
 def _maxima(values: Tensor, members: Tensor) -> Tensor:
-    """(regions, C, lines, size) to (regions, C, lines, bins): the first maximum's value, to which the gradient goes."""
+    """Maxima per bin, (regions, C, lines, bins), from values (regions, C, lines, size).
+
+    A gradient goes to the first place that holds the maximum.
+    """
     return torch.stack(
         [
             values.masked_fill(~members[:, index, None, None, :], LOWEST).max(dim=3).values

@@ -16,9 +16,9 @@ from caffe_compat.layers.windows import require_positive
 
 @register_layer("SPP")
 class SPP(Layer):
-    """Pools into 1, 2x2, 4x4 ... bins, `pyramid_height` levels, and joins them to (N, values).
+    """Pools into 1, 2x2, 4x4 ... bins on `pyramid_height` levels; the top joins all levels as (N, values).
 
-    One level alone keeps its shape, (N, C, 1, 1).
+    With a single level the top is (N, C, 1, 1).
     """
 
     known_to = BVLC_AND_SRN
@@ -28,7 +28,7 @@ class SPP(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("spp_param")
-        params.ignore("engine")  # picks a kernel, not a result
+        params.ignore("engine")  # selects a kernel; results are the same
         self.levels: int = params.pyramid_height
         self.method: str = params.pool
         require_positive(spec, "pyramid_height", [self.levels])
@@ -37,7 +37,7 @@ class SPP(Layer):
         shape = bottom_shapes[0]
         if len(shape) != 4:
             raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
-        # Caffe refuses levels with more bins than pixels, so that their number is small.
+        # Caffe refuses levels with more bins than pixels, which also keeps this list short.
         windows = [self._window(2**level, *shape[2:]) for level in range(self.levels)]
         if self.levels == 1:
             return [(*shape[:2], 1, 1)]
@@ -50,7 +50,7 @@ class SPP(Layer):
         return pooled[0] if self.levels == 1 else torch.cat([bins.flatten(1) for bins in pooled], dim=1)
 
     def _window(self, bins: int, height: int, width: int) -> PoolingWindow:
-        """Kernels that cover the image with `bins` x `bins` windows; half of what is too much is padding."""
+        """The window whose `bins` x `bins` placements cover the image; half of the surplus is padding at each side."""
         kernel = (math.ceil(height / bins), math.ceil(width / bins))
         pad = ((kernel[0] * bins - height + 1) // 2, (kernel[1] * bins - width + 1) // 2)
         if pad[0] >= kernel[0] or pad[1] >= kernel[1] or (self.method == "STOCHASTIC" and any(pad)):

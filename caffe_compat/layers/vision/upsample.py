@@ -1,4 +1,4 @@
-"""Two layers named Upsample: SegNet's, which undoes a Pooling, and that of the YOLO ports, which repeats pixels."""
+"""Two layers named Upsample: SegNet's, the inverse of a Pooling, and that of the YOLO ports, which repeats pixels."""
 
 from torch import Tensor
 
@@ -14,11 +14,13 @@ ONLY_WITH_MASK = ("upsample_h", "upsample_w", "pad_out_h", "pad_out_w")
 
 @register_layer("Upsample")
 class Upsample(Layer):
-    """With a mask (bottom 1, a Pooling's second top) puts every element where the mask says; the rest is 0.
+    """With a mask (bottom 1, top 1 of a Pooling), moves each element to the index in the mask; other places are 0.
 
-    The size is upsample_h x upsample_w, or the bottom's times scale, less 1 where pad_out_h or pad_out_w is set. From
-    alexgkendall/caffe-segnet (upsample_layer.cpp). Without a mask every pixel becomes scale_h x scale_w pixels of its
-    value, as in ChenYingpeng/caffe-yolov3 and eric612/MobileNet-YOLO (upsample_layer.cpp).
+    The size is upsample_h x upsample_w, else the bottom's size times `scale`, less 1 where pad_out_h or pad_out_w is
+    set. From alexgkendall/caffe-segnet (upsample_layer.cpp).
+
+    Without a mask, each pixel is repeated in a scale_h x scale_w block. From ChenYingpeng/caffe-yolov3 and
+    eric612/MobileNet-YOLO (upsample_layer.cpp).
     """
 
     known_to = ("SegNet", "YOLO ports")
@@ -110,6 +112,6 @@ class Upsample(Layer):
         needless = [field for field in ONLY_WITH_MASK if params.has(field)]
         if needless:
             raise FieldError(f"{self.spec}: expected a mask as bottom 1 where {needless[0]} is set, got 1 bottom")
-        if not scale.is_set:  # its default is 2 in SegNet's Caffe and 1 in the YOLO ports
+        if not scale.is_set:  # the default differs: 2 in SegNet's Caffe, 1 in the YOLO ports
             raise FieldError(f"{self.spec}: expected scale to be set where there is no mask (bottom 1), got none")
         require_positive(self.spec, "scale", self.scale)

@@ -1,4 +1,4 @@
-"""The windows of convolutions over any number of spatial axes, and the columns they read."""
+"""The windows of convolutions over any number of spatial axes, and the columns that im2col makes of these windows."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from caffe_compat.layers.windows import SpatialField, convolved_size, deconvolve
 
 @dataclass(frozen=True)
 class ConvolutionWindow:
-    """Kernel, stride, pad and dilation: one number a spatial axis each."""
+    """Kernel, stride, pad and dilation, each with one number per spatial axis."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -27,27 +27,27 @@ class ConvolutionWindow:
         return len(self.kernel)
 
     def covers(self, sizes: Sequence[int]) -> bool:
-        """Whether one window reads the whole input, each element once."""
+        """Whether a single window reads the whole input, each element once."""
         return tuple(sizes) == self.kernel and not any(self.pad) and all(step == 1 for step in self.dilation)
 
     def missing(self, sizes: Sequence[int]) -> list[int]:
-        """How far the first window reaches behind the padded input, along each axis: im2col reads zeros there."""
+        """How many places the first window extends beyond the padded input, per axis; im2col reads zeros there."""
         axes = self._per_axis(sizes)
         return [max(0, gap * (extent - 1) + 1 - size - 2 * margin) for size, extent, _, margin, gap in axes]
 
     def completed(self, bottom: Tensor) -> Tensor:
-        """The bottom with zeros behind its end for what is missing of the first window."""
+        """The bottom with zeros appended where the first window extends beyond the padded input."""
         missing = self.missing(bottom.shape[2:])
         return (
             pad_with_zeros(bottom, [side for end in reversed(missing) for side in (0, end)]) if any(missing) else bottom
         )
 
     def convolved(self, sizes: Sequence[int]) -> list[int]:
-        """The sizes after a convolution; below 1 where the window does not fit."""
+        """The sizes after a convolution; a size below 1 means that the window does not fit."""
         return [convolved_size(*values) for values in self._per_axis(sizes)]
 
     def deconvolved(self, sizes: Sequence[int]) -> list[int]:
-        """The sizes after a deconvolution; below 1 where the padding takes all."""
+        """The sizes after a deconvolution; a size below 1 means that the padding removes everything."""
         return [deconvolved_size(*values) for values in self._per_axis(sizes)]
 
     def _per_axis(self, sizes: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
@@ -55,10 +55,10 @@ class ConvolutionWindow:
 
 
 class ConvolutionWindowFields:
-    """The window's fields of a convolution_param, read before the number of spatial axes is known."""
+    """The window fields of convolution_param, read before the number of spatial axes is known."""
 
     def __init__(self, spec: LayerSpec, params: Params) -> None:
-        params.ignore("engine", "force_nd_im2col")  # pick a kernel, not a result
+        params.ignore("engine", "force_nd_im2col")  # select a kernel; results are the same
         self.spec = spec
         self.kernel = SpatialField(spec, params, "kernel_size")
         self.stride = SpatialField(spec, params, "stride", default=1)
@@ -66,7 +66,7 @@ class ConvolutionWindowFields:
         self.dilation = SpatialField(spec, params, "dilation", default=1, paired=False)
 
     def along(self, axes: int) -> ConvolutionWindow:
-        """The window over this many spatial axes; without any (a bottom that ends at the channels) there is none."""
+        """The window for `axes` spatial axes; an empty window for 0 axes (channels are the last axis)."""
         if axes == 0:
             return ConvolutionWindow((), (), (), ())
         fields = {"kernel_size": self.kernel, "stride": self.stride, "pad": self.pad, "dilation": self.dilation}
@@ -77,7 +77,7 @@ class ConvolutionWindowFields:
 
 
 def require_output(spec: LayerSpec, bottom_sizes: Sequence[int], top_sizes: Sequence[int]) -> None:
-    """Refuses inputs that are too small for one window."""
+    """Raises ShapeError for an input that is too small for one window."""
     if any(size < 1 for size in top_sizes):
         raise ShapeError(
             f"{spec}: expected an input of at least one window, got {list(bottom_sizes)}, which gives {list(top_sizes)}"
@@ -85,7 +85,7 @@ def require_output(spec: LayerSpec, bottom_sizes: Sequence[int], top_sizes: Sequ
 
 
 def image_columns(bottom: Tensor, window: ConvolutionWindow) -> Tensor:
-    """(N, C, *spatial) to (N, C * kernel elements, *windows): what each window reads, as Caffe's im2col orders it."""
+    """Columns (N, C * kernel elements, *windows) of (N, C, *spatial), in the order of Caffe's im2col."""
     axes = window.axes
     columns = pad_with_zeros(window.completed(bottom), [margin for margin in reversed(window.pad) for _ in range(2)])
     for axis, (extent, step, gap) in enumerate(zip(window.kernel, window.stride, window.dilation, strict=True)):
