@@ -1,1 +1,1 @@
-"""What this runtime knows of Caffe's layers, found by asking it: `python -m caffe_compat.catalogue docs/layers.md`."""
+"""Collects what this runtime supports of each layer type; `python -m caffe_compat.catalogue ROOT` writes the pages."""

@@ -1,4 +1,7 @@
-"""Writes what is made from the registry of layers: `python -m caffe_compat.catalogue ROOT`, from scripts/generate."""
+"""Writes the files generated from the registry of layers: `python -m caffe_compat.catalogue ROOT`.
+
+scripts/generate runs this command.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The smallest layer of every type that can be built, and files for those that read some."""
+"""Builds the smallest example of every layer type, and the files that some examples read."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from caffe_compat.layers.registry import layer_class
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
 
-IMAGE = "image_0001.jpg"  # VideoData's name of a first frame
-SIZE = 8  # pixels a side
+IMAGE = "image_0001.jpg"  # VideoData's name for the first frame
+SIZE = 8  # pixels per side
 
 
 def example_of(layer_type: str, files: Path) -> caffe_pb2.LayerParameter:
-    """The type's own `example` with as few bottoms and tops as the type allows.
+    """The type's own `example`, with as few bottoms and tops as the type allows.
 
-    `files` is the folder that `write_files` has filled.
+    `files` is a folder filled by `write_files`.
     """
     kind = layer_class(LayerSpec(caffe_pb2.LayerParameter(name=layer_type, type=layer_type)))
     text = kind.example.replace("FILES", str(files))
@@ -31,7 +31,7 @@ def example_of(layer_type: str, files: Path) -> caffe_pb2.LayerParameter:
 
 
 def write_files(folder: Path) -> None:
-    """One grey image, as a file, a video, a window and a record; one row of HDF5 data."""
+    """Writes a grey image as a file, a video, a window and a database record, and a row of HDF5 data."""
     pixels = np.full((SIZE, SIZE, 3), 128, np.uint8)
     cv2.imwrite(str(folder / IMAGE), pixels)
     (folder / "images.txt").write_text(f"{IMAGE} 0\n")

@@ -1,4 +1,4 @@
-"""Which fields a layer honours, found by building it with every field set in turn and asking what was read."""
+"""Finds which fields a layer honours: builds the layer with each field set in turn and asks which fields were read."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from caffe_compat.proto import caffe_pb2
 
 @dataclass
 class Fields:
-    """Names as `pooling_param.kernel_h`: all of the messages that the layer looks at, and what becomes of them."""
+    """All fields of the messages that a layer reads, as `pooling_param.kernel_h`, and the layer's use of the fields."""
 
     every: dict[str, None] = field(default_factory=dict)  # in the schema's order
     honoured: set[str] = field(default_factory=set)
     ignored: set[str] = field(default_factory=set)
 
     def add(self, spec: LayerSpec) -> None:
-        """Takes in what a layer has read."""
+        """Adds the fields that a layer has read or ignored."""
         for reader in spec.readers:
             self.every.update(dict.fromkeys(reader.every_field()))
             self.honoured |= reader.honoured()
@@ -30,12 +30,12 @@ class Fields:
 
     @property
     def refused(self) -> set[str]:
-        """The fields that no variant of the layer read."""
+        """The fields that no variant of the layer has read."""
         return set(self.every) - self.honoured - self.ignored
 
 
 def fields_of(example: caffe_pb2.LayerParameter) -> Fields:
-    """What the example reads, and what it reads with any one field changed."""
+    """The fields that the example reads, and those that it reads when any single field is changed."""
     fields = Fields()
     fields.add(_built(example))
     for name in list(fields.every):
@@ -45,7 +45,7 @@ def fields_of(example: caffe_pb2.LayerParameter) -> Fields:
 
 
 def _built(parameter: caffe_pb2.LayerParameter) -> LayerSpec:
-    # An impossible value is an error after it was read, and reading is all that is asked here.
+    # An impossible value raises an error only after the field was read, so the error does not matter here.
     spec = LayerSpec(parameter, allow_python_layers=True)
     with contextlib.suppress(CaffeError):
         layer = layer_class(spec)(spec)
@@ -71,7 +71,7 @@ def _message_at(message: Any, path: list[str]) -> Any:
 
 
 def _values(descriptor: Any) -> list[str]:
-    """What to try for a field, as prototxt."""
+    """Values to try for a field, as prototxt text."""
     if descriptor.message_type is not None:
         return ["{ }"]
     if descriptor.enum_type is not None:

@@ -1,4 +1,4 @@
-"""The text of docs/forks.md: what other Caffes say, and what becomes of it here."""
+"""The text of docs/forks.md: what other Caffes mean by a type or field, and how this runtime treats it."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ Made from the code by `scripts/generate`; do not edit.
 Text is read by names. A word that the schema does not know is left out with a warning where it changes no prediction,
 and otherwise is an error that names the Caffe that has it. All such words of a file are listed at once.
 """
-#: What `scripts/try_nets.py --json` found with nets that others have published.
+#: Results of `scripts/try_nets.py --json` for published nets.
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "public_nets.json"
 
 
 def forks_page() -> str:
-    """The whole page, the same at every call."""
+    """The text of the whole page; every call returns the same text."""
     return "\n".join([HEADER, *_meanings(), *_numbers(), *_types(), *_fields(), *_tried()])
 
 

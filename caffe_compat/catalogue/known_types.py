@@ -1,6 +1,6 @@
-"""The table in caffe_compat/proto/dialects/layer_types.py: which Caffes know a layer type.
+"""Generates caffe_compat/proto/dialects/layer_types.py: a table of which Caffes have a layer type.
 
-`proto` reads and writes files without importing the layers, so it gets the facts from a generated module.
+`proto` reads and writes files without importing the layers, so it needs these facts in a generated module.
 """
 
 from caffe_compat.layers import layer_types
@@ -13,7 +13,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
 
 
 def source() -> str:
-    """The whole module as source text, the same at every call."""
+    """The source text of the whole module; every call returns the same text."""
     rows = [f'    "{name}": frozenset({{{_listed(name)}}}),\n' for name in layer_types()]
     return "".join([HEADER, *rows, "}\n"])
 

@@ -1,4 +1,4 @@
-"""The text of docs/layers.md: one table for each family of layers."""
+"""The text of docs/layers.md: one table per family of layers."""
 
 import tempfile
 from pathlib import Path
@@ -25,7 +25,7 @@ COLUMNS = ("Type", "Known to", "Bottoms", "Tops", "Fields honoured", "Fields wit
 
 
 def markdown() -> str:
-    """The whole page, the same at every call."""
+    """The text of the whole page; every call returns the same text."""
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder))
         rows = [(*_home(_class_of(name)), _row(name, Path(folder))) for name in layer_types()]
@@ -62,13 +62,13 @@ def _class_of(layer_type: str) -> type[Layer]:
 
 
 def _home(kind: type[Layer]) -> tuple[str, str]:
-    """Family and file."""
+    """The family and the file of a layer class."""
     family, file = kind.__module__.split(".")[-2:]
     return family, file
 
 
 def _listed(fields: Fields, names: set[str]) -> str:
-    """Message by message, in the schema's order."""
+    """The names grouped by message, in the order of the schema."""
     messages: dict[str, list[str]] = {}
     for name in fields.every:
         if name in names:

@@ -1,1 +1,1 @@
-"""Bytes to arrays: where records come from, in which order, and what becomes of them before a net sees them."""
+"""From bytes to arrays: sources of records, the order of reading, and the transform of images before the net."""

@@ -1,8 +1,8 @@
-"""The numbers of a TransformationParameter: (pixels - mean) * scale (data_transformer.cpp).
+"""The arithmetic of a TransformationParameter: (pixels - mean) * scale (data_transformer.cpp).
 
-For a GPU the numbers are computed there, on whole batches of bytes. For the CPU every worker computes them on the image
-that the worker has just cut, while the image is in the cache. Memory is then written once; writing memory is
-what such sums cost.
+For a GPU, the arithmetic runs there, on whole batches of bytes. For the CPU, each worker thread computes it for an
+image right after cutting, while the image is in the cache. Each value is then written to memory only once, which is
+most of the cost.
 """
 
 import threading
@@ -22,11 +22,14 @@ from caffe_compat.errors import DataError, FieldError
 Pixels = NDArray[Any]
 Floats = NDArray[np.float32]
 
-_LARGEST_SCALAR = 4  # channels that cv2 takes a number each for
+_LARGEST_SCALAR = 4  # cv2 scalars hold up to four numbers, one per channel
 
 
 class Arithmetic:
-    """(pixels - mean) * scale; the mean is an image (cut and mirrored as the items are) or one number per channel."""
+    """Computes (pixels - mean) * scale.
+
+    The mean is an image, cut and mirrored like each item, or one number per channel.
+    """
 
     def __init__(self, parameter: Any, owner: str) -> None:
         if parameter.mean_file and parameter.mean_value:
@@ -38,13 +41,13 @@ class Arithmetic:
         self._values = np.array(list(parameter.mean_value), np.float32)
         self._image = read_mean(parameter.mean_file, owner) if parameter.mean_file else None
         self._image_together = np.empty(0) if self._image is None else self._image.transpose(1, 2, 0).copy()
-        # The fork takes the mean image's upper left corner for every multi-scale crop.
+        # For every multi-scale crop, the fork subtracts the upper left corner of the mean image.
         self._fixed_corner: bool = parameter.multi_scale
         self._on_device: dict[torch.device, Tensor] = {}
         self._memory = threading.local()
 
     def check(self, channels: int, height: int, width: int) -> None:
-        """Refuses an image that the mean does not fit."""
+        """Raises an error for an image size that the mean does not fit."""
         if len(self._values) not in (0, 1, channels):
             raise FieldError(
                 f"{self._owner}: specify either 1 mean_value or as many as channels ({channels}), "
@@ -57,7 +60,7 @@ class Arithmetic:
             )
 
     def __call__(self, pixels: Tensor, cuts: Sequence[Cut]) -> Tensor:
-        """Float32 (num, channels, height, width) from pixels of any type and layout, on their device."""
+        """Float32 (num, channels, height, width) on the device of `pixels`, which have any type and memory layout."""
         data = pixels.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
         mean = self._mean_on(data.device)
         if self._image is not None:
@@ -76,7 +79,7 @@ class Arithmetic:
         if self._image is not None:
             np.subtract(item, self._mean_of(cut, item.shape, together), out=floats)
         elif together and len(self._values) and item.shape[2] <= _LARGEST_SCALAR:
-            scalar: Any = self._scalar(item.shape[2])  # which the stubs do not know
+            scalar: Any = self._scalar(item.shape[2])  # Any: cv2's type stubs do not allow a scalar here
             cv2.subtract(item, scalar, dst=floats, dtype=cv2.CV_32F)
         else:
             np.subtract(item, self._values if len(self._values) else np.float32(0), out=floats)
@@ -86,14 +89,14 @@ class Arithmetic:
             cv2.split(floats, list(place))
 
     def memory_for_item(self, shape: tuple[int, int, int], like: Pixels) -> Pixels:
-        """Memory of the thread for one item (height, width, channels), in the type and memory order of `like`."""
+        """An array of this thread for an item (height, width, channels), with the type and memory order of `like`."""
         if channels_together(like):
             return self._of_thread("item", shape, like.dtype)
         height, width, channels = shape
         return self._of_thread("planes", (channels, height, width), like.dtype).transpose(1, 2, 0)
 
     def _of_thread(self, name: str, shape: tuple[int, ...], kind: Any) -> Pixels:
-        """Memory that this thread used for its last item, which is still in the cache; new memory for another shape."""
+        """The array of this thread's last item, which is still in the cache; a new array if the shape differs."""
         memory: Pixels | None = getattr(self._memory, name, None)
         if memory is None or memory.shape != shape or memory.dtype != kind:
             memory = np.empty(shape, kind)
@@ -113,7 +116,7 @@ class Arithmetic:
         return tuple(values.tolist())
 
     def _mean_of(self, cut: Cut, shape: tuple[int, ...], together: bool) -> Floats:
-        """The part of the mean image under an item (height, width, channels), in the item's memory order."""
+        """The part of the mean image for an item (height, width, channels), in the item's memory order."""
         planes = self._image if not together else self._image_together.transpose(2, 0, 1)
         part: Floats = self._cut_of(planes, cut, *shape[:2]).transpose(1, 2, 0)
         return part[:, ::-1] if cut.mirrored else part

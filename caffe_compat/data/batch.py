@@ -1,4 +1,4 @@
-"""A batch that is being made: one array into which workers write their items."""
+"""A batch under construction: an array into which worker threads write their items."""
 
 from threading import Lock
 from typing import Any
@@ -16,12 +16,12 @@ _NOT_YET = Cut(Box(0, 0, 0, 0), mirrored=False)
 
 
 class Batch:
-    """`size` items: pixels of one size, labels, and where each was cut from its image.
+    """`size` items: pixels, all of the same size, labels, and where each item was cut from its image.
 
-    `memory` of an earlier batch is used again where its shape fits: new pages cost a tenth of the decoding.
+    `memory` of an earlier batch is reused if its shape fits: new memory pages cost a tenth of the decoding time.
     """
 
-    #: Whether mean and scale have been applied already.
+    #: Whether mean and scale are applied already.
     finished = False
 
     def __init__(self, size: int, owner: str, memory: Pixels | None = None) -> None:
@@ -35,9 +35,9 @@ class Batch:
         self.cuts: list[Cut] = [_NOT_YET] * size
 
     def item(self, number: int, shape: tuple[int, int, int], like: Pixels) -> Pixels:
-        """Where to write an item, (height, width, channels), in the type and memory order of what it is cut from.
+        """The array (height, width, channels) for an item, with the type and memory order of `like`.
 
-        The first item to arrive decides the size for all, as the first of a batch does in Caffe.
+        The first item to arrive determines the size of all items, as the first item of a batch does in Caffe.
         """
         with self._allocation:
             if self._memory is None:
@@ -51,7 +51,7 @@ class Batch:
         return place
 
     def put(self, number: int, item: Pixels, cut: Cut, label: Any) -> None:
-        """Stores where an item, which has been written, was cut, and its label."""
+        """Stores the cut and the label of an item, after its pixels have been written."""
         self.labels[number] = label
         self.cuts[number] = cut
 
@@ -68,7 +68,7 @@ class Batch:
 
     @property
     def memory(self) -> Pixels | None:
-        """Memory that a later batch may use again; None before the first item."""
+        """Memory that a later batch can reuse; None before the first item."""
         return self._memory
 
     @property
@@ -80,12 +80,12 @@ class Batch:
 
     @property
     def label_array(self) -> NDArray[np.float32]:
-        """(num,) or (num, labels)."""
+        """The labels as float32, (num,) or (num, labels)."""
         return np.asarray(self.labels, np.float32)
 
 
 class FinishedBatch(Batch):
-    """A batch for the CPU: float32, channels first. The thread that makes an item applies mean and scale to it."""
+    """A batch for the CPU, float32 with channels first; the thread that makes an item applies mean and scale."""
 
     finished = True
 
@@ -94,7 +94,7 @@ class FinishedBatch(Batch):
         self._arithmetic = arithmetic
 
     def item(self, number: int, shape: tuple[int, int, int], like: Pixels) -> Pixels:
-        """Memory of this thread for the item; `put` computes the batch's numbers from it."""
+        """An array of this thread for the item; `put` computes the batch's values from this array."""
         super().item(number, shape, like)
         return self._arithmetic.memory_for_item(shape, like)
 

@@ -1,6 +1,6 @@
-"""Which part of an image becomes an item: BVLC Caffe's crops and those of the SRN fork (data_transformer.cpp).
+"""Crops that turn an image into an item: those of BVLC Caffe and of the SRN fork (data_transformer.cpp).
 
-A crop is a function of (height, width, draws) in pixels that returns a Box.
+A crop is a function of (height, width, draws), in pixels, that returns a Box.
 """
 
 import math
@@ -14,9 +14,9 @@ import numpy as np
 from caffe_compat.data.draws import Draws
 
 DEFAULT_SCALE_RATIOS = (1.0, 0.875, 0.75, 0.66)
-#: A multi-scale side this near to crop_size becomes crop_size, so that no resize is needed.
+#: A multi-scale side within this distance of crop_size becomes crop_size, which saves a resize.
 SNAP_PIXELS = 2
-# Corners, centre; then middles of the sides, quarter points: in quarters of the free space (height, width).
+# Crop positions (height, width), in quarters of the free space: corners and centre; then side middles, quarter points.
 _FIXED = ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2))
 _MORE_FIXED = (*_FIXED, (0, 2), (4, 2), (2, 0), (2, 4), (1, 1), (1, 3), (3, 1), (3, 3))
 _ATTEMPTS = 10
@@ -36,13 +36,13 @@ Crop = Callable[[int, int, Draws], Box]
 
 
 def whole(height: int, width: int, draws: Draws) -> Box:
-    """The image as it is."""
+    """The Box of the whole image."""
     return Box(0, 0, height, width)
 
 
 @dataclass(frozen=True)
 class CentreCrop:
-    """The middle of the image: the TEST phase."""
+    """The centre crop of phase TEST."""
 
     size: int
 
@@ -52,7 +52,7 @@ class CentreCrop:
 
 @dataclass(frozen=True)
 class TrainCrop:
-    """A random place, or one of the fork's 5 or 13 fixed ones; of crop_size, or of one of several sizes."""
+    """A crop at a random position or at one of the fork's 5 or 13 fixed ones; its size is crop_size or a drawn size."""
 
     size: int
     multi_scale: bool = False
@@ -85,9 +85,9 @@ class TrainCrop:
 def multi_scale_sizes(
     short_side: int, crop_size: int, ratios: tuple[float, ...], max_distort: int
 ) -> tuple[tuple[int, int], ...]:
-    """The (height, width) pairs that multi_scale draws from: sides whose ratios are at most max_distort apart.
+    """The (height, width) pairs from which multi_scale draws: indices of their ratios differ by at most max_distort.
 
-    Pairs that occur twice stay twice: they are drawn twice as often.
+    Duplicate pairs are kept, because they are drawn more often.
     """
     sides = [_snap(int(np.float32(short_side) * np.float32(ratio)), crop_size) for ratio in ratios]
     return tuple(
@@ -100,10 +100,13 @@ def _snap(side: int, crop_size: int) -> int:
 
 
 def original_image_train(height: int, width: int, draws: Draws) -> Box:
-    """The fork's Inception-style crop: 8 to 100 % of the area, aspect ratio 0.75 to 1.33; ten attempts, then 7/8."""
+    """The fork's Inception-style crop: 8 to 100 % of the area, aspect ratio 0.75 to 1.33, at a random position.
+
+    After ten failed attempts, the crop has 7/8 of the image's height and width.
+    """
     size = next(filter(None, (_attempt(height, width, draws) for _ in range(_ATTEMPTS))), _seven_eighths(height, width))
     crop_height, crop_width = size
-    # The fork draws below the free space, not below it plus one: the last offset never comes up.
+    # As in the fork, the draw excludes the last possible offset.
     top = draws.below(height - crop_height) if crop_height < height else 0
     left = draws.below(width - crop_width) if crop_width < width else 0
     return Box(top, left, crop_height, crop_width)
@@ -121,12 +124,12 @@ def _seven_eighths(height: int, width: int) -> tuple[int, int]:
 
 
 def original_image_test(height: int, width: int, draws: Draws) -> Box:
-    """The fork's central 7/8 of an image."""
+    """The fork's test crop: 7/8 of height and width, offset by 1/14 of each."""
     return Box(height // 14, width // 14, *_seven_eighths(height, width))
 
 
 def draws_needed(crop: Crop) -> int:
-    """How many random numbers a crop may use for one item."""
+    """The largest number of random numbers that a crop uses for an item."""
     if crop is original_image_train:
         return _ATTEMPTS * _DRAWS_PER_ATTEMPT + 2
     return 3 if isinstance(crop, TrainCrop) else 0

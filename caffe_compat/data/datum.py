@@ -1,4 +1,4 @@
-"""Datum messages: images and float arrays as databases hold them (io.cpp, data_transformer.cpp, caffe/io.py)."""
+"""Datum messages: images and float arrays in the form of databases (io.cpp, data_transformer.cpp, caffe/io.py)."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ Pixels = NDArray[Any]
 
 
 def record_key(ordinal: int, name: str) -> bytes:
-    """The key of convert_imageset and of the released label databases."""
+    """The key of a record, as in convert_imageset and in the released label databases: '%08d_name'."""
     return f"{ordinal:08d}_{name}".encode(errors="surrogateescape")
 
 
 def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:
-    """The Datum of these bytes; `owner` names the record in messages."""
+    """Parses the bytes of a Datum; DataError, beginning with `owner`, for anything else."""
     datum = caffe_pb2.Datum()
     try:
-        datum.ParseFromString(value)  # type: ignore[arg-type]  # takes views too, without a copy
+        datum.ParseFromString(value)  # type: ignore[arg-type]  # also accepts views, and does not copy these
     except DecodeError as error:
         raise DataError(
             f"{owner}: not a Datum ({len(value)} bytes); the record is corrupt or of another kind"
@@ -32,9 +32,9 @@ def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:
 
 
 def decode_image(encoded: bytes | memoryview, flag: int, owner: str) -> Pixels:
-    """uint8 (height, width, channels), blue first, from the bytes of a JPEG, PNG or other image.
+    """Decodes a JPEG, PNG or other image to uint8 (height, width, channels), in the order blue, green, red.
 
-    DataError, before memory is taken, where the file declares more pixels than the limit.
+    Raises DataError, before memory is allocated, if the file declares more pixels than the limit.
     """
     refuse_bomb(encoded, owner)
     buffer = np.frombuffer(encoded, np.uint8)
@@ -50,9 +50,9 @@ def decode_image(encoded: bytes | memoryview, flag: int, owner: str) -> Pixels:
 
 
 def datum_pixels(datum: caffe_pb2.Datum, flag: int, owner: str) -> Pixels:
-    """What a Datum holds as (height, width, channels): uint8 for raw and encoded images, else float32.
+    """The content of a Datum as (height, width, channels): uint8 for raw and encoded images, else float32.
 
-    Raw data stays in its memory order, channels first; the view only names the axes as images have them.
+    Raw data keeps its memory order, channels first: the result is a view with permuted axes.
     """
     if datum.encoded:
         return decode_image(datum.data, flag, owner)
@@ -69,7 +69,7 @@ def _planes(datum: caffe_pb2.Datum, owner: str) -> Pixels:
 
 
 def datum_to_array(datum: caffe_pb2.Datum) -> Pixels:
-    """The raw content (channels, height, width), uint8 or float32, as pycaffe's io.datum_to_array."""
+    """The raw content (channels, height, width), uint8 or float32, like pycaffe's io.datum_to_array."""
     return _planes(datum, "datum")
 
 
@@ -89,7 +89,7 @@ def array_to_datum(array: Pixels, label: int | None = None) -> caffe_pb2.Datum:
 
 
 def image_to_datum(image: Pixels, label: int | None = None) -> caffe_pb2.Datum:
-    """A raw Datum of a uint8 image (height, width[, channels]), as CVMatToDatum makes it."""
+    """A raw Datum of a uint8 image (height, width[, channels]), equal to that of CVMatToDatum."""
     if image.dtype != np.uint8:
         raise DataError(f"image data type must be unsigned byte, found {image.dtype}")
     datum = array_to_datum(np.atleast_3d(image).transpose(2, 0, 1), label)
@@ -98,7 +98,7 @@ def image_to_datum(image: Pixels, label: int | None = None) -> caffe_pb2.Datum:
 
 
 def encoded_datum(encoded: bytes, label: int | None = None) -> caffe_pb2.Datum:
-    """A Datum that carries an image file as it is."""
+    """A Datum that contains the bytes of an image file."""
     datum = caffe_pb2.Datum(data=encoded, encoded=True)
     if label is not None:
         datum.label = label

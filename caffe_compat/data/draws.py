@@ -1,8 +1,8 @@
-"""Random numbers that depend on the seed and on an item's place in the data alone.
+"""Random numbers that depend only on the seed and on an item's position in the data.
 
-Caffe's prefetch thread draws from one generator in the order in which the thread happens to run. Here every batch has a
-generator of its own, keyed by (seed, layer, place). Any number of workers then draws the same numbers, and the place is
-the only state to save.
+In Caffe, the prefetch thread draws from a single generator, so results depend on when the thread runs. Here each batch
+has its own generator, keyed by (seed, layer, position). Any number of workers therefore draws the same numbers, and the
+position is the only state to save.
 """
 
 import secrets
@@ -15,13 +15,13 @@ _RANGE = 2**32
 
 
 class Draws:
-    """The random numbers of one item, used up in order."""
+    """The random numbers of an item, used in order."""
 
     def __init__(self, numbers: Iterable[int] = ()) -> None:
         self._numbers = iter(numbers)
 
     def below(self, count: int) -> int:
-        """An integer in [0, count), by the remainder, as DataTransformer::Rand does."""
+        """An integer in [0, count), computed by a remainder like DataTransformer::Rand."""
         return next(self._numbers) % count
 
     def uniform(self, low: float, high: float) -> float:
@@ -30,7 +30,7 @@ class Draws:
 
 
 class DrawsByPlace:
-    """Makes the draws of a batch from the place of its first item."""
+    """Makes the draws of a batch from the position of its first item."""
 
     def __init__(self, seed: int, name: str, per_item: int) -> None:
         self.seed = seed
@@ -38,7 +38,7 @@ class DrawsByPlace:
         self._per_item = per_item
 
     def batch(self, place: int, size: int) -> list[Draws]:
-        """The draws of the `size` items from `place` on."""
+        """The draws of `size` items, beginning at position `place`."""
         if not self._per_item:
             return [Draws()] * size
         generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, self._name, place))))

@@ -1,7 +1,7 @@
-"""How many pixels an image file declares, read from its header before anything is decoded.
+"""Reads the number of pixels that an image file declares from its header, before anything is decoded.
 
-A file of a megabyte may declare an image of gigabytes (a decompression bomb). JPEG and PNG headers are read here, which
-costs microseconds; other formats are left to Pillow, which reads headers only.
+A file of a megabyte can declare an image of gigabytes (a decompression bomb). This module reads JPEG and PNG headers
+itself, in microseconds. For other formats it uses Pillow, which also reads only the header.
 """
 
 import io
@@ -12,10 +12,10 @@ from PIL import Image
 
 from caffe_compat.errors import DataError
 
-#: 100 million pixels: 300 MB as colours. Photographs of today's cameras have at most that.
+#: 100 million pixels, 300 MB in colour; photographs of current cameras have at most that many.
 DEFAULT_MOST_PIXELS = 100_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
-#: How much deflate, PNG's compression, packs at most; a pixel has a bit at least.
+#: Largest compression ratio of deflate (PNG). With at least a bit per pixel, it limits the pixels of a file.
 _MOST_PACKED = 1032
 _JPEG = b"\xff\xd8"
 #: JPEG markers of frames, which hold the size, and markers without a length.
@@ -24,7 +24,7 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 class _Limit:
-    """The limit of this process, which the flag --max-pixels sets."""
+    """The limit of this process; the flag --max-pixels sets it."""
 
     most_pixels = DEFAULT_MOST_PIXELS
 
@@ -37,7 +37,7 @@ def set_most_pixels(pixels: int) -> None:
 
 
 def require_pixels(height: int, width: int, what: str) -> None:
-    """DataError where height times width is above the limit; `what` begins the message."""
+    """Raises DataError if height times width exceeds the limit; `what` begins the message."""
     if height * width > _Limit.most_pixels:
         raise DataError(
             f"{what} of {width} x {height} pixels, above the limit of {_Limit.most_pixels}; "
@@ -46,7 +46,7 @@ def require_pixels(height: int, width: int, what: str) -> None:
 
 
 def refuse_bomb(encoded: bytes | memoryview, owner: str) -> None:
-    """DataError where the header of an image file declares more pixels than the limit, or than the file can hold."""
+    """Raises DataError if an image file declares more pixels than the limit, or than its length can hold."""
     size = declared_size(encoded)
     if size is None:
         return
@@ -59,7 +59,7 @@ def refuse_bomb(encoded: bytes | memoryview, owner: str) -> None:
 
 
 def declared_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
-    """(height, width) as the file's header says; None where the header is of no known format or damaged."""
+    """(height, width) from the file's header; None if the header is damaged or of an unknown format."""
     head = bytes(encoded[:24])
     if head.startswith(_PNG) and len(head) == 24:
         width, height = struct.unpack(">II", head[16:24])
@@ -70,7 +70,7 @@ def declared_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
 
 
 def _jpeg_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
-    """The size in the first frame header, found by hopping from marker to marker."""
+    """(height, width) from the first frame header, reached by skipping from marker to marker."""
     place = 2
     while place + 9 <= len(encoded):
         if encoded[place] != 0xFF:
@@ -91,12 +91,12 @@ def _jpeg_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
 def _size_by_pillow(encoded: bytes | memoryview) -> tuple[int, int] | None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow's own limit
+            warnings.simplefilter("ignore")  # Pillow warns by its own limit of pixels
             with Image.open(io.BytesIO(encoded)) as image:
                 return image.height, image.width
     except Image.DecompressionBombError:
         return _ABOVE_EVERY_LIMIT
-    except Exception:  # damaged headers raise errors of many kinds; the decoder says what is wrong
+    except Exception:  # damaged headers raise many error types; the decoder reports the damage later
         return None
 
 

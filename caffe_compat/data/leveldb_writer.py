@@ -1,4 +1,4 @@
-"""Writes LevelDB folders as Caffe's tools do (db_leveldb.cpp); needs the extra `leveldb` (plyvel)."""
+"""Writes LevelDB folders like Caffe's tools (db_leveldb.cpp); needs the extra `leveldb` (plyvel)."""
 
 import os
 from types import TracebackType
@@ -9,7 +9,7 @@ from caffe_compat.proto import caffe_pb2
 
 
 class LevelDbWriter:
-    """Puts Datum messages into a new LevelDB; a context manager that closes it."""
+    """Context manager that writes Datum messages to a new LevelDB and closes it on exit."""
 
     def __init__(self, path: str) -> None:
         if os.path.exists(path):
@@ -26,7 +26,7 @@ class LevelDbWriter:
             raise DataError(f"cannot write LevelDB '{path}': {error}") from error
 
     def put(self, key: bytes, datum: caffe_pb2.Datum) -> None:
-        """Adds a record; an existing key gets the new value."""
+        """Adds a record; the value of an existing key is replaced."""
         self._database.put(key, datum.SerializeToString())
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Writes LMDB folders as Caffe's tools do (db_lmdb.cpp, convert_imageset.cpp)."""
+"""Writes LMDB folders like Caffe's tools (db_lmdb.cpp, convert_imageset.cpp)."""
 
 import os
 from types import TracebackType
@@ -9,15 +9,15 @@ import lmdb
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
 
-#: The space an LMDB may grow to, in bytes; only what is used is on the disk.
+#: Largest size of an LMDB, in bytes; the file on the disk takes only the used part.
 _MAP_SIZE = 2**40
 COMMIT_EVERY = 1000
 
 
 class LmdbWriter:
-    """Puts Datum messages into a new LMDB, or with `append` into one that may exist; commits every thousand.
+    """Context manager that writes Datum messages to a new LMDB; `append` also allows an existing one.
 
-    A context manager: leaving it commits the rest, unless an error passes through.
+    Commits after every thousand records and on exit, but not if an exception leaves the block.
     """
 
     def __init__(self, path: str, append: bool = False) -> None:
@@ -33,7 +33,7 @@ class LmdbWriter:
         self._uncommitted = 0
 
     def put(self, key: bytes, datum: caffe_pb2.Datum) -> None:
-        """Adds a record; an existing key gets the new value."""
+        """Adds a record; the value of an existing key is replaced."""
         try:
             self._transaction.put(key, datum.SerializeToString())
         except lmdb.Error as error:
@@ -44,7 +44,7 @@ class LmdbWriter:
             self.commit()
 
     def commit(self) -> None:
-        """Brings all records so far to the disk."""
+        """Writes all records so far to the disk."""
         self._commit()
         self._transaction = self._environment.begin(write=True)
         self._uncommitted = 0
@@ -56,7 +56,7 @@ class LmdbWriter:
             raise DataError(f"cannot write LMDB '{self.path}': {error}; is the disk full?") from error
 
     def keys(self) -> list[bytes]:
-        """The keys that are there, in order."""
+        """All keys in the database, in order."""
         return [bytes(key) for key in self._transaction.cursor().iternext(values=False)]
 
     def __enter__(self) -> Self:

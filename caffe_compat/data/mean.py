@@ -1,4 +1,4 @@
-"""Mean images: BlobProto files as compute_image_mean writes them."""
+"""Reads mean images: BlobProto files written by compute_image_mean."""
 
 import math
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 
 def read_mean(path: str, owner: str) -> Floats:
-    """The mean image (channels, height, width) of a .binaryproto; `owner` starts messages."""
+    """The mean image (channels, height, width) of a .binaryproto; `owner` begins error messages."""
     blob = caffe_pb2.BlobProto()
     content = read_regular(path, owner, "cannot open mean_file")
     try:

@@ -1,4 +1,4 @@
-"""In which order records are read: Caffe's cursor with wrap-around, or a new permutation every epoch."""
+"""The order of reading records: Caffe's cursor, which restarts at the end, or a new permutation per epoch."""
 
 from functools import lru_cache
 
@@ -9,10 +9,10 @@ Ordinals = NDArray[np.int64]
 
 
 class Order:
-    """Record numbers by place: a function of (seed, length, place), so that only the place must be saved.
+    """Record numbers by position: a function of (seed, length, position), so that only the position must be saved.
 
-    Layers of equal length and seed get equal permutations. An image source and its label source therefore stay in step
-    under shuffling, in every process and after every resume.
+    Layers with equal length and seed get equal permutations. An image source and its label source therefore stay in
+    step when shuffled, in every process and after every resume.
     """
 
     def __init__(
@@ -26,11 +26,11 @@ class Order:
         self.skip = skip
 
     def place(self, item: int) -> int:
-        """Where this process's item lies in the endless sequence that all processes share, round-robin."""
+        """The position of this process's item in the endless sequence that all processes share round-robin."""
         return self.skip + item * self._world_size + self._rank
 
     def ordinals(self, first: int, count: int) -> list[int]:
-        """The records of this process's items first, first + 1, ..."""
+        """The record numbers of this process's items first, first + 1, ..., `count` of them."""
         places = self.skip + np.arange(first, first + count, dtype=np.int64) * self._world_size + self._rank
         epochs, within = np.divmod(places, self._length)
         if not self._shuffle:
@@ -41,13 +41,13 @@ class Order:
         return list(within.tolist())
 
 
-@lru_cache(maxsize=4)  # two layers in step share one array, and an epoch's end needs the next
+@lru_cache(maxsize=4)  # layers in step share an array, and a batch across an epoch's end needs two
 def permutation(length: int, *seed: int) -> Ordinals:
-    """All numbers below `length` in an order given by the seed; 40 MB and under a second for ten million."""
+    """All numbers below `length` in a seeded random order; ten million take 40 MB and under a second."""
     kind = np.uint32 if length < 2**32 else np.int64
     return np.random.default_rng(seed).permutation(np.arange(length, dtype=kind))
 
 
 def random_skip(limit: int, seed: int) -> int:
-    """How many records rand_skip passes over: below `limit`, equal for layers of equal seed."""
+    """The number of records that rand_skip skips, below `limit`; layers with equal seeds skip equally many."""
     return int(np.random.default_rng((seed, limit)).integers(limit)) if limit else 0

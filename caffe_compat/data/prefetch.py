@@ -1,7 +1,8 @@
-"""Reads ahead: one thread finds records in order, a pool decodes and transforms them (base_data_layer.cpp).
+"""Reads ahead: one thread finds records in order, and a pool decodes and transforms them (base_data_layer.cpp).
 
-Batches do not depend on the number of workers: order and random numbers are functions of an item's place, and every
-worker writes to places of its own. cv2 decodes and resizes outside Python's lock, so threads use all cores.
+Batches do not depend on the number of workers. Order and random numbers are functions of an item's position, and each
+worker writes to its own part of the batch. cv2 decodes and resizes without Python's global lock, so threads use all
+cores.
 """
 
 import os
@@ -22,15 +23,16 @@ from caffe_compat.data.transform import Transform
 
 
 def available_cores() -> int:
-    """The processor cores this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Prefetcher:
-    """Batches of a source, `ahead` of their use. Threads start with the first batch and end with the object.
+    """Prepares batches of a source, `ahead` batches before their use.
 
-    Every image is checked against `arithmetic`. With `finish`, the workers also apply mean and scale, which is fastest
-    on the CPU. Without it, batches are bytes, and a GPU applies both.
+    Threads start with the first batch and end with the object. Every image is checked against `arithmetic`. With
+    `finish`, the workers also apply mean and scale, which is fastest on the CPU. Without `finish`, batches are bytes,
+    and the GPU applies both.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Prefetcher:
         self._workers = workers or available_cores()
         self._arithmetic = arithmetic
         self.finish = False
-        self.seconds_waited = 0.0  # in `take`, all calls together
+        self.seconds_waited = 0.0  # total of all calls of `take`
         self._next = 0
         self._used: deque[NDArray[Any]] = deque()
         self._pending: deque[Future[tuple[Batch, list[Future[None]]]]] = deque()
@@ -61,7 +63,7 @@ class Prefetcher:
         self._decoders: ThreadPoolExecutor | None = None
 
     def take(self) -> Batch:
-        """The next batch; an error that a worker met is raised here."""
+        """The next batch; raises here the error that a worker met."""
         self._start()
         while len(self._pending) <= self._ahead:
             self._request(self._next + len(self._pending) * self._batch_size)
@@ -74,12 +76,12 @@ class Prefetcher:
         return batch
 
     def give_back(self, batch: Batch) -> None:
-        """Returns the memory of a batch whose pixels nothing reads any more; a later batch uses the memory again."""
+        """Returns a batch whose pixels nothing reads any more; a later batch reuses its memory."""
         if batch.memory is not None:
             self._used.append(batch.memory)
 
     def state(self) -> dict[str, int]:
-        """What the coming batches depend on: the place of the next item that `take` returns, seeds and the skip."""
+        """What later batches depend on: the position of the next item that `take` returns, the seeds and the skip."""
         return {
             "next": self._next,
             "seed": self._draws.seed,
@@ -88,7 +90,7 @@ class Prefetcher:
         }
 
     def restore(self, state: dict[str, int]) -> None:
-        """Continues from a state of `state()`."""
+        """Continues from a `state()`."""
         self._forget()
         self._next = state["next"]
         self._draws.seed = state["seed"]
@@ -113,7 +115,7 @@ class Prefetcher:
             self._pending.append(self._finder.submit(self._find, first))
 
     def _forget(self) -> None:
-        """Drops what was read ahead: cancels parts that have not begun, and waits for the others."""
+        """Discards what was read ahead: cancels parts that have not begun, and waits for the others."""
         while self._pending:
             future = self._pending.popleft()
             if future.cancel() or future.exception() is not None:

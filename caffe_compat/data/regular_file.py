@@ -1,4 +1,7 @@
-"""Opens the files that lists, nets and commands name: regular ones only, whatever their names hold."""
+"""Opens files named by lists, nets and commands; only regular files, for any name.
+
+Reading a device or a pipe could block forever or fill the memory.
+"""
 
 import os
 import stat
@@ -16,16 +19,16 @@ _OTHERS = (
 
 
 def open_regular(path: str, owner: str, failure: str = "could not load") -> int:
-    """A descriptor to read a regular file; a DataError for anything else begins with `owner` and `failure`.
+    """Opens a regular file and returns its descriptor; DataError, beginning with `owner` and `failure`, for others.
 
-    The name's bytes reach the system as they are (surrogates stand for bytes that are no UTF-8).
+    The bytes of the name reach the system unchanged: surrogates stand for bytes that are not UTF-8.
     """
     place = f"{owner}: {failure} '{shown(path)}'"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise DataError(f"{place}: {error.strerror}") from error
-    except ValueError as error:  # a zero byte
+    except ValueError as error:  # the name contains a zero byte
         raise DataError(f"{place}: no file has such a name ({error})") from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
@@ -35,14 +38,14 @@ def open_regular(path: str, owner: str, failure: str = "could not load") -> int:
 
 
 def other_kind(mode: int) -> str:
-    """What a path is, by the mode of its status, if it is no regular file; "" for a regular file."""
+    """The kind of a path that is not a regular file, by the mode of its status; "" for a regular file."""
     if stat.S_ISREG(mode):
         return ""
     return next((name for test, name in _OTHERS if test(mode)), "something else")
 
 
 def read_regular(path: str, owner: str, failure: str = "could not load") -> bytes:
-    """The bytes of a regular file; DataError as of `open_regular`."""
+    """The bytes of a regular file; DataError as in `open_regular`."""
     with open(open_regular(path, owner, failure), "rb") as file:
         try:
             return file.read()
@@ -51,11 +54,11 @@ def read_regular(path: str, owner: str, failure: str = "could not load") -> byte
 
 
 def open_text(path: str, owner: str, failure: str = "could not load") -> TextIO:
-    """A regular file as text; bytes that are no UTF-8 become surrogates, which stand for them in names of files."""
+    """Opens a regular file as text; bytes that are not UTF-8 become surrogates, as in file names."""
     return open(open_regular(path, owner, failure), encoding="utf-8", errors="surrogateescape")
 
 
 def shown(path: str) -> str:
-    """A name as messages show it: at most 200 characters, without control characters."""
+    """A name for messages: at most 200 characters, without control characters."""
     text = path if len(path) <= 200 else f"{path[:120]}...{path[-70:]}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

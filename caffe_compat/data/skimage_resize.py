@@ -1,8 +1,9 @@
-"""skimage.transform.resize as scikit-image 0.12 (2016) computed it, in its mode 'constant' and without anti-aliasing.
+"""skimage.transform.resize of scikit-image 0.12 (2016), in mode 'constant' and without anti-aliasing.
 
-The two axes are independent: every target pixel is a weighted sum of a few source pixels, and black lies beyond the
-edges. Compared with the compiled code of 0.12.3 on pictures in 0..1: equal to 1e-13 (orders 0 and 2 where no target
-pixel lies halfway between two source pixels; there that code's rounding is its solver's noise).
+The two axes are independent: each target pixel is a weighted sum of a few source pixels, with black beyond the edges.
+
+Results equal the compiled code of 0.12.3 to 1e-13, for pictures in 0..1. Exception: in orders 0 and 2, a target pixel
+halfway between two source pixels; there 0.12.3 rounds by the numerical noise of its solver.
 """
 
 from collections.abc import Callable
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from caffe_compat.errors import ShapeError
 
 Floats = NDArray[np.float64]
-Taps = tuple[NDArray[np.intp], Floats]  # per target pixel: the first source pixel, and the shares of it and the next
+Taps = tuple[NDArray[np.intp], Floats]  # per target pixel: the first source pixel; weights from there on
 
 
 def resize(picture: NDArray[Any], height: int, width: int, order: int = 1) -> Floats:
-    """(height, width, ...) from (rows, columns, ...), clipped to the picture's range.
+    """Resizes (rows, columns, ...) to (height, width, ...), clipped to the picture's range of values.
 
     `order`: 0 nearest, 1 bilinear, 2 biquadratic, 3 bicubic (Catmull-Rom).
     """
@@ -41,7 +42,7 @@ def _along_rows(picture: Floats, target: int, order: int) -> Floats:
 
 @lru_cache(maxsize=4096)
 def _places(size: int, target: int, order: int) -> Taps:
-    """(target, taps): source pixels and their shares; those beyond the edges have none."""
+    """Source pixels and their weights, (target, taps); source pixels beyond the edges have weight 0."""
     first, shares = _KERNELS[order](np.arange(0.5, target) * (size / target) - 0.5)
     places = first[:, None] + np.arange(shares.shape[1])
     inside = (places >= 0) & (places < size)
@@ -49,7 +50,7 @@ def _places(size: int, target: int, order: int) -> Taps:
 
 
 def _rounded(position: Floats) -> NDArray[np.intp]:
-    """To the nearest, halves away from zero."""
+    """The nearest whole numbers, halves away from zero."""
     return np.trunc(position + np.where(position > 0, 0.5, -0.5)).astype(np.intp)
 
 
@@ -64,14 +65,14 @@ def _linear(position: Floats) -> Taps:
 
 
 def _quadratic(position: Floats) -> Taps:
-    """Lagrange's parabola through the nearest pixel and its neighbours."""
+    """Taps of Lagrange's parabola through the nearest pixel and its two neighbours."""
     first = _rounded(position) - 1
     x = position - first
     return first, np.stack([(x - 1) * (x - 2) / 2, -x * (x - 2), x * (x - 1) / 2], axis=1)
 
 
 def _cubic(position: Floats) -> Taps:
-    """Keys' cubic convolution with a = -1/2."""
+    """Taps of Keys' cubic convolution with a = -1/2."""
     first = np.floor(position).astype(np.intp) - 1
     x = position - first - 1
     shares = (

@@ -1,7 +1,7 @@
-"""TransformationParameter: what happens to an image between its source and the net (data_transformer.cpp).
+"""TransformationParameter: the transform of an image between its source and the net (data_transformer.cpp).
 
-The work is split in two, so that images travel as bytes. `Transform` cuts, resizes and mirrors uint8 images on the
-host, by numbers drawn beforehand. `Arithmetic` (arithmetic.py) applies mean and scale, on the device.
+The work has two parts, so that images travel as bytes. `Transform` cuts, resizes and mirrors uint8 images on the host,
+with random numbers drawn beforehand. `Arithmetic` (arithmetic.py) applies mean and scale on the device.
 """
 
 import logging
@@ -29,17 +29,18 @@ Pixels = NDArray[Any]
 
 
 class Cut(NamedTuple):
-    """The part of an image that became an item, and whether it was mirrored."""
+    """The part of an image that becomes an item, and whether the item is mirrored."""
 
     box: Box
     mirrored: bool
 
 
 class Transform:
-    """The geometry of a TransformationParameter in one phase.
+    """The geometric part of a TransformationParameter, for a phase.
 
-    `parameter` is anything with the message's fields as attributes; `owner` starts messages. `raw` says that pixels
-    are not decoded from image files: the fork knows original_image for those alone, and crops others as without it.
+    `parameter` is any object with the message's fields as attributes; `owner` begins error messages. `raw` means that
+    pixels are not decoded from image files: the fork applies original_image only to decoded images and ignores the
+    field for others.
     """
 
     def __init__(self, parameter: Any, phase: str, owner: str, raw: bool = False) -> None:
@@ -55,7 +56,7 @@ class Transform:
         self.draws_per_item = int(self.mirror) + draws_needed(self._crop)
 
     def item_size(self, height: int, width: int) -> tuple[int, int]:
-        """The (height, width) of what an image becomes; an image below crop_size is an error."""
+        """The (height, width) of the item made from an image; an error for an image smaller than crop_size."""
         if not self.crop_size:
             return height, width
         if min(height, width) < self.crop_size and not self.original_image:
@@ -66,7 +67,7 @@ class Transform:
         return self.crop_size, self.crop_size
 
     def cut(self, height: int, width: int, draws: Draws) -> Cut:
-        """Draws what to take of an image of this size."""
+        """Draws the part to take of an image of this size."""
         mirrored = self.mirror and draws.below(2) == 1
         box = self._crop(height, width, draws)
         if min(box.height, box.width) < 1:
@@ -77,7 +78,7 @@ class Transform:
         return Cut(box, mirrored)
 
     def apply(self, image: Pixels, cut: Cut, item: Pixels) -> None:
-        """Writes the cut of an image (height, width, channels) into `item`, of `item_size`."""
+        """Writes the cut of an image (height, width, channels) to `item`, whose size is that of `item_size`."""
         top, left, height, width = cut.box
         part = image[top : top + height, left : left + width]
         interpolation = cv2.INTER_CUBIC if self.original_image else cv2.INTER_LINEAR
@@ -87,17 +88,17 @@ class Transform:
             for channel in range(item.shape[2]):
                 _place(part[..., channel], item[..., channel], cut.mirrored, interpolation)
         if self.is_flow and cut.mirrored:
-            # Horizontal flow lies in the even channels and turns round with the image.
+            # Even channels hold horizontal flow, whose sign changes when the image is mirrored.
             item[..., ::2] = 255 - item[..., ::2]
 
 
 def channels_together(image: Pixels) -> bool:
-    """Whether the channels of a pixel are next to each other in memory, as cv2 takes them at once."""
+    """Whether the channels of a pixel are adjacent in memory, as cv2 needs to process them in one call."""
     return bool(image.strides[2] == image.itemsize)
 
 
 def _place(part: Pixels, item: Pixels, mirrored: bool, interpolation: int) -> None:
-    """Writes a part of an image or of one of its planes into an item's memory, by cv2, outside Python's lock."""
+    """Writes a part of an image, or of one of its planes, to an item's memory; cv2 does this without Python's lock."""
     resized = part.shape != item.shape
     if resized:
         cv2.resize(part, item.shape[1::-1], dst=item, interpolation=interpolation)
@@ -108,7 +109,7 @@ def _place(part: Pixels, item: Pixels, mirrored: bool, interpolation: int) -> No
 
 
 def decode_flag(force_color: bool, force_gray: bool, owner: str) -> int:
-    """cv2's flag for encoded images."""
+    """cv2's flag for decoding encoded images."""
     if force_color and force_gray:
         raise FieldError(f"{owner}: cannot set both force_color and force_gray")
     if force_color or force_gray:

@@ -1,4 +1,4 @@
-"""Batches on their way to a device."""
+"""Copies batches to a device."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from torch import Tensor
 
 
 def upload(values: NDArray[Any], device: torch.device) -> Tensor:
-    """The array as a tensor on the device; on a GPU a copy that the program does not wait for.
+    """The array as a tensor on the device.
 
-    The array may be written again at once, except on the CPU, where the tensor is its memory.
+    To a GPU, the copy runs in the background from memory of its own, so the caller may overwrite the array at once. On
+    the CPU, the tensor shares the array's memory.
     """
     host = torch.from_numpy(values)
     return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)

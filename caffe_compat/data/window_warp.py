@@ -1,6 +1,6 @@
 """Cuts a window out of an image and warps it to the net's size (window_data_layer.cpp, load_batch).
 
-All in float32 and rounded away from zero at halves, as Caffe does it.
+Computed in float32, with halves rounded away from zero, as in Caffe.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ Pixels = NDArray[Any]
 
 
 class Warp(NamedTuple):
-    """How windows become items: crop_size pixels a side, `context_pad` of them around the window."""
+    """The size of items: crop_size pixels per side, including `context_pad` pixels on each side of the window."""
 
     crop_size: int
     context_pad: int = 0
@@ -24,7 +24,7 @@ class Warp(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A warped window and where its upper left corner lies in the item; the rest of the item is padding."""
+    """A warped window and the position of its upper left corner in the item; the rest of the item is padding."""
 
     pixels: Pixels
     top: int
@@ -32,7 +32,7 @@ class Placed(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """One axis of a window: the part inside the image [start, stop), its warped size, padding before and after."""
+    """An axis of a window: the part inside the image [start, stop), its warped size, and padding before and after."""
 
     start: int
     stop: int
@@ -42,7 +42,7 @@ class _Span(NamedTuple):
 
 
 def warp_window(image: Pixels, window: Window, warp: Warp, mirrored: bool, owner: str) -> Placed:
-    """The window of an image, uint8 (height, width, channels), warped (linear) and mirrored."""
+    """The window of an image, uint8 (height, width, channels), warped (linear) and mirrored if `mirrored`."""
     if window.right < window.left or window.bottom < window.top:
         raise DataError(f"{owner}: window {tuple(window[3:])} ends before it begins; expected x1 y1 x2 y2")
     rows, columns = _spans(image, window, warp)
@@ -51,7 +51,7 @@ def warp_window(image: Pixels, window: Window, warp: Warp, mirrored: bool, owner
             f"{owner}: window {tuple(window[3:])} lies outside the image ({image.shape[1]} x {image.shape[0]})"
         )
     left = columns.after if mirrored else columns.before
-    # Rounding may push the window over the item's edge.
+    # Because of rounding, the warped window may extend beyond the item.
     height = min(rows.size, warp.crop_size - rows.before)
     width = min(columns.size, warp.crop_size - left)
     if min(height, width) < 1 or rows.stop <= rows.start or columns.stop <= columns.start:
@@ -83,7 +83,7 @@ def _half(first: int, last: int) -> np.float32:
 
 
 def _span(centre: np.float32, half: np.float32, limit: int, warp: Warp) -> _Span:
-    """Grows an axis by its context, cuts it at the image's edges and counts what was cut as padding."""
+    """Extends an axis by its context, clips it to the image, and counts the clipped part as padding."""
     size = np.float32(warp.crop_size)
     context = size / np.float32(warp.crop_size - 2 * warp.context_pad)
     first, last = _round(centre - half * context), _round(centre + half * context)
