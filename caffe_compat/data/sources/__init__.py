@@ -1,1 +1,1 @@
-"""Where records come from: databases, lists of files, HDF5."""
+"""Sources of records: databases, lists of files, HDF5."""

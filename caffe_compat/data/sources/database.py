@@ -1,18 +1,18 @@
-"""Key-value databases of Datum messages: what is common to LMDB and LevelDB."""
+"""The common interface of LMDB and LevelDB: key-value databases of Datum messages."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 
 class KeyValue(NamedTuple):
-    """One record of a database."""
+    """A record of a database: key and value as bytes."""
 
     key: bytes
     value: bytes | memoryview
 
 
 class Database(ABC):
-    """Records in key order, by their number in that order."""
+    """Records in the order of their keys, accessed by their number in that order."""
 
     path: str
 
@@ -22,12 +22,12 @@ class Database(ABC):
 
     @abstractmethod
     def record(self, ordinal: int) -> KeyValue:
-        """The record of this number; cheapest for the number that follows the last one asked for."""
+        """The record with this number; fastest for the number after the last one requested."""
 
     @abstractmethod
     def check(self) -> None:
-        """Walks what the database is made of; DataError where it is damaged."""
+        """Reads the structure of the database; DataError where it is damaged."""
 
     @abstractmethod
     def close(self) -> None:
-        """Closes files."""
+        """Closes the database's files."""

@@ -1,4 +1,4 @@
-"""Databases of Datum messages as a source: the Data layer's (data_layer.cpp)."""
+"""The source of the Data layer: databases of Datum messages (data_layer.cpp)."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BACKENDS = {"LMDB": Lmdb, "LEVELDB": LevelDb}
 
 
 class Datums(Source[KeyValue]):
-    """Raw, float and encoded Datum messages from one database or several; `flag` is cv2's for encoded ones."""
+    """Raw, float and encoded Datum messages from one or several databases; `flag` is cv2's flag for encoded ones."""
 
     def __init__(self, source: str, backend: str, flag: int, owner: str) -> None:
         self._owner = owner
@@ -30,17 +30,17 @@ class Datums(Source[KeyValue]):
         return len(self._database)
 
     def fetch(self, ordinals: Sequence[int]) -> list[KeyValue]:
-        """The records of these numbers."""
+        """The records with these numbers."""
         return [self._database.record(ordinal) for ordinal in ordinals]
 
     def load(self, record: KeyValue, draws: Draws) -> Item:
-        """The Datum's pixels and label."""
+        """The pixels and the label of a Datum."""
         owner = f"{self._owner}: record '{record.key.decode(errors='replace')}' of '{self._database.path}'"
         datum = parse_datum(record.value, owner)
         return Item(datum_pixels(datum, self._flag, owner), float(datum.label))
 
     def first(self) -> Item:
-        """The first record; logs a warning where a flag for encoded images is set on raw ones."""
+        """The first record; logs a warning if a flag for encoded images is set but records are raw."""
         record = self.fetch([0])[0]
         if self._flag != cv2.IMREAD_UNCHANGED and not self.are_encoded():
             logger.warning(
@@ -49,15 +49,15 @@ class Datums(Source[KeyValue]):
         return self.load(record, Draws())
 
     def are_encoded(self) -> bool:
-        """Whether records hold image files, as the first one says."""
+        """Whether records hold image files, judged by the first record."""
         return bool(parse_datum(self.fetch([0])[0].value, self._owner).encoded)
 
     def key(self, ordinal: int) -> bytes:
-        """The key of a record."""
+        """The key of the record with this number."""
         return self._database.record(ordinal).key
 
     def check(self) -> None:
-        """Walks the databases' own structure, then reads and decodes every record."""
+        """Reads the structure of the databases, then reads and decodes every record."""
         self._database.check()
         super().check()
 

@@ -1,4 +1,4 @@
-"""Open databases that several nets of a process share: both libraries open a folder once per process."""
+"""Shares open databases among the nets of a process: both libraries can open a folder only once per process."""
 
 import os
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _lock = RLock()
 
 
 def open_environment(path: str, owner: str, open_one: Callable[[str, str], Any]) -> Any:
-    """The open database of a folder, made by `open_one` for the first user; each user closes it once."""
+    """The open database of a folder; the first user opens it by `open_one`. Each user must close it once."""
     real = os.path.realpath(path)
     with _lock:
         if real not in _shared:
@@ -29,7 +29,7 @@ def open_environment(path: str, owner: str, open_one: Callable[[str, str], Any])
 
 
 def close_environment(path: str) -> None:
-    """Ends the use by one user; the last user closes the folder."""
+    """Ends the use by one user; after the last user, the database is closed."""
     real = os.path.realpath(path)
     with _lock:
         _shared[real].users -= 1

@@ -1,4 +1,4 @@
-"""Lists of HDF5 files (hdf5_data_layer.cpp): rows by place, one file in memory at a time."""
+"""Lists of HDF5 files (hdf5_data_layer.cpp): rows by position, with a single file in memory at a time."""
 
 import logging
 import os
@@ -22,16 +22,17 @@ logger = logging.getLogger("caffe_compat")
 
 Floats = NDArray[np.float32]
 
-# No compression that HDF5 comes with packs more (deflate's limit), so that a small file cannot claim much memory.
+# Largest ratio of HDF5's own compressions (that of deflate); with it, a small file cannot demand much memory.
 _MOST_PACKED = 1032
-# What h5py raises where the library finds a file damaged; which of them depends on what it was looking for.
+# Exceptions of h5py for a damaged file; the type depends on the part of the file that is damaged.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 
 
 class Hdf5Rows:
-    """The rows of all files of a list; with `shuffle`, files and the rows in each change their order every epoch.
+    """The rows of all files of a list; `shuffle` reorders the files, and the rows of each file, in every epoch.
 
-    Every dataset is read whole, as float32, and lies in the files under its name; rows count along the first axis.
+    Every dataset is read as a whole, as float32, from the dataset of that name in each file. Rows lie along the first
+    axis.
     """
 
     def __init__(self, source: str, datasets: Sequence[str], shuffle: bool, seed: int, owner: str) -> None:
@@ -56,7 +57,7 @@ class Hdf5Rows:
         return tuple(array.shape[1:] for array in self._load(self._files[0]))
 
     def rows(self, places: Sequence[int]) -> list[Floats]:
-        """The rows at these places of the endless sequence, one array per dataset."""
+        """The rows at these positions of the endless sequence, one array per dataset."""
         found = [self._locate(*divmod(place, len(self))) for place in places]
         tops: list[list[Floats]] = [[] for _ in self._datasets]
         for file, row in found:
@@ -65,10 +66,10 @@ class Hdf5Rows:
         return [np.stack(top) for top in tops]
 
     def _as_caffe_reads(self, array: Floats, row: int, shape: tuple[int, ...], file: str) -> Floats:
-        """A row of a file whose rows are not of the first file's size.
+        """A row of a file whose rows differ in size from those of the first file.
 
-        Caffe goes through the file's numbers in steps of the first file's row, whatever the file's own rows are. Behind
-        the last number Caffe reads whatever the memory holds; here these are zeros.
+        Caffe reads the file's numbers in steps of the first file's row size, whatever the file's own row size is.
+        Beyond the last number, Caffe reads whatever the memory holds; here these values are zeros.
         """
         size = prod(shape)
         values = array.reshape(-1)[row * size : (row + 1) * size]
@@ -96,7 +97,7 @@ class Hdf5Rows:
         return files, list(accumulate(self._lengths[file] for file in files))
 
     def check(self) -> None:
-        """Reads every file once; DataError at the first that is damaged."""
+        """Reads every file once; DataError at the first damaged file."""
         for file in self._files:
             self._load(file)
 
@@ -109,7 +110,7 @@ class Hdf5Rows:
 
     @contextmanager
     def _open(self, file: str) -> Iterator[Any]:
-        """The open file; DataError for damage, wherever in the block the library meets it."""
+        """Context manager that opens a file; DataError for damage that the library meets anywhere in the block."""
         os.close(open_regular(file, self._owner, "failed opening HDF5 file"))
         try:
             with h5py.File(file, "r") as content:
@@ -144,7 +145,7 @@ class Hdf5Rows:
         return dataset
 
     def _refuse_links(self, content: Any, name: str, file: str) -> None:
-        """Refuses a dataset whose data would come from another file: an external link on the way to it."""
+        """Refuses a dataset whose data would come from another file through an external link."""
         group = content
         for part in filter(None, name.split("/")):
             link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
@@ -156,7 +157,7 @@ class Hdf5Rows:
             group = group.get(part) if isinstance(group, h5py.Group) else None
 
     def _require_content(self, dataset: Any, name: str, file: str) -> None:
-        """Refuses data of other files, and a size that the file cannot hold, before memory is taken."""
+        """Refuses data stored in other files, and a size that the file cannot hold, before memory is allocated."""
         if dataset.external or dataset.is_virtual:
             raise DataError(
                 f"{self._owner}: dataset '{name}' in '{file}' has its data in other files, which are not read; "
@@ -171,7 +172,7 @@ class Hdf5Rows:
 
     def _load(self, file: str) -> list[Floats]:
         if self._loaded is None or self._loaded[0] != file:
-            self._loaded = None  # frees the memory of the last file first
+            self._loaded = None  # frees the memory of the previous file before the next is read
             with self._open(file) as content:
                 arrays = [np.asarray(self._dataset(content, name, file), np.float32) for name in self._datasets]
             self._require_same_lengths(file, arrays)
@@ -179,7 +180,7 @@ class Hdf5Rows:
         return self._loaded[1]
 
     def _require_same_lengths(self, file: str, arrays: list[Floats]) -> None:
-        """Refuses a file that has become shorter since its rows were counted."""
+        """Refuses a file that became shorter after its rows were counted."""
         counted = self._lengths[self._files.index(file)]
         if any(len(array) != counted for array in arrays):
             raise DataError(
@@ -192,5 +193,5 @@ def _kind(dataset: Any) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """The library's message on one line of at most 200 characters."""
+    """The library's message on a single line of at most 200 characters."""
     return " ".join(ascii(str(error))[1:-1].replace("\\n", " ").split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Lists of image files with labels (image_data_layer.cpp), and label files beside them."""
+"""Lists of image files with labels (image_data_layer.cpp), and separate label files."""
 
 import os
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from caffe_compat.data.sources.source import Item, Source
 from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
 
-#: Stands for root_folder where a name is followed.
+#: Placeholder for root_folder while the `..` of a name are resolved.
 _HERE = "root"
 
 
 class ListedImage(NamedTuple):
-    """A line of an image list: its number from 1, the file under root_folder, and the label."""
+    """A line of an image list: line number from 1, file name under root_folder, and label."""
 
     line: int
     name: str
@@ -28,7 +28,7 @@ class ListedImage(NamedTuple):
 
 
 def read_image_list(path: str, owner: str) -> list[ListedImage]:
-    """The lines `name label` of a list; the label stands after the last space, so names may hold spaces."""
+    """The lines `name label` of a list; the label follows the last space, so names may contain spaces."""
     with open_text(path, owner, "cannot open image list") as lines:
         images = [_parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
     if not images:
@@ -48,7 +48,7 @@ def _parse(line: str, number: int, path: str, owner: str) -> ListedImage:
 
 
 def read_labels(path: str, owner: str) -> NDArray[np.float32]:
-    """The labels in a text file with one line of numbers per image, as float32 (images, labels)."""
+    """The labels in a text file with one line of numbers per image: float32 (images, labels)."""
     try:
         with open_text(path, owner, "cannot open label file") as lines:
             return np.loadtxt(lines, np.float32, ndmin=2)
@@ -57,7 +57,7 @@ def read_labels(path: str, owner: str) -> NDArray[np.float32]:
 
 
 class ImageList(Source[int]):
-    """The images of a list. An array `labels` (images, labels) replaces the labels of the list."""
+    """The images of a list; an array `labels` (images, labels) replaces the list's own labels."""
 
     def __init__(
         self,
@@ -84,23 +84,23 @@ class ImageList(Source[int]):
         return len(self._images)
 
     def fetch(self, ordinals: Sequence[int]) -> list[int]:
-        """The numbers themselves: the list is in memory."""
+        """The record numbers unchanged, because the list is in memory."""
         return list(ordinals)
 
     def load(self, record: int, draws: Draws) -> Item:
-        """The image, resized, and its label or labels."""
+        """The resized image with its label or labels."""
         image = self._images[record]
         owner = f"{self._owner}: '{self._path}' line {image.line}"
         pixels = read_image(self._root + self._inside(image.name, owner), self._flag, owner, *self._size)
         return Item(pixels, float(image.label) if self._labels is None else self._labels[record])
 
     def _inside(self, name: str, owner: str) -> str:
-        """The name, unless its `..` lead out of root_folder."""
+        """The file name; DataError if its `..` lead out of root_folder."""
         if self._root and ".." in name and os.path.normpath(f"/{_HERE}/{name}").split("/")[1] != _HERE:
             raise DataError(f"{owner}: '{shown(name)}' leads out of root_folder '{self._root}'; "
                             "name a folder that holds all images as root_folder")  # fmt: skip
         return name
 
     def key(self, ordinal: int) -> bytes:
-        """The name of an image."""
+        """The file name of the image with this number."""
         return self._images[ordinal].name.encode(errors="surrogateescape")

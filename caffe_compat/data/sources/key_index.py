@@ -1,8 +1,10 @@
-"""From a record's number to its place in an LMDB, whose tree knows keys only.
+"""Finds a record of an LMDB by its number, although LMDB's tree is ordered by keys only.
 
-Keys of convert_imageset begin with the record's number. The tree itself then finds record i in one descent, and opening
-a database of ten million records reads nothing. Other keys need one walk over the leaf pages, which notes the first key
-of every page: a record is then one descent and at most a page of steps away. Values lie on pages of their own.
+Keys of convert_imageset begin with the record's number. For such keys, one descent of the tree finds a record, and
+opening a database of ten million records reads no pages in advance.
+
+Other keys need one pass over the leaf pages, which stores the first key of every page. A record is then one descent and
+at most a page of steps away. Large values lie on separate pages, which the pass does not read.
 """
 
 from bisect import bisect_right
@@ -16,14 +18,14 @@ _DIGITS = 8
 
 
 class KeyIndex(Protocol):
-    """Places a cursor on the record of a number."""
+    """Moves a cursor to the record with a given number."""
 
     def seek(self, cursor: LmdbCursor, ordinal: int) -> None:
         """Moves the cursor to record `ordinal`."""
 
 
 class NumberedKeys:
-    """Keys '%08d_name', numbered without gaps."""
+    """For keys '%08d_name' that are numbered without gaps."""
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
@@ -39,7 +41,7 @@ class NumberedKeys:
 
 
 class FirstKeys:
-    """Any keys: the first one of every leaf page, and its number."""
+    """For any keys: stores the first key of every leaf page with its record number."""
 
     def __init__(self, cursor: LmdbCursor) -> None:
         self._keys: list[bytes] = []
@@ -59,7 +61,7 @@ class FirstKeys:
 
 
 def index_of(cursor: LmdbCursor, length: int, owner: str) -> KeyIndex:
-    """The index that fits the database's keys, judged by the first and the last."""
+    """The index for the database's kind of keys, judged by the first and the last key."""
     cursor.first()
     first = _number(cursor.key())
     cursor.last()

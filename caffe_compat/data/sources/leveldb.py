@@ -10,13 +10,13 @@ from caffe_compat.errors import DataError, MissingFeatureError
 
 
 class LevelDb(Database):
-    """Records of a LevelDB by number; its keys are read once, because LevelDB neither counts nor numbers them."""
+    """Records of a LevelDB by number; all keys are read once, because LevelDB neither counts nor numbers records."""
 
     def __init__(self, path: str, owner: str) -> None:
         self.path = path
         self._owner = owner
         self._database = open_environment(path, owner, _open)
-        # Also where no one calls `close`; by absolute path, for the program may change its folder in between.
+        # Runs even if `close` is never called. The path is absolute because the program may change its working folder.
         self._give_back = weakref.finalize(self, close_environment, os.path.realpath(path))
         self._keys = list(self._database.iterator(include_value=False))
         if not self._keys:
@@ -26,11 +26,11 @@ class LevelDb(Database):
         return len(self._keys)
 
     def record(self, ordinal: int) -> KeyValue:
-        """The record of this number."""
+        """The record with this number."""
         key = self._keys[ordinal]
         try:
             return KeyValue(key, self._database.get(key, verify_checksums=True))
-        except Exception as error:  # plyvel's own kinds, which this module can name only where plyvel is installed
+        except Exception as error:  # plyvel's own types, which exist only if plyvel is installed
             near = key.decode(errors="replace")[:80]
             raise DataError(
                 f"{self._owner}: LevelDB '{self.path}' is damaged at key '{near}': {error}; "
@@ -38,12 +38,12 @@ class LevelDb(Database):
             ) from error
 
     def check(self) -> None:
-        """Reads all values with their checksums; DataError at the first that is damaged."""
+        """Reads all values with their checksums; DataError at the first damaged value."""
         for ordinal in range(len(self)):
             self.record(ordinal)
 
     def close(self) -> None:
-        """The database closes with its last reader."""
+        """Ends this use; the database closes with its last user."""
         self._give_back()
 
 

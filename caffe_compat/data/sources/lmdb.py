@@ -1,4 +1,4 @@
-"""LMDB folders as Caffe writes them (db_lmdb.cpp)."""
+"""Reads LMDB folders in Caffe's format (db_lmdb.cpp)."""
 
 import logging
 import os
@@ -17,9 +17,9 @@ from caffe_compat.errors import DataError
 
 logger = logging.getLogger("caffe_compat")
 
-# A jump this short is walked, as the share of one of several processes is.
+# A jump of up to this many records is made by `next` calls: with several processes, each skips the others' records.
 _WALK_AT_MOST = 64
-#: What a record takes at least: the header of its node and its offset.
+#: Least bytes per record: node header and offset.
 _LEAST_BYTES = 10
 #: A writer may commit between the start of a transaction and the reading of its meta page.
 _ATTEMPTS = 20
@@ -28,8 +28,8 @@ _ATTEMPTS = 20
 class Lmdb(Database):
     """Records of an LMDB by their number.
 
-    A transaction of LMDB itself keeps writers beside it from replacing pages that are being read. The pages are read
-    by code that checks them, so that a damaged file is a DataError.
+    A transaction of the LMDB library prevents concurrent writers from replacing pages that are being read. The pages
+    themselves are read by code that checks them, so that a damaged file raises DataError.
     """
 
     def __init__(self, path: str, owner: str) -> None:
@@ -40,7 +40,7 @@ class Lmdb(Database):
         file = PageFile(os.path.join(path, "data.mdb"), self._place)
         try:
             environment = open_environment(path, owner, _open)
-            # Also where no one calls `close`; by absolute path, for the program may change its folder in between.
+            # Runs even if `close` is never called. The path is absolute: the program may change its folder.
             self._give_back = weakref.finalize(self, _give_back, file, os.path.realpath(path))
         except BaseException:
             file.close()
@@ -59,14 +59,14 @@ class Lmdb(Database):
         if self._meta.entries * _LEAST_BYTES > self._file.length:
             raise DataError(f"{self._place} counts {self._meta.entries} records in {self._file.length} bytes: it is "
                             "damaged; copy it again, or make it again with convert_imageset")  # fmt: skip
-        if self._file.is_short():  # its last pages may be unused: then nothing is missing
+        if self._file.is_short():  # not always an error: the missing pages may be unused
             self.check()
 
     def __len__(self) -> int:
         return self._meta.entries
 
     def record(self, ordinal: int) -> KeyValue:
-        """The record of this number; DataError names the key near a damaged page."""
+        """The record with this number; DataError names the key near a damaged page."""
         self._go_to(ordinal)
         self._at = ordinal
         return KeyValue(self._cursor.key(), self._cursor.value())
@@ -88,14 +88,14 @@ class Lmdb(Database):
         return index_of(self._new_cursor(), len(self), self._place)
 
     def check(self) -> None:
-        """Walks all pages; DataError at the first that is damaged."""
+        """Reads all pages; DataError at the first damaged page."""
         self._new_cursor().check(values=True)
 
     def _new_cursor(self) -> LmdbCursor:
         return LmdbCursor(self._file, self._meta, self._place)
 
     def close(self) -> None:
-        """Ends the transaction; the folder closes with its last reader."""
+        """Ends the transaction; the folder is closed with its last user."""
         if self._transaction is not None:
             self._transaction.abort()
         self._give_back()
@@ -107,7 +107,7 @@ def _give_back(file: PageFile, path: str) -> None:
 
 
 def _begin(environment: Any, file: PageFile, place: str) -> tuple[Any, Meta]:
-    """A transaction, and the meta page of the same moment; without locks there is no transaction."""
+    """A transaction and the meta page of the same moment; without locks, the transaction is a placeholder."""
     if environment.readers() is None:
         return None, file.meta()
     for _ in range(_ATTEMPTS):
@@ -121,17 +121,17 @@ def _begin(environment: Any, file: PageFile, place: str) -> tuple[Any, Meta]:
 
 
 class _WithoutLocks:
-    """In place of an environment, where no lock file can be written: a folder that cannot be written needs none."""
+    """Replaces an environment if no lock file can be written; a folder that nothing can write needs no locks."""
 
     def readers(self) -> None:
-        """No table of readers."""
+        """Returns no readers: there is no table of readers."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing, because nothing is open."""
 
 
 def _open(path: str, owner: str) -> Any:
-    """Read-only, with LMDB's lock file where the folder takes it."""
+    """Opens a folder read-only, with LMDB's lock file if the folder is writable."""
     try:
         environment = lmdb.open(path, readonly=True, lock=True, readahead=False, max_dbs=0, max_spare_txns=0)
         environment.reader_check()

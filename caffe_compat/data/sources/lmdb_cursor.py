@@ -1,4 +1,4 @@
-"""A cursor over the main database of an LMDB: LMDB's own moves, on pages whose every offset is checked."""
+"""A cursor over the main database of an LMDB, with LMDB's operations; every offset in a page is checked."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,12 +16,15 @@ from caffe_compat.data.sources.lmdb_pages import (
 )
 from caffe_compat.errors import DataError
 
-#: Branch pages that stay in memory: with 100 children each, they reach tens of millions of records.
+#: Number of branch pages kept in memory; at 100 children per page, enough for tens of millions of records.
 _KEPT_PAGES = 2048
 
 
 class LmdbCursor:
-    """Stands on a record after `first`, `last`, `set_range` or `next`. DataError names the key near a damaged page."""
+    """A position in the database, set by `first`, `last`, `set_range` or `next`.
+
+    DataError names the key near a damaged page.
+    """
 
     def __init__(self, file: PageFile, meta: Meta, place: str) -> None:
         self._file = file
@@ -33,28 +36,28 @@ class LmdbCursor:
         self._pages: OrderedDict[int, bytes] = OrderedDict()
 
     def first(self) -> bool:
-        """Goes to the first record; False where there is none."""
+        """Moves to the first record; False if there is none."""
         return self._go(lambda: self._descend_to(b""))
 
     def last(self) -> bool:
-        """Goes to the last record; False where there is none."""
+        """Moves to the last record; False if there is none."""
         return self._go(self._descend_to_last)
 
     def set_range(self, key: bytes) -> bool:
-        """Goes to the first record whose key is not below `key`; False where there is none."""
+        """Moves to the first record whose key is at or above `key`; False if there is none."""
         self._near = key
         return self._go(lambda: self._descend_to(key))
 
     def next(self) -> bool:
-        """Goes to the next record; False at the end."""
+        """Moves to the next record; False at the end."""
         return self._go(self._step)
 
     def key(self) -> bytes:
-        """The key of the record."""
+        """The key of the current record."""
         return b"" if self._node is None else self._node.key
 
     def value(self) -> bytes:
-        """The value of the record."""
+        """The value of the current record."""
         if self._node is None:
             return b""
         if self._node.value is not None:
@@ -65,7 +68,7 @@ class LmdbCursor:
             raise self._damaged(error) from error
 
     def leaves(self) -> Iterator[tuple[bytes, int]]:
-        """Every leaf page in the order of keys, with the number of its records."""
+        """Every leaf page in the order of keys, with its number of records."""
         found = self.first()
         while found:
             page = self._path[-1][0]
@@ -74,7 +77,7 @@ class LmdbCursor:
             found = self.next()
 
     def check(self, values: bool) -> None:
-        """Walks all records: keys must ascend, and be as many as the database counts; with `values`, reads them too."""
+        """Reads all records: keys must ascend and match the database's count; `values` also reads the values."""
         count, before, found = 0, None, self.first()
         while found:
             key = self.key()
@@ -97,7 +100,7 @@ class LmdbCursor:
         return found
 
     def _descend_to(self, key: bytes) -> bool:
-        """To the first key that is not below `key`."""
+        """Moves to the first record whose key is at or above `key`."""
         self._start()
         while self._path and len(self._path) < self._meta.depth:
             page = self._path[-1][0]
@@ -126,7 +129,7 @@ class LmdbCursor:
         return index + 1 < node_count(leaf) or self._step_from_end()
 
     def _step_from_end(self) -> bool:
-        """From behind a leaf's last node to the first of the next leaf."""
+        """Moves from beyond a leaf's last node to the first node of the next leaf."""
         while self._path:
             self._path.pop()
             if self._path and self._path[-1][1] + 1 < node_count(self._path[-1][0]):
@@ -145,7 +148,7 @@ class LmdbCursor:
             self._path.append((self._page(self._meta.root, 1), 0))
 
     def _enter(self, page: bytes, index: int) -> None:
-        """Goes down to the child of a branch page's node."""
+        """Moves down to the child of a branch page's node."""
         self._path[-1] = (page, index)
         self._path.append((self._page(node(page, index).child, len(self._path) + 1), 0))
 
@@ -171,7 +174,7 @@ class LmdbCursor:
 
 
 def _last_not_above(page: bytes, key: bytes) -> int:
-    """The child of a branch page where `key` belongs; the first node's key counts as the lowest of all."""
+    """The index of the child of a branch page that covers `key`; the first node counts as the lowest key."""
     low, high = 1, node_count(page)
     while low < high:
         middle = (low + high) // 2

@@ -1,7 +1,7 @@
-"""The pages of an LMDB's data.mdb (format 1 of LMDB 0.9), read with every offset checked against the file.
+"""Reads the pages of an LMDB's data.mdb (format 1 of LMDB 0.9), with every offset checked against the file.
 
-LMDB's own reader trusts the file: a damaged or truncated one ends the process (SIGSEGV, SIGBUS, SIGABRT). Pages are
-read by `pread`, so that a file that is cut while it is read, or a bad disk, is an error as well.
+LMDB's own reader trusts the file: a damaged or truncated file ends the process (SIGSEGV, SIGBUS, SIGABRT). Pages are
+read by `pread`, so that truncation during reading and disk errors also become exceptions.
 """
 
 import os
@@ -15,7 +15,7 @@ MAGIC, VERSION = 0xBEEFC0DE, 1
 NO_PAGE = 2**64 - 1
 BRANCH, LEAF, OVERFLOW = 0x01, 0x02, 0x04
 _KINDS = 0x07
-BIG_VALUE, OTHER_VALUES = 0x01, 0x06  # node flags: a value on pages of its own; sub-databases and duplicates
+BIG_VALUE, OTHER_VALUES = 0x01, 0x06  # node flags: value on overflow pages; sub-databases and duplicates
 PAGE_HEADER = struct.Struct("<QHHHH")  # page number, padding, flags, end of the offsets, start of the nodes
 NODE_HEADER = struct.Struct("<HHHH")  # size or page number (low, high), flags or page number, size of the key
 _OFFSET = struct.Struct("<H")
@@ -26,7 +26,7 @@ _META_BYTES = PAGE_HEADER.size + _META.size + 2 * _DATABASE.size + _META_END.siz
 
 
 class Meta(NamedTuple):
-    """What a meta page says of the main database."""
+    """The description of the main database in a meta page."""
 
     page_size: int
     flags: int
@@ -38,20 +38,20 @@ class Meta(NamedTuple):
 
 
 class DamagedError(Exception):
-    """What is wrong with a page; the reader of the pages adds file and key."""
+    """What is wrong with a page; callers add the file and the key."""
 
 
 class Node(NamedTuple):
-    """An entry of a page: its key, and the child's page or where the value lies."""
+    """An entry of a page: its key, and the number of the child page or the place of the value."""
 
     key: bytes
     child: int
-    value: bytes | None  # None: on `size` bytes of pages of its own, from page `child` on
+    value: bytes | None  # None: the value's `size` bytes lie on overflow pages from page `child` on
     size: int
 
 
 class PageFile:
-    """A data.mdb; `meta(transaction)` says where its database begins."""
+    """An open data.mdb; `meta(transaction)` returns the description of its database."""
 
     def __init__(self, path: str, owner: str) -> None:
         self._descriptor = open_regular(path, owner)
@@ -65,22 +65,22 @@ class PageFile:
         self.last_page = max(meta.last_page for meta in self._metas)
 
     def meta(self, transaction: int | None = None) -> Meta:
-        """The meta page of a transaction, or the newest one."""
+        """The meta page of a transaction, or the newest meta page for None."""
         newest = max(self._metas, key=lambda meta: meta.transaction)
         return next((meta for meta in self._metas if meta.transaction == transaction), newest)
 
     def refresh(self, place: str) -> None:
-        """Reads the meta pages again, which a writer may have replaced since."""
+        """Reads the meta pages again, because a writer may have replaced them."""
         self.length = os.fstat(self._descriptor).st_size
         self._metas = self._read_metas(place)
         self.last_page = max(meta.last_page for meta in self._metas)
 
     def is_short(self) -> bool:
-        """Whether the file ends before the last page that the newest meta page counts."""
+        """Whether the file ends before the last page counted by the newest meta page."""
         return (self.meta().last_page + 1) * self.page_size > self.length
 
     def page(self, number: int, kind: int) -> bytes:
-        """A page, whose header says that it is this one and of this kind."""
+        """A page; DamagedError unless its header states this page number and kind."""
         content = self._read(number * self.page_size, self.page_size, number)
         own, _, flags, lower, upper = PAGE_HEADER.unpack_from(content)
         if own != number:
@@ -92,7 +92,7 @@ class PageFile:
         return content
 
     def big_value(self, number: int, size: int) -> bytes:
-        """A value that lies on pages of its own, from page `number` on."""
+        """A value on overflow pages, which begin at page `number`."""
         header = self._read(number * self.page_size, PAGE_HEADER.size, number)
         own, _, flags, low, high = PAGE_HEADER.unpack_from(header)
         pages = low | high << 16
@@ -147,7 +147,7 @@ def node_count(page: bytes) -> int:
 
 
 def key_at(page: bytes, index: int) -> bytes:
-    """The key of a node; the cheap part of `node`, for searches."""
+    """The key of a node; faster than `node`, for searches."""
     (start,) = _OFFSET.unpack_from(page, PAGE_HEADER.size + 2 * index)
     if start + NODE_HEADER.size > len(page):
         raise DamagedError(f"node {index} of page {PAGE_HEADER.unpack_from(page)[0]} lies outside of the page")
@@ -156,7 +156,7 @@ def key_at(page: bytes, index: int) -> bytes:
 
 
 def node(page: bytes, index: int) -> Node:
-    """A node of a branch or leaf page; `index` is below `node_count`."""
+    """A node of a branch or leaf page; `index` must be below `node_count`."""
     number, _, kind, _, upper = PAGE_HEADER.unpack_from(page)
     (start,) = _OFFSET.unpack_from(page, PAGE_HEADER.size + 2 * index)
     key_start = start + NODE_HEADER.size

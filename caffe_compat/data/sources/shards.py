@@ -1,4 +1,4 @@
-"""One source in several databases: `source: "train_*_lmdb"`, or a text file with one folder per line."""
+"""A source made of several databases: `source: "train_*_lmdb"`, or a text file with one folder per line."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from caffe_compat.errors import DataError
 
 
 class Shards(Database):
-    """Databases end to end, as if they were one."""
+    """Several databases in sequence, as a single database."""
 
     def __init__(self, path: str, databases: list[Database]) -> None:
         self.path = path
@@ -23,24 +23,24 @@ class Shards(Database):
         return self._ends[-1]
 
     def record(self, ordinal: int) -> KeyValue:
-        """The record of this number, counted over all shards."""
+        """The record with this number, counted over all shards."""
         shard = bisect_right(self._ends, ordinal)
         start = self._ends[shard - 1] if shard else 0
         return self._databases[shard].record(ordinal - start)
 
     def check(self) -> None:
-        """Checks them all."""
+        """Checks all shards."""
         for database in self._databases:
             database.check()
 
     def close(self) -> None:
-        """Closes them all."""
+        """Closes all shards."""
         for database in self._databases:
             database.close()
 
 
 def open_shards(source: str, owner: str, open_one: Callable[[str, str], Database]) -> Database:
-    """The database of a source, or all those that a pattern or a list file names, in order."""
+    """The database of a source; for a pattern or a list file, all matching databases in order."""
     paths = _paths(source, owner)
     databases = [open_one(path, owner) for path in paths]
     return databases[0] if len(databases) == 1 else Shards(source, databases)

@@ -1,4 +1,4 @@
-"""What a source of items is."""
+"""The interface of sources of items."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ Record = TypeVar("Record")
 
 
 class Item(NamedTuple):
-    """One example before its transform: pixels (height, width, channels), and one label or several."""
+    """An example before its transform: pixels (height, width, channels), and a label or several labels."""
 
     pixels: NDArray[Any]
     label: float | NDArray[np.float32]
 
 
 class Source(ABC, Generic[Record]):
-    """Numbered records. Finding a record is apart from decoding it, which any thread may do."""
+    """Numbered records. Finding a record is separate from decoding it, which any thread may do."""
 
-    #: How many random numbers `load` may use for one record.
+    #: Largest number of random numbers that `load` uses for a record.
     draws_per_item = 0
 
     @abstractmethod
@@ -31,20 +31,20 @@ class Source(ABC, Generic[Record]):
 
     @abstractmethod
     def fetch(self, ordinals: Sequence[int]) -> list[Record]:
-        """The records of these numbers, not decoded yet; called by one thread, in order."""
+        """The records with these numbers, not decoded; called by a single thread, in order."""
 
     @abstractmethod
     def load(self, record: Record, draws: Draws) -> Item:
-        """The item of a record, decoded; called by any thread."""
+        """The decoded item of a record; called by any thread."""
 
     def first(self) -> Item:
-        """The first record, from which nets learn their shapes."""
+        """The first record; nets derive their shapes from it."""
         return self.load(self.fetch([0])[0], Draws([0] * self.draws_per_item))
 
     def check(self) -> None:
-        """Reads and decodes every record; DataError at the first that cannot be used. Sources that draw do nothing."""
+        """Reads and decodes every record; DataError at the first unusable one. Random sources check nothing."""
         for ordinal in range(len(self)):
             self.load(self.fetch([ordinal])[0], Draws([0] * self.draws_per_item))
 
     def close(self) -> None:
-        """Closes files."""
+        """Closes the source's files."""

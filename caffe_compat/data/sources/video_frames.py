@@ -1,4 +1,4 @@
-"""Folders of video frames (the SRN fork's video_data_layer.cpp and io.cpp)."""
+"""Reads folders of video frames (the SRN fork's video_data_layer.cpp and io.cpp)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,15 +14,15 @@ from caffe_compat.data.sources.source import Item, Source
 from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
 
-#: Frame files, where the prototxt gives no name_pattern; frames count from 1.
+#: Default name_pattern of frame files by modality; frames count from 1.
 NAME_PATTERNS = {"RGB": "image_%04d.jpg", "FLOW": "flow_%c_%04d.jpg"}
 Pixels = NDArray[Any]
-#: Of one item: their channels must fit into memory together.
+#: Largest number of frames per item, whose channels must fit into memory together.
 _MOST_FRAMES = 10_000
 
 
 class Video(NamedTuple):
-    """A line of the list: its number from 1, the folder, its number of frames and the label."""
+    """A line of the list: line number from 1, folder, number of frames and label."""
 
     line: int
     folder: str
@@ -31,13 +31,13 @@ class Video(NamedTuple):
 
 
 class Snippets(NamedTuple):
-    """Which frames make an item: from every one of `segments` equal parts of a video, `length` in a row."""
+    """The frames of an item: `length` successive frames from each of `segments` equal parts of a video."""
 
     segments: int
     length: int
 
     def offsets(self, frames: int, draws: Draws | None) -> list[int]:
-        """Frames before each snippet's first: drawn, or in the middle of the segment without draws (TEST)."""
+        """The number of frames before each snippet: random, or the middle of the segment if `draws` is None (TEST)."""
         average = frames // self.segments
         free = average - self.length + 1
         if free < 1:
@@ -48,7 +48,7 @@ class Snippets(NamedTuple):
 
 
 class VideoFrames(Source[Video]):
-    """Frames of one item as channels: 3 a frame (RGB), or x and y in turn (FLOW)."""
+    """Frames of an item as channels: 3 per frame (RGB), or x and y alternating (FLOW)."""
 
     def __init__(
         self,
@@ -80,11 +80,11 @@ class VideoFrames(Source[Video]):
         return len(self._videos)
 
     def fetch(self, ordinals: Sequence[int]) -> list[Video]:
-        """The lines."""
+        """The lines of the list with these numbers."""
         return [self._videos[ordinal] for ordinal in ordinals]
 
     def load(self, record: Video, draws: Draws) -> Item:
-        """All frames of the item."""
+        """All frames of the item, and its label."""
         offsets = self._snippets.offsets(record.length, draws if self._train else None)
         frames = [offset + number for offset in offsets for number in range(1, self._snippets.length + 1)]
         pixels = np.concatenate([image for frame in frames for image in self._read(record, frame)], axis=2)
@@ -112,7 +112,7 @@ class VideoFrames(Source[Video]):
 
 
 def read_video_list(path: str, owner: str) -> list[Video]:
-    """The lines `folder frames label`."""
+    """The lines `folder frames label` of a list."""
     with open_text(path, owner, "cannot open video list") as lines:
         videos = [_parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
     if not videos:

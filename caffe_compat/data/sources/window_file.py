@@ -1,4 +1,4 @@
-"""Window files of R-CNN (window_data_layer.cpp): images with boxes, split by their overlap with objects."""
+"""Window files of R-CNN (window_data_layer.cpp): images with boxes, separated by their overlap with objects."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,14 +12,14 @@ _FIELDS_OF_A_WINDOW = 6
 
 
 class WindowedImage(NamedTuple):
-    """An image that windows lie in, and its number of channels."""
+    """An image in which windows lie, with its number of channels."""
 
     path: str
     channels: int
 
 
 class Window(NamedTuple):
-    """A box (pixels, both ends included) with its class."""
+    """A box in pixels, with both ends included, and its class."""
 
     image: int
     label: int
@@ -31,7 +31,7 @@ class Window(NamedTuple):
 
 
 class WindowFile(NamedTuple):
-    """The content of a window file: its images, and its windows in two lists."""
+    """The content of a window file: images, foreground windows and background windows."""
 
     images: dict[int, WindowedImage]
     foreground: list[Window]
@@ -39,10 +39,11 @@ class WindowFile(NamedTuple):
 
 
 def read_window_file(path: str, foreground: float, background: float, owner: str, root_folder: str = "") -> WindowFile:
-    """Reads `# index`, path, channels, height, width, number of windows, then a line `label overlap x1 y1 x2 y2` each.
+    """Reads a window file; DataError for a damaged one.
 
-    Windows that overlap an object by at least `foreground` are examples of its class, those below `background` of
-    class 0; those between are left out.
+    Each image has lines `# index`, path, channels, height, width and number of windows, then a line `label overlap x1
+    y1 x2 y2` per window. Windows that overlap an object by at least `foreground` are examples of its class. Windows
+    below `background` are examples of class 0; those in between are ignored.
     """
     with open_text(path, owner, "failed to open window file") as file:
         words = iter(file.read().split())

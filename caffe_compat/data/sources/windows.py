@@ -1,4 +1,4 @@
-"""Random windows of images as a source: the WindowData layer's (window_data_layer.cpp)."""
+"""The source of the WindowData layer: random windows of images (window_data_layer.cpp)."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,14 +18,14 @@ from caffe_compat.errors import DataError
 
 
 class Finish(NamedTuple):
-    """The arithmetic of an item: (pixels - mean) * scale; the mean has the item's size, or a number per channel."""
+    """The arithmetic of an item, (pixels - mean) * scale; the mean has the item's size or one number per channel."""
 
     mean: NDArray[np.float32]
     scale: float
 
 
 class Windows(Source[bool]):
-    """`batch_size` places: first places for background windows, then for foreground; each place draws its window."""
+    """`batch_size` places: background places come first, then foreground places; each place draws a random window."""
 
     draws_per_item = 2
 
@@ -47,7 +47,7 @@ class Windows(Source[bool]):
         self._finish = finish
         self._mirror = mirror
         self._owner = owner
-        # One photo has many windows.
+        # A photo has many windows, so caching its bytes saves reading it again.
         self._bytes = cache(read_regular) if cache_images else read_regular
         for kind, name in ((False, "background"), (True, "foreground")):
             if kind in self._places and not self._heaps[kind]:
@@ -57,11 +57,11 @@ class Windows(Source[bool]):
         return len(self._places)
 
     def fetch(self, ordinals: Sequence[int]) -> list[bool]:
-        """Whether each place takes a foreground window."""
+        """For each place, whether it takes a foreground window."""
         return [self._places[ordinal] for ordinal in ordinals]
 
     def load(self, record: bool, draws: Draws) -> Item:
-        """A warped window with mean and scale applied; pixels outside of its image are 0."""
+        """A warped window with mean and scale applied; pixels outside of the image are 0."""
         heap = self._heaps[record]
         window = heap[draws.below(len(heap))]
         mirrored = self._mirror and draws.below(2) == 1
