@@ -1,1 +1,1 @@
-"""Two ways to run one net: exact (layer by layer, every blob readable) and fast (passes over the graph)."""
+"""Ways to run a net: exact (layer by layer, every blob readable) and fast (a graph rewritten by passes)."""

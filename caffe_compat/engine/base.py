@@ -1,4 +1,4 @@
-"""What a solver or a program asks of a net that runs."""
+"""The interface of engines, through which solvers and programs run a net."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -14,10 +14,10 @@ class Engine(Protocol):
     net: Net
 
     def keep(self, blobs: Iterable[str]) -> None:
-        """From the next run on, these blobs of the net hold their values too."""
+        """Makes the next and later runs also store the values of these blobs."""
 
     def forward(self) -> Tensor:
-        """One pass; returns the weighted sum of the losses, shape (), on the net's device."""
+        """Runs one forward pass; returns the weighted sum of the losses, shape (), on the net's device."""
 
     def forward_backward(self) -> Tensor:
-        """One pass and its gradients, which are added to those of the learnable weights; returns the loss."""
+        """Runs forward and backward; adds to the gradients of learnable weights and returns the loss, shape ()."""

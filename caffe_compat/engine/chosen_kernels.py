@@ -1,4 +1,4 @@
-"""cuDNN tries its kernels on every new size and keeps the quickest: nets run on batches of one size."""
+"""Lets cuDNN measure its kernels for each new size and keep the fastest; batches of a net mostly have one size."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,7 +6,7 @@ import torch
 
 
 def chosen_kernels(device: torch.device) -> AbstractContextManager[None]:
-    """Holds while a net runs on a GPU; who asks torch for deterministic kernels gets those, untried."""
+    """Returns a context in which cuDNN measures kernels, on a GPU only; not if torch asks for deterministic kernels."""
     if device.type != "cuda":
         return nullcontext()
     cudnn = torch.backends.cudnn

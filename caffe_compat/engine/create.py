@@ -1,4 +1,4 @@
-"""Engines by name."""
+"""Creates engines by name."""
 
 import importlib
 from collections.abc import Callable, Iterable
@@ -16,7 +16,10 @@ MakeEngine = Callable[[Net, Iterable[str] | None], Engine]
 
 
 def _exported(name: str) -> MakeEngine:
-    """An engine of another runtime. It lies in a package above this one and is imported when it is asked for."""
+    """Returns a function that creates an engine of another runtime.
+
+    The engine lies in a package that imports this one, so it is imported only on request.
+    """
 
     def make(net: Net, requested: Iterable[str] | None) -> Engine:
         home = importlib.import_module("caffe_compat.runtimes.exported_engine")
@@ -27,7 +30,7 @@ def _exported(name: str) -> MakeEngine:
 
 
 #: fast-bf16 computes products in bfloat16 (autocast); weights, statistics and losses stay float32. The last three
-#: predict only, in another runtime.
+#: run in another runtime and cannot train.
 ENGINES: dict[str, MakeEngine] = {
     "exact": lambda net, requested: ExactEngine(net),
     "fast": FastEngine,
@@ -37,10 +40,10 @@ ENGINES: dict[str, MakeEngine] = {
 
 
 def create_engine(name: str, net: Net, requested: Iterable[str] | None = None) -> Engine:
-    """The engine of this name for this net; `requested` are the blobs wanted of it (None: the net's outputs).
+    """Returns the engine of this name for the net; `requested` names the blobs to compute (None: the net's outputs).
 
-    The exact engine runs every layer, whatever is requested. Raises MissingFeatureError for an unknown name and for an
-    engine whose runtime is not installed.
+    The exact engine runs every layer for any request. Raises MissingFeatureError for an unknown name and for an engine
+    whose runtime is not installed.
     """
     if name not in ENGINES:
         raise MissingFeatureError(f"no engine '{name}'; expected one of: {', '.join(ENGINES)}")

@@ -1,4 +1,4 @@
-"""The exact engine: every layer on its own, in float32, with every blob readable and in-place semantics kept."""
+"""The exact engine: runs layers one by one in float32; every blob is readable, and in-place layers overwrite blobs."""
 
 from collections.abc import Iterable
 
@@ -8,20 +8,20 @@ from caffe_compat.net.net import Net
 
 
 class ExactEngine:
-    """Runs the net as Caffe does."""
+    """Runs all layers of a net in order, as Caffe does."""
 
     def __init__(self, net: Net) -> None:
         self.net = net
 
     def keep(self, blobs: Iterable[str]) -> None:
-        """Nothing to do: every blob holds its values."""
+        """Does nothing, since every blob holds its values after a run."""
 
     def forward(self) -> Tensor:
-        """One pass over all layers."""
+        """Runs all layers; returns the weighted sum of the losses, shape ()."""
         return self.net.run_range(0, len(self.net.steps) - 1)
 
     def forward_backward(self) -> Tensor:
-        """One pass and its backward."""
+        """Runs all layers forward and then backward; returns the weighted sum of the losses, shape ()."""
         loss = self.forward()
         self.net.backward_range(len(self.net.steps) - 1, 0)
         return loss

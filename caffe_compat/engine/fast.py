@@ -1,4 +1,4 @@
-"""The fast engine: the net as one graph, rewritten by passes; only requested blobs are kept."""
+"""The fast engine: runs the net as a graph that passes have rewritten, and keeps only requested blobs."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -20,7 +20,7 @@ from caffe_compat.engine.plan import HALF, Operation, Plan, Values, plan_steps, 
 from caffe_compat.net.gradients_needed import require_possible
 from caffe_compat.net.net import Net
 
-#: In this order: later passes see what earlier ones left.
+#: Applied in this order, since each pass matches patterns that earlier passes leave.
 PASSES: tuple[Callable[[Plan], Plan], ...] = (
     drop_splits,
     drop_unneeded,
@@ -33,17 +33,17 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
 
 
 def rewrite_plan(plan: Plan) -> Plan:
-    """The plan after all passes."""
+    """Returns the plan after all passes."""
     for rewrite in PASSES:
         plan = rewrite(plan)
     return plan
 
 
 class FastEngine:
-    """Runs a plan of the net. After a run the requested blobs hold their values.
+    """Runs a plan of the net; after a run the requested blobs hold their values.
 
-    Without a request these are the net's outputs, and the losses count; with one only what leads to it runs, and the
-    loss is 0.
+    `requested` None means the net's outputs and its losses. Otherwise only layers that lead to the requested blobs
+    run, and the returned loss is 0.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class FastEngine:
             lay_out_weights(net)
 
     def keep(self, blobs: Iterable[str]) -> None:
-        """From the next run on, these blobs hold their values too; what leads to them runs as well."""
+        """Makes the next and later runs also store these blobs, and run the layers that lead to them."""
         self._kept = tuple(blobs)
         for name in ("plan", "learning_plan"):
             self.__dict__.pop(name, None)
 
     @cached_property
     def plan(self) -> Plan:
-        """What a pass without a backward runs."""
+        """The plan of a forward pass without backward."""
         return self._planned(learns=False)
 
     @cached_property
     def learning_plan(self) -> Plan:
-        """What a pass with its backward runs."""
+        """The plan of a forward pass that a backward pass follows."""
         return self._planned(learns=True)
 
     def _planned(self, learns: bool) -> Plan:
@@ -82,12 +82,12 @@ class FastEngine:
         return rewrite_plan(plan if self._requested is None else replace(plan, losses=()))
 
     def forward(self) -> Tensor:
-        """One pass without a gradient graph."""
+        """Runs one forward pass without an autograd graph; returns the loss, shape ()."""
         with torch.no_grad(), chosen_kernels(self.net.device):
             return self._run(self.plan)
 
     def forward_backward(self) -> Tensor:
-        """One pass; gradients are added to those of the weights that learn."""
+        """Runs forward and backward; adds to the gradients of learnable weights and returns the loss, shape ()."""
         for step in self.net.steps:
             if step.needs_backward:
                 require_possible(step.layer, step.propagate_down)
@@ -98,7 +98,7 @@ class FastEngine:
         return loss.detach()
 
     def _run(self, plan: Plan) -> Tensor:
-        with torch.autocast(self.net.device.type, enabled=False):  # the engine's precision counts, not the caller's
+        with torch.autocast(self.net.device.type, enabled=False):  # the engine sets the precision, not the caller
             return self._run_as_planned(plan)
 
     def _run_as_planned(self, plan: Plan) -> Tensor:
@@ -121,7 +121,7 @@ class FastEngine:
         return self._loss(plan, values)
 
     def _autocast(self, operation: Operation) -> AbstractContextManager[object]:
-        """Lower precision for what bears it (matrix products, convolutions); losses always see float32."""
+        """Returns autocast for lower precision of matrix products and convolutions; losses always get float32."""
         if self.precision == torch.float32 or operation.layer.is_loss:
             return nullcontext()
         return torch.autocast(self.net.device.type, self.precision)

@@ -1,4 +1,4 @@
-"""LazyForward: a forward by the fast plan; blobs between input and output are computed when somebody asks for them."""
+"""LazyForward: runs the fast plan, and computes blobs between input and output only when they are read."""
 
 from collections.abc import Callable, Mapping
 from weakref import WeakValueDictionary
@@ -15,10 +15,10 @@ from caffe_compat.net.synced_tensor import SyncedTensor
 
 
 class LazyForward:
-    """Runs a whole net whose inner blobs nobody looks at, and keeps what is needed to compute these later.
+    """Runs a whole net with the fast plan, and keeps the inputs to compute inner blobs later.
 
-    What is read later is exact: computed layer by layer, from the inputs and weights of the run. The outputs of the
-    run itself differ from exact ones by rounding.
+    Inner blobs read later are exact: computed layer by layer from the inputs and weights of the run. The net's outputs
+    differ from exact ones by rounding.
     """
 
     def __init__(self, net: Net) -> None:
@@ -31,7 +31,11 @@ class LazyForward:
         self._inner = [blob.value for name, blob in net.blobs.items() if name not in shown]
 
     def allows(self) -> bool:
-        """Whether a run now gives what an exact one gives: nobody holds an inner blob, a weight or a hook."""
+        """Whether a fast run now cannot be told from an exact one, apart from rounding.
+
+        This holds if there are no hooks, input shapes are unchanged, and no user holds an array of an inner blob or
+        weight.
+        """
         net = self._net
         return (
             self._suits
@@ -42,7 +46,7 @@ class LazyForward:
         )
 
     def forward(self) -> Tensor:
-        """One pass; returns the weighted sum of the losses, shape (), on the net's device."""
+        """Runs one forward pass; returns the weighted sum of the losses, shape (), on the net's device."""
         net = self._net
         inputs = {name: net.blobs[name].value.snapshot() for name in net.inputs}
         loss = self._engine.forward()
@@ -57,12 +61,12 @@ class LazyForward:
         return loss
 
     def settle(self) -> None:
-        """Computes what the last run left out, before something changes that it depends on."""
+        """Computes the inner blobs that the last run skipped; called before inputs or weights change."""
         self._settle()
         self._settle = _nothing
 
     def note_shapes(self) -> None:
-        """Says that all blobs have the shapes that follow from the inputs: after an exact run, or a reshape."""
+        """Records the inputs' shapes, which now match all blobs: called after an exact run or a reshape."""
         self._shapes = self._input_shapes()
 
     def _input_shapes(self) -> list[tuple[int, ...]]:
@@ -74,7 +78,7 @@ def _nothing() -> None:
 
 
 def _suits(net: Net) -> bool:
-    """Whether layers may run later or again, without anything to show for it."""
+    """Whether layers may run later, or twice, without a visible difference."""
     writes_inputs = any(top in net.inputs for step in net.steps if not step.layer.is_input for top in step.tops)
     return (
         net.phase == "TEST"
@@ -89,7 +93,10 @@ def _is_pure(step: Step) -> bool:
 
 
 class _Later:
-    """Computes inner blobs from the inputs of a run. It holds the layers, not the net, which may be gone by then."""
+    """Computes inner blobs from the inputs of a run.
+
+    Holds the layers and not the net, because a user may keep a blob longer than its net.
+    """
 
     def __init__(self, steps: list[Step], inputs: Mapping[str, Tensor], inner: Mapping[str, SyncedTensor]) -> None:
         self._steps = steps

@@ -1,4 +1,4 @@
-"""A net as a list of operations over values that are written once, for passes to rewrite."""
+"""Plan: a net as a list of operations for passes to rewrite; each value is written once."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -17,7 +17,10 @@ HALF = (torch.bfloat16, torch.float16)
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: values in, values out. `layers` are the Caffe layers it stands for; `learns` if it needs a graph."""
+    """A call that reads and writes named values.
+
+    `layers` are the Caffe layers that the call replaces. `learns` is true if autograd must record the call.
+    """
 
     layers: tuple[Layer, ...]
     run: Callable[..., Tops]
@@ -27,17 +30,21 @@ class Operation:
 
     @property
     def layer(self) -> Layer:
-        """The last of its layers."""
+        """The last of the operation's layers."""
         return self.layers[-1]
 
     def is_a(self, *types: str) -> bool:
-        """Whether it is exactly one layer, of one of these types, as that layer runs."""
+        """Whether the operation is exactly one unchanged layer of one of these types."""
         return len(self.layers) == 1 and self.run is self.layer and self.layer.spec.type in types
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Operations in order; the value behind each requested blob; the weighted losses; what is fed from outside."""
+    """Operations in the order of execution.
+
+    `results` maps requested blobs to values. `losses` holds values with their weights. `feeds` maps values that come
+    from outside to blobs.
+    """
 
     operations: tuple[Operation, ...]
     results: dict[str, str]
@@ -46,21 +53,21 @@ class Plan:
 
     @property
     def kept(self) -> set[str]:
-        """Values that must exist after a run."""
+        """The values that must exist after a run: results and losses."""
         return {*self.results.values(), *(value for value, _ in self.losses)}
 
     @cached_property
     def last_uses(self) -> dict[int, list[str]]:
-        """Which values no later operation reads, by the index of the operation after which they can go."""
+        """By operation index, the values that can be freed after that operation."""
         return self.wiring.last_uses(self.kept)
 
     @cached_property
     def wiring(self) -> Wiring:
-        """Which operations make and read each value."""
+        """The connections: which operations make and read each value."""
         return Wiring((operation.inputs, operation.outputs) for operation in self.operations)
 
     def rename(self, names: dict[str, str]) -> "Plan":
-        """The same plan with values read under other names."""
+        """Returns the plan with values read under other names: each key of `names` becomes its value."""
 
         def resolve(value: str) -> str:
             while value in names:
@@ -76,10 +83,10 @@ class Plan:
 
 
 def plan_steps(steps: Iterable[Step], requested: Iterable[str], learns: bool = True, given: Iterable[str] = ()) -> Plan:
-    """The steps as they are, one operation for each layer; an in-place layer writes a new value.
+    """Returns the plan of the steps, one operation per layer; an in-place layer writes a new value.
 
-    `given` are blobs that come from outside, besides the tops of Input layers. Without `learns` no backward follows:
-    no operation needs a graph, whatever the net's learning rates say.
+    `given` names blobs that come from outside, besides the tops of Input layers. With `learns` false, no backward
+    follows and no operation needs an autograd graph, whatever the net's learning rates are.
     """
     version = dict.fromkeys(given, 0)
     operations: list[Operation] = []
@@ -107,7 +114,7 @@ def plan_steps(steps: Iterable[Step], requested: Iterable[str], learns: bool = T
 
 
 def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
-    """The layer, or where needed a function that keeps gradients from bottoms that propagate_down leaves out."""
+    """Returns the layer, or a function that also stops gradients to bottoms for which propagate_down is false."""
     layer = step.layer
     if not step.needs_backward:
         return layer
@@ -124,12 +131,12 @@ def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
 
 Values = dict[str, Tensor]
 
-#: What holds while an operation runs: a precision, a gradient graph.
+#: Returns the context in which an operation runs: precision, and whether autograd records.
 Around = Callable[[Operation], AbstractContextManager[object]]
 
 
 def run_plan(plan: Plan, values: Values, around: Around) -> None:
-    """Runs the operations in order; values that nothing needs any more are let go."""
+    """Runs the operations in order, updates `values`, and removes values that no later operation needs."""
     for index, operation in enumerate(plan.operations):
         with around(operation):
             _execute(operation, values)

@@ -1,1 +1,1 @@
-"""What every package asks about a net: its layers for a phase, their order, shapes, readers and outputs."""
+"""Questions about a net that all packages share: layers of a phase, their order, shapes, readers and outputs."""

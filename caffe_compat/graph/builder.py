@@ -1,7 +1,7 @@
-"""Creates the layers of a net one after the other and carries the shapes of blobs from layer to layer.
+"""Creates the layers of a net in order and computes the shapes of blobs from layer to layer.
 
-This is the only caller of `create_layer`: a net that runs, a converted model, a walk over shapes and a single layer
-under test are all built here, so the same prototxt means the same everywhere.
+This is the only caller of `create_layer`. Running nets, converted models, walks over shapes and single layers under
+test are all built here, so a prototxt has one meaning everywhere.
 """
 
 import math
@@ -18,14 +18,14 @@ from caffe_compat.layers.memory_budget import MemoryBudget
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 
-#: What Caffe calls the top of a loss that the prototxt gives none.
+#: Caffe's name for the top of a loss layer without tops in the prototxt.
 AUTOMATIC = "(automatic)"
-#: Wraps a layer's message in what its surroundings say: phase, seed, where its weights come from.
+#: Makes the LayerSpec of a layer's message: adds the phase, the seed and the source of the weights.
 Specify = Callable[[LayerParameter], LayerSpec]
 
 
 class GraphBuilder:
-    """Adds layer after layer; `shapes` holds the shape of every blob made so far."""
+    """Adds layers one by one; `shapes` holds the shape of every blob made so far."""
 
     def __init__(
         self,
@@ -40,22 +40,23 @@ class GraphBuilder:
         self._budget = budget or MemoryBudget()
 
     def add(self, parameter: LayerParameter) -> Step:
-        """Creates the next layer and sets it up.
+        """Creates the next layer, sets it up and returns its step.
 
-        GraphError for an unknown bottom or a top that another layer makes, else whatever the layer itself refuses.
+        GraphError for an unknown bottom or a top that another layer makes; the layer's own errors for its fields.
         """
         return self.set_up(self.create(parameter))
 
     def create(self, parameter: LayerParameter) -> Layer:
-        """The layer before it knows its bottoms: its fields are read, its blobs are not made."""
+        """Returns the layer with its fields read, but without blobs, since the shapes of its bottoms are unknown."""
         spec = self._specify(parameter)
         spec.budget = self._budget
         return create_layer(spec)
 
     def top_names(self, layer: Layer) -> list[str]:
-        """The layer's tops; a loss without any gets one, as in Caffe (AutoTopBlobs).
+        """Returns the layer's tops; a loss without tops gets one, as in Caffe (AutoTopBlobs).
 
-        Caffe calls each such top `(automatic)`; here from the second on the layer's name follows, as names are keys.
+        Caffe names every such top `(automatic)`. Here the layer's name follows from the second such top on, because
+        names of blobs must differ.
         """
         tops = list(layer.spec.parameter.top)
         if tops or not layer.is_loss:
@@ -63,14 +64,14 @@ class GraphBuilder:
         return [f"{AUTOMATIC} {layer.name}" if AUTOMATIC in self.shapes else AUTOMATIC]
 
     def set_up(self, layer: Layer) -> Step:
-        """Makes the layer's blobs for the shapes of its bottoms, and finds the shapes of its tops."""
+        """Creates the layer's blobs for the shapes of its bottoms, computes its tops' shapes and returns its step."""
         tops = self.top_names(layer)
         self._require_new(layer, tops)
         bottom_shapes = self._bottom_shapes(layer)
         layer.setup(*bottom_shapes)
-        layer.spec.make_blob = None  # It may hold a file's weights, which the layer has by now.
+        layer.spec.make_blob = None  # `make_blob` may keep a file's weights in memory; the layer has its blobs now.
         if self._device is not None and self._device.type != "cpu":
-            layer.to(self._device)  # Takes its time also where nothing moves.
+            layer.to(self._device)  # Skipped on the CPU: `to` is slow even if nothing moves.
         loss_weights = _loss_weights(layer, len(tops))
         top_shapes = layer.top_shapes(*bottom_shapes)
         for top, shape in zip(tops, top_shapes, strict=True):
@@ -93,25 +94,28 @@ class GraphBuilder:
 
 
 def single_layer(parameter: LayerParameter, bottom_shapes: Sequence[Shape], phase: str = "TEST") -> Layer:
-    """One layer, set up for bottoms of these shapes, without a net around it."""
+    """Returns a layer without a net, set up for bottoms of these shapes."""
     layer = GraphBuilder(partial(LayerSpec, phase=phase)).create(parameter)
     layer.setup(*bottom_shapes)
     return layer
 
 
 def shapes_only(inputs: Mapping[str, Shape], phase: str = "TEST", allow_python_layers: bool = False) -> GraphBuilder:
-    """A builder whose layers have blobs without numbers, for walks that look at shapes."""
+    """Returns a builder that computes shapes only: blobs of its layers have no values and take no memory."""
     specify = partial(LayerSpec, phase=phase, allow_python_layers=allow_python_layers, make_blob=_without_numbers)
     return GraphBuilder(specify, inputs, budget=MemoryBudget(math.inf))
 
 
 def _without_numbers(_spec: LayerSpec, _index: int, shape: Shape, learnable: bool) -> nn.Parameter:
-    """A blob that has a shape and takes no memory."""
+    """Returns a parameter on torch's meta device, which has a shape and takes no memory."""
     return nn.Parameter(torch.empty(shape, device="meta"), learnable)
 
 
 def _loss_weights(layer: Layer, tops: int) -> list[float]:
-    """A weight for each top: as given, else 1 for the first top of a loss layer (Layer::SetLossWeights)."""
+    """Returns a loss weight per top: the given ones, or 1 for the first top of a loss layer, else 0.
+
+    Source: Layer::SetLossWeights. GraphError if the number of given weights is not the number of tops.
+    """
     given = list(layer.spec.parameter.loss_weight)
     if given and len(given) != tops:  # the automatic top of a loss counts, as in Caffe
         raise GraphError(

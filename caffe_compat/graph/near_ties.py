@@ -1,7 +1,7 @@
-"""Near ties: results that jump where bottoms move by a rounding error (ArgMax, masks of maxima, detections).
+"""Near ties: results that jump if bottoms change by a rounding error (ArgMax, masks of maxima, detections).
 
-Two programs that sum in another order may choose differently between values that are nearly equal. Neither is wrong. A
-result counts as a tie where our own layer gives it, too, on bottoms that are moved by no more than rounding moves them.
+Two programs that sum in different orders may choose differently between nearly equal values. Neither is wrong. A
+different result counts as a tie if our own layer also gives it on bottoms changed by no more than rounding errors.
 """
 
 from collections.abc import Sequence
@@ -19,24 +19,24 @@ from caffe_compat.layers.vision.pooling import Pooling
 
 Array = NDArray[Any]
 
-#: A choice between two equal values falls on either side in half of the trials.
+#: Number of trials; each trial picks either of two equal values with probability one half.
 TRIALS = 16
-#: Boxes are computed from moved bottoms by a few operations, each of which may add to the error.
+#: Limit of the error of results, relative to the change of bottoms: a few operations each add to the error.
 GROWTH = 10
-#: Of a DetectionOutput's rows, the first two numbers name the item and the class.
+#: In a row of DetectionOutput, the first two numbers are the item and the class.
 NAMES = 2
 
 
 def jumps(step: Step, position: int = 0) -> bool:
-    """Whether a top jumps where bottoms move a little; two runs of it are compared on equal bottoms only."""
+    """Whether a small change of bottoms can make a top jump; such tops are compared only for equal bottoms."""
     return step.layer.is_discrete or (isinstance(step.layer, Pooling) and position == 1)
 
 
 def is_near_tie(layer: Layer, bottoms: Sequence[Tensor], position: int, theirs: Array, size: float) -> bool:
-    """Whether `theirs` at a top's position is what the layer gives on bottoms moved by up to `size`.
+    """Whether the layer also gives `theirs`, the top at `position`, on bottoms changed by up to `size`.
 
-    `size` is a part of each bottom's largest value. Every element, and for DetectionOutput every row, may come from a
-    trial of its own, since the ties of different places have nothing to do with each other.
+    `size` is a fraction of each bottom's largest absolute value. Each element may match in a different trial, and for
+    DetectionOutput each row, since ties at different places are independent.
     """
     ours = _top(layer, bottoms, position)
     others = [_top(layer, _moved(layer, bottoms, size, seed), position) for seed in range(TRIALS)]
@@ -52,7 +52,7 @@ def _top(layer: Layer, bottoms: Sequence[Tensor], position: int) -> Array:
 
 
 def _moved(layer: Layer, bottoms: Sequence[Tensor], size: float, seed: int) -> list[Tensor]:
-    """The bottoms with noise; labels, indices and markers stay."""
+    """Returns the bottoms with uniform noise; bottoms of whole numbers (labels, indices, markers) stay unchanged."""
     generator = torch.Generator().manual_seed(seed)
     whole = layer.whole_numbers(*(tuple(bottom.shape) for bottom in bottoms))
     moved = []
@@ -66,7 +66,10 @@ def _moved(layer: Layer, bottoms: Sequence[Tensor], size: float, seed: int) -> l
 
 
 def _elements_reached(ours: Array, others: Sequence[Array], theirs: Array, size: float) -> NDArray[np.bool_]:
-    """Where one of our results is theirs: exactly for whole numbers (indices), within `size` for others."""
+    """Returns where one of our results equals theirs: exactly for whole numbers (indices), else within GROWTH * size.
+
+    The result has the shape of `theirs`; the limit is relative to each value.
+    """
     is_whole = bool((theirs == np.round(theirs)).all())
     limit = np.zeros_like(theirs) if is_whole else GROWTH * size * np.abs(theirs)
     reached = np.zeros(theirs.shape, bool)
@@ -77,7 +80,10 @@ def _elements_reached(ours: Array, others: Sequence[Array], theirs: Array, size:
 
 
 def _rows_are_reached(ours: Array, others: Sequence[Array], theirs: Array, limit: float) -> bool:
-    """Whether each row of theirs is among our results, and each of ours is theirs or missing in one of the others."""
+    """Whether the detections of both sides differ only by ties.
+
+    Each row of theirs must be in one of our results. Each row of ours must be in theirs, or missing in a trial.
+    """
     mine, their = ours.reshape(-1, ours.shape[-1]), theirs.reshape(-1, theirs.shape[-1])
     rest = [other.reshape(-1, other.shape[-1]) for other in others]
     found = _among(their, mine, limit) | np.any([_among(their, other, limit) for other in rest], axis=0)
@@ -86,7 +92,7 @@ def _rows_are_reached(ours: Array, others: Sequence[Array], theirs: Array, limit
 
 
 def _among(rows: Array, others: Array, limit: float) -> NDArray[np.bool_]:
-    """For each row whether one of the others has its names and numbers within the limit."""
+    """Returns for each row whether `others` has a row with equal names and with numbers within the limit."""
     apart = np.abs(rows[:, None] - others[None])
     same = (apart[..., :NAMES] == 0).all(-1) & (apart[..., NAMES:] <= limit).all(-1)
     among: NDArray[np.bool_] = same.any(axis=1)

@@ -1,11 +1,11 @@
-"""Which layers of a net a NetState includes (Net::FilterNet, Net::StateMeetsRule)."""
+"""Selects the layers of a net that a NetState includes (Net::FilterNet, Net::StateMeetsRule)."""
 
 from caffe_compat.errors import GraphError
 from caffe_compat.proto import caffe_pb2
 
 
 def filter_net(net: caffe_pb2.NetParameter, state: caffe_pb2.NetState) -> caffe_pb2.NetParameter:
-    """A copy of the net with the layers that this state includes."""
+    """Returns a copy of the net with only the layers that the state includes."""
     filtered = caffe_pb2.NetParameter()
     filtered.CopyFrom(net)
     filtered.state.CopyFrom(state)
@@ -15,7 +15,10 @@ def filter_net(net: caffe_pb2.NetParameter, state: caffe_pb2.NetState) -> caffe_
 
 
 def is_included(layer: caffe_pb2.LayerParameter, state: caffe_pb2.NetState) -> bool:
-    """In if any include rule holds or none is given; out if any exclude rule holds; never both kinds."""
+    """Whether the state includes the layer.
+
+    With include rules, at least one must hold. With exclude rules, none may hold. GraphError if a layer has both.
+    """
     if layer.include and layer.exclude:
         raise GraphError(
             f"layer '{layer.name}' ({layer.type}): expected either include or exclude rules, found both; "
@@ -27,7 +30,7 @@ def is_included(layer: caffe_pb2.LayerParameter, state: caffe_pb2.NetState) -> b
 
 
 def meets(state: caffe_pb2.NetState, rule: caffe_pb2.NetStateRule) -> bool:
-    """Whether the state has the rule's phase, a level within its range, all of its stages and none of the excluded."""
+    """Whether the state meets the rule: its phase, its range of levels, all of its stages and none of `not_stage`."""
     stages = set(state.stage)
     return (
         (not rule.HasField("phase") or rule.phase == state.phase)

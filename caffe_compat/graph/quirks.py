@@ -1,4 +1,4 @@
-"""Where a net trains otherwise than in Caffe, because Caffe's gradient there is not the derivative (docs/parity.md)."""
+"""Finds layers that train differently from Caffe, because Caffe's gradient is not the derivative (docs/parity.md)."""
 
 import math
 from collections import Counter
@@ -8,7 +8,7 @@ from caffe_compat.graph.step import Step
 
 
 def training_quirks(steps: Iterable[Step], passes: int = 1) -> Iterator[str]:
-    """One line for each difference between Caffe's gradient and ours; only layers that a gradient passes count.
+    """Yields a line of text per difference between Caffe's gradient and ours; skips layers without backward.
 
     `passes` is the number of backward passes before an update, which is the solver's iter_size.
     """

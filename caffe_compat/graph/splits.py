@@ -1,7 +1,7 @@
-"""Gives every reader of a blob its own copy through Split layers, named as Caffe names them (insert_splits.cpp).
+"""Inserts Split layers, so that each reader of a blob has its own copy; names are Caffe's (insert_splits.cpp).
 
-The sum of gradients at a blob with several readers then is the backward of one layer, `net.blobs` and the layer list
-show what pycaffe shows, and a .caffemodel that we write has the layers that Caffe's has.
+The backward of a Split then sums the gradients of all readers. `net.blobs` and the list of layers equal pycaffe's,
+and a .caffemodel that we write has the same layers as Caffe's.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from caffe_compat.proto import caffe_pb2
 
 
 def insert_splits(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
-    """A copy of the net in which every blob has at most one reader (a loss weight counts as one)."""
+    """Returns a copy of the net in which every blob has at most one reader; a loss weight counts as a reader."""
     wiring = _require_connected(net)
     weights = _loss_weights(net)
     uses = {top: len(readers) + (weights[top] != 0) for top, readers in wiring.uses.items()}
@@ -39,7 +39,7 @@ def insert_splits(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
 
 
 def _require_connected(net: caffe_pb2.NetParameter) -> Wiring:
-    """The wiring; GraphError for a bottom that no layer before it makes."""
+    """Returns the net's wiring; GraphError for a bottom that no earlier layer makes."""
     wiring = Wiring.of_layers(net.layer)
     for index, layer in enumerate(net.layer):
         for position, blob in enumerate(layer.bottom):

@@ -1,4 +1,4 @@
-"""Step: a layer in its place in a net."""
+"""Step: a layer and its connections in a net."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from caffe_compat.layers.base import Layer, Shape
 
 @dataclass(eq=False)
 class Step:
-    """A layer with the blobs it reads and writes; an in-place layer writes the blob that it reads.
+    """A layer with the names of the blobs it reads and writes; an in-place layer writes a blob that it reads.
 
-    The shapes are those the net was built with. Where gradients go (`needs_backward` and the two lists after it) is
-    found by `caffe_compat.net.gradients_needed`; `inputs` and `outputs` are the tensors of the last forward.
+    The shapes are those with which the net was built. `caffe_compat.net.gradients_needed` computes `needs_backward`,
+    `propagate_down` and `weights_need`. `inputs` and `outputs` are the tensors of the last forward.
     """
 
     layer: Layer
@@ -24,7 +24,7 @@ class Step:
     needs_backward: bool = False
     propagate_down: list[bool] = field(default_factory=list)
     weights_need: list[bool] = field(default_factory=list)
-    inputs: list[Tensor] = field(default_factory=list)  # what the last forward read, as leaves of its graph
+    inputs: list[Tensor] = field(default_factory=list)  # bottoms of the last forward, as leaves of its autograd graph
     outputs: list[Tensor] = field(default_factory=list)
 
     @property

@@ -1,27 +1,27 @@
-"""Wiring: which node of a net makes each value, and which nodes read it."""
+"""Wiring: which node of a net makes each value, and which nodes read the value."""
 
 from collections.abc import Iterable
 
 from caffe_compat.graph.step import Step
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 
-#: A value: the node that makes it, and its position among what the node writes.
+#: A value: the number of the node that makes it, and the position among the node's outputs.
 Value = tuple[int, int]
 
 
 class Wiring:
     """The connections between nodes that run in order: layers, steps, or operations of a plan.
 
-    A node is given as the names that it reads and the names that it writes, and is known by its number. Each write
-    makes a new value, so the values of an in-place layer's bottom and top are told apart.
+    Each node is given as the names that it reads and the names that it writes. Methods refer to a node by its index.
+    Each write makes a new value, so an in-place layer's bottom and top are different values.
     """
 
     def __init__(self, nodes: Iterable[tuple[Iterable[str], Iterable[str]]]) -> None:
         self._reads: list[tuple[str, ...]] = []
         self._writes: list[tuple[str, ...]] = []
-        #: For each node, the value behind each name that it reads; None for one that comes from outside.
+        #: For each node, the value behind each name that the node reads; None for values from outside.
         self.sources: list[list[Value | None]] = []
-        #: The nodes that read a value, in order; a node that reads it twice stands there twice.
+        #: The nodes that read a value, in order; a node that reads the value twice occurs twice.
         self.uses: dict[Value, list[int]] = {}
         #: The value that each name has at the end.
         self.last: dict[str, Value] = {}
@@ -42,42 +42,42 @@ class Wiring:
 
     @classmethod
     def of_layers(cls, layers: Iterable[LayerParameter]) -> "Wiring":
-        """The wiring of layers as a prototxt has them."""
+        """Returns the wiring of the layers of a prototxt."""
         return cls((layer.bottom, layer.top) for layer in layers)
 
     @classmethod
     def of_steps(cls, steps: Iterable[Step]) -> "Wiring":
-        """The wiring of layers that were set up."""
+        """Returns the wiring of the steps of a net."""
         return cls((step.bottoms, step.tops) for step in steps)
 
     def maker(self, node: int, position: int = 0) -> int | None:
-        """The node that makes what this node reads at a position; None where it reads nothing, or from outside."""
+        """Returns the node that makes this node's input at a position; None for an input from outside, or no input."""
         source = self.sources[node][position] if position < len(self.sources[node]) else None
         return None if source is None else source[0]
 
     def makers(self, node: int) -> list[int]:
-        """The nodes that make what this node reads, in order, without what comes from outside."""
+        """Returns the nodes that make this node's inputs, in order; inputs from outside are left out."""
         return [source[0] for source in self.sources[node] if source is not None]
 
     def readers(self, node: int) -> list[int]:
-        """The nodes that read what this node writes, in order of its tops; once for each use."""
+        """Returns the nodes that read this node's outputs, in the order of the outputs; once per use."""
         return [reader for position in range(len(self._writes[node])) for reader in self.uses[node, position]]
 
     def only_reader(self, node: int) -> int | None:
-        """The node that alone, and once, reads the one value that this node writes."""
+        """Returns the only reader of this node's only output; None for several outputs, readers or uses."""
         readers = self.readers(node) if len(self._writes[node]) == 1 else []
         return readers[0] if len(readers) == 1 else None
 
     def last_writer(self, name: str) -> int | None:
-        """The last node that writes this name."""
+        """Returns the last node that writes this name; None if no node does."""
         return self.last[name][0] if name in self.last else None
 
     def unread(self) -> list[str]:
-        """The names whose last value nobody reads: a net's outputs."""
+        """Returns the names whose last value no node reads: the outputs of a net."""
         return [name for name, value in self.last.items() if not self.uses[value]]
 
     def leading_to(self, names: Iterable[str], also: Iterable[int] = ()) -> list[int]:
-        """The nodes that the last values of these names depend on, and those in `also` with all that these need."""
+        """Returns the nodes needed for the last values of `names`, and for the nodes in `also`, in order."""
         waiting = [self.last[name][0] for name in names if name in self.last] + list(also)
         found: set[int] = set()
         while waiting:
@@ -88,7 +88,7 @@ class Wiring:
         return sorted(found)
 
     def behind(self, nodes: Iterable[int]) -> set[int]:
-        """These nodes and all that depend on them."""
+        """Returns these nodes and all nodes that depend on them."""
         found: set[int] = set()
         waiting = list(nodes)
         while waiting:
@@ -99,7 +99,7 @@ class Wiring:
         return found
 
     def last_uses(self, kept: Iterable[str] = ()) -> dict[int, list[str]]:
-        """The names that no later node reads or writes, by the node after which they can go; `kept` ones stay."""
+        """Returns, by node, the names that no later node reads or writes, so that they can be freed; skips `kept`."""
         last: dict[str, int] = {}
         for number, (reads, writes) in enumerate(zip(self._reads, self._writes, strict=True)):
             last |= dict.fromkeys((*reads, *writes), number)

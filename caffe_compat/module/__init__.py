@@ -1,1 +1,1 @@
-"""A trained Caffe net as a PyTorch module: `load` makes it from a file, `save` writes it to one."""
+"""A trained Caffe net as a PyTorch module: `load` reads a module from a file, `save` writes a module to a file."""

@@ -12,7 +12,7 @@ from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.module.fast_forward import FastForward
 
-#: "exact" runs layer by layer; the last three run the net in another runtime.
+#: "fast" fuses layers, "exact" runs them one by one, and the last three run the net in another runtime.
 ENGINES = ("fast", "exact", "onnxruntime", "openvino", "openvino-bf16")
 
 
@@ -46,7 +46,7 @@ class CaffeModule(nn.Module):
         self.eval()
 
     def use_engine(self, name: str) -> None:
-        """How the net runs from now on, by a name of ENGINES."""
+        """Selects the engine for later calls, by a name of ENGINES; MissingFeatureError for an unknown name."""
         if name not in ENGINES:
             raise MissingFeatureError(f"no engine '{name}' for a module; expected one of: {', '.join(ENGINES)}")
         self._engine = name
@@ -59,9 +59,10 @@ class CaffeModule(nn.Module):
     engine = property(lambda self: self._engine, doc="How the net runs; `use_engine` changes it.")
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor | dict[str, Tensor]:
-        """The output, or a dictionary of outputs by blob name where there are several.
+        """Returns the output, or a dictionary by blob name if there are several outputs.
 
-        Inputs come in the order of `inputs` or by name: images (N, channels, height, width), BGR minus the mean.
+        Inputs are given in the order of `inputs` or by name. Images are (N, channels, height, width), BGR, minus the
+        mean. ShapeError for missing or unknown inputs.
         """
         values = self._bound(inputs, named)
         fast = self._engine != "exact" and self._fast.allows(self.parts(), values.values())
@@ -69,15 +70,15 @@ class CaffeModule(nn.Module):
         return results if len(results) > 1 else results[self._outputs[0]]
 
     def parts(self) -> list[nn.Module]:
-        """The module in each layer's place, in order."""
+        """Returns the modules in the order of the layers: each layer itself, or the module that replaced it."""
         return [_at(self, path) for path in self._paths]
 
     def layers(self) -> dict[str, nn.Module]:
-        """The module in each layer's place, by the layer's name, in order; of layers of one name, the last."""
+        """Returns `parts` by the layers' names, in order; the last of equally named layers counts."""
         return {step.layer.name: part for step, part in zip(self._net.steps, self.parts(), strict=True)}
 
     def _run(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Layer by layer, each called as a module, so that hooks see it and its replacement counts."""
+        """Runs layer by layer and calls each as a module, so that hooks and replaced layers take effect."""
         for index, step in enumerate(self._net.steps):
             module = _at(self, self._paths[index])
             bottoms = [values[bottom] for bottom in step.bottoms]
@@ -98,16 +99,16 @@ class CaffeModule(nn.Module):
 
 
 def _forward_of(engine: str, net: Assembly, outputs: list[str]) -> FastForward:
-    """What runs the net where nobody can see between its layers."""
+    """Returns the object that runs the whole net when fused layers make no visible difference."""
     if engine in ("fast", "exact"):
         return FastForward(net, outputs)
-    from caffe_compat.module.exported_forward import ExportedForward  # imports onnx, which takes its time
+    from caffe_compat.module.exported_forward import ExportedForward  # a late import: onnx is slow to import
 
     return ExportedForward(net, outputs, engine)
 
 
 def _adopt(layer: Layer, was_training: bool) -> None:
-    """Makes a layer a module of PyTorch's kind: named parameters, buffers, and a phase that `train` sets."""
+    """Makes a layer behave as a PyTorch module: statistics become buffers, and `train` sets the phase."""
     if isinstance(layer, BatchNorm):
         layer.is_frozen = was_training and layer.use_global_stats is True
         layer.use_global_stats = None
@@ -115,9 +116,10 @@ def _adopt(layer: Layer, was_training: bool) -> None:
 
 
 def _place(module: nn.Module, layer: Layer) -> tuple[str, ...]:
-    """Puts a layer under its name, by the parts between dots; a mark follows a name that another layer has.
+    """Registers a layer under its name and returns its path, the parts between dots.
 
-    Written into the tables themselves: `add_module` refuses names that modules use otherwise ("eval", "type").
+    Adds "'" to a name that another layer already has. Writes to `_modules` directly, because `add_module` refuses
+    names of a module's own attributes ("eval", "type").
     """
     name = layer.name or layer.spec.type
     while True:
@@ -129,7 +131,7 @@ def _place(module: nn.Module, layer: Layer) -> tuple[str, ...]:
         if not isinstance(taken, Layer):
             break
         name += "'"
-    if taken is not None:  # a module of parts alone, as of "a.b" before "a"
+    if taken is not None:  # a container made for "a.b" before layer "a" came
         layer._modules.update(taken._modules)
     place._modules[leaf] = layer
     return (*parents, leaf)
@@ -142,6 +144,6 @@ def _at(module: nn.Module, path: Sequence[str]) -> nn.Module:
 
 
 def _for_replacement(step: Step, bottoms: list[Tensor]) -> list[Tensor]:
-    """What a module in a layer's place is given: in that of an InnerProduct, vectors."""
+    """Returns the inputs of a module that replaced a layer; vectors if the layer was an InnerProduct."""
     axis = getattr(step.layer, "axis", 1)
     return [bottom.flatten(axis) for bottom in bottoms] if step.layer.spec.type == "InnerProduct" else bottoms

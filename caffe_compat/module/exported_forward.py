@@ -1,4 +1,4 @@
-"""ExportedForward: runs a module's net in another runtime, where nobody can see between the layers."""
+"""ExportedForward: runs a module's net in another runtime, if this makes no visible difference."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ from caffe_compat.runtimes.sessions import SESSIONS
 
 
 class ExportedForward(FastForward):
-    """A net in a runtime of SESSIONS, exported anew where shapes of inputs or values of weights changed."""
+    """Runs a net in a runtime of SESSIONS; exports the net again when input shapes or weights have changed."""
 
     def __init__(self, net: Assembly, outputs: list[str], name: str) -> None:
         super().__init__(net, outputs)
@@ -30,7 +30,7 @@ class ExportedForward(FastForward):
         return super().__getstate__() | {"_session": None, "_made_for": None}
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs by blob name, on the device of the first input."""
+        """Returns the outputs by blob name, float32, on the device of the first input."""
         shapes = {name: tuple(value.shape) for name, value in inputs.items()}
         weights = [blob for step in self._net.steps for blob in step.layer.blobs]
         state = (tuple(shapes.items()), tuple((id(blob), blob._version) for blob in weights))
@@ -44,7 +44,7 @@ class ExportedForward(FastForward):
 
 
 def _at(net: Assembly, inputs: dict[str, Shape]) -> Assembly:
-    """The same layers with the shapes that follow from these inputs."""
+    """Returns the same layers with the shapes that follow from the shapes of these inputs."""
     if inputs == net.inputs:
         return net
     walk = shapes_only(inputs)

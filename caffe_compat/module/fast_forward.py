@@ -1,4 +1,4 @@
-"""FastForward: runs a module's net with layers fused, where that cannot be seen from outside."""
+"""FastForward: runs a module's net with fused layers, if this makes no visible difference."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from caffe_compat.engine.plan import Plan, plan_steps, run_plan
 
 
 class FastForward:
-    """The plan of a net in eval, made at the first call; copies and pickles of the module make their own."""
+    """Runs the plan of a net in eval. The plan is made at the first call, and is not copied or pickled."""
 
     def __init__(self, net: Assembly, outputs: list[str]) -> None:
         self._net = net
@@ -27,7 +27,10 @@ class FastForward:
         return self.__dict__ | {"_plan": None}
 
     def allows(self, layers: Sequence[nn.Module], inputs: Iterable[Tensor]) -> bool:
-        """Whether nobody can see between the layers, now: eval, no gradients, no hooks, every layer in its place."""
+        """Whether fused layers would make no visible difference in this call.
+
+        Requires eval mode, no gradients, autocast, hooks, tracing or tensor subclasses, and no replaced layer.
+        """
         return (
             not torch.compiler.is_compiling()
             and not torch.is_grad_enabled()
@@ -43,7 +46,7 @@ class FastForward:
         )
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs by blob name."""
+        """Returns the outputs by blob name."""
         if self._plan is None:
             self._plan = rewrite_plan(plan_steps(self._net.steps, self._outputs, learns=False, given=self._net.inputs))
         values = {value: innermost_channels(inputs[blob]) for value, blob in self._plan.feeds.items()}
@@ -52,6 +55,6 @@ class FastForward:
 
 
 def _is_plain(part: nn.Module) -> bool:
-    """Whether a layer is in eval and runs as its class says."""
+    """Whether a layer is in eval and its forward is unchanged: no hooks, parametrizations or own `forward`."""
     changed = "forward" in part.__dict__ or "parametrizations" in part._modules
     return not (part.training or changed or part._forward_hooks or part._forward_pre_hooks)

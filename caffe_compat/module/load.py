@@ -1,4 +1,4 @@
-"""load: a PyTorch module from a file of a trained net."""
+"""load: reads a PyTorch module from a file of a trained net."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,15 +28,18 @@ def load(
     engine: str = "fast",
     description: str | None = None,
 ) -> CaffeModule:
-    """A module from .safetensors, .pt, .caffemodel or (with its prototxt) .caffemodel.h5, in eval.
+    """Returns a module in eval, read from .safetensors, .pt, .caffemodel or .caffemodel.h5 (this one needs `prototxt`).
 
-    `phase` "TRAIN" gives the module in train mode. `outputs` names blobs to return in place of the net's own outputs.
-    `input_shapes` is needed only where the file holds no shapes and the weights do not tell them. `bn_statistics` says
-    what BN's fourth blob holds ("variance", "inverse_deviation"), which its values tell otherwise.
-    `allow_python_layers` lets layers of type Python, without weights of their own, run the code that they name.
-    `engine` is explained at CaffeModule. `description` says which net the tensors of a bare state dict belong to, as
-    `safetensors.torch.save_file(module.state_dict(), path)` writes it: the file that the module was loaded from, or a
-    prototxt.
+    - `phase` "TRAIN" returns the module in train mode.
+    - `outputs` names blobs to return instead of the net's own outputs.
+    - `input_shapes` is needed only if neither the file nor the weights determine the shapes.
+    - `bn_statistics` says what BN's fourth blob holds ("variance", "inverse_deviation"); by default its values decide.
+    - `allow_python_layers` allows layers of type Python without weights to run the code that they name.
+    - `engine` is explained at CaffeModule.
+    - `description` names the net of a bare state dict: the file from which the module was loaded, or a prototxt.
+      `safetensors.torch.save_file(module.state_dict(), path)` writes such a file.
+
+    Raises errors of caffe_compat.errors that name the file.
     """
     with collector_paused(), file_in_errors(path, prototxt):
         model = read_model(path, dialect, description=description or prototxt)

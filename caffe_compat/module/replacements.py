@@ -1,4 +1,4 @@
-"""Modules of PyTorch's own in a layer's place, as the layers that Caffe has for them."""
+"""Converts PyTorch modules that replaced layers to Caffe layers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from caffe_compat.proto.caffe_pb2 import LayerParameter
 
 @dataclass(frozen=True)
 class Place:
-    """A layer's place in a net, and the file that is to be written."""
+    """A layer's place in a net, and the path of the file to write."""
 
     step: Step
     path: str
 
     def layer(self, layer_type: str) -> LayerParameter:
-        """A layer of another type with the name, bottoms and tops of this place."""
+        """Returns a layer of another type with the old layer's name, bottoms and tops."""
         old = self.step.layer.spec.parameter
         return LayerParameter(name=old.name, type=layer_type, bottom=old.bottom, top=old.top)
 
     def refuse(self, module: nn.Module, why: str) -> MissingFeatureError:
-        """The error for a module that cannot be written."""
+        """Returns the error for a module that cannot be written, with the reason `why`."""
         return MissingFeatureError(
             f"{self.path}: layer '{self.step.layer.name}': a {type(module).__name__} is in its place, {why}; "
             "save module.state_dict() instead, or put a layer there that Caffe has"
@@ -36,7 +36,7 @@ Made = tuple[LayerParameter, list[Tensor]]
 
 
 def as_caffe_layer(place: Place, module: nn.Module) -> Made:
-    """A layer and its blobs for the module; MissingFeatureError where Caffe has none."""
+    """Returns a layer and its blobs for the module; MissingFeatureError if Caffe has no such layer."""
     if isinstance(module, Layer):
         layer = place.layer(module.spec.type)
         for field, value in module.spec.parameter.ListFields():
@@ -75,7 +75,7 @@ def _weight_and_bias(module: nn.Linear | nn.Conv2d) -> list[Tensor]:
 
 
 def _normalization(place: Place, module: nn.BatchNorm2d) -> Made:
-    """The SRN fork's BN, which has PyTorch's four vectors."""
+    """Returns the SRN fork's BN layer, which has the same four vectors as PyTorch's BatchNorm2d."""
     mean, variance = module.running_mean, module.running_var
     if mean is None or variance is None:
         raise place.refuse(module, "without running statistics")
@@ -97,7 +97,7 @@ def _of_type(layer_type: str) -> Callable[[Place, nn.Module], Made]:
     return lambda place, module: (place.layer(layer_type), [])
 
 
-#: By class, what is made of a module. Power without fields hands its bottom on.
+#: By class of module, the function that makes the layer. Power without fields copies its bottom (y = x).
 MAKERS: dict[type[nn.Module], Callable[..., Made]] = {
     nn.Linear: _linear,
     nn.Conv2d: _convolution,

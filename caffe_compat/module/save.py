@@ -1,4 +1,4 @@
-"""save: a module, fine-tuned perhaps, becomes a file that `load` and other programs read."""
+"""save: writes a module, perhaps after fine-tuning, to a file that `load` and other programs read."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.caffe_pb2 import NetParameter
 from caffe_compat.proto.write import write_text
 
-#: What a file is, by the end of its name.
+#: Format of a file by the suffix of its name.
 KINDS = {
     ".safetensors": "safetensors",
     ".pt": "torch",
@@ -28,9 +28,11 @@ KINDS = {
 def save(module: CaffeModule, path: str, *, dynamic_batch: bool = True) -> None:
     """Writes the whole net with its weights as they are now, in float32.
 
-    The end of the name says how: .safetensors, .pt (with a .pt.json beside it), .caffemodel (with a .prototxt of the
-    same name beside it), or .onnx, whose batch is open unless `dynamic_batch` is False. Modules of PyTorch's in
-    layers' places become layers where Caffe has one; MissingFeatureError names the first that does not.
+    The suffix of `path` selects the format: .safetensors, .pt (also writes a .pt.json), .caffemodel (also writes a
+    .prototxt of the same name) or .onnx. An ONNX file has an open batch size unless `dynamic_batch` is False.
+
+    PyTorch modules that replaced layers become Caffe layers; MissingFeatureError names the first one that Caffe lacks.
+    FormatError for another suffix.
     """
     path = str(path)
     kind = KINDS.get(Path(path).suffix)
@@ -44,7 +46,7 @@ def save(module: CaffeModule, path: str, *, dynamic_batch: bool = True) -> None:
 
 
 def model_of_module(module: CaffeModule, path: str) -> Model:
-    """The net as a model; `path` is for messages."""
+    """Returns the module's net and its float32 weights as a model; `path` is used only in error messages."""
     net = NetParameter(name=module.net.name)
     net.layer.extend(layer for layer in module.net.parameter.layer if layer.type == "Input")
     blobs: dict[str, list[Blob]] = {}

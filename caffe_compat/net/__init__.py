@@ -1,1 +1,1 @@
-"""A NetParameter becomes a module that runs."""
+"""Builds a runnable net from a NetParameter and runs it layer by layer."""

@@ -14,7 +14,7 @@ from caffe_compat.net.synced_tensor import HostArray, SyncedTensor
 
 
 class _LegacyShape:
-    """`shape` and the four old names, for both kinds of blob."""
+    """Base of both kinds of blob: `shape`, and the names num, channels, height and width of blobs with 4 axes."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -30,10 +30,10 @@ class _LegacyShape:
             raise ShapeError(f"cannot use legacy accessors (num, channels, height, width) on {len(self.shape)} axes")
         return self.shape[axis] if axis < len(self.shape) else 1
 
-    num = property(lambda self: self._legacy(0), doc="Axis 0, or 1.")
-    channels = property(lambda self: self._legacy(1), doc="Axis 1, or 1.")
-    height = property(lambda self: self._legacy(2), doc="Axis 2, or 1.")
-    width = property(lambda self: self._legacy(3), doc="Axis 3, or 1.")
+    num = property(lambda self: self._legacy(0), doc="Size of axis 0; 1 if the blob has no such axis.")
+    channels = property(lambda self: self._legacy(1), doc="Size of axis 1; 1 if the blob has no such axis.")
+    height = property(lambda self: self._legacy(2), doc="Size of axis 2; 1 if the blob has no such axis.")
+    width = property(lambda self: self._legacy(3), doc="Size of axis 3; 1 if the blob has no such axis.")
 
 
 class Blob(_LegacyShape):
@@ -58,19 +58,19 @@ class Blob(_LegacyShape):
         return self.gradient.host()
 
     def assign(self, value: Tensor) -> None:
-        """Takes a layer's result."""
+        """Stores a layer's result; `diff` gets the same shape, and starts at zero if it needs more room."""
         self.value.assign(value)
         if self.gradient.shape != self.value.shape:
             self.gradient.reshape(self.value.shape)
 
     def reshape(self, *shape: int) -> None:
-        """A new shape, as `blob.reshape(1, 3, 224, 224)`."""
+        """Changes the shape of data and diff, for example `blob.reshape(1, 3, 224, 224)`."""
         axes = whole_sizes(shape)
         self.value.reshape(axes)
         self.gradient.reshape(axes)
 
     def let_go(self) -> None:
-        """Leaves arrays handed out so far to their holders; `data` and `diff` are new arrays of the same numbers."""
+        """Detaches the arrays returned so far: `data` and `diff` become new arrays with the same numbers."""
         self.value.let_go()
         self.gradient.let_go()
 
@@ -81,7 +81,7 @@ class Blob(_LegacyShape):
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:
-    """The parameter's gradient, zeros where no backward has run."""
+    """Returns the parameter's gradient tensor; creates it with zeros if no backward pass has run."""
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
@@ -99,7 +99,7 @@ class _HostCopy:
         self._may_be_written = False
 
     def of(self, tensor: Tensor) -> HostArray:
-        """The values; the array itself where they lie on the host."""
+        """Returns the values as an array: on the CPU, the tensor's own memory; on a GPU, a host copy."""
         if tensor.device.type == "cpu":
             return tensor.numpy()
         values = tensor.detach().cpu().numpy()
@@ -111,21 +111,21 @@ class _HostCopy:
         return self._array
 
     def flush(self, target: Callable[[], Tensor]) -> None:
-        """Brings the array to the device."""
+        """Copies the array to the tensor on the device, if the array was handed out since the last call."""
         if self._may_be_written and self._array is not None:
             target().copy_(torch.from_numpy(self._array))
         self._may_be_written = False
 
 
 class ParameterBlob(_LegacyShape):
-    """A weight: the blob behind one `nn.Parameter`; its diff is the accumulated gradient, which `gradient` finds.
+    """A weight blob around one `nn.Parameter`; `diff` is the accumulated gradient, looked up by `gradient`.
 
-    On a GPU, `flush` brings what was written to `data` and `diff` to the device; the net calls it before it runs.
+    On a GPU, `flush` copies host writes to `data` and `diff` to the device; the net calls `flush` before each run.
     """
 
     def __init__(self, parameter: nn.Parameter, gradient: Callable[[nn.Parameter], Tensor] = gradient_of) -> None:
         self.parameter = parameter
-        #: Called before the weights are handed out, which may then be written.
+        #: Called once before `data` returns the weights, because the caller may write to the returned array.
         self.before_access: Callable[[], None] | None = None
         self._gradient = gradient
         self._data = _HostCopy()
@@ -149,7 +149,7 @@ class ParameterBlob(_LegacyShape):
 
     @property
     def is_held(self) -> bool:
-        """Whether someone has an array of the weights, and may write to it at any time."""
+        """Whether an array returned by `data` is still referenced, so that the weights may be written at any time."""
         return self._handed_out() is not None
 
     @property
@@ -158,21 +158,21 @@ class ParameterBlob(_LegacyShape):
         return self._diff.of(self._gradient(self.parameter))
 
     def flush(self) -> None:
-        """Brings host arrays that were handed out since the last time to the device."""
-        # Through `.data`, so that a graph that reads the weight sees the new values in its backward, as in Caffe.
+        """Copies host arrays handed out since the last flush to the device."""
+        # Writes through `.data`: as in Caffe, a backward pass of an earlier forward then uses the new values.
         self._data.flush(lambda: self.parameter.data)
         self._diff.flush(lambda: self._gradient(self.parameter))
 
     def point_to(self, other: "ParameterBlob") -> None:
-        """Shows another net's weight from now on (shared weights); who holds this blob sees it too. The diff stays.
+        """Makes this blob show the weight of another net (shared weights); `diff` stays this net's own.
 
-        The host array is the other's as well: whichever net runs first brings to the device what was written to it.
+        Both blobs use one host array: whichever net runs first copies host writes to the device.
         """
         self.parameter = other.parameter
         self._data = other._data
 
     def reshape(self, *shape: int) -> None:
-        """A new shape for the weights; another number of elements starts at zero."""
+        """Changes the shape of the weights; the values become zero if the number of elements changes."""
         self.flush()
         data, axes = self.parameter.data, whole_sizes(shape)
         same = math.prod(axes) == data.numel()
@@ -181,10 +181,10 @@ class ParameterBlob(_LegacyShape):
 
 
 def note_host_write(parameter: nn.Parameter) -> None:
-    """Says that the values may be written on the host, where torch's version counter does not see it."""
+    """Counts one possible write on the host, which torch's version counter does not see."""
     parameter.host_writes = host_writes(parameter) + 1  # type: ignore[attr-defined]
 
 
 def host_writes(parameter: Tensor) -> int:
-    """How often the values may have been written on the host: what is made of them must be made again."""
+    """Returns how often the values may have been written on the host; caches of derived values compare this count."""
     return getattr(parameter, "host_writes", 0)

@@ -1,4 +1,4 @@
-"""A NetParameter becomes a Net."""
+"""Builds a Net from a NetParameter or a prototxt file (Net::Init)."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ from caffe_compat.proto.read import read_net, read_weights
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a net needs to know beyond its prototxt."""
+    """Settings of a net that its prototxt does not contain."""
 
-    device: torch.device | None = None  # None: the global mode's
+    device: torch.device | None = None  # None: the device of Caffe's global mode
     random_seed: int | None = None
     rank: int = 0
     world_size: int = 1
     allow_python_layers: bool = False
-    weights: Arrays = field(default_factory=dict)  # blobs that layers, by name, take in place of filling their own
+    weights: Arrays = field(default_factory=dict)  # by layer name: blobs used instead of running fillers
 
 
 @collector_paused()
@@ -50,9 +50,10 @@ def load_net(
     stages: tuple[str, ...] = (),
     weights: str | None = None,
 ) -> Net:
-    """Builds the net of a prototxt file for a phase, level and stages (its own `state` may name more).
+    """Builds the net of a prototxt file for a phase, level and stages; stages of the file's `state` are added.
 
-    Weights are copied by layer name from a file; what it holds is not filled before. Errors name the file.
+    Copies weights by layer name from the file `weights`; fillers are skipped for blobs that this file holds.
+    Raises CaffeError, with the file's name in the message, for a file that cannot be read or built.
     """
     parameter = read_net(path)
     state = caffe_pb2.NetState(phase=phase, level=level, stage=[*parameter.state.stage, *stages])
@@ -71,7 +72,7 @@ def load_net(
 def build_net(
     parameter: caffe_pb2.NetParameter, state: caffe_pb2.NetState, surroundings: Surroundings = Surroundings()
 ) -> Net:
-    """Filters by state, inserts Splits, creates and connects the layers, finds where gradients go."""
+    """Builds a net: filters layers by state, inserts Splits, creates and connects layers, finds where gradients go."""
     filtered = filter_net(parameter, state)
     require_types(map(LayerSpec, filtered.layer))
     log_parameters(filtered)
@@ -90,7 +91,7 @@ def build_net(
 def _steps(
     net: caffe_pb2.NetParameter, builder: GraphBuilder, blobs: "OrderedDict[str, Blob]", device: torch.device
 ) -> list[Step]:
-    """The layers in order, each with blobs for its tops; says what it does in Caffe's log lines."""
+    """Creates the layers in order and adds their top blobs to `blobs`; logs Caffe's lines about each layer."""
     memory = MemoryLog()
     steps = []
     for parameter in net.layer:
@@ -110,7 +111,7 @@ def _steps(
 
 
 def _spec(net: caffe_pb2.NetParameter, surroundings: Surroundings, parameter: caffe_pb2.LayerParameter) -> LayerSpec:
-    # A layer's own phase field wins over nothing: Net::Init sets it from the net where the layer has none.
+    # Net::Init does the same: a layer without a `phase` field gets the phase of the net.
     if not parameter.HasField("phase"):
         parameter.phase = net.state.phase
     return LayerSpec(
@@ -127,7 +128,7 @@ def _spec(net: caffe_pb2.NetParameter, surroundings: Surroundings, parameter: ca
 def _given_blob(
     weights: Arrays, spec: LayerSpec, index: int, shape: Sequence[int], learnable: bool
 ) -> nn.Parameter | None:
-    """The weights file's blob where it is of this shape; whoever copies the file's weights refuses others."""
+    """Returns the weights file's blob if its shape fits, else None; copying the weights later reports the error."""
     arrays = weights.get(spec.name, [])
     if index >= len(arrays) or not same_shape(arrays[index].shape, tuple(shape)):
         return None
@@ -135,6 +136,7 @@ def _given_blob(
 
 
 def _take_blobs_of_the_prototxt(layer: Layer) -> None:
+    """Copies blobs written in the net file itself to the layer, and removes them from the layer's message."""
     given = layer.spec.parameter.blobs
     if not given:
         return

@@ -1,4 +1,4 @@
-"""No garbage collection while a net is built."""
+"""Pauses Python's garbage collection while a net is built."""
 
 import gc
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keeps Python from looking through all objects again and again, while many are made that all stay.
+    """Pauses the garbage collector while many long-lived objects are made; repeated scans of them would be wasted.
 
-    At the end they count as old, as if two collections had passed them.
+    Afterwards the objects are in the oldest generation, as if two collections had run.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -22,7 +22,7 @@ def collector_paused() -> Iterator[None]:
 
 
 def _make_old() -> None:
-    """Puts every object among the oldest, unless a program has frozen some: unfreeze would take these, too."""
+    """Moves all objects to the oldest generation; does nothing if the program froze objects, which stay frozen."""
     if not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""Where nets run: Caffe's global mode and device (caffe::Caffe)."""
+"""Caffe's global mode and device, on which new nets run (caffe::Caffe)."""
 
 from dataclasses import dataclass
 
@@ -28,19 +28,19 @@ def set_mode_gpu() -> None:
 
 
 def set_device(index: int) -> None:
-    """Chooses the GPU; Caffe wants `set_mode_gpu` as well."""
+    """Chooses the GPU by index for GPU mode, which `set_mode_gpu` turns on; MissingFeatureError for no such GPU."""
     if torch.cuda.is_available() and not 0 <= index < torch.cuda.device_count():
         raise MissingFeatureError(f"expected a GPU below {torch.cuda.device_count()}, got {index}")
     _MODE.device = index
 
 
 def current_device() -> torch.device:
-    """The device of the global mode."""
+    """Returns the device on which nets are built now: the CPU, or the chosen GPU in GPU mode."""
     return torch.device("cuda", _MODE.device) if _MODE.gpu else torch.device("cpu")
 
 
 def require_cuda() -> None:
-    """Refuses GPU mode where there is no GPU."""
+    """Raises MissingFeatureError if torch finds no CUDA device."""
     if not torch.cuda.is_available():
         raise MissingFeatureError(
             "cannot use GPU mode: torch finds no CUDA device here; use solver_mode: CPU or drop --gpu"

@@ -1,4 +1,4 @@
-"""Float32 as Caffe computes it: no TF32 in products on a GPU, and sums that cancel are exact."""
+"""Float32 arithmetic as in Caffe: matrix products on a GPU without TF32, and exact sums where terms cancel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from caffe_compat.layers.zero_sums import careful_sums
 
 @contextmanager
 def exact_arithmetic(device: torch.device) -> Iterator[None]:
-    """Holds for the layers that run within, forward or backward; the settings before are put back."""
+    """Applies Caffe's float32 arithmetic to layers that run in the `with` block, then restores the settings."""
     with careful_sums():
         if device.type != "cuda":
             yield

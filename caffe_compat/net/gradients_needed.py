@@ -1,4 +1,7 @@
-"""Where backward goes: propagate_down, lr_mult 0, what lies under a loss, force_backward (Net::Init)."""
+"""Finds the layers, bottoms and weights that need gradients (Net::Init).
+
+The result depends on propagate_down, lr_mult 0, force_backward, and on which layers lead to a loss.
+"""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +12,7 @@ from caffe_compat.net.shared_params import param_spec
 
 @dataclass
 class Needs:
-    """Per layer: whether its backward runs, and to which bottoms and weights it goes."""
+    """For each layer: whether its backward runs, and which of its bottoms and weights get gradients."""
 
     layer: list[bool] = field(default_factory=list)
     bottoms: list[list[bool]] = field(default_factory=list)
@@ -17,7 +20,10 @@ class Needs:
 
 
 def find_needs(layers: list[Layer], loss_weights: list[list[float]], force_backward: bool) -> Needs:
-    """Follows gradients forwards from learnable weights, then backwards from losses, then applies force_backward."""
+    """Returns the needs of all layers: follows learnable weights forwards, then losses backwards.
+
+    `loss_weights` has one list per layer with one number per top. `force_backward` then turns gradients on everywhere.
+    """
     needs = _from_weights(layers)
     _prune_what_no_loss_reaches(layers, loss_weights, needs)
     if force_backward:
@@ -26,7 +32,10 @@ def find_needs(layers: list[Layer], loss_weights: list[list[float]], force_backw
 
 
 def require_possible(layer: Layer, propagate_down: list[bool]) -> None:
-    """Stops a backward that wants a gradient which the layer cannot give, as Caffe does when it gets there."""
+    """Raises GraphError if `propagate_down` asks for a gradient that the layer cannot compute.
+
+    Caffe also stops only when backward reaches the layer, so this check runs in backward and not when a net is built.
+    """
     for position, wanted in enumerate(propagate_down):
         if not wanted or not _is_never(layer, position) or position in layer.leaves_out_gradient_to:
             continue
@@ -67,6 +76,7 @@ def _from_weights(layers: list[Layer]) -> Needs:
 
 
 def _prune_what_no_loss_reaches(layers: list[Layer], loss_weights: list[list[float]], needs: Needs) -> None:
+    # `skip` holds blobs without a gradient: a layer whose tops all lie there has nothing to propagate.
     under_loss: set[str] = set()
     skip: set[str] = set()
     for index in reversed(range(len(layers))):

@@ -1,4 +1,4 @@
-"""What runs before and after each layer (Net::Callback): functions of the layer's index."""
+"""Functions that run before and after each layer and get the layer's index (Net::Callback)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ LayerHook = Callable[[int], object]
 
 @dataclass
 class Hooks:
-    """The functions to call around the layers of one direction, in the order in which they were added."""
+    """The functions called around each layer in one direction (forward or backward), in the order of addition."""
 
     before: list[LayerHook] = field(default_factory=list)
     after: list[LayerHook] = field(default_factory=list)
 
     @contextmanager
     def around(self, layer: int) -> Iterator[None]:
-        """Calls them with the index of the layer that runs within."""
+        """Calls `before`, runs the `with` block, then calls `after`; each function gets the layer's index."""
         for hook in self.before:
             hook(layer)
         yield

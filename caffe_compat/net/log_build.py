@@ -10,7 +10,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import format_text
 
-#: The dump goes to the log; a terminal shows `summary` in its place.
+#: `logger` writes Caffe's long dump to the log; a terminal shows only the one line of `summary`.
 logger = logging.getLogger(DUMP)
 summary = logging.getLogger(TERMINAL)
 
@@ -18,13 +18,13 @@ BYTES_A_VALUE = 4
 
 
 def log_parameters(net: caffe_pb2.NetParameter) -> None:
-    """The filtered net."""
+    """Logs the filtered net as prototxt."""
     if logger.isEnabledFor(logging.INFO):
         logger.info("Initializing net from parameters: \n%s", format_text(net).rstrip())
 
 
 def log_connections(layer: Layer, tops: Sequence[str]) -> None:
-    """The layer and the blobs it reads and writes."""
+    """Logs the layer's name and the blobs that the layer reads and writes."""
     bottoms = list(layer.spec.parameter.bottom)
     logger.info("Creating Layer %s", layer.name)
     for bottom in bottoms:
@@ -35,13 +35,13 @@ def log_connections(layer: Layer, tops: Sequence[str]) -> None:
 
 
 class MemoryLog:
-    """The shapes of tops, and a running sum of what they need in float32."""
+    """Logs the shapes of tops and a running sum of the memory that they need in float32, in bytes."""
 
     def __init__(self) -> None:
         self.values = 0
 
     def log_tops(self, layer: Layer, shapes: Sequence[Shape], loss_weights: Sequence[float]) -> None:
-        """One layer's tops."""
+        """Logs the tops of one layer, their loss weights and the running sum."""
         self.values += sum(map(math.prod, shapes))
         if not logger.isEnabledFor(logging.INFO):
             return
@@ -54,7 +54,7 @@ class MemoryLog:
 
 
 def log_result(net: Net) -> None:
-    """Where gradients go and what the net gives."""
+    """Logs which layers need backward and which blobs are the net's outputs; one summary line for terminals."""
     for step in reversed(net.steps):
         verdict = "needs backward computation." if step.needs_backward else "does not need backward computation."
         logger.info("%s %s", step.layer.name, verdict)

@@ -1,4 +1,4 @@
-"""Net: runs layers in file order over named blobs, one at a time, with every blob readable (the exact engine)."""
+"""Net: runs layers one by one in file order over named blobs; every blob is readable (the exact engine)."""
 
 import logging
 import math
@@ -27,7 +27,7 @@ logger = logging.getLogger("caffe_compat")
 
 
 class Net(nn.Module):
-    """A graph of Caffe layers. `caffe_compat.net.build.build_net` makes it."""
+    """A graph of Caffe layers, made by `caffe_compat.net.build.build_net`."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Net(nn.Module):
         return [step.layer.name for step in self.steps]
 
     def step_of(self, layer: str) -> Step:
-        """The step of a layer by name."""
+        """Returns the first step whose layer has this name; GraphError if there is none."""
         for step in self.steps:
             if step.layer.name == layer:
                 return step
@@ -79,7 +79,7 @@ class Net(nn.Module):
     # -- running
 
     def apply_needs(self, needs: Needs) -> None:
-        """Stores where backward goes; weights that learn nothing ask for no gradient."""
+        """Stores in each step where backward goes; turns `requires_grad` off for weights that do not learn."""
         for index, step in enumerate(self.steps):
             step.needs_backward = needs.layer[index]
             step.propagate_down = needs.bottoms[index]
@@ -93,7 +93,10 @@ class Net(nn.Module):
         return float(self.run_range(start, end))
 
     def run_range(self, start: int, end: int) -> Tensor:
-        """The same, with the loss on the net's device, shape (), so that nobody waits for it."""
+        """Runs layers start to end like `forward_range`; returns the loss as a tensor, shape (), on the net's device.
+
+        The tensor stays on the device, so a GPU run does not wait for its result.
+        """
         self._require_layers(start, end)
         self.flush()
         losses = []
@@ -134,7 +137,10 @@ class Net(nn.Module):
             step.outputs = list(as_tuple(step.layer(*step.inputs)))
 
     def backward_range(self, start: int, end: int) -> None:
-        """Runs backward from layer start down to layer end; weights' gradients are added to, blobs' are replaced."""
+        """Runs backward from layer start down to layer end, both included.
+
+        Adds to the gradients of weights; replaces the gradients of blobs.
+        """
         self._require_layers(end, start)
         self.flush()
         for index in range(start, end - 1, -1):
@@ -174,13 +180,16 @@ class Net(nn.Module):
         return [torch.zeros_like(t) if g is None else g for g, t in zip(found, targets, strict=True)]
 
     def flush(self) -> None:
-        """Brings weights that were written on the host to the device; whatever reads or changes them there calls it."""
+        """Copies weights written on the host to the device.
+
+        Every function that reads or changes weights on the device calls `flush` first.
+        """
         for blobs in self.params.values():
             for blob in blobs:
                 blob.flush()
 
     def learnable_gradients(self) -> list[Tensor]:
-        """The gradient of each learnable weight."""
+        """Returns the gradient of each learnable weight, in the order of `learnable`."""
         return [self.gradients.of(learnable.parameter) for learnable in self.learnable]
 
     def clear_parameter_gradients(self) -> None:
@@ -193,13 +202,13 @@ class Net(nn.Module):
     # -- shapes
 
     def reshape(self) -> None:
-        """Carries the shapes of the inputs through the net."""
+        """Sets the shapes of all blobs to those that follow from the inputs' shapes."""
         for step in self.steps:
             if not step.layer.is_input:
                 self.shape_tops(step)
 
     def shape_tops(self, step: Step) -> None:
-        """Gives one layer's tops the shapes that follow from its bottoms."""
+        """Sets the shapes of one layer's tops to those that follow from its bottoms."""
         shapes = step.layer.top_shapes(*(self.blobs[bottom].shape for bottom in step.bottoms))
         for top, shape, weight in zip(step.tops, shapes, step.loss_weights, strict=True):
             self.blobs[top].reshape(*shape)
@@ -222,10 +231,10 @@ class Net(nn.Module):
     def copy_layers(self, sources: Sequence[LayerBlobs], file: str) -> list[str]:
         """Copies weights by layer name; returns the names in the file that the net lacks.
 
-        Caffe is silent about a file that has no layer of the net; here it is a warning.
+        Warns about a file without any layer of the net, where Caffe says nothing. ShapeError if blobs do not fit.
         """
         self.flush()
-        targets = {step.layer.name: step.layer for step in reversed(self.steps)}  # of one name, the first gets them
+        targets = {step.layer.name: step.layer for step in reversed(self.steps)}  # the first of equally named layers
         refuse_lost_scales(targets, sources, file)
         ignored = []
         for source in sources:
@@ -238,9 +247,10 @@ class Net(nn.Module):
         return ignored
 
     def share_weights(self, other: "Net") -> None:
-        """Uses the other net's weights for layers of the same name (Net::ShareTrainedLayersWith); gradients stay apart.
+        """Uses the other net's weights for layers of the same name (Net::ShareTrainedLayersWith).
 
-        The other net's gradients are not this one's: scripts add up those of several nets of one set of weights.
+        Each net keeps gradients of its own, because scripts add up the gradients of nets that share weights.
+        Raises GraphError if blobs of a layer have other shapes than in the other net.
         """
         theirs = {step.layer.name: step.layer for step in other.steps}
         replaced: dict[nn.Parameter, nn.Parameter] = {}
@@ -266,12 +276,12 @@ class Net(nn.Module):
             learnable.parameter = replaced.get(learnable.parameter, learnable.parameter)
 
     def save(self, path: str, dialect: str = "auto") -> None:
-        """Writes a .caffemodel: the whole net with its weights."""
+        """Writes the whole net with its weights to a .caffemodel file."""
         self.flush()
         write_weights(path, self.parameter, blobs_of([step.layer for step in self.steps]), dialect)
 
     def move(self, device: torch.device) -> None:
-        """Puts weights and blobs on another device."""
+        """Moves weights, gradients and blobs to another device."""
         if device == self.device:
             return
         self.flush()
@@ -284,7 +294,7 @@ class Net(nn.Module):
         self.device = device
 
     def close(self) -> None:
-        """Ends reading ahead and closes files."""
+        """Stops the reader threads of data layers and closes their files."""
         for step in self.steps:
             close = getattr(step.layer, "close", None)
             if close is not None:
@@ -292,7 +302,7 @@ class Net(nn.Module):
 
 
 def _parameter_blobs(steps: list[Step], gradients: WeightGradients) -> "OrderedDict[str, list[ParameterBlob]]":
-    # One ParameterBlob a parameter, so that sharers show the same host arrays.
+    # One ParameterBlob per parameter, so that layers that share a weight return the same host array.
     known: dict[int, ParameterBlob] = {}
     params: OrderedDict[str, list[ParameterBlob]] = OrderedDict()
     for step in steps:
@@ -304,6 +314,6 @@ def _parameter_blobs(steps: list[Step], gradients: WeightGradients) -> "OrderedD
 
 
 def find_outputs(steps: list[Step]) -> list[str]:
-    """The tops that no layer reads, in alphabetical order (Net::Init keeps them in a std::set)."""
-    # A top that Caffe adds to a loss without any is no output.
+    """Returns the tops that no layer reads, in alphabetical order (Net::Init keeps them in a std::set)."""
+    # The automatic top of a loss without tops is not an output in Caffe.
     return sorted(Wiring((step.bottoms, step.tops[: step.layer.spec.top_count]) for step in steps).unread())

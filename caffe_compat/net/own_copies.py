@@ -1,4 +1,7 @@
-"""A net's own copies of a file's blobs, made while its layers are built: these need to know where, not what."""
+"""Copies a weights file's blobs into a net's own memory while its layers are built.
+
+Building needs the address and shape of a blob, not its values, so a thread can read the values meanwhile.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,16 +18,17 @@ from caffe_compat.proto.read import LayerBlobs
 
 Arrays = Mapping[str, list[Blob]]
 
-#: Floats in 64 bytes, what PyTorch's own tensors begin at multiples of.
+#: Number of floats in 64 bytes, the alignment of PyTorch's own tensors.
 ALIGNMENT = 16
-#: Floats in a page of memory, of the smallest pages that systems have.
+#: Number of floats in a memory page of 4096 bytes, the smallest page size of common systems.
 PAGE = 1024
 
 
 def blobs_to_keep(net: caffe_pb2.NetParameter, sources: Sequence[LayerBlobs]) -> Arrays:
-    """The blobs of layers that net and file name once, which can be the layers' own.
+    """Returns, by layer name, the file's blobs that layers can use as their own weights.
 
-    Of layers of one name, the file fills the first; and what layers share may be left out of a file.
+    Skips layer names that occur twice, since only the first such layer gets weights.
+    Also skips layers that share parameters, since a file may leave out their blobs.
     """
     sharers = {layer.name for layer in net.layer if any(param.name for param in layer.param)}
     names = (_once(layer.name for layer in net.layer) & _once(source.name for source in sources)) - sharers
@@ -37,9 +41,9 @@ def _once(names: Iterable[str]) -> set[str]:
 
 @contextmanager
 def copied_beside(blobs: Arrays) -> Iterator[Arrays]:
-    """The copies, by layer name; they are whole when the `with` block has ended, not before.
+    """Yields copies of the blobs by layer name; the values are complete only when the `with` block has ended.
 
-    The bytes of a mapped file are read-only, and lie where float32 should not. They are read while the block runs.
+    Copies are needed because the bytes of a mapped file are read-only and unaligned. A thread reads them meanwhile.
     """
     copies = _in_one_block(blobs)
     reads = _parts(copies, blobs)
@@ -51,10 +55,10 @@ def copied_beside(blobs: Arrays) -> Iterator[Arrays]:
 
 
 def _in_one_block(blobs: Arrays) -> Arrays:
-    """Room for the copies in one block of memory.
+    """Returns uninitialised arrays for the copies, all within one block of memory.
 
-    The system gives one large block in large pages, several times as fast as many small ones. It gives them when they
-    are first written, from memory near the processor that writes: here, not where the reading thread happens to run.
+    The system backs one large block with large pages, which is several times faster than many small blocks. Pages are
+    placed near the processor that writes first, so this thread touches every page before the reader thread does.
     """
     sizes = [-(-blob.size // ALIGNMENT) * ALIGNMENT for arrays in blobs.values() for blob in arrays]
     block = np.empty(sum(sizes), np.float32)
@@ -68,7 +72,7 @@ def _place(block: Blob, start: int, blob: Blob) -> Blob:
 
 
 def _parts(copies: Arrays, blobs: Arrays) -> dict[MappedFile, list[Part]]:
-    """What is to be read from which file; other arrays are copied at once."""
+    """Returns, by mapped file, the parts to read: offset and target. Copies arrays outside mapped files at once."""
     parts: dict[MappedFile, list[Part]] = {}
     for name, arrays in blobs.items():
         for copy, array in zip(copies[name], arrays, strict=True):

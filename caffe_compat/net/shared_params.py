@@ -1,4 +1,4 @@
-"""Learnable parameters, their multipliers, and those that share a name (Net::AppendParam)."""
+"""Learnable parameters with their multipliers, and parameters shared by name (Net::AppendParam)."""
 
 from dataclasses import dataclass, field
 
@@ -20,10 +20,10 @@ class LearnableParameter:
     label: str  # "conv1/0", for messages and reports
     lr_given: bool = True
     decay_given: bool = True
-    views: list[nn.Parameter] = field(default_factory=list)  # PERMISSIVE sharers of another shape
+    views: list[nn.Parameter] = field(default_factory=list)  # weights of other shapes that share this one (PERMISSIVE)
 
     def tie_views(self) -> None:
-        """Lays the sharers of another shape over this parameter's memory; again after a move to another device."""
+        """Makes sharers of other shapes use this parameter's memory; must be called again after a move of device."""
         for view in self.views:
             view.data = self.parameter.data.view(view.shape)
             view.grad = gradient_of(self.parameter).view(view.shape)
@@ -31,7 +31,7 @@ class LearnableParameter:
 
 
 def is_tied(parameter: nn.Parameter) -> bool:
-    """Whether weights of another shape lie over this one's memory, which therefore must stay where it is."""
+    """Whether weights of other shapes share this parameter's memory, so that the memory must not be replaced."""
     return getattr(parameter, "is_tied", False)
 
 
@@ -42,7 +42,11 @@ class _Registry:
 
 
 def collect_parameters(layers: list[Layer]) -> list[LearnableParameter]:
-    """The net's learnable parameters in Caffe's order; blobs that share a name become one parameter in place."""
+    """Returns the net's learnable parameters in Caffe's order.
+
+    Changes layers in place: blobs that share a `param` name become one parameter. GraphError for too many `param`
+    entries or different multipliers, ShapeError for shapes that cannot be shared.
+    """
     registry = _Registry()
     for layer in layers:
         if len(layer.spec.parameter.param) > len(layer.blobs):
@@ -82,7 +86,7 @@ def _append(registry: _Registry, layer: Layer, index: int) -> None:
 
 
 def param_spec(layer: Layer, index: int) -> caffe_pb2.ParamSpec:
-    """The `param { }` entry of one blob, or an empty one."""
+    """Returns the `param { }` entry of the layer's blob number `index`, or an empty entry."""
     params = layer.spec.parameter.param
     return params[index] if index < len(params) else caffe_pb2.ParamSpec()
 

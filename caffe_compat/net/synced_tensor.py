@@ -1,4 +1,4 @@
-"""One tensor and the host array that users see of it (Caffe's SyncedMemory)."""
+"""A tensor and the host array through which users read and write it (Caffe's SyncedMemory)."""
 
 import math
 from collections.abc import Callable
@@ -14,10 +14,12 @@ HostArray = np.ndarray[Any, np.dtype[Any]]
 class SyncedTensor:
     """A value on a device with a host array that can be written in place.
 
-    A host array, once handed out, stays the blob's memory: later values are copied into it, so that a user who keeps it
-    sees them, and what the user writes reaches the device before the next use. Nothing is copied where nobody looked.
-    On a GPU a written array counts from the last call of `host`, as in Caffe. A shape that needs no more room leaves
-    the memory where it is (Blob::Reshape): the first values stay, and arrays handed out before are still the blob's.
+    A returned host array stays the blob's memory: later values are copied into the array, and a user's writes reach
+    the device before the next use. If no array was requested, nothing is copied. On a GPU, only writes after the last
+    call of `host` are sure to count, as in Caffe.
+
+    A reshape to the same or a smaller number of elements keeps the memory (Blob::Reshape): the first values stay, and
+    arrays returned earlier still show the blob.
     """
 
     def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> None:
@@ -25,10 +27,10 @@ class SyncedTensor:
         self._device = device
         self._dtype = dtype
         self._tensor: Tensor | None = None
-        self._memory: HostArray | None = None  # flat, as large as the largest array handed out
-        self._host: HostArray | None = None  # the part of it that the shape needs
+        self._memory: HostArray | None = None  # flat, as large as the largest array returned
+        self._host: HostArray | None = None  # the first elements of `_memory`, in the present shape
         self._host_is_newer = False
-        #: Computes the value, which a run left out; called before the value is read or changed in part.
+        #: Computes a value that a run skipped; called before the value is read or partly changed.
         self.pending: Callable[[], None] | None = None
 
     def _settle(self) -> None:
@@ -45,14 +47,14 @@ class SyncedTensor:
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether someone holds a host array of this value."""
+        """Whether a host array of this value was returned, and may still be read or written by a user."""
         return self._host is not None
 
     def tensor(self) -> Tensor:
-        """The value on the device, with what was written to the host array."""
+        """Returns the value on the device, including writes to the host array."""
         self._settle()
         if self._host_is_newer and self._host is not None:
-            # A tensor of its own: a graph may still need the one that the array was made from.
+            # A new tensor, since an autograd graph may still need the old one.
             self._tensor = torch.from_numpy(self._host).to(self._device)
             self._host_is_newer = False
         if self._tensor is None:
@@ -60,12 +62,12 @@ class SyncedTensor:
         return self._tensor
 
     def snapshot(self) -> Tensor:
-        """The value as a tensor that later writes cannot change: a copy where a host array shares its memory."""
+        """Returns the value as a tensor that later writes cannot change; copies only if a host array shares memory."""
         value = self.tensor().detach()
         return value.clone() if self.is_looked_at and self._device.type == "cpu" else value
 
     def host(self) -> HostArray:
-        """The host array, C-contiguous; it may be written."""
+        """Returns the writable host array, C-contiguous, in the present shape."""
         value = self.tensor()
         if self._host is None:
             private = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -79,7 +81,7 @@ class SyncedTensor:
         return self._host
 
     def assign(self, value: Tensor) -> None:
-        """Takes a new value; it goes into the memory that someone holds an array of, if that is large enough."""
+        """Stores a new value and its shape; copies into the memory of a returned host array if that is large enough."""
         value = value.detach()
         self.pending = None
         self._host_is_newer = False
@@ -92,14 +94,14 @@ class SyncedTensor:
             self._tensor = value
 
     def let_go(self) -> None:
-        """Leaves the arrays handed out so far to their holders: what comes from now on goes into new memory."""
+        """Detaches host arrays returned so far: later values go into new memory."""
         if self.is_looked_at:
             self._tensor = self.snapshot()
             self._memory = self._host = None
             self._host_is_newer = False
 
     def reshape(self, shape: tuple[int, ...]) -> None:
-        """A new shape; the first values stay, and where more are needed than there is room for, all start at zero."""
+        """Changes the shape: keeps the first values if the memory is large enough, else sets all values to zero."""
         if shape == self._shape:
             return
         self._settle()
@@ -121,7 +123,7 @@ class SyncedTensor:
         self._tensor = None if self._host_is_newer else torch.from_numpy(self._host).to(self._device)
 
     def move(self, device: torch.device) -> None:
-        """Puts the value on another device; a host array that was handed out stays connected."""
+        """Moves the value to another device; a returned host array stays connected."""
         if device == self._device:
             return
         self._settle()

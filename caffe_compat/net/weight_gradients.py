@@ -1,4 +1,4 @@
-"""Where a net keeps the gradients of its weights."""
+"""The gradients of a net's weights."""
 
 import torch
 from torch import Tensor, nn
@@ -7,13 +7,17 @@ from caffe_compat.net.blob import gradient_of
 
 
 class WeightGradients:
-    """With each weight; but apart, of this net's own, for a weight that another net lends (Blob::ShareData)."""
+    """Finds the gradient of each weight of one net.
+
+    Normally it is the parameter's `grad`. For a weight borrowed from another net, this net has a gradient of its own
+    (Blob::ShareData shares values only).
+    """
 
     def __init__(self) -> None:
-        self._apart: dict[nn.Parameter, Tensor | None] = {}  # None until someone asks, which a test net never does
+        self._apart: dict[nn.Parameter, Tensor | None] = {}  # None until the first request; test nets never ask
 
     def of(self, parameter: nn.Parameter) -> Tensor:
-        """The gradient, zeros where no backward has run."""
+        """Returns the gradient of a weight; zeros if no backward pass has run."""
         if parameter not in self._apart:
             return gradient_of(parameter)
         gradient = self._apart[parameter]
@@ -22,11 +26,11 @@ class WeightGradients:
         return gradient
 
     def hand_over(self, own: nn.Parameter, lent: nn.Parameter) -> None:
-        """The gradient of `own` is the one of `lent` from now on, which comes in its place."""
+        """Keeps the gradient of `own` as this net's gradient of `lent`, the weight that replaces `own`."""
         self._apart[lent] = self._apart.pop(own) if own in self._apart else own.grad
 
     def move(self, device: torch.device) -> None:
-        """Puts those apart on another device; those that lie over one memory still do."""
+        """Moves gradients of borrowed weights to another device; gradients that shared memory still share it."""
         moved: dict[int, Tensor] = {}
         for parameter, gradient in self._apart.items():
             if gradient is not None:

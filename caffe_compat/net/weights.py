@@ -19,7 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
-    """Copies one layer's blobs from a file; another number or shape is an error, in Caffe's words."""
+    """Copies one layer's blobs from a file; ShapeError, in Caffe's words, for another number or shape of blobs."""
     sources = _with_shared(layer, sources)
     if len(sources) != len(layer.blobs):
         raise ShapeError(
@@ -39,7 +39,7 @@ def copy_blobs(layer: Layer, sources: Sequence[Array], file: str) -> None:
 
 
 def warn_of_other_net(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs], file: str) -> None:
-    """Says so where the net has weights, and a file has none of its layers."""
+    """Logs a warning if the net has weights, but the file has weights for none of the net's layers."""
     wanted = [name for name, layer in targets.items() if layer.blobs]
     found = [source.name for source in sources if source.blobs]
     if wanted and not set(wanted) & set(found):
@@ -51,7 +51,10 @@ def warn_of_other_net(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs
 
 
 def refuse_lost_scales(targets: Mapping[str, Layer], sources: Sequence[LayerBlobs], file: str) -> None:
-    """ShapeError where a BatchNorm of the file scales and the net's does not: NVIDIA's and Intel's Caffe save both."""
+    """Raises ShapeError if a BatchNorm in the file has a scale and shift that the net would lose.
+
+    NVIDIA's and Intel's Caffe store them together with the statistics.
+    """
     lost = [source for source in sources if source.scale_of in targets and source.name not in targets]
     if lost:
         raise ShapeError(
@@ -61,7 +64,7 @@ def refuse_lost_scales(targets: Mapping[str, Layer], sources: Sequence[LayerBlob
 
 
 def require_weights(layers: Sequence[str], weights: str, prototxt: str) -> None:
-    """A warning for layers that the file lacks, which keep what their fillers say; GraphError if it lacks all."""
+    """Warns about layers that the weights file lacks, which keep their fillers' values; GraphError if it lacks all."""
     found = {layer.name for layer in read_weights(weights).layers}
     missing = [name for name in layers if name not in found]
     if missing and len(missing) == len(layers):
@@ -78,7 +81,10 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:
-    """An HDF5 file leaves out blobs that another layer owns (empty, or missing at the end): they keep their values."""
+    """Returns the sources with present values in place of shared blobs that an HDF5 file leaves out.
+
+    Blobs owned by another layer are empty in such a file, or missing at the end.
+    """
     owned_elsewhere = [bool(spec.name) for spec in layer.spec.parameter.param]
     if not any(owned_elsewhere) or len(sources) > len(layer.blobs):
         return sources
@@ -92,7 +98,10 @@ def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:
 
 
 def _fill(target: torch.nn.Parameter, source: Array) -> None:
-    """One copy from the file's bytes, which may be read-only, into the weight; none where the weight is `source`."""
+    """Copies the source into the weight; does nothing if the weight already uses the source's memory.
+
+    The source may be a read-only view of a mapped file, so it is never wrapped in a tensor without a copy.
+    """
     values = source.reshape(tuple(target.shape))
     if target.device.type == "cpu":
         if target.data_ptr() != values.ctypes.data:
@@ -108,7 +117,7 @@ def _shape_string(shape: tuple[int, ...]) -> str:
 
 
 def blobs_of(layers: Sequence[Layer]) -> dict[str, list[Array]]:
-    """Every layer's blobs as host arrays, by layer name, for writing."""
+    """Returns every layer's blobs as host arrays, by layer name, to write to a file."""
     return {
         layer.name: [blob.detach().cpu().contiguous().numpy() for blob in layer.blobs]
         for layer in layers

@@ -1,1 +1,1 @@
-"""Rewrites of a plan; each keeps its results, and a test of its own proves it."""
+"""Passes: functions that rewrite a plan without a change of its results; each pass has a test of this."""

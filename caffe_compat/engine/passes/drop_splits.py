@@ -1,4 +1,4 @@
-"""Split copies nothing when a graph may read a value twice: autograd sums the gradients itself."""
+"""Removes Split layers: a plan may read a value several times, and autograd sums the gradients."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from caffe_compat.engine.plan import Plan
 
 
 def drop_splits(plan: Plan) -> Plan:
-    """Readers of a Split's tops read its bottom."""
+    """Returns the plan without Splits; operations that read a Split's tops read the Split's bottom."""
     names = {out: op.inputs[0] for op in plan.operations if op.is_a("Split") for out in op.outputs}
     rest = tuple(op for op in plan.operations if not op.is_a("Split"))
     return replace(plan, operations=rest).rename(names)

@@ -1,4 +1,4 @@
-"""Normalisation by stored statistics goes into the convolution before it, where neither learns."""
+"""Folds normalisation by stored statistics into the convolution before it, if neither layer learns."""
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from caffe_compat.layers.vision.conv import Convolution
 
 
 def fold_normalization(plan: Plan) -> Plan:
-    """Convolution, BatchNorm, Scale, or Convolution, BN, as one convolution with other weights."""
+    """Replaces chains Convolution, BatchNorm, Scale or Convolution, BN by one convolution with folded weights."""
     chains = Chains(plan)
     fused = []
     for convolution in plan.operations:
@@ -48,7 +48,7 @@ def _by_stored_statistics(layer: Layer) -> bool:
 
 
 class FoldedConvolution:
-    """A convolution with a normalisation in its weights."""
+    """Runs a convolution whose weight and bias include a normalisation."""
 
     def __init__(self, layers: list[Layer]) -> None:
         self._convolution = layers[0]
@@ -59,13 +59,13 @@ class FoldedConvolution:
 
 
 def fold(convolution: Layer, norm: Layer, scale: Layer | None = None) -> tuple[Tensor, Tensor]:
-    """The weight and bias of one convolution that does the work of all."""
+    """Returns weight and bias of one convolution equal to convolution, normalisation and Scale."""
     weight, *bias = convolution.blobs
     return fold_into(_affine(norm, scale), weight, bias[0] if bias else None)
 
 
 def _affine(norm: Layer, scale: Layer | None) -> tuple[Tensor, Tensor]:
-    """Normalisation by stored statistics, and the Scale behind it, as slope and shift for each channel."""
+    """Returns slope and shift per channel, shape (C,), of a normalisation and the Scale behind it."""
     if isinstance(norm, BatchNorm):
         return affine_of(*norm.stored_statistics(), norm.eps, *(scale.blobs if scale is not None else ()))
     gain, bias, mean, variance = norm.blobs

@@ -1,4 +1,4 @@
-"""Chains of operations: who alone reads whose only value."""
+"""Chains of operations in which each operation is the only reader of the one before."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,16 +7,17 @@ from caffe_compat.engine.plan import Operation, Plan
 
 
 class Chains:
-    """Looks along a plan for operations that can become one."""
+    """Finds consecutive operations of a plan that can be fused."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._number = {id(operation): index for index, operation in enumerate(plan.operations)}
 
     def next_after(self, operation: Operation, *types: str, inputs: int = 1) -> Operation | None:
-        """The one reader of the operation's one value, if it is a layer of these types and nobody else looks.
+        """Returns the only reader of the operation's only value, or None.
 
-        `inputs` is how many values the reader reads, all in all.
+        The reader must be a layer of one of these types with `inputs` inputs in total. None also if the value is kept
+        as a result, since fusing would remove the value.
         """
         number = self._plan.wiring.only_reader(self._number[id(operation)])
         if number is None or self._plan.kept.intersection(operation.outputs):
@@ -26,7 +27,7 @@ class Chains:
 
 
 def replace_chains(plan: Plan, fused: Iterable[tuple[list[Operation], Operation]]) -> Plan:
-    """Puts each fused operation where its chain ended; the values within the chain vanish."""
+    """Returns the plan with each chain replaced by its fused operation, at the position of the chain's last one."""
     ends = {id(chain[-1]): operation for chain, operation in fused}
     gone = {id(operation) for chain, _ in fused for operation in chain[:-1]}
     kept = (ends.get(id(operation), operation) for operation in plan.operations if id(operation) not in gone)
@@ -34,7 +35,7 @@ def replace_chains(plan: Plan, fused: Iterable[tuple[list[Operation], Operation]
 
 
 def fuse(chain: list[Operation], run: object) -> Operation:
-    """One operation for a chain: the first one's inputs, the last one's outputs."""
+    """Returns an operation that calls `run` with the inputs of the chain's first and the outputs of its last."""
     return Operation(
         tuple(layer for operation in chain for layer in operation.layers),
         run,  # type: ignore[arg-type]

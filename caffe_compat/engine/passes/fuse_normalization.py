@@ -1,4 +1,4 @@
-"""BatchNorm and the Scale behind it as one normalisation with slope and bias."""
+"""Fuses BatchNorm and the Scale behind it into one normalisation with slope and bias."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from caffe_compat.layers.normalization.batch_norm import BatchNorm
 
 
 def fuse_normalization(plan: Plan) -> Plan:
-    """BatchNorm, Scale over the channels: one pass over the data in place of two."""
+    """Replaces BatchNorm and Scale over channels by one operation, which reads the data once instead of twice."""
     chains = Chains(plan)
     fused = []
     for norm in plan.operations:
@@ -22,7 +22,7 @@ def fuse_normalization(plan: Plan) -> Plan:
 
 
 def is_channel_scale(operation: Operation) -> bool:
-    """Whether a Scale has one learnt slope (and perhaps one bias) a channel."""
+    """Whether the operation is a Scale with a learnt slope, and perhaps a bias, per channel."""
     layer = operation.layer
     return isinstance(layer, Scale) and layer.axis in (1, -3) and layer.blobs[0].dim() == 1
 

@@ -1,4 +1,4 @@
-"""What is made of weights, kept until one of them changes."""
+"""Caches values computed from weights until a weight changes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -11,14 +11,14 @@ from caffe_compat.net.blob import host_writes
 
 T = TypeVar("T")
 
-#: Values of a weight that are compared from call to call.
+#: Number of values of a weight that are compared between calls.
 PROBES = 8
 
 
 class MadeOfWeights(Generic[T]):
-    """The result of a function of the blobs of some layers, computed again when any of them has changed.
+    """Caches the result of a function of some layers' blobs, and computes it again when a blob has changed.
 
-    Arguments go to the function when it is called; others do not make it compute again.
+    A call passes its arguments to the function. Other arguments alone do not cause a new computation.
     """
 
     def __init__(self, layers: Sequence[Layer], make: Callable[..., T]) -> None:
@@ -35,17 +35,18 @@ class MadeOfWeights(Generic[T]):
 
 
 def _mark(blob: Tensor) -> object:
-    """What differs after a change: the place in memory, torch's count of writes, ours, and some of the values.
+    """Returns a mark that differs after a change of the blob.
 
-    Torch does not count what is written through `.data`. The values tell of most such changes; a change of single
-    elements may be missed there, as it is by torch's own compiled and frozen modules.
+    The mark holds the memory address, torch's and our counts of writes, and some values. Torch does not count writes
+    through `.data`: the values reveal most such writes, but changes of single elements may be missed. Torch's own
+    compiled and frozen modules miss them too.
     """
     version = 0 if blob.is_inference() else blob._version
     return (blob.data_ptr(), version, host_writes(blob), _probe(blob))
 
 
 def _probe(blob: Tensor) -> list[float] | None:
-    """Values spread over the blob's memory; None on a GPU, for whose answer the program would have to wait."""
+    """Returns PROBES values spread over the blob's memory; None on a GPU, where reading would wait for the device."""
     if blob.device.type != "cpu" or not blob.numel():
         return None
     stride = max(1, (blob.numel() - 1) // (PROBES - 1))

@@ -1,7 +1,7 @@
-"""Convolutions that learn nothing, with weights in the order of the processor's kernels and with what follows inside.
+"""Packs convolutions that do not learn: stores weights in the kernels' order and includes the sum and ReLU behind.
 
-On a CPU torch's convolution lays its weights out anew in every call, and a sum and a ReLU behind it read and write all
-images once more (docs/performance.md has what that costs).
+On a CPU, torch's convolution reorders its weights in every call. A separate sum and ReLU each read and write all
+images once more (docs/performance.md has the cost).
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from caffe_compat.layers.vision.conv import Convolution
 
 
 def pack_convolutions(plan: Plan) -> Plan:
-    """Convolution, Eltwise SUM, ReLU as one operation; the sum, the ReLU or both may be missing."""
+    """Replaces Convolution, Eltwise SUM, ReLU by one operation; the sum, the ReLU or both may be missing."""
     if not kernels_exist():
         return plan
     packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
@@ -29,7 +29,7 @@ def pack_convolutions(plan: Plan) -> Plan:
 
 def _chains(plan: Plan) -> Iterator[list[Operation]]:
     chains = Chains(plan)
-    taken: set[int] = set()  # a sum of two convolutions goes into one of them
+    taken: set[int] = set()  # sums already fused: a sum of two convolutions can join only one of them
     for convolution in filter(_can_be_packed, plan.operations):
         chain = [convolution]
         addition = chains.next_after(convolution, "Eltwise", inputs=2)
@@ -62,7 +62,10 @@ def _as_one(chain: list[Operation]) -> Operation:
 
 
 def _may_sum_in_place(plan: Plan, index: int) -> bool:
-    """Whether a sum may write over its other term: it is the last to read it, and only packed convolutions know it."""
+    """Whether the sum may overwrite its other term.
+
+    This needs two conditions: this operation reads the term last, and only packed convolutions make or read the term.
+    """
     operation = plan.operations[index]
     if len(operation.inputs) < 2 or operation.inputs[1] in plan.kept or operation.inputs[1] == operation.inputs[0]:
         return False

@@ -1,4 +1,4 @@
-"""A convolution, perhaps a sum, perhaps a ReLU as one call of oneDNN, the library behind torch's own on a CPU."""
+"""Runs a convolution with an optional sum and ReLU as one call of oneDNN, the library that torch uses on CPUs."""
 
 from functools import cache
 from typing import Any
@@ -13,18 +13,18 @@ from caffe_compat.engine.plan import Operation
 from caffe_compat.layers.base import Shape
 from caffe_compat.layers.vision.conv import Convolution
 
-#: What torch.compile calls, too, where weights are constant.
+#: Kernels of torch.ops.mkldnn that torch.compile also calls for constant weights; torch does not document them.
 KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
 
 
 def kernels_exist() -> bool:
-    """Whether this torch has them."""
+    """Whether the installed torch has all KERNELS."""
     exists = torch.backends.mkldnn.is_available()
     return exists and all(hasattr(ops.mkldnn, name) for name in KERNELS)
 
 
 def _precision() -> torch.dtype:
-    """Autocast's, else float32; an engine has one."""
+    """Returns the dtype of autocast if it is on, else float32."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
 
 
@@ -36,9 +36,9 @@ def _has_kernels_in(precision: torch.dtype) -> bool:
 
 
 class PackedConvolution:
-    """Runs a chain of operations: a convolution, perhaps with folded weights, perhaps Eltwise SUM, perhaps ReLU.
+    """Runs a chain of operations: a convolution, whose weights may be folded, an optional Eltwise SUM and ReLU.
 
-    `sums_in_place`: the sum's other term may be overwritten.
+    `sums_in_place` is true if the sum's other term may be overwritten.
     """
 
     sums_in_place = False
@@ -52,7 +52,11 @@ class PackedConvolution:
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
 
     def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
-        """bottom (N, channels, height, width) to (N, outputs, ...); the sum's other term has the top's shape."""
+        """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
+
+        `term`, the other term of the sum, has the top's shape. Runs the operations one by one if the kernels do not
+        fit: other devices, dtypes or sizes.
+        """
         if not self._fits(bottom, *term):
             return self._one_by_one(bottom, *term)
         precision = _precision()
@@ -71,7 +75,7 @@ class PackedConvolution:
     def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
         layers = self.chain[0].layers
         weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
-        # The order is the best one for images of these sizes, and right for others.
+        # The order is the fastest for images of these sizes, and still correct for other sizes.
         packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
         return packed, bias if bias is None else bias.to(precision)
 

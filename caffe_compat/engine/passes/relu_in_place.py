@@ -1,4 +1,4 @@
-"""ReLU writes over its bottom where nobody else reads it and no gradient needs it."""
+"""Lets ReLU overwrite its bottom if no other operation reads the bottom and no gradient needs it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from caffe_compat.layers.activation.relu import ReLU
 
 
 def relu_in_place(plan: Plan) -> Plan:
-    """Saves a copy of every activation between a convolution and its ReLU."""
+    """Makes ReLUs run in place where possible, which saves a copy of each activation before a ReLU."""
     kept = plan.kept
 
     def rewritten(index: int, operation: Operation) -> Operation:
@@ -26,7 +26,7 @@ def relu_in_place(plan: Plan) -> Plan:
 
 
 def is_plain_relu(operation: Operation) -> bool:
-    """Whether it is max(x, 0)."""
+    """Whether the operation is a ReLU that computes max(x, 0), without a negative slope."""
     return operation.is_a("ReLU") and isinstance(operation.layer, ReLU) and operation.layer.negative_slope == 0
 
 
