@@ -1,1 +1,1 @@
-"""Trained nets between Caffe's files and those of other programs, without loss; every change is in a report."""
+"""Converts trained nets between Caffe's files and those of other programs; a report lists every change."""

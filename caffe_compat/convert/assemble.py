@@ -1,4 +1,4 @@
-"""A deploy form becomes layers that run, with one copy of its weights."""
+"""Assembles the layers of a deploy net so that they can run, with one copy of the weights in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Assembly:
         return self.parameter.name
 
     def run(self, inputs: Mapping[str, Tensor], outputs: Sequence[str] = ()) -> dict[str, Tensor]:
-        """The outputs, or the blobs named, for inputs by name; layer by layer."""
+        """Runs layer by layer on inputs by name; returns the blobs named in `outputs` (default: the net's outputs)."""
         values = dict(inputs)
         for step in self.steps:
             tops = as_tuple(step.layer(*(values[bottom] for bottom in step.bottoms)))
@@ -46,13 +46,17 @@ class Assembly:
 
 
 def assemble(deployed: Model) -> Assembly:
-    """The layers at TEST with weights of their own; ShapeError where weights are missing or have other shapes."""
+    """Returns the layers in phase TEST with weights of their own; ShapeError for missing or unfitting weights."""
     with copied_beside(deployed.blobs) as blobs:
         return connect(deployed, blobs)
 
 
 def connect(deployed: Model, blobs: Arrays, allow_python_layers: bool = False) -> Assembly:
-    """The layers at TEST with these arrays as weights, whose values are not looked at."""
+    """Returns the layers in phase TEST with these arrays as weights.
+
+    Values of the arrays are not read, so they may still be filled by another thread. ShapeError for missing or
+    unfitting weights.
+    """
     weights = FileWeights(blobs)
     try:
         specify = partial(LayerSpec, phase="TEST", allow_python_layers=allow_python_layers, make_blob=weights.blob)
@@ -77,14 +81,14 @@ def _connect(deployed: Model, builder: GraphBuilder, weights: "FileWeights") -> 
 
 
 class FileWeights:
-    """Gives layers the arrays of a file as blobs; those that share a name and a shape are one parameter."""
+    """Makes layers' blobs from the arrays of a file; blobs with the same `param` name and shape are one parameter."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
         self._shared: dict[str, nn.Parameter] = {}
 
     def blob(self, spec: LayerSpec, index: int, shape: Shape, learnable: bool) -> nn.Parameter:
-        """A layer's blob; ShapeError where the file has none, or one of another shape."""
+        """Returns a layer's blob number `index`; ShapeError if the file has none, or one of another shape."""
         params = spec.parameter.param
         name = params[index].name if index < len(params) else ""
         owner = self._shared.get(name)
@@ -95,7 +99,7 @@ class FileWeights:
         return owner
 
     def require_all_used(self, layer: Layer) -> None:
-        """Refuses blobs that the layer has no use for, and layers of a user's code that made blobs themselves."""
+        """Raises ShapeError for more blobs than the layer has, and MissingFeatureError for Python layers with blobs."""
         if layer.spec.type == "Python" and layer.blobs:
             raise MissingFeatureError(
                 f"{layer.spec}: gives itself weights, which are not loaded here; run the net with caffe_compat.Net"
@@ -122,7 +126,7 @@ def _outputs(inputs: dict[str, Shape], steps: Sequence[Step]) -> tuple[str, ...]
 
 
 def require_blobs(net: Assembly, names: Sequence[str]) -> None:
-    """Refuses outputs that the net does not have."""
+    """Raises GraphError for a name that is not a blob of the net."""
     for name in names:
         if name not in net.shapes:
             raise GraphError(

@@ -1,4 +1,4 @@
-"""From a weights file to another file, step by step, with a report."""
+"""Converts a weights file to another file in steps, with a report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Conversion:
-    """The file that was written, and what became of every layer."""
+    """The result of a conversion: the path of the new file, the report, and its rows about every layer."""
 
     path: str
     report: Report
@@ -34,9 +34,9 @@ class Conversion:
 
 
 def convert(source: str, to: str, out: str | None = None, options: Options = DEFAULTS) -> Conversion:
-    """Reads `source`, changes what the options ask for, writes the target; `out` is by default beside the source.
+    """Reads `source`, applies the options' changes, and writes `out` in the format `to`, a name of TARGETS.
 
-    `to` is a name of TARGETS. Every problem is a CaffeError that names file and layer.
+    By default the new file is in the folder of the source. Every problem is a CaffeError that names file and layer.
     """
     target = TARGETS[to]
     path = out or target.path_for(source, options)
@@ -56,7 +56,7 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
 
 
 def _steps(target: Target, options: Options) -> list[Step]:
-    """The changes that are asked for, in an order in which each sees what it needs of the others."""
+    """Returns the changes that the options ask for, in an order in which each finds the results that it needs."""
     steps: list[Step] = []
     if options.prototxt is not None:
         prototxt = options.prototxt

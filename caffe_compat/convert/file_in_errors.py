@@ -1,4 +1,4 @@
-"""Errors about layers say whose file the layer is in."""
+"""Adds the name of the file to errors about layers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from caffe_compat.errors import CaffeError, prefix_file
 
 @contextmanager
 def file_in_errors(source: str, *others: str | None) -> Iterator[None]:
-    """Puts the source in front of errors that begin with none of these files."""
+    """Puts the name of the source in front of CaffeErrors whose messages do not begin with one of these files."""
     try:
         yield
     except CaffeError as error:

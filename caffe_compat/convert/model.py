@@ -1,4 +1,4 @@
-"""A trained net in memory: what every format is read into and written from."""
+"""Model: a trained net in memory, which all formats are read into and written from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Model:
-    """A net without numbers, and its layers' blobs by layer name, in Caffe's order.
+    """A net without its values, and the layers' blobs by layer name, in Caffe's order.
 
-    `is_filtered` says that the net is one phase's, as saved files hold it: include and exclude rules have been used.
-    A file of bare weights (HDF5) has layers with names and no types; `has_structure` is False then. `has_gradients`
-    says that the file holds diffs (`snapshot_diff`), which are no part of a trained net. `notes` are what a user of the
-    weights must know. `was_training` says of a deploy form that it comes from a net in training, whose layers may be
-    frozen on purpose.
+    - `is_filtered`: the net has the layers of one phase only, as saved files do; include and exclude rules are applied.
+    - `has_structure`: False for bare weights (HDF5), whose layers have names but no types.
+    - `has_gradients`: the file also holds diffs (`snapshot_diff`), which do not belong to a trained net.
+    - `notes`: facts that a user of the weights must know.
+    - `was_training`: the deploy net comes from a net in phase TRAIN, whose layers may be frozen on purpose.
     """
 
     net: caffe_pb2.NetParameter
@@ -37,26 +37,26 @@ class Model:
         return any(layer.type for layer in self.net.layer)
 
     def layer(self, name: str) -> Layer:
-        """The layer of this name."""
+        """Returns the first layer of this name."""
         return next(layer for layer in self.net.layer if layer.name == name)
 
     def shapes(self, name: str) -> list[Shape]:
-        """The shapes of a layer's blobs."""
+        """Returns the shapes of a layer's blobs; an empty list if the layer has none."""
         return [tuple(blob.shape) for blob in self.blobs.get(name, ())]
 
     def with_layers(self, layers: Iterable[Layer], blobs: dict[str, list[Blob]]) -> "Model":
-        """The same net made of other layers."""
+        """Returns the same net with other layers and blobs."""
         net = caffe_pb2.NetParameter()
         for field, value in self.net.ListFields():
             if field.name != "layer":
-                # A message of one field takes its kind (number, list, message) as it is.
+                # Merging a message with only this field works for numbers, lists and messages alike.
                 net.MergeFrom(caffe_pb2.NetParameter(**{field.name: value}))
         net.layer.extend(layers)
         return replace(self, net=net, blobs=blobs)
 
 
 def require_structure(model: Model, what: str) -> None:
-    """Refuses bare weights where the net is needed."""
+    """Raises FormatError for bare weights; `what` names the operation that needs the net."""
     if not model.has_structure:
         raise FormatError(
             f"{model.path}: {what} needs the net, but the file holds weights by layer name only; "
@@ -65,7 +65,7 @@ def require_structure(model: Model, what: str) -> None:
 
 
 def path_with_suffix(path: str | Path, suffix: str) -> str:
-    """`weights.caffemodel.h5` to `weights` plus another suffix."""
+    """Returns the path with its suffix replaced: `weights.caffemodel.h5` becomes `weights` plus `suffix`."""
     name = str(path)
     for known in (".caffemodel.h5", ".caffemodel", ".h5", ".safetensors", ".pt", ".pth", ".binaryproto", ".npy"):
         if name.endswith(known):

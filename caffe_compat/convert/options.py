@@ -1,4 +1,4 @@
-"""What a conversion may be asked for."""
+"""The options of a conversion."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

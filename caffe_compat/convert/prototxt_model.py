@@ -1,4 +1,4 @@
-"""The net of a prototxt with the weights of a file, put together by layer name as Caffe does."""
+"""Combines the net of a prototxt with the weights of a file, by layer name as in Caffe."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,15 +13,15 @@ from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 
-#: Names that an error lists.
+#: Largest number of names in an error message.
 SHOWN = 5
 
 
 def with_prototxt(model: Model, prototxt: str, report: Report, allow_unfilled: bool = False) -> Model:
-    """The prototxt's net; weights of layers that it lacks are dropped.
+    """Returns the prototxt's net with the model's weights; drops weights of layers that the prototxt lacks.
 
-    GraphError if no name is in both, or where the file has no weights for a layer that learns. With `allow_unfilled`
-    such layers get what their fillers draw.
+    GraphError if no layer name is in both, or if a layer that learns has no weights. With `allow_unfilled`, such layers
+    get weights from their fillers.
     """
     net = read_net(prototxt)
     names = {layer.name for layer in net.layer}
@@ -50,9 +50,9 @@ def with_prototxt(model: Model, prototxt: str, report: Report, allow_unfilled: b
 
 
 def unfilled_layers(model: Model) -> list[str]:
-    """The layers of the net that predicts which have weights in Caffe, but none in the model, in order.
+    """Returns the names of layers of phase TEST that have weights in Caffe, but not in the model, in order.
 
-    A layer whose weights all belong to a named one that the model has is filled by that.
+    Layers that share all their weights with a layer in the model are left out.
     """
     layers = filter_net(model.net, caffe_pb2.NetState(phase="TEST")).layer
     owned = {spec.name for layer in layers if layer.name in model.blobs for spec in layer.param if spec.name}
@@ -64,7 +64,7 @@ def unfilled_layers(model: Model) -> list[str]:
 
 
 def _learns(layer: Layer) -> bool:
-    """Whether the layer has weights of its own, by its type. A second bottom of Scale or Bias stands in for them."""
+    """Whether a layer of this type has weights; a second bottom of Scale or Bias replaces their weights."""
     if layer.type not in layer_types():
         return False
     facts = facts_of(layer.type)
@@ -79,7 +79,7 @@ def _is_shared(layer: Layer, owned: set[str]) -> bool:
 
 
 def _filled(model: Model, prototxt: str, names: Sequence[str], report: Report) -> Model:
-    """The model with what fillers draw for these layers."""
+    """Returns the model with weights from fillers (seed 1) for these layers."""
     net = build_net(read_net(prototxt), caffe_pb2.NetState(phase="TEST"), Surroundings(random_seed=1))
     drawn = {step.layer.name: [blob.detach().numpy() for blob in step.layer.blobs] for step in net.steps}
     for name in names:

@@ -1,4 +1,4 @@
-"""What became of every layer: source, target, shapes, and what was done."""
+"""Report of a conversion: for every layer its source, its target, their shapes and the changes."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HEADINGS = ("source", "type", "shapes", "target", "type", "shapes", "done")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the report: a layer of the source beside a layer of the target; one of them may be missing."""
+    """A line of the report: a source layer and a target layer; one of the two may be missing (empty strings)."""
 
     source: str
     source_type: str
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(eq=False)
 class _Trail:
-    """A source layer, under which names it goes on, and what happened on the way."""
+    """A source layer, the present names of the layers made from it, and the changes so far."""
 
     source: str
     type: str
@@ -52,7 +52,7 @@ class Report:
             self._follow(trail.source, trail)
 
     def replaced(self, olds: Sequence[str], news: Sequence[str], what: str) -> None:
-        """Layers became other layers: renamed, split in two, joined, folded away."""
+        """Records that layers `olds` became layers `news`: renamed, split, joined or folded; `what` is the text."""
         touched = {id(trail): trail for name in olds for trail in self._by_name.pop(name, ())}
         for trail in touched.values():
             kept = [name for name in trail.names if name not in olds]
@@ -62,15 +62,15 @@ class Report:
                 self._follow(name, trail)
 
     def dropped(self, name: str, why: str) -> None:
-        """A layer has no place in the target."""
+        """Records that a layer is not in the target, and why."""
         self.replaced([name], [], f"dropped: {why}")
 
     def noted(self, name: str, what: str) -> None:
-        """A layer stayed but changed, or deserves a word."""
+        """Records a change of a layer that keeps its name, or a remark about it."""
         self.replaced([name], [name], what)
 
     def added(self, name: str, what: str) -> None:
-        """A layer that the source lacks."""
+        """Records a layer that is new in the target."""
         trail = _Trail("", "", [], [name], [what])
         self._trails.append(trail)
         self._follow(name, trail)
@@ -81,7 +81,7 @@ class Report:
             followed.append(trail)
 
     def rows(self, target: Model) -> list[Row]:
-        """A row for every pair of source and target layers."""
+        """Returns a row for every pair of source and target layers; `target` is the final model."""
         types = {layer.name: layer.type for layer in target.net.layer}
         rows = []
         for trail in self._trails:
@@ -93,7 +93,7 @@ class Report:
 
 
 def as_text(report: Report, rows: Sequence[Row]) -> str:
-    """A table with a line a layer, below the notes."""
+    """Returns the report as text: the notes, then a table with a line per layer."""
     table = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
@@ -117,7 +117,7 @@ def _shapes_text(shapes: Sequence[Shape]) -> str:
 
 
 def write_report(path: str | Path, report: Report, rows: Sequence[Row]) -> None:
-    """JSON where the name ends in .json, else the table."""
+    """Writes the report as JSON if the path ends in .json, else as text."""
     if str(path).endswith(".json"):
         content = {"source": report.source, "notes": report.notes, "layers": [asdict(row) for row in rows]}
         text = json.dumps(content, indent=1) + "\n"

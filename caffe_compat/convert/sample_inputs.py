@@ -1,4 +1,4 @@
-"""Random inputs that suit what they feed, through any chain of layers that only hand values on."""
+"""Makes random inputs with values that the net's layers can read: images, labels, indices or regions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from caffe_compat.layers.base import Shape
 
 Values = dict[str, NDArray[np.float32]]
 
-#: Deviation of an image less its mean.
+#: Standard deviation of the pixels of an image minus its mean.
 DEVIATION = 50.0
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """The inputs whose values a blob holds; `in_order` says that they are one input's, element by element."""
+    """The inputs whose values a blob holds; `in_order` is true if the blob equals one input element by element."""
 
     inputs: frozenset[str]
     in_order: bool
@@ -25,18 +25,18 @@ class _Origin:
 
 @dataclass
 class _Needs:
-    """What the layers ask of inputs: whole numbers below a bound, or values of a layer's own making."""
+    """Requirements of layers, by input: whole numbers below a bound, or values made by a layer."""
 
     bounds: dict[str, int] = field(default_factory=dict)
     made: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def sample_inputs(steps: Iterable[Step], shapes: Mapping[str, Shape], seed: int) -> Values:
-    """Seeded values for the inputs of these shapes.
+    """Returns random float32 values for inputs of these shapes; equal seeds give equal values.
 
-    An input is like an image less its mean (within about a hundred of 0), unless a layer that reads it states more:
-    labels, indices and markers are whole numbers below the least bound that a reader states, and regions lie within the
-    image. What a layer states holds for the inputs behind Reshapes, Slices and other layers that hand values on.
+    By default an input is like an image minus its mean, normal with deviation DEVIATION. Labels, indices and markers
+    are whole numbers below the least bound that a reader states. Regions lie within the image. Requirements also apply
+    to inputs that reach the reader through Reshape, Slice and other layers that only pass values on.
     """
     needs = _needs(steps, shapes, np.random.default_rng([seed, 1]))
     random = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def _needs(steps: Iterable[Step], shapes: Mapping[str, Shape], random: np.random
 
 
 def _hand_on(step: Step, origins: dict[str, _Origin]) -> None:
-    """Finds the origins of the step's tops: none where the layer computes new values."""
+    """Stores the origins of the step's tops; tops with newly computed values have none."""
     if not step.bottoms:
         return
     aside = step.layer.no_gradient_to if isinstance(step.layer.no_gradient_to, frozenset) else frozenset()

@@ -1,4 +1,4 @@
-"""The files that a model can become."""
+"""The file formats to which a model can be written."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,20 +24,23 @@ Write = Callable[[str, Model, Options, Report], None]
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of file: how its name ends, and how it is written. `deploys` says that it holds the deploy form only."""
+    """A file format: its suffix and writer; `deploys(options)` tells whether it holds the deploy form only."""
 
     suffix: str
     write: Write
     deploys: Callable[[Options], bool] = lambda options: False
 
     def path_for(self, source: str, options: Options) -> str:
-        """Beside the source, under its name; what else would be its own name says the dialect."""
+        """Returns the default path: the source's path with this suffix, and the dialect if the options set one."""
         suffix = self.suffix.format(form=options.form, dialect="" if options.dialect == SAME else f"_{options.dialect}")
         return path_with_suffix(source, suffix)
 
 
 def dialect_for(model: Model, options: Options) -> str:
-    """The one asked for; else the source's, or our own where the net of a third Caffe needs more."""
+    """Returns the dialect to write: the requested one, else the source's.
+
+    If that dialect lacks layer types or fields of the net, returns OWN, which has those of all Caffes.
+    """
     if options.dialect != SAME:
         return options.dialect
     return model.dialect if can_be_written(model.net, model.dialect) else OWN
@@ -73,14 +76,14 @@ def _caffemodel(path: str, model: Model, options: Options, report: Report) -> No
 
 
 def _prototxt(path: str, model: Model, options: Options, report: Report) -> None:
-    """The form is deployed already; the train form takes shapes of inputs from it."""
+    """Writes a prototxt; the model is already in deploy form if the options ask for that form."""
     made = model if options.form == DEPLOY else _with_input_shapes(train_form(model, report), options)
     message: Message = in_dialect(made.net, _dialect(made, options, report))
     write_text(path, message, f"{options.form} form, rebuilt from {model.path}")
 
 
 def _with_input_shapes(trained: Model, options: Options) -> Model:
-    """Shapes for `input:` fields, which the SRN fork does not save."""
+    """Returns the model with shapes for `input:` fields, which the SRN fork does not save; takes the deploy form's."""
     if not trained.net.input:
         return trained
     inputs = deploy_form(trained, options.input_shapes).net.layer
@@ -109,7 +112,7 @@ def _onnx(path: str, model: Model, options: Options, report: Report) -> None:
 
 
 def _require_no_code(model: Model) -> None:
-    """Refuses Python layers before they would be made, which takes leave to run their code."""
+    """Raises MissingFeatureError for Python layers before layers are created, since creation would run their code."""
     for layer in model.net.layer:
         if layer.type == "Python":
             raise MissingFeatureError(

@@ -17,19 +17,20 @@ ENGINES = ("fast", "exact", "onnxruntime", "openvino", "openvino-bf16")
 
 
 class CaffeModule(nn.Module):
-    """A net for prediction and fine-tuning: one submodule for each layer, under the layer's name.
+    """A net for prediction and fine-tuning, with a submodule per layer under the layer's name.
 
-    A layer with a dot in its name lies within modules named by the parts, as `a.b` in `a`. Another module that is put
-    in a layer's place takes the layer's bottoms, in the place of an InnerProduct flattened to (items, features).
+    A dot in a layer's name makes nested modules: layer `a.b` is submodule `b` of `a`. Any submodule can be replaced:
+    the new module gets the layer's bottoms, flattened to (items, features) if the layer is an InnerProduct.
+
     The state dict has the keys of the converted files. Batches and images may have any size that the layers allow.
 
-    `train()` makes BatchNorm and BN normalise by the batch and Dropout drop, as in PyTorch, also where a deploy net
-    says `use_global_stats: true`. Layers that were frozen when the net was trained stay in `eval`, and so may any
-    layer: `module.train(); module.bn1.eval()`.
+    As in PyTorch, `train()` makes BatchNorm and BN normalise by the batch and makes Dropout drop. This also holds if a
+    deploy net says `use_global_stats: true`. Layers that were frozen in training stay in `eval`. Other layers can be
+    frozen as well: `module.train(); module.bn1.eval()`.
 
-    `engine` "fast" fuses layers while nobody can see between them: in eval, without gradients, hooks or replaced
-    layers. "exact" runs layer by layer in any case. The two differ by rounding. "onnxruntime", "openvino" and
-    "openvino-bf16" run our ONNX export in that runtime where "fast" would fuse.
+    `engine` "fast" fuses layers in eval, if gradients, hooks and replaced layers are absent. "exact" always runs
+    layer by layer. Their results differ by rounding. "onnxruntime", "openvino" and "openvino-bf16" run our ONNX export
+    in that runtime under the conditions of "fast".
     """
 
     def __init__(self, net: Assembly, outputs: Sequence[str] = (), engine: str = "fast") -> None:

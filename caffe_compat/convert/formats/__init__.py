@@ -1,1 +1,1 @@
-"""One file a format: how a model is read from it and written to it."""
+"""Formats: one module per file format, with functions that read and write a model."""

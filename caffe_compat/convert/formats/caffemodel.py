@@ -1,4 +1,4 @@
-"""Caffe's own weights: .caffemodel of either dialect and .caffemodel.h5."""
+"""Reads and writes Caffe's own weights: .caffemodel of either dialect and .caffemodel.h5."""
 
 import logging
 from collections import Counter
@@ -15,7 +15,10 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_caffemodel(path: str, dialect: str | None = None) -> Model:
-    """Binary of any age and dialect, or HDF5 (which holds no net, only weights by layer name)."""
+    """Returns the model in a binary file of any version and dialect, or in HDF5 (weights by layer name, without a net).
+
+    FormatError for a damaged file, or several layers with weights and the same name.
+    """
     weights = read_weights(path, dialect)
     _require_unique_names(weights)
     net: Any = weights.net
@@ -38,9 +41,10 @@ def _require_unique_names(weights: Weights) -> None:
 
 
 def _tell_apart(weights: Weights) -> None:
-    """Other names for layers that have no weights but the name of one that has, as nothing could say whose they are.
+    """Renames layers without weights that have the same name as a layer with weights, and logs a warning.
 
-    Caffe saves such a net and then refuses its own file (net.cpp, CopyTrainedLayersFrom).
+    Otherwise the owner of the weights would be ambiguous. Caffe saves such a net and then refuses its own file
+    (net.cpp, CopyTrainedLayersFrom).
     """
     owners = {layer.name for layer in weights.layers if layer.blobs}
     taken = {layer.name for layer in weights.layers}
@@ -54,5 +58,5 @@ def _tell_apart(weights: Weights) -> None:
 
 
 def write_caffemodel(path: str, model: Model, dialect: str = "auto") -> None:
-    """A .caffemodel, or HDF5 where the name ends in .h5."""
+    """Writes a .caffemodel, or HDF5 if the path ends in .h5."""
     write_weights(path, model.net, model.blobs, dialect)

@@ -1,4 +1,4 @@
-"""The net as JSON beside tensors, so that a file of tensors is a whole model."""
+"""A description of the net as JSON, stored with tensors, so that a file of tensors is a complete model."""
 
 import json
 from collections import Counter
@@ -20,14 +20,14 @@ from caffe_compat.proto.dialects.translate import BVLC
 from caffe_compat.proto.read import read_net
 
 VERSION = 1
-#: Where the metadata of a safetensors file hold the description.
+#: Key of the description in the metadata of a safetensors file.
 KEY = "caffe_compat"
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
 def tensors_of(model: Model) -> Tensors:
-    """The model's blobs under the keys that its description names."""
+    """Returns the model's blobs by the keys that its description names."""
     types = {layer.name: layer.type for layer in model.net.layer}
     return {
         key: array
@@ -37,7 +37,7 @@ def tensors_of(model: Model) -> Tensors:
 
 
 def describe(model: Model) -> str:
-    """JSON: the net in the field names of caffe.proto, and the keys of each layer's tensors in Caffe's order."""
+    """Returns the description: the net in field names of caffe.proto, and each layer's tensor keys in Caffe's order."""
     keys = {layer.name: blob_keys(layer.name, layer.type, len(model.shapes(layer.name))) for layer in model.net.layer}
     return _content(model, keys)
 
@@ -55,9 +55,10 @@ def _content(model: Model, keys: Mapping[str, list[str]]) -> str:
 
 
 def description_in(path: str, keys: Sequence[str]) -> str:
-    """What another file says of tensors with these keys, as the state dict of a module has them.
+    """Returns the description of tensors with these keys, read from another file.
 
-    The file is a prototxt, a .safetensors or .pt file that this converter wrote, or the .json beside the latter.
+    The file is a prototxt, a .safetensors or .pt file that this converter wrote, or the .json next to the .pt file.
+    FormatError if the file holds no description.
     """
     if path.endswith(".safetensors"):
         return _metadata(path)
@@ -70,7 +71,7 @@ def description_in(path: str, keys: Sequence[str]) -> str:
 
 
 def read_description(path: str | Path) -> str:
-    """The text of a description's own file."""
+    """Returns the text of a description's JSON file; FormatError if the file is not UTF-8."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -89,7 +90,7 @@ def _metadata(path: str) -> str:
 
 
 def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:
-    """The model that a description and its tensors make; FormatError where they do not belong together."""
+    """Returns the model of a description and its tensors; FormatError if they do not belong together."""
     content = _parsed(path, description)
     missing = sorted({key for keys in content["blobs"].values() for key in keys} - set(tensors))
     if missing:
@@ -114,7 +115,7 @@ def _net(path: str, fields: Any) -> caffe_pb2.NetParameter:
         raise FormatError(f"{path}: the description's net is none ({reason}); convert again") from error
 
 
-#: What stands in a description, beside its format.
+#: Parts of a description, besides "format", and their types.
 PARTS = {"version": int, "dialect": str, "is_filtered": bool, "net": dict, "blobs": dict}
 
 

@@ -1,4 +1,4 @@
-"""A mean image: Caffe's .binaryproto as an array for NumPy, safetensors or PyTorch, and back."""
+"""Converts mean images between Caffe's .binaryproto, NumPy, safetensors and PyTorch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ KEY = "mean"
 
 
 def is_mean(path: str) -> bool:
-    """Whether a file is a mean image, by its name."""
+    """Whether the file's suffix is one of mean images: .binaryproto or .npy."""
     return path.endswith((".binaryproto", ".npy"))
 
 
@@ -36,7 +36,7 @@ def _torch(path: Path, array: Blob) -> None:
     torch.save({KEY: torch.from_numpy(np.array(array))}, path)
 
 
-#: What only mean images become.
+#: Targets that only mean images have.
 MEAN_TARGETS = ("npy", "binaryproto")
 WRITERS: dict[str, tuple[str, Callable[[Path, Blob], None]]] = {
     "npy": (".npy", _npy),
@@ -47,7 +47,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path, Blob], None]]] = {
 
 
 def convert_mean(source: str, to: str, out: str | None = None) -> str:
-    """Writes the image, (1, channels, height, width) or as the file holds it, BGR; the path of the file."""
+    """Writes the mean image in the format `to` and returns the path of the new file.
+
+    The array is BGR, with the shape in the source, usually (1, channels, height, width). FormatError for an unknown
+    format, a damaged source, or a target equal to the source.
+    """
     if to not in WRITERS:
         raise FormatError(f"{source}: a mean image becomes one of {', '.join(WRITERS)}, not {to}")
     array = _read(source)

@@ -1,4 +1,4 @@
-"""Reads NumPy's files of strangers: regular files only, no code, and no more memory than the file justifies."""
+"""Reads untrusted NumPy files safely: regular files only, no code is run, and memory is limited by the file's size."""
 
 import stat
 import zipfile
@@ -15,7 +15,7 @@ from caffe_compat.errors import FormatError
 Array = NDArray[Any]
 
 ZIP = b"PK\x03\x04"
-#: What numpy.load raises for a damaged file, by what it was looking for.
+#: Errors of numpy.load for damaged files; the type depends on the damaged part.
 DAMAGE = (
     ValueError, OSError, EOFError, TypeError, KeyError, AttributeError, SyntaxError, TokenError, zipfile.BadZipFile,
     NotImplementedError,
@@ -23,19 +23,19 @@ DAMAGE = (
 
 
 def load_npy(path: str | Path, cure: str) -> Array:
-    """The one array of a .npy file. FormatError says what else the file is, and ends with the cure."""
+    """Returns the array in a .npy file; FormatError, whose message ends with `cure`, for any other file."""
     require_regular(path)
     try:
         if _is_archive(path):
             raise FormatError(f"{path}: expected one array, found an archive of several (.npz); {cure}")
-        # Mapping takes no memory for what the file lacks.
+        # A map takes no memory for a shape that is larger than the file, so a wrong shape cannot fill the memory.
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except DAMAGE as error:
         raise FormatError(f"{path}: not a whole NumPy array ({_first_line(error)}); {cure}") from error
 
 
 def load_npz(path: str | Path, expected: str) -> dict[str, Array]:
-    """The arrays of a .npz file by name. FormatError for anything else says what was `expected`."""
+    """Returns the arrays in a .npz file by name; FormatError, which says what was `expected`, for any other file."""
     require_regular(path)
     require_no_bomb(path)
     try:
@@ -46,7 +46,10 @@ def load_npz(path: str | Path, expected: str) -> dict[str, Array]:
 
 
 def require_regular(path: str | Path) -> None:
-    """Raises FormatError for a folder, a pipe, a socket or a device; what is missing passes, opening says so."""
+    """Raises FormatError for a folder, a pipe, a socket or a device.
+
+    A missing file passes, because opening it later raises a clear error.
+    """
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError):  # ValueError: a zero byte in the name

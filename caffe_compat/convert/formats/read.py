@@ -1,4 +1,4 @@
-"""Any file that holds a model, told by its first bytes."""
+"""Reads a model from any supported file; the first bytes of the file decide the format."""
 
 from pathlib import Path
 
@@ -9,17 +9,19 @@ from caffe_compat.convert.formats.state_dict import read_state_dict
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
 
-#: What torch.save writes: a ZIP archive, or before PyTorch 1.6 a pickle of its own magic number.
+#: First bytes of files by torch.save: a ZIP archive, or before PyTorch 1.6 a pickled magic number.
 TORCH_HEADS = (b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
 LONGEST_HEAD = max(map(len, TORCH_HEADS))
 
 
 def read_model(path: str, dialect: str | None = None, pixels: Pixels = USUAL, description: str | None = None) -> Model:
-    """A model from .caffemodel, .caffemodel.h5, .safetensors or .pt, or a ResNet that another project published.
+    """Returns the model in a .caffemodel, .caffemodel.h5, .safetensors or .pt file.
 
-    `dialect` is for a .caffemodel, `pixels` for a ResNet of another project. `description` is for a state dict of
-    tensors alone: a file that says which net they belong to. FormatError says what else the
-    file is.
+    - `dialect` applies to a .caffemodel.
+    - `pixels` applies to a ResNet that another project published.
+    - `description` applies to a bare state dict: a file that describes the net of the tensors.
+
+    FormatError for any other file.
     """
     require_regular(path)
     if Path(path).is_file():

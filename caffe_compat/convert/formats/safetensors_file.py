@@ -1,4 +1,4 @@
-"""safetensors, with the description of the net in the file's metadata."""
+"""Reads and writes safetensors files, with the description of the net in the file's metadata."""
 
 import json
 from pathlib import Path
@@ -19,26 +19,26 @@ from caffe_compat.proto.blobs import Blob
 
 
 def write_safetensors(path: str, model: Model) -> None:
-    """Tensors `<layer>.<blob>`; the metadata say "pt", so that other programs take them for PyTorch's."""
+    """Writes tensors named `<layer>.<blob>`; the metadata contain format "pt", so programs treat them as PyTorch's."""
     tensors = {key: np.ascontiguousarray(array).reshape(array.shape) for key, array in tensors_of(model).items()}
     with replacing(path) as beside:
         beside.write_bytes(_in_order(save(tensors, {"format": "pt", KEY: describe(model)})))
 
 
 def _in_order(content: bytes) -> bytes:
-    """The same file with its metadata sorted; the library writes them in another order each time."""
+    """Returns the file's content with sorted metadata, because the library's order changes from run to run."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # as the library aligns the tensors
+    text += b" " * (-len(text) % 8)  # the library also aligns tensors to 8 bytes
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read_safetensors(path: str, pixels: Pixels = USUAL, given: str | None = None) -> Model:
-    """The model, or a ResNet that another project published; FormatError for other files.
+    """Returns the model in a safetensors file, or a ResNet that another project published.
 
-    `given` is a file that describes tensors which come without a description.
+    `given` is a file that describes the net if the metadata do not. FormatError for any other file.
     """
     try:
         with safe_open(path, "np") as file:
@@ -60,8 +60,8 @@ def read_safetensors(path: str, pixels: Pixels = USUAL, given: str | None = None
 
 
 def _floats_of(path: str) -> dict[str, Blob]:
-    """All tensors of numbers as float32; those of whole numbers, which only count, are left out."""
-    with safe_open(path, "pt") as file:  # NumPy has no bfloat16
+    """Returns all floating-point tensors as float32; integer tensors are left out, since they are only counters."""
+    with safe_open(path, "pt") as file:  # read through torch, since NumPy has no bfloat16
         tensors = {key: file.get_tensor(key) for key in list(file.keys())}
     return {key: tensor.float().numpy() for key, tensor in tensors.items() if tensor.is_floating_point()}
 
@@ -74,7 +74,10 @@ def _tensor(path: str, file: Any, key: str) -> Blob:
 
 
 def is_safetensors(path: str) -> bool:
-    """Whether a file starts with the length of a JSON header and one (https://github.com/huggingface/safetensors)."""
+    """Whether a file starts with a length and a JSON header of that length.
+
+    Source: https://github.com/huggingface/safetensors.
+    """
     with Path(path).open("rb") as file:
         head = file.read(9)
         size = int.from_bytes(head[:8], "little")

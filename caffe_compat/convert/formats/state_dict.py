@@ -1,4 +1,4 @@
-"""A PyTorch state dict of plain tensors, with the description of the net in a JSON file beside it."""
+"""Reads and writes PyTorch state dicts of plain tensors, with the description of the net in a second file, JSON."""
 
 import pickle
 from collections.abc import Mapping
@@ -23,30 +23,34 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
 
-#: Where training scripts keep the state dict among other things.
+#: Keys under which training scripts store the state dict in a checkpoint.
 NESTED = ("state_dict", "model_state_dict", "model")
-#: What torch.load raises for a damaged file, by what it was looking for.
+#: Errors of torch.load for damaged files; the type depends on the damaged part.
 DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 def description_path(path: str) -> Path:
-    """`net.pt` is described by `net.pt.json`."""
+    """Returns the path of a file's description: `net.pt.json` for `net.pt`."""
     return Path(f"{path}.json")
 
 
 def write_state_dict(path: str, model: Model) -> None:
-    """`torch.load(path, weights_only=True)` gives `{"<layer>.<blob>": tensor}`."""
+    """Writes the description and a file that `torch.load(path, weights_only=True)` reads.
+
+    The file holds `{"<layer>.<blob>": tensor}`, float32.
+    """
     tensors = {key: torch.from_numpy(np.array(array, np.float32)) for key, array in tensors_of(model).items()}
     with replacing(path) as beside, replacing(description_path(path)) as described:
-        with open(beside, "wb") as file:  # without a name, which torch would write into the file
+        with open(beside, "wb") as file:  # an open file, because torch writes a path's name into the file
             torch.save(tensors, file)
         described.write_text(describe(model) + "\n", encoding="utf-8")
 
 
 def read_state_dict(path: str, pixels: Pixels = USUAL, given: str | None = None) -> Model:
-    """The model, or a ResNet that another project published; nothing in the file is run (weights_only).
+    """Returns the model in a state dict, or a ResNet that another project published.
 
-    `given` is a file that describes tensors which have no description beside them.
+    `given` is a file that describes the net if there is no JSON file next to `path`. Never runs code from the file
+    (weights_only). FormatError for any other file.
     """
     beside = description_path(path)
     require_no_bomb(path)
@@ -71,7 +75,7 @@ def read_state_dict(path: str, pixels: Pixels = USUAL, given: str | None = None)
 
 
 def _innermost(content: object) -> object:
-    """The state dict within a training script's checkpoint, or the content as it is."""
+    """Returns the state dict within a training script's checkpoint, or the content itself."""
     for key in NESTED:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             return content[key]
@@ -79,7 +83,7 @@ def _innermost(content: object) -> object:
 
 
 def _floats_of(path: str, tensors: Mapping[str, object]) -> dict[str, Blob]:
-    """All tensors of numbers as float32; those of whole numbers, which only count, are left out."""
+    """Returns all floating-point tensors as float32; integer tensors are left out, since they are only counters."""
     floats = {}
     for key, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
@@ -94,7 +98,10 @@ def _floats_of(path: str, tensors: Mapping[str, object]) -> dict[str, Blob]:
 
 
 def _array(path: str, key: object, tensor: object) -> Blob:
-    """A tensor's numbers; it must hold them all itself, so that a small file cannot claim much memory."""
+    """Returns a tensor's values; FormatError unless it is contiguous float32.
+
+    Non-contiguous tensors are refused, because a small file could then claim much memory.
+    """
     if not (isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32 and tensor.is_contiguous()):
         found = f"{tensor.dtype}" if isinstance(tensor, torch.Tensor) else type(tensor).__name__
         raise FormatError(f"{path}: expected a contiguous float32 tensor '{key}', found {found}; convert it again")

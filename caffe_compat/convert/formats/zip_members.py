@@ -1,21 +1,21 @@
-"""Checks an archive before its members are unpacked: a small file must not claim much memory (a ZIP bomb)."""
+"""Checks an archive before its members are unpacked, so that a small file cannot fill the memory (a ZIP bomb)."""
 
 import zipfile
 from pathlib import Path
 
 from caffe_compat.errors import FormatError
 
-#: Bytes that members may unpack to whatever the archive's size, and how many times its size they may take beyond that.
+#: Members may unpack to ALWAYS_ALLOWED bytes plus LARGEST_GROWTH times the size of the archive.
 ALWAYS_ALLOWED, LARGEST_GROWTH = 1 << 26, 100
 
 
 def require_no_bomb(path: str | Path) -> None:
-    """Raises FormatError where a ZIP archive's members unpack to far more than its size; other files pass."""
+    """Raises FormatError if a ZIP archive's members unpack to far more bytes than its size; other files pass."""
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # Whoever reads the file says what is wrong with it.
+        return  # The reader of the file reports what is wrong.
     size = Path(path).stat().st_size
     if unpacked > ALWAYS_ALLOWED + LARGEST_GROWTH * size:
         raise FormatError(

@@ -1,1 +1,1 @@
-"""The net in a weights file as the prototxts that a user would write."""
+"""Turns the net in a weights file into prototxts like those that users write: for deployment and for training."""

@@ -1,4 +1,4 @@
-"""The net of a weights file as a deploy prototxt: inputs in place of data layers, no losses, nothing about learning."""
+"""Turns the net of a weights file into a deploy net: inputs replace data layers; losses and rates are removed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from caffe_compat.errors import GraphError
 from caffe_compat.graph.phase_rules import filter_net
 from caffe_compat.proto import caffe_pb2
 
-#: What a layer says about learning and about when it is in the net.
+#: Fields of LayerParameter about learning and about the phases of a layer.
 TRAINING_FIELDS = ("include", "exclude", "propagate_down", "loss_weight")
 
 
@@ -25,10 +25,10 @@ def deploy_form(
     report: Report | None = None,
     outputs: Sequence[str] = (),
 ) -> Model:
-    """The net for prediction: its inputs, then the layers that lead to its results and to `outputs`.
+    """Returns the net for prediction: its inputs, then the layers that lead to its results and to `outputs`.
 
-    Shapes of inputs that the file does not hold are taken from `input_shapes`, else found from the weights
-    (input_shapes.py). GraphError where the net has nothing to feed or nothing to predict.
+    Input shapes missing in the file come from `input_shapes`, or are found from the weights (input_shapes.py).
+    GraphError if the net has no inputs or no layers that predict.
     """
     report = report or Report(model)
     trained = train_form(_at_test(model), report)
@@ -53,7 +53,7 @@ def deploy_form(
 
 
 def _at_test(model: Model) -> Model:
-    """A prototxt's layers of the TEST phase; a saved net has those of one phase only."""
+    """Returns the model with a prototxt's layers of phase TEST; a saved net has one phase and stays unchanged."""
     if model.is_filtered:
         return model
     return model.with_layers(filter_net(model.net, caffe_pb2.NetState(phase="TEST")).layer, model.blobs)
@@ -66,7 +66,7 @@ def _was_training(model: Model) -> bool:
 
 
 def _inputs(trained: Model, body: Sequence[Layer]) -> list[str]:
-    """Blobs that the layers read and that come from outside, in the order of the net."""
+    """Returns the blobs from outside that layers of `body` read, in the order of the net."""
     read = {bottom for layer in body for bottom in layer.bottom}
     data = data_layers(trained.net.layer)
     tops = [top for layer in trained.net.layer if layer.type == "Input" or layer.name in data for top in layer.top]
@@ -74,7 +74,7 @@ def _inputs(trained: Model, body: Sequence[Layer]) -> list[str]:
 
 
 def _input_layers(inputs: Sequence[str], shapes: Mapping[str, Shape], kept: Sequence[Layer]) -> list[Layer]:
-    """One Input layer a blob, named after it, or the next free name."""
+    """Returns one Input layer per blob, named as the blob, or `<blob>_input` if a layer has this name."""
     taken = {layer.name for layer in kept if layer.type != "Input"}
     layers = []
     for name in inputs:
@@ -97,7 +97,10 @@ def _report_dropped(trained: Model, kept: Sequence[Layer], report: Report) -> No
 
 
 def _tidy(layer: Layer, was_training: bool) -> Layer:
-    """A copy without rates, rules, fillers; statistics in use where training did without."""
+    """Returns a copy without rates, rules and fillers.
+
+    Removes `use_global_stats: false` of nets saved in training, so that BatchNorm uses its statistics at TEST.
+    """
     tidy = Layer()
     tidy.CopyFrom(layer)
     for field in TRAINING_FIELDS:
@@ -112,7 +115,7 @@ def _tidy(layer: Layer, was_training: bool) -> Layer:
 
 
 def _clear_rates(layer: Layer) -> None:
-    """Of a `param` only the name stays, through which layers share a weight."""
+    """Removes the multipliers of each `param`; names stay, because layers share weights by name."""
     for param in layer.param:
         param.ClearField("lr_mult")
         param.ClearField("decay_mult")
@@ -124,7 +127,7 @@ def _clear_fillers(layer: Layer) -> None:
     for descriptor, value in layer.ListFields():
         if descriptor.name.endswith("_param") and descriptor.name != "dummy_data_param":
             _clear_fillers_in(value)
-            if descriptor.name != "norm_param":  # whose presence tells SSD's Normalize from the fork's
+            if descriptor.name != "norm_param":  # its presence marks SSD's Normalize
                 _drop_if_empty(layer, descriptor.name)
 
 

@@ -1,7 +1,7 @@
-"""The shapes of a net's inputs: as the file says, or as its weights allow.
+"""Finds the shapes of a net's inputs: those in the file, or those that fit its weights.
 
-Caffe saves no shapes for what data layers bring, nor, in the SRN fork, for `input:` fields. The first layer's weights
-tell the channels; the size is the first of the usual ones for which every later weight and Reshape fits.
+Caffe saves no shapes of data layers' tops, and the SRN fork saves none of `input:` fields. The first layer's weights
+determine the channels. The size is the first usual one for which all later weights and Reshapes fit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,22 +14,23 @@ from caffe_compat.graph.builder import shapes_only, single_layer
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import layer_class
 
-#: Sides of square images that public nets are trained on.
+#: Side lengths, in pixels, of the square images on which public nets are trained.
 USUAL_SIZES = (224, 227, 256, 299, 320, 384, 448, 512, 513, 640, 300, 321, 112, 96)
-#: Small nets may have any; as sizes are rounded on the way several may fit, of which the roundest number is likeliest.
+#: Sizes of small nets. Layers round sizes, so several may fit: multiples of large powers of two come first.
 SMALL_SIZES = sorted(range(1, 131), key=lambda size: (-(size & -size), size))
-#: Data layers that say their tops' shapes in the prototxt.
+#: Data layers whose prototxt contains the shapes of their tops.
 SELF_DESCRIBING = ("DummyData", "MemoryData")
-#: An axis of an image that the weights leave open.
+#: Stands for an axis of an image that the weights do not determine.
 SIZE = None
 
 
 def find_input_shapes(
     deployed: Model, trained: Model, inputs: Sequence[str], given: Mapping[str, Shape], report: Report
 ) -> dict[str, Shape]:
-    """A shape for every input of the deployed layers.
+    """Returns a shape for every input of the deployed layers.
 
-    GraphError for shapes given for other blobs, ShapeError where nothing fits or the weights say too little.
+    GraphError for `given` shapes of unknown inputs. ShapeError if no size fits, or the weights do not determine
+    the channels.
     """
     unknown = sorted(set(given) - set(inputs))
     if unknown:
@@ -51,7 +52,7 @@ def find_input_shapes(
 
 
 def _require_given_fit(deployed: Model, shapes: Mapping[str, Shape]) -> None:
-    """Refuses what the weights contradict; layers that cannot be made here (Python) end the walk."""
+    """Raises ShapeError if the weights contradict the shapes; stops at layers that cannot be created here (Python)."""
     try:
         require_fit(deployed, shapes)
     except (ShapeError, RuntimeError) as error:
@@ -89,13 +90,13 @@ def _fitting_shapes(
 
 
 def _sizes(layers: Sequence[Layer]) -> Iterator[int]:
-    """The crop that the data layers make, then the usual sizes, then small ones."""
+    """Yields sizes to try: the data layers' crop sizes, then the usual ones, then small ones."""
     crops = [layer.transform_param.crop_size for layer in layers if layer.transform_param.crop_size]
     yield from dict.fromkeys([*crops, *USUAL_SIZES, *SMALL_SIZES])
 
 
 def require_fit(model: Model, inputs: Mapping[str, Shape]) -> None:
-    """Carries shapes through the net; an error where a layer does not take them or its weights have other sizes."""
+    """Computes all shapes of the net from the inputs; ShapeError if weights differ in size, or a layer's own error."""
     builder = shapes_only(inputs)
     for parameter in model.net.layer:
         layer = builder.add(parameter).layer
@@ -106,7 +107,10 @@ def require_fit(model: Model, inputs: Mapping[str, Shape]) -> None:
 
 
 def first_item(model: Model, blob: str) -> tuple[int | None, ...]:
-    """An item's axes as the first weights behind an input read it: (channels, SIZE, SIZE), or (values,)."""
+    """Returns the shape of one item of an input: (channels, SIZE, SIZE) or (values,), by the first weights behind it.
+
+    ShapeError if no weights behind the input determine the shape.
+    """
     followed = {blob}
     for layer in model.net.layer:
         if not followed.intersection(layer.bottom):

@@ -1,4 +1,4 @@
-"""Which layers of a trained net still work when there are no labels."""
+"""Finds the layers of a trained net that a prediction without labels needs."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,15 @@ from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import facts_of, layer_class, layer_types
 from caffe_compat.proto.foreign.types import FOREIGN_TYPES
 
-#: Layers without bottoms that are part of the net.
+#: Layers without bottoms that are not data layers.
 SOURCES_OF_THE_NET = {"Input", "Parameter"}
 
 
 def data_layers(layers: Iterable[Layer]) -> set[str]:
-    """The names of the layers that bring images and labels from outside.
+    """Returns the names of the layers that read images and labels from outside.
 
-    Layers of types that are not here and that read only data (DetectNetTransformation) count as data, too: such layers
-    move or annotate images.
+    Layers of unknown types that read only data also count as data: such layers move or annotate images, for example
+    DetectNetTransformation.
     """
     names: set[str] = set()
     brought: set[str] = set()
@@ -33,9 +33,9 @@ def data_layers(layers: Iterable[Layer]) -> set[str]:
 
 
 def is_loss(layer: Layer) -> bool:
-    """Whether the layer compares with a label.
+    """Whether the layer is a loss, which compares with a label.
 
-    Losses that only other Caffes have are known by FOREIGN_TYPES, or by the end of their name.
+    Losses of other Caffes are recognised by FOREIGN_TYPES, or by a type that ends in "Loss".
     """
     if layer.type in layer_types():
         return layer_class(LayerSpec(layer)).is_loss
@@ -44,17 +44,17 @@ def is_loss(layer: Layer) -> bool:
 
 
 def is_training_only(layer: Layer) -> bool:
-    """Whether the layer is a loss, a measure, or gives no top (Silence, HDF5Output): a deploy net does without it."""
+    """Whether a deploy net can omit the layer: a loss, a measure, or a layer without tops (Silence, HDF5Output)."""
     facts = facts_of(layer.type)
     return is_loss(layer) or facts.measures or facts.tops.most == 0
 
 
 def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[str] = ()) -> list[Layer]:
-    """The layers that lead to a result: a top that nothing but a loss or a measure reads, and that is no label.
+    """Returns the layers that lead to a result, in order, and the Silences for their unread tops.
 
-    `learned` are the layers with weights. A loss reads predictions and labels; the predictions depend on weights.
-    Silenced tops are results only where the net has no others, as in nets that end in a Silence; beside other results
-    the tops stay silenced. `outputs` are blobs that are results as well. UnknownLayerError where a type is not here.
+    A result is a top that only losses or measures read, and that is not a label. A loss reads predictions and labels;
+    predictions depend on weights, of the layers named in `learned`. Tops of Silence are results only if the net has
+    no other results. `outputs` names further results. UnknownLayerError for a type that does not exist here.
     """
     data = data_layers(layers)
     ends = [layer for layer in layers if is_training_only(layer)]
@@ -63,7 +63,7 @@ def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[st
     results = {*_results(working, wiring, ends, learned), *outputs}
     kept = [working[index] for index in wiring.leading_to(results)]
     for layer in reversed(kept):
-        layer_class(LayerSpec(layer))  # refuses a type that is not here
+        layer_class(LayerSpec(layer))  # raises UnknownLayerError for an unknown type
     return kept + _silences(ends, {*Wiring.of_layers(kept).unread()} - results)
 
 
@@ -74,7 +74,7 @@ def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
 
 
 def _results(working: Sequence[Layer], wiring: Wiring, ends: Sequence[Layer], learned: set[str]) -> list[str]:
-    """The blobs that the net predicts."""
+    """Returns the blobs that the net predicts; silenced predictions only if there are no others."""
     weighty = [index for index, layer in enumerate(working) if layer.name in learned]
     predicted = {top for index in wiring.behind(weighty) for top in working[index].top}
     readers = Counter(bottom for layer in ends for bottom in set(layer.bottom))

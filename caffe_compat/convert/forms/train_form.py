@@ -1,4 +1,4 @@
-"""The net of a weights file as the prototxt that it was trained with."""
+"""Restores the training prototxt of the net in a weights file."""
 
 from caffe_compat.convert.forms.live_layers import is_loss
 from caffe_compat.convert.forms.undo_splits import is_automatic, undo_splits
@@ -7,10 +7,10 @@ from caffe_compat.convert.report import Report
 
 
 def train_form(model: Model, report: Report | None = None) -> Model:
-    """Without what Caffe writes on saving: its Splits, the `phase` of every layer, the weight 1 of every loss.
+    """Returns the model without additions that Caffe makes on saving: Splits, layers' `phase`, and loss weights 1.
 
-    Rates, fillers, rules, losses and data layers stay as they were saved. What saving loses for good are layers of
-    other phases and, in the SRN fork, the shapes of inputs.
+    Rates, fillers, rules, losses and data layers stay as saved. Saving has lost the layers of other phases and, in the
+    SRN fork, the shapes of inputs. FormatError for a file that holds weights only.
     """
     require_structure(model, "a prototxt")
     layers = undo_splits(model.net.layer)

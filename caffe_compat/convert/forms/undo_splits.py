@@ -1,4 +1,4 @@
-"""Takes out the Split layers that Caffe put into a net before it was saved (insert_splits.cpp)."""
+"""Removes the Split layers that Caffe inserted into a net before saving it (insert_splits.cpp)."""
 
 import re
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from caffe_compat.convert.model import Layer
 
 
 def undo_splits(layers: Iterable[Layer]) -> list[Layer]:
-    """Copies of the layers without Splits of Caffe's own making; their readers read the blob itself.
+    """Returns copies of the layers without Caffe's own Splits; their readers read the original blob.
 
-    A Split that a user wrote has another name and stays.
+    Splits that a user wrote have other names and stay.
     """
     whole: dict[str, str] = {}
     kept: list[Layer] = []
@@ -26,7 +26,7 @@ def undo_splits(layers: Iterable[Layer]) -> list[Layer]:
 
 
 def is_automatic(layer: Layer) -> bool:
-    """Whether its names are Caffe's: `<blob>_<layer>_<top>_split`, and its tops' `..._split_<number>`."""
+    """Whether the layer is a Split with Caffe's names: `<blob>_<layer>_<top>_split`, tops `..._split_<number>`."""
     if layer.type != "Split" or len(layer.bottom) != 1:
         return False
     name = re.escape(layer.bottom[0]) + r"_.*_\d+_split"
@@ -36,7 +36,7 @@ def is_automatic(layer: Layer) -> bool:
 
 
 def _return_loss_weight(kept: list[Layer], split: Layer) -> None:
-    """A loss weight that went to the Split returns to the layer that made the blob."""
+    """Moves the loss weight of a Split back to the layer that makes the blob."""
     if not split.loss_weight:
         return
     maker = next(layer for layer in reversed(kept) if split.bottom[0] in layer.top)

@@ -1,1 +1,1 @@
-"""Normalisation layers in each other's terms."""
+"""Converts between normalisation layers: BatchNorm and Scale, the SRN fork's BN, and folded weights."""

@@ -1,18 +1,18 @@
 """What the fourth blob of the SRN fork's BN holds: the variance, or its inverse square root as before 27 April 2016.
 
-Nothing in a file says which, but its values do. Two rules that cannot err where they apply:
+A file does not say which, but its values decide. Two rules are certain if they apply:
 
 1. An inverse deviation is 1 / sqrt(variance + eps): above 0 and at most 1 / sqrt(eps), 316.2 for 1e-5. A file with a
    value outside of that holds variances (dead channels have variance 0; a first layer on pixels has thousands).
 2. A dead channel's inverse deviation is exactly 1 / sqrt(eps).
 
-Between them, the weights decide. A convolution's channel sums its inputs with its kernel as weights, so its variance
-grows with the square of the kernel's norm: over the channels of a layer, log(variance) rises by 1 when
-log(norm ** 2) rises by 1, and log(inverse deviation) falls by 1/2. The slope of the regression over all channels of
-all normalised convolutions, each layer centred, tells them apart; it must lie on one side of the middle, 1/4, by four
-standard errors. (Measured on nets of one to two hundred normalisations: 1.0 to 1.08 and -0.50 to -0.54.)
+If neither rule applies, the weights decide. A channel of a convolution is a sum of inputs weighted by a kernel, so the
+channel's variance grows with the square of the kernel's norm. Over the channels of a layer, log(variance) rises by 1
+when log(norm ** 2) rises by 1, and log(inverse deviation) falls by 1/2. A regression over all channels of all
+normalised convolutions, each layer centred, gives the slope. The slope decides if it differs from the middle, 1/4, by
+four standard errors. (Measured on nets of one to two hundred normalisations: 1.0 to 1.08 and -0.50 to -0.54.)
 
-A file that no rule decides (all values alike, as after filling) is taken to hold variances, and the report says so.
+If no rule decides (all values equal, as after filling), the file is taken to hold variances, and the report says so.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ STATISTICS = (AUTO, VARIANCE, INVERSE)
 
 MIDDLE = 0.25
 SURE = 4.0
-#: Channels that a regression needs before its standard error means anything.
+#: Least number of channels for which the regression's standard error is meaningful.
 ENOUGH = 6
 ROUNDING = 1e-6
 
@@ -42,14 +42,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which of the two a file holds, and why."""
+    """Which statistic a file holds, VARIANCE or INVERSE, and the reason."""
 
     holds: str
     reason: str
 
 
 def to_variance(model: Model, statistics: str, report: Report) -> Model:
-    """The model with variances in every BN; `statistics` says what the file holds, or 'auto'."""
+    """Returns the model with variances in every BN; `statistics` is a name of STATISTICS ('auto' finds out)."""
     if statistics == INVERSE:
         require_structure(model, f"--bn-statistics {INVERSE}")
     layers = [layer for layer in model.net.layer if _has_statistics(model, layer)]
@@ -67,7 +67,10 @@ def to_variance(model: Model, statistics: str, report: Report) -> Model:
 
 
 def variance_of(path: str, layer: Layer, inverse: Blob) -> Blob:
-    """1 / inverse ** 2 - eps, not below 0, rounded once."""
+    """Returns the variances of a BN, max(1 / inverse ** 2 - eps, 0), computed in float64 and rounded to float32.
+
+    FormatError for inverse deviations that are not above 0.
+    """
     if not (inverse > 0).all():
         raise FormatError(
             f"{path}: layer '{layer.name}' (BN): expected inverse deviations above 0 in blob 3, found "
@@ -77,13 +80,13 @@ def variance_of(path: str, layer: Layer, inverse: Blob) -> Blob:
 
 
 def _has_statistics(model: Model, layer: Layer) -> bool:
-    """Whether it is a BN with four blobs, and any numbers in the last; SegNet's has two."""
+    """Whether the layer is a BN with four blobs and the last is not empty; SegNet's BN has two blobs."""
     blobs = model.blobs.get(layer.name, ())
     return layer.type == "BN" and len(blobs) > 3 and blobs[3].size > 0
 
 
 def judge(model: Model, layers: list[Layer]) -> Verdict:
-    """The rules in order; see the module."""
+    """Returns the verdict of the first rule of RULES that applies; VARIANCE if none does. See the module."""
     for rule in RULES:
         verdict = rule(model, layers)
         if verdict is not None:
@@ -132,7 +135,10 @@ RULES: tuple[Callable[[Model, list[Layer]], Verdict | None], ...] = (_out_of_ran
 
 
 def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:
-    """For every BN right behind a convolution: log of the kernels' squared norms and of blob 3, each centred."""
+    """Yields two arrays per BN right behind a convolution: logs of the kernels' squared norms and of blob 3.
+
+    Both have one value per channel and mean 0.
+    """
     layers = undo_splits(model.net.layer)
     wiring = Wiring.of_layers(layers)
     for index, layer in enumerate(layers):
@@ -148,7 +154,7 @@ def _centred_logs(weight: Blob, statistic: Blob) -> tuple[Floats, Floats]:
     with np.errstate(invalid="ignore"):  # NaN
         kernels = weight.reshape(weight.shape[0], -1).astype(np.float64)
         norms, values = np.square(kernels).sum(axis=1), statistic.reshape(-1).astype(np.float64)
-    # Channels without weights are constant whatever they read; those that diverged say nothing.
+    # Channels with zero weights are constant for any input, and diverged channels carry no information.
     live = (norms > 0) & np.isfinite(norms) & np.isfinite(values)
     logs = np.log(norms[live]), np.log(values[live])
     return (logs[0] - logs[0].mean(), logs[1] - logs[1].mean()) if live.any() else logs

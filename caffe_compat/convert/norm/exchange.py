@@ -1,4 +1,4 @@
-"""Which normalisation layers a target has, and the exchange."""
+"""Exchanges normalisation layers for those of the target."""
 
 from collections.abc import Callable
 
@@ -18,12 +18,15 @@ NORMS: dict[str, Callable[[Model, Report], Model]] = {
     "bn": batch_norm_to_bn,
     "batchnorm": bn_to_batch_norm,
 }
-#: What each Caffe has.
+#: By dialect, the name in NORMS of the normalisation that this Caffe has.
 OF_DIALECT = {BVLC: "batchnorm", SRN_FORK: "bn"}
 
 
 def exchange_norms(model: Model, norm: str, dialect: str, report: Report) -> Model:
-    """`norm` is a name of NORMS, or 'auto': what the Caffe of the dialect has, if the model changes Caffes."""
+    """Returns the model with the normalisation layers that `norm` names: a name of NORMS, or 'auto'.
+
+    'auto' selects those of the dialect's Caffe if the dialect differs from the model's, else keeps the layers.
+    """
     if norm == "auto":
         norm = OF_DIALECT.get(dialect, "keep") if dialect != model.dialect else "keep"
     elif norm != "keep":

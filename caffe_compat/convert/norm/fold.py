@@ -1,6 +1,6 @@
-"""Normalisation by stored statistics goes into the weights, so that a net for prediction has none.
+"""Folds normalisation by stored statistics into weights, so that a net for prediction has no such layers.
 
-A normalisation that no convolution precedes becomes one Scale. The mathematics: layers/normalization/folding.py.
+A normalisation without a convolution before it becomes a Scale. The formulas are in layers/normalization/folding.py.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from caffe_compat.layers.normalization.bn import is_segnet_bn
 from caffe_compat.layers.normalization.folding import affine_of, fold_into
 from caffe_compat.proto.blobs import Blob
 
-#: Layers whose weights' first axis are their outputs, and the message that says whether they have a bias.
+#: Types of layers whose weights have outputs as first axis, with their field of LayerParameter (has `bias_term`).
 LINEAR = {"Convolution": "convolution_param", "InnerProduct": "inner_product_param"}
 NORMS = ("BN", "BatchNorm")
 
 
 @dataclass(frozen=True)
 class _Chain:
-    """Indices of a normalisation, of the Scale that belongs to it, and of the linear layer it goes into."""
+    """Indices of a normalisation, of its Scale, and of the linear layer into which both are folded."""
 
     norm: int
     scale: int | None
@@ -38,9 +38,9 @@ class _Chain:
 
 
 def fold_norms(model: Model, report: Report) -> Model:
-    """The model without BN and BatchNorm (SegNet's BN has no statistics, and stays).
+    """Returns the model without BN and BatchNorm; SegNet's BN stays, since it has no statistics.
 
-    GraphError for one that uses the batch's own statistics.
+    GraphError for a layer that uses the batch's statistics; ShapeError for a layer without blobs.
     """
     layers = list(model.net.layer)
     wiring = Wiring.of_layers(layers)
@@ -88,7 +88,10 @@ def _require_foldable(model: Model, norm: Layer) -> None:
 
 
 def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
-    """The norm's slope and shift go into the weights and bias of the layer before it, which takes over its top."""
+    """Folds a normalisation into weights and bias of the layer before it; returns the indices of layers to remove.
+
+    The linear layer gets the top of the last removed layer.
+    """
     linear = _copy(layers[chain.linear or 0])
     weight, *bias = _tensors(blobs[linear.name])
     values = fold_into(_affine(chain, layers, blobs), weight, bias[0] if bias else None)
@@ -104,7 +107,7 @@ def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[
 
 
 def _fold_into_scale(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
-    """No convolution before it: the norm alone as a slope and a shift a channel."""
+    """Replaces a normalisation without a convolution before it by a Scale; returns the indices of layers to remove."""
     affine = _affine(chain, layers, blobs)
     norm = layers[chain.norm]
     scale = Layer(name=norm.name, type="Scale", bottom=norm.bottom, top=layers[chain.last].top)
@@ -117,7 +120,7 @@ def _fold_into_scale(chain: _Chain, layers: list[Layer], blobs: dict[str, list[B
 
 
 def _affine(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]]) -> tuple[Tensor, Tensor]:
-    """The slope and shift (C,) of a normalisation and the Scale behind it."""
+    """Returns slope and shift, each (C,), of a normalisation and the Scale behind it."""
     norm = layers[chain.norm]
     parts = blobs[norm.name]
     if norm.type == "BatchNorm":
@@ -128,7 +131,7 @@ def _affine(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]]) ->
 
 
 def _tensors(blobs: list[Blob]) -> list[Tensor]:
-    # Copies, as torch warns of arrays that cannot be written: a file's bytes.
+    # Copies, because torch warns about read-only arrays, such as the bytes of a mapped file.
     return [torch.from_numpy(np.array(blob)) for blob in blobs]
 
 

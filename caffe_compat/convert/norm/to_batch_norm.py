@@ -1,8 +1,8 @@
-"""The SRN fork's BN as BVLC's BatchNorm and Scale: the same numbers in other blobs.
+"""Converts the SRN fork's BN to BVLC's BatchNorm and Scale: the same numbers in other blobs.
 
-BN holds slope, bias, mean, variance; BatchNorm holds mean and variance times a factor, which is 1 here, so that
-BatchNorm's division changes no bit, and Scale holds slope and bias. Back again (to_bn.py) the blobs are bit-identical.
-What cannot be equal is training on: BatchNorm's running sums take an unbiased variance, BN a biased one.
+BN holds slope, bias, mean and variance. Scale holds slope and bias; BatchNorm holds mean and variance times a factor.
+The factor is 1 here, so BatchNorm's division changes no bit. A conversion back (to_bn.py) gives identical bits.
+Further training differs: BatchNorm's running sums use an unbiased variance, and BN a biased one.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ FIXED = caffe_pb2.ParamSpec(lr_mult=0, decay_mult=0)
 
 
 def bn_to_batch_norm(model: Model, report: Report) -> Model:
-    """Every BN becomes a BatchNorm of its name and a Scale behind it."""
+    """Returns the model with each BN replaced by a BatchNorm of the same name and a Scale behind it."""
     layers: list[Layer] = []
     blobs = dict(model.blobs)
     taken = {layer.name for layer in model.net.layer}
@@ -35,7 +35,7 @@ def bn_to_batch_norm(model: Model, report: Report) -> Model:
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """The public ResNets call the Scale behind bn2a_branch1 scale2a_branch1."""
+    """Returns an unused name for the Scale behind a BN, as in public ResNets: scale2a_branch1 for bn2a_branch1."""
     wanted = name.replace("bn", "scale", 1) if name.startswith("bn") else f"{name}_scale"
     while wanted in taken:
         wanted += "_scale"
@@ -53,7 +53,7 @@ def _batch_norm(bn: Layer) -> Layer:
     field = layer.batch_norm_param
     if bn.bn_param.HasField("eps"):
         field.eps = bn.bn_param.eps
-    # Said in any case: the two defaults are 0.9 and 0.999.
+    # Always written, since the defaults of BN and BatchNorm differ: 0.9 and 0.999.
     field.moving_average_fraction = bn.bn_param.momentum
     if bn.bn_param.frozen:
         field.use_global_stats = True
@@ -73,7 +73,7 @@ def _scale(bn: Layer, name: str) -> Layer:
 
 
 def _like(bn: Layer, name: str, kind: str) -> Layer:
-    """A layer with BN's top, phase and rules."""
+    """Returns a layer of another type with the BN's top, phase and include and exclude rules."""
     layer = Layer(name=name, type=kind, top=bn.top, include=bn.include, exclude=bn.exclude)
     if bn.HasField("phase"):
         layer.phase = bn.phase

@@ -1,8 +1,8 @@
-"""BVLC's BatchNorm and Scale as the SRN fork's BN.
+"""Converts BVLC's BatchNorm and Scale to the SRN fork's BN.
 
-The statistics are multiplied by 1 / factor in float32, as BatchNorm itself does at each forward (a factor of 0 counts
-as 0), so BN normalises by the very same numbers; with a factor of 1 or another power of two no bit is lost on the way
-back. For other factors the sums themselves cannot be restored: BN has no place for the factor.
+The statistics are multiplied by 1 / factor in float32, as BatchNorm does in each forward; a factor of 0 gives 0. So BN
+normalises by exactly the same numbers. If the factor is a power of two, such as 1, a conversion back loses no bit. For
+other factors the original sums cannot be restored, because BN cannot store the factor.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class _Pair:
 
 
 def batch_norm_to_bn(model: Model, report: Report) -> Model:
-    """Every BatchNorm, with its Scale if it has one, becomes a BN of its name."""
+    """Returns the model with each BatchNorm, and its Scale if present, replaced by a BN of the BatchNorm's name."""
     source = list(model.net.layer)
     wiring = Wiring.of_layers(source)
     norms = [index for index, layer in enumerate(source) if layer.type == "BatchNorm"]
@@ -55,7 +55,7 @@ def _join_blobs(model: Model, pair: _Pair, blobs: dict[str, list[Blob]], report:
 
 
 def joined(norm: list[Blob], scale: list[Blob]) -> list[Blob]:
-    """BN's four blobs (1, C)."""
+    """Returns BN's four blobs, each (1, C): slope, bias, mean, variance; slope 1 and bias 0 if there is no Scale."""
     mean, variance = stored_statistics(norm)
     slope = scale[0] if scale else np.ones_like(mean)
     bias = scale[1] if len(scale) > 1 else np.zeros_like(mean)
@@ -63,7 +63,7 @@ def joined(norm: list[Blob], scale: list[Blob]) -> list[Blob]:
 
 
 def stored_statistics(norm: list[Blob]) -> tuple[Blob, Blob]:
-    """A BatchNorm's mean and variance (C,), with its own float32 arithmetic."""
+    """Returns a BatchNorm's mean and variance, each (C,), computed in float32 as BatchNorm does."""
     factor = np.float32(norm[2].reshape(-1)[0])
     scale = np.float32(0) if factor == 0 else np.float32(1) / factor
     return norm[0] * scale, norm[1] * scale
@@ -109,7 +109,7 @@ def _take_scale(layer: Layer, scale: Layer) -> None:
 
 
 def _is_fixed(scale: Layer | None) -> bool:
-    """Whether slope and bias are not learnt; BN can freeze its statistics only together with them."""
+    """Whether slope and bias are not learnt; BN can freeze statistics only together with slope and bias."""
     return scale is None or (len(scale.param) == 2 and not any(param.lr_mult for param in scale.param))
 
 

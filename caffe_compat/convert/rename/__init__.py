@@ -1,1 +1,1 @@
-"""Other names for layers and blobs."""
+"""Gives layers and blobs new names: names that tell their role, or names from a user's file."""

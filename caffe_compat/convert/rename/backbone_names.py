@@ -1,4 +1,4 @@
-"""The public ResNets' names for a residual backbone, of either order of activation."""
+"""Names layers of a residual backbone as in the public ResNets; activations may come before or after convolutions."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from caffe_compat.convert.rename.role_names import RoleNames
 
 
 def name_stem(names: RoleNames, blocks: Sequence[Block]) -> None:
-    """conv1, bn_conv1, conv1_relu, pool1: what lies before the first block."""
+    """Names the layers before the first block: conv1, bn_conv1, conv1_relu and pool1."""
     path = [node for node in upwards(blocks[0].branch[0])][1:]
     convolution = next((node for node in reversed(path) if node.type == "Convolution"), None)
     if convolution is not None:
@@ -19,14 +19,14 @@ def name_stem(names: RoleNames, blocks: Sequence[Block]) -> None:
 
 
 def name_backbone(names: RoleNames, blocks: Sequence[Block], main: set[Node]) -> None:
-    """res4b22_branch2a ... res4b22 for every block; the activation behind a sum carries the block's name."""
+    """Names the layers of every block, as res4b22_branch2a ... res4b22, and the activation behind each sum."""
     for block, name in zip(blocks, stage_names(blocks), strict=True):
         name_block(names, block, f"res{name}", name)
         name_sum_activation(names, block.total, main, name, f"res{name}_relu")
 
 
 def name_block(names: RoleNames, block: Block, prefix: str, suffix: str) -> None:
-    """The convolutions of a block, each with its activation, and the sum."""
+    """Names a block's convolutions with their activations, and its sum."""
     for letter, convolution in zip("abcdefgh", block.branch, strict=False):
         role = f"_branch2{letter}"
         _named(names, convolution, prefix + role, suffix + role, f"{prefix}{role}_relu")
@@ -36,7 +36,10 @@ def name_block(names: RoleNames, block: Block, prefix: str, suffix: str) -> None
 
 
 def name_sum_activation(names: RoleNames, total: Node, within: set[Node], suffix: str, relu: str) -> Node:
-    """The normalisation and ReLU that read a sum on one part of the net; a sum may have others elsewhere."""
+    """Names the normalisation and ReLU that read a sum; returns the last named node, or the sum.
+
+    Only nodes in `within` are named, since other parts of the net may have readers of the same sum.
+    """
     last = total
     for norm in total.readers_of(*NORMS):
         if norm in within:

@@ -1,4 +1,4 @@
-"""Residual blocks, found by their shape: two paths that leave one layer and meet in a sum."""
+"""Finds residual blocks by their structure: two paths that start at one layer and meet in a sum."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NORMS = ("BN", "BatchNorm")
 
 @dataclass(frozen=True)
 class Block:
-    """The sum, the convolutions of the residual branch in order, and that of the shortcut if it has one."""
+    """A block: its sum, the convolutions of its residual branch in order, and the shortcut's convolution or None."""
 
     total: Node
     branch: list[Node]
@@ -19,13 +19,16 @@ class Block:
 
 
 def find_blocks(nodes: Iterable[Node]) -> list[Block]:
-    """The blocks whose sums are among the nodes, in order."""
+    """Returns the blocks whose sums are among the nodes, in the order of the sums."""
     sums = [node for node in nodes if is_eltwise(node, caffe_pb2.EltwiseParameter.SUM)]
     return [block for block in map(_block, sums) if block is not None]
 
 
 def _block(total: Node) -> Block | None:
-    """The path with more convolutions is the branch; None where the two paths do not meet, or neither has any."""
+    """Returns the block of a sum; the path with more convolutions is the branch.
+
+    None if the two paths do not meet, neither has a convolution, or the shortcut has more than one.
+    """
     first, second = (list(upwards(source)) for source in total.sources)
     meeting = next((node for node in first if node in second), None)
     if meeting is None:
@@ -42,9 +45,9 @@ def _convolutions(path: Sequence[Node]) -> list[Node]:
 
 
 def stage_names(blocks: Sequence[Block]) -> list[str]:
-    """2a, 2b, 2c, 3a ...: a block with a convolution in its shortcut begins a stage.
+    """Returns a name per block: 2a, 2b, 2c, 3a ...; a block with a convolution in its shortcut starts a stage.
 
-    Nets above 50 layers number the blocks of stages 3 and 4, as the public ResNet-101 does: 4a, 4b1, 4b2 ...
+    In nets of more than 50 layers, blocks of stages 3 and 4 are numbered as in the public ResNet-101: 4a, 4b1, 4b2 ...
     """
     deep = 3 * len(blocks) + 2 > 50
     names: list[str] = []

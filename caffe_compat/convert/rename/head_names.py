@@ -1,7 +1,7 @@
-"""The paper's parts of SRN, found by what they compute, under the names of generated nets.
+"""Finds the parts of SRN by what they compute, and gives them the names of generated nets.
 
-The attention map A is what comes out of the softmax over space (Eq. 4). S is the map that A multiplies before a sum
-over space (Eq. 7). U is the product of A with a sigmoid of S (Eq. 8); what depends on U is f_sr (Eq. 9).
+The attention map A is the output of the softmax over space (Eq. 4). S is the map that A multiplies before a sum over
+space (Eq. 7). U is the product of A with a sigmoid of S (Eq. 8). The layers that depend on U are f_sr (Eq. 9).
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ PRODUCT = caffe_pb2.EltwiseParameter.PROD
 
 @dataclass(frozen=True)
 class Attention:
-    """The softmax over space and the layer that gives A its two axes back."""
+    """The softmax over space, and the Reshape behind it that restores the two axes of A."""
 
     softmax: Node
     map: Node
 
 
 def find_attention(nodes: Sequence[Node]) -> Attention | None:
-    """A softmax between two Reshapes: the second makes images again."""
+    """Returns the first softmax between two Reshapes, or None; the second Reshape restores images."""
     for node in nodes:
         back = node.only_reader("Reshape") if node.type == "Softmax" else None
         if back is not None and node.sources[0].type == "Reshape":
@@ -34,7 +34,10 @@ def find_attention(nodes: Sequence[Node]) -> Attention | None:
 
 
 def name_classifier(names: RoleNames, nodes: Sequence[Node], attention: Attention | None) -> Node | None:
-    """pool5, its Flatten, and cls_fc, which gives y_cls: the inner product that A does not reach, not a hidden one."""
+    """Names pool5, its Flatten, and cls_fc with its blob y_cls; returns the classifier cls_fc, or None.
+
+    The classifier is the first inner product that does not depend on A and is not hidden.
+    """
     for node in nodes:
         if node.type == "InnerProduct" and not (_is_hidden(node) or (attention and attention.map in ancestors(node))):
             for source in node.sources:
@@ -49,7 +52,7 @@ def name_classifier(names: RoleNames, nodes: Sequence[Node], attention: Attentio
 
 
 def _is_hidden(node: Node) -> bool:
-    """Whether nothing but another inner product reads it, through an activation or none, as VGG's fc6 and fc7."""
+    """Whether only another inner product reads the node, perhaps behind ReLU and Dropout, as VGG's fc6 and fc7."""
     while len(node.readers) == 1:
         (node,) = node.readers
         if node.type == "InnerProduct":
@@ -60,7 +63,7 @@ def _is_hidden(node: Node) -> bool:
 
 
 def name_attention(names: RoleNames, nodes: Sequence[Node], attention: Attention, main: set[Node]) -> None:
-    """f_att: the bottlenecks between the tap and it, att_conv1 to att_conv3, the softmax and A."""
+    """Names f_att: its bottlenecks, att_conv1 to att_conv3, the softmax and the map A."""
     own = ancestors(attention.softmax) - main
     blocks = find_blocks(node for node in nodes if node in own)
     _name_bottlenecks(names, blocks, main, own)
@@ -74,7 +77,10 @@ def name_attention(names: RoleNames, nodes: Sequence[Node], attention: Attention
 
 
 def _name_bottlenecks(names: RoleNames, blocks: Sequence[Block], main: set[Node], own: set[Node]) -> None:
-    """The released models' two blocks: att_res1 and att_res2, and an activation of the tap before them."""
+    """Names the two blocks of released models, att_res1 and att_res2, and the activation before them.
+
+    This activation reads the tap, the backbone's layer from which f_att starts.
+    """
     if not blocks:
         return
     taps = [node for node in ancestors(blocks[0].total) if node in main and set(node.readers) & own]
@@ -86,7 +92,7 @@ def _name_bottlenecks(names: RoleNames, blocks: Sequence[Block], main: set[Node]
 
 
 def name_confidence(names: RoleNames, nodes: Sequence[Node], attention: Attention, main: set[Node]) -> None:
-    """S = srn_conv1 with what lies before it, y_att, and U = srn_weighted."""
+    """Names S (srn_conv1) with the layers before it, y_att, and U (srn_weighted)."""
     for product in attention.map.readers_of("Eltwise"):
         if not is_eltwise(product, PRODUCT):
             continue
@@ -110,7 +116,7 @@ def _name_maps(names: RoleNames, nodes: Sequence[Node], last: Node, attention: A
 
 
 def name_regularization(names: RoleNames, nodes: Sequence[Node], attention: Attention) -> None:
-    """f_sr: the convolutions behind A, srn_conv2 and on, srn_fc, which gives y_sr, and the final sum y."""
+    """Names f_sr: the convolutions behind A from srn_conv2 on, srn_fc with its blob y_sr, and the final sum y."""
     behind = [node for node in nodes if node is not attention.map and attention.map in ancestors(node)]
     convolutions = [node for node in behind if node.type == "Convolution"]
     for number, convolution in enumerate(convolutions, start=2):
@@ -123,13 +129,13 @@ def name_regularization(names: RoleNames, nodes: Sequence[Node], attention: Atte
 
 
 def name_hidden(names: RoleNames, convolution: Node, name: str) -> None:
-    """A convolution of a head, its normalisation and its ReLU."""
+    """Names a convolution of a head, its normalisation and its ReLU."""
     names.name(convolution, name)
     names.name_activation(convolution, f"_{name}", f"{name}_relu")
 
 
 def name_semantic(names: RoleNames, classifier: Node) -> None:
-    """The semantic baseline: pool5 and y_cls side by side, then sem_fc1 to sem_fc3, the last of which gives y."""
+    """Names the semantic baseline: the Concat of pool5 and y_cls, then sem_fc1 to sem_fc3; sem_fc3 makes y."""
     joined = next(iter(classifier.readers_of("Concat")), None)
     if joined is None:
         return
@@ -146,12 +152,12 @@ def name_semantic(names: RoleNames, classifier: Node) -> None:
         layer, number = active.only_reader("InnerProduct") if active else None, number + 1
 
 
-#: What a loss compares with the labels, and its name.
+#: By blob that a loss compares with the labels, the loss layer's name.
 LOSSES = {"y_cls": "loss_cls", "y_att": "loss_att", "y_sr": "loss_sr", "y": "loss"}
 
 
 def name_losses(names: RoleNames, nodes: Sequence[Node]) -> None:
-    """The losses, after the scores they read."""
+    """Names the losses by the scores that they read."""
     for node in nodes:
         if node.type == "SigmoidCrossEntropyLoss" and node.layer.bottom:
             score = names.blobs.get(node.layer.bottom[0], "")

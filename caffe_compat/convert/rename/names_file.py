@@ -1,4 +1,4 @@
-"""New names from a file that a user wrote."""
+"""Reads new names from a user's file."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,10 @@ from caffe_compat.errors import FormatError
 
 
 def read_names(path: str) -> RoleNames:
-    """A JSON object of old and new names, or lines `old new`; # starts a comment. A blob of an old name changes too."""
+    """Returns the new names in a file: a JSON object {old: new}, or lines `old new` where # starts a comment.
+
+    Each name applies to layers and blobs. FormatError for any other content.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

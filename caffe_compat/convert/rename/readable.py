@@ -1,4 +1,4 @@
-"""Names that say what a layer does, found by walking the graph: `caffe.Eltwise_304` becomes `res4b22`."""
+"""Finds names that tell a layer's role from its place in the graph: `caffe.Eltwise_304` becomes `res4b22`."""
 
 from caffe_compat.convert.forms.undo_splits import undo_splits
 from caffe_compat.convert.model import Model, require_structure
@@ -18,9 +18,9 @@ from caffe_compat.convert.rename.role_names import RoleNames, without_clashes
 
 
 def readable_names(model: Model) -> RoleNames:
-    """New names for the layers and blobs of a residual backbone, and of SRN's heads, where the net has them.
+    """Returns new names for the layers and blobs of a residual backbone and of SRN's heads.
 
-    Layers of no known role keep their names: in a net with neither, which says of no layer what it is for, all do.
+    Layers without a known role keep their names; in a net with neither part all layers do.
     """
     require_structure(model, "--rename readable")
     nodes = graph_of(undo_splits(model.net.layer))

@@ -1,4 +1,4 @@
-"""Gives layers and blobs new names; weights go with their layers."""
+"""Renames layers and blobs; weights stay with their layers."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,10 @@ READABLE = "readable"
 
 
 def rename(model: Model, how: str, report: Report) -> Model:
-    """`how` is 'readable' or a file of names. GraphError for names that are not in the net or not unique after."""
+    """Returns the model with new names; `how` is 'readable' or the path of a file of names.
+
+    GraphError for old names that are not in the net, and for new names that are not unique.
+    """
     names = readable_names(model) if how == READABLE else read_names(how)
     if how == READABLE and not names.layers:
         report.notes.append(
@@ -28,7 +31,7 @@ def rename(model: Model, how: str, report: Report) -> Model:
     whole = undo_splits(model.net.layer)
     layers = [_renamed(layer, names) for layer in whole]
     blobs = dict.fromkeys([*model.net.input, *(top for layer in whole for top in layer.top)])
-    # Layers that had one name before (of two phases, say) have one afterwards, too.
+    # Layers may share a name before (for example in two phases); they then share the new name.
     _require_unique(how, names.layers, dict.fromkeys(layer.name for layer in whole), "layers")
     _require_unique(how, names.blobs, blobs, "blobs")
     for layer in model.net.layer:
@@ -49,7 +52,10 @@ def _renamed(layer: Layer, names: RoleNames) -> Layer:
 
 
 def _with_splits(model: Model, report: Report) -> Model:
-    """The Splits that Caffe makes of the new names; for inputs that are fields, as if of a layer named input."""
+    """Returns the model with Splits named as Caffe names them for the new names.
+
+    Blobs of `input:` fields count as tops of a layer named "input".
+    """
     net = caffe_pb2.NetParameter()
     if model.net.input:
         net.layer.add(name="input", type="Input", top=model.net.input)

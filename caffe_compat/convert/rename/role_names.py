@@ -10,13 +10,13 @@ from caffe_compat.convert.rename.graph import Node
 
 @dataclass
 class RoleNames:
-    """New names by old ones. A layer's blob takes the layer's new name, unless its role has one for the blob."""
+    """New names by old names. A layer's blob gets the layer's new name, unless the role names the blob separately."""
 
     layers: dict[str, str] = field(default_factory=dict)
     blobs: dict[str, str] = field(default_factory=dict)
 
     def name(self, node: Node, layer: str, blob: str | None = None) -> None:
-        """Names a layer once; the first role that finds it wins."""
+        """Names a layer and its blob; does nothing if an earlier role has named the layer."""
         if node.name in self.layers:
             return
         self.layers[node.name] = layer
@@ -25,9 +25,9 @@ class RoleNames:
             self.blobs[node.layer.top[0]] = blob or layer
 
     def name_activation(self, node: Node, suffix: str, relu: str) -> Node:
-        """Names the normalisation and ReLU behind a layer, `bn<suffix>`, `scale<suffix>` and `relu`; the last of them.
+        """Names normalisation and ReLU behind a layer `bn<suffix>`, `scale<suffix>` and `relu`; returns the last one.
 
-        Of several readers only those in a row count, so that another path's activation is left alone.
+        Follows only single readers, so that activations of other paths keep their names.
         """
         norm = node.only_reader(*NORMS)
         if norm is not None:
@@ -39,7 +39,7 @@ class RoleNames:
         return node
 
     def name_norm(self, norm: Node, suffix: str) -> Node:
-        """Names a BN, or a BatchNorm with its Scale; the last of them."""
+        """Names a BN, or a BatchNorm with its Scale; returns the last named node."""
         self.name(norm, f"bn{suffix}")
         scale = norm.only_reader("Scale")
         if norm.type == "BatchNorm" and scale is not None:
@@ -49,7 +49,10 @@ class RoleNames:
 
 
 def without_clashes(new: Mapping[str, str], old: Iterable[str]) -> dict[str, str]:
-    """The new names less those that something else has: of two of one role the first keeps it."""
+    """Returns the new names without clashes: a name goes to the first of several candidates.
+
+    Names that an unchanged layer or blob has are left out.
+    """
     known = set(old)
     kept = dict(new)
     while True:
