@@ -22,7 +22,7 @@ Run Caffe from the folder in which this command ran: solvers name their nets as 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write what the command line asks for, or count its parameters; returns the exit status."""
+    """Writes the files that the command line asks for, or prints numbers of parameters; returns the exit status."""
     parser = argparse.ArgumentParser("python -m prototxt_gen", description=__doc__, epilog=EPILOG)
     add_arguments(parser)
     given = parser.parse_args(arguments)
@@ -50,7 +50,7 @@ def generate_files(given: argparse.Namespace) -> None:
 
 
 def _with_default_data(options: Options) -> Options:
-    """The options with the dataset's own folder as --data, if data were prepared there."""
+    """The options with the dataset's default folder as --data, if prepared data exist there."""
     folder = f"data/{options.dataset}"
     is_there = bool(options.dataset) and not options.data and read_prepared(folder) is not None
     return dataclasses.replace(options, data=folder) if is_there else options

@@ -1,4 +1,4 @@
-"""The main net up to its last feature map (Eq. 1): He et al.'s ResNets, and their pre-activation form."""
+"""The main net up to its last feature map (Eq. 1): the ResNets of He et al., and their pre-activation form."""
 
 import itertools
 import string
@@ -6,16 +6,16 @@ from typing import Any, NamedTuple, Protocol
 
 from prototxt_gen.builder import Blob, NetBuilder
 
-#: Blocks in stages 2 to 5 by depth. Depth 26 is for small machines; the others are those of He et al.
+#: Numbers of blocks in stages 2 to 5, by depth. Depth 26 is for small machines; the others are from He et al.
 BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
-#: What one value of the narrow backbone's last map can see, in pixels: 15 after three convolutions of stride 2, and 16
+#: Receptive fields of the narrow backbone's last map, in pixels: 15 after three convolutions of stride 2, and 16
 #: more for each 3x3 convolution at stride 8.
 FIELDS = range(15, 512, 16)
 
 
 class Naming(Protocol):
-    """Gives a layer's name: from its type in the released models, or from its role in the public ones."""
+    """Function that returns a layer's name: made of its type (released models) or of its role (public ResNets)."""
 
     def __call__(self, released_type: str, role: str) -> str: ...
 
@@ -29,7 +29,7 @@ class Features(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A bottleneck of 1x1, 3x3 and 1x1 convolutions of inner, inner and 4 x inner channels."""
+    """A bottleneck: 1x1, 3x3 and 1x1 convolutions with inner, inner and 4 x inner channels."""
 
     name: str
     inner: int
@@ -38,11 +38,11 @@ class Block(NamedTuple):
 
 
 class Size(NamedTuple):
-    """What a backbone is made of: blocks of stages 2 to 5, and channels of the first layer.
+    """The dimensions of a backbone: blocks of stages 2 to 5, and `width`, the channels of the first layer.
 
-    Two fields are for the narrow backbone, which has no such blocks: its field in pixels, and pairs of further 1x1
-    layers in place of ResNet-107's two blocks. `stride_in` is the convolution of a block that has the stride: conv1
-    (the first 1x1) or conv2 (the 3x3). `floor_pooling` pads pool1 by 1 and rounds its size down.
+    `receptive_field` (pixels) is for the narrow backbone, which has no such blocks; there `extra_blocks` counts pairs
+    of further 1x1 layers. `stride_in` names the convolution of a block that has the stride: conv1 (the first 1x1) or
+    conv2 (the 3x3). `floor_pooling` pads pool1 by 1 and rounds its size down.
     """
 
     blocks: list[list[Block]]
@@ -54,12 +54,12 @@ class Size(NamedTuple):
 
 
 def public_names(released_type: str, role: str) -> str:
-    """The layer's role, as in the public ResNets."""
+    """Returns the layer's role, which is its name in the public ResNets."""
     return role
 
 
 class CountedNames:
-    """The released models' names: a prefix, the layer's type and one counter over all types."""
+    """Names of the released models: a prefix, the layer's type, and a counter shared by all types."""
 
     def __init__(self, prefix: str, first: int) -> None:
         self._prefix = prefix
@@ -70,7 +70,7 @@ class CountedNames:
 
 
 def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
-    """The blocks of stages 2 to 5, named as in the public nets: 2a, 2b, 2c ...; 3b1, 4b1 ... in the deep ones."""
+    """The blocks of stages 2 to 5, named as in the public nets: 2a, 2b, 2c ...; 3b1, 4b1 ... in deep nets."""
     counts = [*BLOCKS[depth][:3], BLOCKS[depth][3] + extra_blocks]
     return [
         _stage(number, count, width * 2 ** (number - 2), numbered=depth > 50 and number in (3, 4))
@@ -79,7 +79,7 @@ def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
 
 
 def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """Add a public ResNet with its names and wiring, so that ImageNet weights load by name; returns its blobs."""
+    """Adds a public ResNet with its names and structure, so that ImageNet weights load by name; returns its blobs."""
     blob = _stem(net, data, size, public_names)
     taps = []
     for stage in size.blocks:
@@ -90,23 +90,24 @@ def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
 
 
 def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """Add blocks of "Identity mappings in deep residual networks" (the paper's [14]) behind a stem; returns blobs."""
+    """Adds a stem and blocks of "Identity mappings in deep residual networks" (the paper's [14]); returns its blobs."""
     total = active = _stem(net, data, size, names)
     taps = []
     for stage in size.blocks:
         for block in stage:
             total = pre_activation_block(net, total, active, block, names, size.stride_in)
-            # Nothing else reads the last sum of a stage: the next stage projects the active blob.
+            # In place only at the end of a stage: the next stage projects the active blob, and nothing reads the sum.
             active = activate(net, total, block.name, names, in_place=block is stage[-1])
         taps.append(Features(total, active, active))
     return Features(taps[2].tap_sum, taps[2].tap, taps[3].last)
 
 
 def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """A backbone of limited receptive field, which cannot see how two distant objects lie to each other.
+    """Adds a backbone of limited receptive field, which cannot see how distant objects lie to each other.
 
     Three 3x3 convolutions of stride 2 see 15 pixels; each further 3x3 convolution adds 16. The last layers are 1x1, and
-    the tap is the map after the first of them. Ours, not the paper's: it isolates what spatial regularization does.
+    the tap is the map after the first of them. This backbone is ours, not the paper's: it shows the effect of spatial
+    regularization alone.
     """
     width = size.width
     blob = data
@@ -131,7 +132,10 @@ def _narrow_layer(net: NetBuilder, bottom: Blob, name: str, channels: int, kerne
 def pre_activation_block(
     net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming, stride_in: str = "conv2"
 ) -> Blob:
-    """Add a block; returns the sum of its branch and the shortcut: its input, or a convolution if shapes change."""
+    """Adds a block; returns the sum of its branch and its shortcut.
+
+    The shortcut is the input, or a convolution if shapes change.
+    """
     name, inner = f"res{block.name}_branch", block.inner
     first, second = _strides(block, stride_in)
     branch = net.convolution(active, names("SpatialConvolution", f"{name}2a"), inner, stride=first)
@@ -146,13 +150,13 @@ def pre_activation_block(
 
 
 def activate(net: NetBuilder, blob: Blob, name: str, names: Naming, in_place: bool = True) -> Blob:
-    """Add normalisation and ReLU after a convolution or a block's sum; returns their blob."""
+    """Adds normalisation and ReLU after a convolution or a block's sum; returns the resulting blob."""
     blob = net.norm(blob, names("BN", f"bn{name}"), in_place)
     return net.relu(blob, names("ReLU", f"res{name}_relu"))
 
 
 def _strides(block: Block, stride_in: str) -> tuple[int, int]:
-    """Strides of the first 1x1 convolution and of the 3x3 one."""
+    """The strides of the block's first 1x1 convolution and of its 3x3 convolution."""
     return (block.stride, 1) if stride_in == "conv1" else (1, block.stride)
 
 
@@ -164,7 +168,7 @@ def _stem(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Blob:
 
 
 def _post_activation_block(net: NetBuilder, bottom: Blob, block: Block, stride_in: str) -> Blob:
-    """A residual branch of three convolutions and the shortcut, with a ReLU after their sum."""
+    """Adds a branch of three convolutions and a shortcut, with a ReLU after their sum; returns the active sum."""
     name, inner = block.name, block.inner
     first, second = _strides(block, stride_in)
     shortcut = bottom
@@ -183,7 +187,7 @@ def _convolution_and_norm(net: NetBuilder, bottom: Blob, name: str, channels: in
 
 
 def _stage(number: int, count: int, inner: int, numbered: bool) -> list[Block]:
-    """The blocks of a stage. The first one projects, and halves the size except in stage 2."""
+    """The blocks of a stage; the first block projects its shortcut and, except in stage 2, halves the size."""
     letters = ["a", *(f"b{i}" for i in range(1, count))] if numbered else string.ascii_lowercase[:count]
     first = Block(f"{number}a", inner, stride=1 if number == 2 else 2, projects=True)
     return [first, *(Block(f"{number}{letter}", inner, stride=1, projects=False) for letter in letters[1:])]

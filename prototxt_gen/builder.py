@@ -1,4 +1,4 @@
-"""Adds layers to a NetParameter and keeps track of names, channels, sizes and counts for the layers that follow."""
+"""Adds layers to a NetParameter and tracks the names, channels, sizes and counts that later layers need."""
 
 import math
 from collections import Counter
@@ -8,14 +8,14 @@ from typing import Any
 
 from caffe_compat.proto import caffe_pb2
 
-WEIGHT, BIAS = (1.0, 1.0), (2.0, 0.0)  # lr_mult, decay_mult: Caffe's custom
-SLOPE = (1.0, 0.0)  # both parameters of a normalisation: no decay, as in the released code
+WEIGHT, BIAS = (1.0, 1.0), (2.0, 0.0)  # (lr_mult, decay_mult), as is usual in Caffe
+SLOPE = (1.0, 0.0)  # slope and bias of a normalisation: no weight decay, as in the released code
 STATISTIC = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Blob:
-    """A named blob: channels of size x size values per image."""
+    """A named blob: `channels` maps of `size` x `size` values per image."""
 
     name: str
     channels: int
@@ -23,11 +23,11 @@ class Blob:
 
 
 class NetBuilder:
-    """A NetParameter to which layers are added.
+    """A NetParameter to which methods add layers.
 
-    `begin` says to which part of the paper's net the next layers belong. `message` is the net, `parameters` counts
-    what each part learns (running statistics are not learned), `loose` holds the tops that no layer has read, and
-    `values` counts the numbers of all blobs of an image, which memory must hold.
+    `begin` states to which part of the paper's net the next layers belong. `message` is the net. `parameters` counts
+    the learned numbers of each part, without running statistics. `loose` holds the tops that no layer has read.
+    `values` counts the values of all blobs per image, which memory must hold.
     """
 
     def __init__(self, name: str, norm: str, moving_average_fraction: float, deploy: bool) -> None:
@@ -42,16 +42,16 @@ class NetBuilder:
         self._part, self._lr_mult = "", 1.0
 
     def begin(self, part: str, lr_mult: float, released_style: bool) -> None:
-        """The next layers are of this part; lr_mult 0 fixes their weights and statistics.
+        """Starts a part of the net; with lr_mult 0, weights and statistics of its layers stay fixed.
 
-        The released style spells a window as kernel_h and kernel_w and normalises into a blob of its own.
+        The released style writes a window as kernel_h and kernel_w, and normalises into a separate blob.
         """
         self._part, self._lr_mult, self.released_style = part, lr_mult, released_style
 
     def layer(
         self, kind: str, name: str, bottoms: Sequence[Blob], top: Blob, more_tops: Sequence[Blob] = (), **fields: Any
     ) -> Blob:
-        """Add a layer; returns its first top, the blob given."""
+        """Adds a layer; returns `top`, its first top."""
         read = [bottom.name for bottom in bottoms]
         tops = [] if kind == "Silence" else [top, *more_tops]
         for bottom in read:
@@ -74,7 +74,7 @@ class NetBuilder:
         bias: bool = False,
         filler: dict[str, Any] | None = None,
     ) -> Blob:
-        """Add a convolution with square windows; its size rounds down."""
+        """Adds a convolution with square windows, and returns its top; sizes round down."""
         fields = {
             "num_output": channels,
             "weight_filler": filler or {"type": "msra"},
@@ -87,7 +87,7 @@ class NetBuilder:
         return self.layer("Convolution", name, [bottom], top, convolution_param=fields, param=self._rates(bias))
 
     def inner_product(self, bottom: Blob, name: str, channels: int, top: str = "", filler: str = "xavier") -> Blob:
-        """Add a fully connected layer."""
+        """Adds a fully connected layer and returns its top."""
         self._count(channels * (bottom.channels * bottom.size**2 + 1))
         fields = {"num_output": channels, "weight_filler": {"type": filler}}
         return self.layer(
@@ -100,17 +100,17 @@ class NetBuilder:
         )
 
     def norm(self, bottom: Blob, name: str, in_place: bool = True) -> Blob:
-        """Add a normalisation of each channel with a slope and a bias; in place, unless the style forbids it."""
+        """Adds a normalisation per channel with slope and bias; in place, unless the style forbids it."""
         self._count(2 * bottom.channels)
         top = bottom if in_place and not self.released_style else Blob(name, bottom.channels, bottom.size)
         return self._norm(bottom, name, top)
 
     def relu(self, bottom: Blob, name: str) -> Blob:
-        """Add a ReLU in place."""
+        """Adds a ReLU in place."""
         return self.layer("ReLU", name, [bottom], bottom)
 
     def max_pool(self, bottom: Blob, name: str, floor: bool = False) -> Blob:
-        """Add 3 x 3 pooling of stride 2: unpadded and rounded up, or with `floor` padded by 1 and rounded down."""
+        """Adds 3 x 3 pooling of stride 2: unpadded and rounded up, or with `floor` padded by 1 and rounded down."""
         fields: dict[str, Any] = {"pool": "MAX", "kernel_size": 3, "stride": 2}
         size = math.ceil((bottom.size - 3) / 2) + 1
         if floor:
@@ -119,7 +119,7 @@ class NetBuilder:
         return self.layer("Pooling", name, [bottom], Blob(name, bottom.channels, size), pooling_param=fields)
 
     def average_pool(self, bottom: Blob, name: str) -> Blob:
-        """Add the mean of each channel."""
+        """Adds the mean of each channel over all places."""
         square = {"kernel_size": bottom.size, "stride": 1}
         window = {"kernel_h": bottom.size, "kernel_w": bottom.size} if self.released_style else square
         return self.layer(
@@ -127,21 +127,21 @@ class NetBuilder:
         )
 
     def eltwise(self, bottoms: Sequence[Blob], name: str, **fields: Any) -> Blob:
-        """Add the sum (Caffe's default) or, with operation="PROD", the product of blobs of one shape."""
+        """Adds the sum (Caffe's default) or, with operation="PROD", the product of blobs of the same shape."""
         shape = Blob(name, bottoms[0].channels, bottoms[0].size)
         param: dict[str, Any] = {"eltwise_param": fields} if fields else {}
         return self.layer("Eltwise", name, bottoms, shape, **param)
 
     def scalar(self, bottom: Blob, name: str, value: float, top: str) -> Blob:
-        """Add a multiplication by one learned number, which starts at `value`."""
+        """Adds a multiplication by a single learned number, which starts at `value`."""
         self._count(1)
-        # axis 0 and no axes: Scale's weight is a single number.
+        # With num_axes 0, Scale's weight is a single number.
         fields = {"axis": 0, "num_axes": 0, "filler": {"type": "constant", "value": value}}
         made = Blob(top, bottom.channels, bottom.size)
         return self.layer("Scale", name, [bottom], made, scale_param=fields, param=self._params(SLOPE))
 
     def silence(self, blobs: Sequence[Blob]) -> None:
-        """Add a Silence layer for blobs that nothing else reads: they are neither logged nor outputs of the net."""
+        """Adds a Silence layer for blobs that nothing else reads, so that Caffe neither logs nor outputs them."""
         if blobs:
             self.layer("Silence", "silence", blobs, blobs[0])
 
@@ -187,5 +187,5 @@ class NetBuilder:
 
 
 def _scale_name(norm_name: str) -> str:
-    """The name of the Scale after a normalisation; in the public ResNets scale2a_branch1 follows bn2a_branch1."""
+    """The name of the Scale after a normalisation: as in the public ResNets, scale2a_branch1 follows bn2a_branch1."""
     return norm_name.replace("bn", "scale", 1) if norm_name.startswith("bn") else f"{norm_name}_scale"

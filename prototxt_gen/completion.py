@@ -1,4 +1,4 @@
-"""Fills in the options that follow from others, from the data or from the dataset, and checks them together."""
+"""Fills in options that follow from other options, from the data or from the dataset, and checks them together."""
 
 import dataclasses
 from typing import Any
@@ -12,12 +12,12 @@ from prototxt_gen.scale import check_scale
 from prototxt_gen.stored_databases import read_databases
 
 PAPERS_BATCH = 96
-#: The augmentation that the Caffe which knows a norm can express.
+#: Default augmentation by norm: only the Caffe with layer BN also has the paper's crops.
 AUGMENTATION = {"batchnorm": "crop", "bn": "paper"}
 BACKBONE = {"paper": "resnet", "released": "preresnet"}
 HEAD_NORM = {"paper": "none", "released": "bn"}
 STRIDE_IN = {"resnet": "conv1", "preresnet": "conv2", "narrow": ""}
-#: The smallest value of each number; stage 5 of a smaller input would be empty.
+#: The smallest value of each numeric option; with a smaller input, stage 5 would be empty.
 LEAST = {
     "labels": 1,
     "width": 1,
@@ -39,7 +39,7 @@ LEAST = {
 
 
 def complete(options: Options) -> Options:
-    """The same options with every value that follows from others, or from the data, filled in.
+    """The options with every value filled in that follows from other options or from the data.
 
     Raises FieldError for a value that no net can have, for values that do not go together, and for a number that
     contradicts the data.
@@ -82,12 +82,12 @@ def _first_values(options: Options) -> dict[str, Any]:
 
 
 def _fill(options: Options, values: dict[str, Any]) -> Options:
-    """The options with these values where they have none."""
+    """The options with these values in place of empty ones."""
     return dataclasses.replace(options, **{name: v for name, v in values.items() if not getattr(options, name)})
 
 
 def _from_data(options: Options, prepared: Prepared) -> Options:
-    """The options with what the prepared folder says. Raises FieldError for an option that contradicts it."""
+    """The options completed from the summary of a prepared folder; FieldError for an option that contradicts it."""
     split = options.test_split or ("val" if "val" in prepared.images or options.lr_policy == "plateau" else "test")
     for wanted in ("train", split):
         if wanted not in prepared.images:
@@ -136,7 +136,7 @@ def _check_choices(options: Options) -> None:
 
 
 def _check_together(options: Options) -> None:
-    """Refuses an option that the chosen backbone, layout or Caffe would not follow."""
+    """Raises FieldError for an option without effect in the chosen backbone, layout or Caffe."""
     if options.lr_policy == "plateau" and options.test_split == "test":
         raise FieldError(
             "options: --lr-policy plateau watches a validation split, never the test split; leave --test-split out, "
@@ -175,7 +175,10 @@ def _check_values(options: Options) -> None:
 
 
 def _iter_size(options: Options) -> int:
-    """Passes that make up the paper's batch, or a smaller one where there are fewer training images than that."""
+    """The given iter_size, else the number of passes that make up `effective_batch`.
+
+    Raises FieldError if the images of a pass do not divide that batch.
+    """
     images, batch = options.gpus * options.batch_size, effective_batch(options.train_images)
     if options.iter_size or (images > 0 and batch % images == 0):
         return options.iter_size or batch // images
@@ -187,7 +190,7 @@ def _iter_size(options: Options) -> int:
 
 
 def effective_batch(train_images: int) -> int:
-    """The paper's 96 images, or where there are fewer training images, the largest divisor of 96 that they fill."""
+    """The paper's 96 images; with fewer training images, the largest divisor of 96 that is not above their number."""
     return next(
         size for size in range(PAPERS_BATCH, 0, -1) if PAPERS_BATCH % size == 0 and size <= max(train_images, 1)
     )

@@ -1,4 +1,4 @@
-"""Data layers: sources of a net's images and labels."""
+"""Data layers: the sources of a net's images and labels."""
 
 from typing import Any
 
@@ -7,22 +7,23 @@ from prototxt_gen.options import Options
 from prototxt_gen.scale import crop_source_size
 
 MEAN_BGR = (104, 117, 123)
-#: Crop sides that the paper draws from 256 x 256 images: 256, 224, 192, 168, 128; width and height independently.
+#: The paper's crops of 256 x 256 images: width and height are drawn independently from 256, 224, 192, 168, 128.
 PAPER_CROPS = {"fix_crop": True, "multi_scale": True, "scale_ratios": [1, 0.875, 0.75, 0.66, 0.5], "max_distort": 4}
 
 
 def add_input(net: NetBuilder, options: Options) -> Blob:
-    """Add an input of one image, by `input` fields: the released code's Caffe has no Input layer."""
+    """Adds an input of one image, by `input` fields: the Caffe of the released code has no Input layer."""
     net.message.input.append("data")
     net.message.input_shape.add(dim=[1, 3, options.input_size, options.input_size])
     return Blob("data", 3, options.input_size)
 
 
 def add_data_layers(net: NetBuilder, options: Options) -> tuple[Blob, Blob]:
-    """Add images for each phase, and a label LMDB in the same order; labels are C x 1 x 1 numbers.
+    """Adds images and a label LMDB in the same order, for each phase; returns data and labels (C x 1 x 1).
 
     Training crops come from the whole image resized to 256 x 256 (for an input of 224). Test images are whole images
-    resized to the input (section 3.4). Pictures in LMDBs have these sizes already; those of a folder are resized here.
+    resized to the input (section 3.4). Pictures in LMDBs have these sizes already; pictures in a folder are resized by
+    the layer.
     """
     data, label = Blob("data", 3, options.input_size), Blob("label", options.labels)
     for phase, split in (("TRAIN", "train"), ("TEST", options.test_split)):
@@ -46,7 +47,7 @@ def _lmdb_images(net: NetBuilder, data: Blob, phase: str, split: str, options: O
 
 
 def _folder_images(net: NetBuilder, data: Blob, phase: str, split: str, options: Options) -> None:
-    """Add files of an image list. The second top, how many labels an image has, is not used."""
+    """Adds an image list. Its second top, the number of labels of an image, is not used."""
     cropped = _is_cropped(options, phase)
     size = crop_source_size(options.input_size) if cropped else options.input_size
     net.layer(

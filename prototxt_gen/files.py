@@ -1,4 +1,4 @@
-"""The files of a request: their names, their messages, and writing them."""
+"""The generated files of a set of options: their names and messages, and writing them."""
 
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,16 @@ from prototxt_gen.solvers import solver
 
 
 def generate(folder: str = "", **options: Any) -> dict[str, Message]:
-    """File name -> NetParameter or SolverParameter, for the fields of `Options`.
+    """Maps file names to NetParameter or SolverParameter, for the fields of `Options` given as keywords.
 
-    `folder` is where the files will lie; solvers name their net and snapshots with it, relative to where Caffe runs.
-    Raises FieldError for options that do not go together.
+    `folder` is where the files will lie, relative to the folder where Caffe runs; solvers use it in the paths of net
+    and snapshots. Raises FieldError for options that do not go together.
     """
     return messages(Options(**options), folder)
 
 
 def messages(options: Options, folder: str) -> dict[str, Message]:
-    """File name -> NetParameter or SolverParameter, for an `Options`."""
+    """Maps file names to NetParameter or SolverParameter, for an `Options`; see `generate`."""
     full = complete(options)
     made: dict[str, Message] = {}
     for number, step in enumerate(steps_of(full.model, full.finetune_losses), start=1):
@@ -36,7 +36,7 @@ def messages(options: Options, folder: str) -> dict[str, Message]:
 
 
 def write(options: Options, folder: str) -> list[Path]:
-    """Write the files of a request, each with the command that made it as its first line; returns their paths."""
+    """Writes the files, each with the generating command as its first line; returns their paths."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     paths = []
     for name, message in messages(options, folder).items():
@@ -46,7 +46,7 @@ def write(options: Options, folder: str) -> list[Path]:
 
 
 def count(options: Options) -> dict[str, int]:
-    """How many numbers each part of the whole net learns; running statistics are not learned."""
+    """The number of learned values of each part of the whole net; running statistics are not learned."""
     full = complete(options)
     return dict(test_net(full, _last_step(full)).parameters)
 

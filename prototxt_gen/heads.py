@@ -1,4 +1,4 @@
-"""The parts after the feature maps in the paper's layout: f_cls, f_att, f_sr and the semantic baseline."""
+"""The parts after the feature maps, in the paper's layout: f_cls, f_att, f_sr and the semantic baseline."""
 
 import math
 from typing import Any, NamedTuple
@@ -7,11 +7,11 @@ from prototxt_gen.backbones import Naming
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.options import Options
 
-LINEAR = {"type": "xavier"}  # where no ReLU follows
+LINEAR = {"type": "xavier"}  # filler of layers that no ReLU follows
 
 
 class Attention(NamedTuple):
-    """A (Eq. 4), S, and y_att (Eq. 7)."""
+    """The attention maps A (Eq. 4), the confidence maps S, and the scores y_att (Eq. 7)."""
 
     attention: Blob
     confidence: Blob
@@ -19,7 +19,7 @@ class Attention(NamedTuple):
 
 
 class HiddenNames(NamedTuple):
-    """The layers of one hidden convolution."""
+    """The names of the layers of a hidden convolution."""
 
     convolution: str
     norm: str
@@ -27,12 +27,12 @@ class HiddenNames(NamedTuple):
 
 
 def hidden(name: str) -> HiddenNames:
-    """Names in the style of the public nets."""
+    """Names of a hidden convolution in the style of the public nets."""
     return HiddenNames(name, f"bn_{name}", f"{name}_relu")
 
 
 def classifier(net: NetBuilder, last: Blob, options: Options, names: Naming) -> tuple[Blob, Blob]:
-    """f_cls (Eq. 2): the pooled features and y_cls."""
+    """Adds f_cls (Eq. 2); returns the pooled features and y_cls."""
     pooled = features = net.average_pool(last, names("Pooling", "pool5"))
     if net.released_style:
         name = names("Flatten", "")
@@ -42,7 +42,7 @@ def classifier(net: NetBuilder, last: Blob, options: Options, names: Naming) -> 
 
 
 def attention(net: NetBuilder, tap: Blob, options: Options) -> Attention:
-    """f_att (Eq. 3), its softmax over space (Eq. 4), "conv1" and the sum over space of their product (Eq. 7)."""
+    """Adds f_att (Eq. 3), its softmax over space (Eq. 4), conv1, and the sum of their product over space (Eq. 7)."""
     blob = convolution_relu(net, tap, hidden("att_conv1"), options)
     blob = convolution_relu(net, blob, hidden("att_conv2"), options, kernel=3, pad=1)
     blob = net.convolution(blob, "att_conv3", options.labels, bias=True, filler=LINEAR)
@@ -52,7 +52,7 @@ def attention(net: NetBuilder, tap: Blob, options: Options) -> Attention:
 
 
 def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, weighted: bool) -> Blob:
-    """y_sr = f_sr(U) (Eq. 9), where U = sigmoid(S) A (Eq. 8), or A itself for ResNet-SRN-att."""
+    """Adds y_sr = f_sr(U) (Eq. 9), with U = sigmoid(S) A (Eq. 8), or U = A for ResNet-SRN-att; returns y_sr."""
     blob = weighted_attention(net, maps, "srn_conf", "srn_weighted") if weighted else maps.attention
     if options.alignment == "rolled":
         blob = roll(net, blob, options.random_seed)
@@ -60,19 +60,22 @@ def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, w
 
 
 def grouped_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
-    """The paper's conv2 to conv4 (Figure 4): two 1x1 convolutions, then four kernels per channel over the whole map."""
+    """Adds the paper's conv2 to conv4 (Figure 4).
+
+    These are two 1x1 convolutions, then four kernels per channel that cover the whole map.
+    """
     blob = _label_relations(net, maps, options)
     return convolution_relu(net, blob, hidden("srn_conv4"), options, **wide_window(blob, options))
 
 
 def full_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
-    """The naive form of section 3.3: one convolution whose kernels see all labels' whole maps."""
+    """Adds the naive form of section 3.3: a convolution whose kernels cover the whole maps of all labels."""
     window = {"channels": 4 * options.head_width, "kernel": maps.size}
     return convolution_relu(net, maps, hidden("srn_conv4"), options, options.sr_filler_scale, **window)
 
 
 def point_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
-    """A control without spatial extent: conv4 sees one place at a time, and the mean over places forgets where."""
+    """Adds a control without spatial extent: conv4 sees one place, and the mean over places discards positions."""
     blob = _label_relations(net, maps, options)
     blob = convolution_relu(net, blob, hidden("srn_conv4"), options, **{**wide_window(blob, options), "kernel": 1})
     return net.average_pool(blob, "srn_pool")
@@ -84,9 +87,9 @@ def _label_relations(net: NetBuilder, maps: Blob, options: Options) -> Blob:
 
 
 def roll(net: NetBuilder, maps: Blob, seed: int) -> Blob:
-    """Add a control that destroys the alignment of the labels' maps.
+    """Adds a control that destroys the alignment of the labels' maps.
 
-    It is a Python layer of this project, so training needs --allow-python-layers.
+    The control is a Python layer of this project, so training needs --allow-python-layers.
     """
     python = {"module": "caffe_compat.experiments.mechanism.random_roll", "layer": "RandomRoll"}
     if seed >= 0:
@@ -95,7 +98,7 @@ def roll(net: NetBuilder, maps: Blob, seed: int) -> Blob:
 
 
 def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> Blob:
-    """ResNet-101-semantic: three fully connected layers on pool5 and y_cls (section 4.1)."""
+    """Adds ResNet-101-semantic: three fully connected layers on pool5 and y_cls (section 4.1)."""
     # InnerProduct's top has two axes and pool5 has four, while Concat needs equal numbers of axes.
     flat = net.layer("Flatten", "sem_flat", [pooled], Blob("sem_flat", pooled.channels))
     both = Blob("sem_concat", flat.channels + scores.channels)
@@ -106,7 +109,7 @@ def semantic(net: NetBuilder, pooled: Blob, scores: Blob, options: Options) -> B
 
 
 def fuse(net: NetBuilder, main: Blob, regularized: Blob, options: Options, learns_alpha: bool) -> Blob:
-    """y = alpha y_cls + (1 - alpha) y_sr (section 3.4); alpha is a weight only in steps that learn it."""
+    """Adds y = alpha y_cls + (1 - alpha) y_sr (section 3.4); alpha is a weight only in steps that learn it."""
     if learns_alpha:
         return _fuse_with_learned_alpha(net, main, regularized, options)
     name = "prob" if net.released_style else "y"
@@ -114,19 +117,19 @@ def fuse(net: NetBuilder, main: Blob, regularized: Blob, options: Options, learn
 
 
 def _fuse_with_learned_alpha(net: NetBuilder, main: Blob, regularized: Blob, options: Options) -> Blob:
-    """y = y_sr + alpha (y_cls - y_sr), where alpha is one learned number ("the factor can also be learned")."""
+    """Adds y = y_sr + alpha (y_cls - y_sr), with a single learned alpha ("the factor can also be learned")."""
     difference = net.eltwise([main, regularized], "y_difference", operation="SUM", coeff=[1, -1])
     share = net.scalar(difference, "alpha", options.alpha, top="y_share")
     return net.eltwise([regularized, share], "y", operation="SUM")
 
 
 def softmax_attention(net: NetBuilder, scores: Blob) -> Blob:
-    """A of Eq. 4."""
+    """Adds the attention maps A of Eq. 4 and returns A."""
     return spatial_softmax(net, scores, "att_flat", "att_softmax", "att_map")
 
 
 def uniform_attention(net: NetBuilder, scores: Blob) -> Blob:
-    """A = 1 / (W H) for every label and place: attention that was not learned (an ablation)."""
+    """Adds A = 1 / (W H) for every label and place: attention that is not learned (an ablation)."""
     share = 1 / scores.size**2
     return net.layer(
         "Power",
@@ -138,7 +141,7 @@ def uniform_attention(net: NetBuilder, scores: Blob) -> Blob:
 
 
 def spatial_softmax(net: NetBuilder, blob: Blob, flat: str, softmax: str, back: str) -> Blob:
-    """Normalise each channel so that it sums to 1 over space."""
+    """Adds a softmax over the places of each channel, so that each channel sums to 1."""
     line = Blob(flat, blob.channels, blob.size)
     line = net.layer("Reshape", flat, [blob], line, reshape_param={"shape": {"dim": [0, 0, -1]}})
     line = net.layer("Softmax", softmax, [line], Blob(softmax, blob.channels, blob.size), softmax_param={"axis": 2})
@@ -147,7 +150,7 @@ def spatial_softmax(net: NetBuilder, blob: Blob, flat: str, softmax: str, back: 
 
 
 def attended_scores(net: NetBuilder, weights: Blob, confidence: Blob, product: str, total: str) -> Blob:
-    """The confidences of all places, averaged with the attention as weights."""
+    """Adds the mean of the confidences over all places, weighted by the attention."""
     blob = net.eltwise([weights, confidence], product, operation="PROD")
     return net.layer(
         "Reduction", total, [blob], Blob(total, blob.channels), reduction_param={"operation": "SUM", "axis": 2}
@@ -155,7 +158,7 @@ def attended_scores(net: NetBuilder, weights: Blob, confidence: Blob, product: s
 
 
 def weighted_attention(net: NetBuilder, maps: Attention, sigmoid: str, product: str) -> Blob:
-    """U = sigmoid(S) A."""
+    """Adds U = sigmoid(S) A and returns U."""
     confidence = maps.confidence
     visible = net.layer("Sigmoid", sigmoid, [confidence], Blob(sigmoid, confidence.channels, confidence.size))
     return net.eltwise([visible, maps.attention], product, operation="PROD")
@@ -164,7 +167,7 @@ def weighted_attention(net: NetBuilder, maps: Attention, sigmoid: str, product: 
 def convolution_relu(
     net: NetBuilder, bottom: Blob, names: HiddenNames, options: Options, filler_scale: float = 1.0, **window: Any
 ) -> Blob:
-    """A hidden convolution with its ReLU; where heads are normalised, the normalisation in between has the bias."""
+    """Adds a hidden convolution with its ReLU; the bias is in the normalisation between them, if there is one."""
     plain = options.head_norm == "none"
     fields = {"channels": options.head_width, "bias": plain, **window}
     if filler_scale != 1:
@@ -174,12 +177,12 @@ def convolution_relu(
 
 
 def wide_window(blob: Blob, options: Options) -> dict[str, int]:
-    """f_sr's third convolution: the whole map, four kernels per channel (the paper's 2048 in 512 groups)."""
+    """Fields of f_sr's third convolution: the whole map, four kernels per channel (the paper's 2048 in 512 groups)."""
     return {"channels": 4 * options.head_width, "kernel": blob.size, "group": options.head_width}
 
 
 def _scaled_msra(scale: float, fan_in: int) -> dict[str, Any]:
-    """Caffe's msra filler times a factor: a gaussian filler, since msra has no factor."""
+    """Caffe's msra filler times a factor, written as a gaussian filler because msra has no factor."""
     return {"type": "gaussian", "std": scale * math.sqrt(2 / fan_in)}
 
 

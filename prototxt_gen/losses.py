@@ -1,15 +1,18 @@
-"""The losses of a step (Eq. 10), and how they leave unknown labels out."""
+"""The losses of a step (Eq. 10), and how the losses ignore unknown labels."""
 
 from collections.abc import Mapping
 
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.options import Options
 
-UNKNOWN = -1  # in label files and label LMDBs
+UNKNOWN = -1  # marks an unknown label in label files and label LMDBs
 
 
 def add_losses(net: NetBuilder, scores: Mapping[str, Blob], label: Blob, options: Options) -> None:
-    """A loss layer for each score, by the name of the loss. Labels are 0, 1, and UNKNOWN if the options say so."""
+    """Adds a loss layer per score, keyed by the name of the loss.
+
+    Labels are 0 or 1, and also UNKNOWN if `unknown_labels` is set.
+    """
     add = _plain_loss
     if options.unknown_labels:
         add = {"batchnorm": _ignoring_loss, "bn": _masked_loss}[options.norm]
@@ -22,15 +25,15 @@ def _plain_loss(net: NetBuilder, loss: str, score: Blob, label: Blob) -> None:
 
 
 def _ignoring_loss(net: NetBuilder, loss: str, score: Blob, label: Blob) -> None:
-    """The loss of BVLC Caffe, which knows a label to ignore."""
+    """Adds BVLC Caffe's loss, which has a field for the label to ignore."""
     net.layer("SigmoidCrossEntropyLoss", loss, [score, label], Blob(loss, 1), loss_param={"ignore_label": UNKNOWN})
 
 
 def _masked_loss(net: NetBuilder, loss: str, score: Blob, label: Blob) -> None:
-    """The same gradients in the Caffe of the released SRN code, whose loss ignores no label.
+    """Adds a loss with the same gradients for the Caffe of the released SRN code, which cannot ignore a label.
 
-    A score of an unknown label is multiplied by 0, so that its gradient is 0. The loss itself is larger by log 2 for
-    each unknown label.
+    Each score with an unknown label is multiplied by 0, so that its gradient is 0. The value of the loss is larger by
+    log 2 per unknown label.
     """
     flat = net.layer("Flatten", f"{loss}_label", [label], Blob(f"{loss}_label", label.channels))
     known = Blob(f"{loss}_known", label.channels)

@@ -1,4 +1,4 @@
-"""Chooses device and batch size for this machine, for the command line; functions give equal files anywhere."""
+"""Chooses device and batch size for this machine, in the command line only; functions give equal files anywhere."""
 
 import dataclasses
 import os
@@ -10,17 +10,20 @@ from prototxt_gen.nets import train_net
 from prototxt_gen.options import Options
 from prototxt_gen.recipes import steps_of
 
-LARGEST_BATCH = 24  # per GPU: 96 on the paper's four
+LARGEST_BATCH = 24  # per GPU: the paper's 96 images on four GPUs
 BYTES = 4  # of a float32
-#: Blobs have values and gradients; parameters have weights, gradients, history and update.
+#: Arrays in memory: blobs have values and gradients; parameters have weights, gradients, history and update.
 COPIES_OF_BLOBS, COPIES_OF_PARAMETERS = 2, 4
-#: Parts of memory that training may take: a GPU less its workspaces, or half of the free memory of a host.
+#: Shares of memory that training may use: of a GPU, which also holds workspaces, and of a host's free memory.
 GPU_SHARE, HOST_SHARE = 0.8, 0.5
 GIGABYTE = 1e9
 
 
 class Machine(NamedTuple):
-    """`mode` is Caffe's solver_mode, GPU or CPU; `memory` is what training may take, in bytes."""
+    """A device to train on.
+
+    `mode` is Caffe's solver_mode, GPU or CPU; `memory` is what training may use, in bytes.
+    """
 
     mode: str
     memory: float
@@ -29,7 +32,7 @@ class Machine(NamedTuple):
 
 def this_machine(mode: str = "") -> Machine:
     """The first GPU if there is one and `mode` is not CPU, else the host."""
-    import torch  # slow, and the generator's functions do without
+    import torch  # here because the import is slow and other functions do not need torch
 
     if mode != "CPU" and torch.cuda.device_count():
         properties = torch.cuda.get_device_properties(0)
@@ -49,14 +52,14 @@ def follow_machine(options: Options, machine: Machine) -> Options:
 
 
 def _batch_sizes(full: Options, options: Options) -> list[int]:
-    """Divisors of the batch of all GPUs, the largest first; any number up to 24 where --iter-size is given."""
+    """Divisors of the batch of all GPUs, in descending order; any number up to 24 if --iter-size is given."""
     batch = effective_batch(full.train_images)
     sizes = range(LARGEST_BATCH, 0, -1)
     return [size for size in sizes if options.iter_size or batch % (size * full.gpus) == 0]
 
 
 def training_bytes(options: Options, batch_size: int) -> float:
-    """Memory for training the last step's net at a batch size, in bytes, from the sizes of its blobs."""
+    """Estimated memory for training the last step's net at a batch size, in bytes, from the sizes of blobs."""
     full = complete(dataclasses.replace(options, batch_size=batch_size, iter_size=options.iter_size or 1))
     net = train_net(full, steps_of(full.model, full.finetune_losses)[-1])
     parameters = sum(net.parameters.values())
@@ -64,7 +67,7 @@ def training_bytes(options: Options, batch_size: int) -> float:
 
 
 def machine_lines(given: Options, followed: Options, machine: Machine) -> Iterator[str]:
-    """Lines that tell the user what was chosen, with the flag that overrules each choice."""
+    """Lines that tell the user each choice and the flag that overrides it."""
     if not given.solver_mode:
         yield f"device: {followed.solver_mode} ({machine.found}; --solver-mode overrules)"
     if not given.batch_size:

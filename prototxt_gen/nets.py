@@ -1,4 +1,4 @@
-"""Nets of a step: one for training and validation, and one for prediction."""
+"""The nets of a step: one for training and validation, and one for prediction."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ HEADS = {"paper": heads, "released": released_heads}
 
 
 def train_net(options: Options, step: Step) -> NetBuilder:
-    """The net of a step for both phases: data, parts (fixed unless the step learns them) and losses."""
+    """The net of a step for both phases: data, parts and losses; parts that the step does not learn are fixed."""
     net = _builder(options, step, deploy=False)
     data, label = add_data_layers(net, options)
     scores = _scores(net, data, options, step, wanted=set(step.losses.values()))
@@ -29,7 +29,7 @@ def test_net(options: Options, step: Step) -> NetBuilder:
     """The net that predicts after a step: the same parts without data; its first output is the step's score."""
     net = _builder(options, step, deploy=True)
     scores = _scores(net, add_input(net, options), options, step, wanted={step.score})
-    # Caffe lists a net's outputs in alphabetical order, and the released programs save the first.
+    # Caffe orders outputs alphabetically, and the released programs save the first one: silence the outputs before it.
     net.silence([blob for name, blob in net.loose.items() if name < scores[step.score].name])
     return net
 
@@ -40,7 +40,7 @@ def _builder(options: Options, step: Step, deploy: bool) -> NetBuilder:
 
 
 def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: set[str]) -> Mapping[str, Blob]:
-    """Add the parts of a step's net; returns its scores, the sum of y_cls and y_sr only if it is wanted."""
+    """Adds the parts of a step's net; returns its scores, with the sum of y_cls and y_sr only if wanted."""
     model, head = MODELS[options.model], HEADS[options.layout]
     released = options.layout == "released"
     released_backbone = released and options.backbone == "preresnet"

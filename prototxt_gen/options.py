@@ -1,4 +1,4 @@
-"""The options of the generator, each with its default, its choices and its help."""
+"""The generator's options, each with its default, choices and help text."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from prototxt_gen.recipes import MODELS
 
 
 class Dataset(NamedTuple):
-    """Numbers of labels, and of images that the authors had for training and testing."""
+    """The number of labels, and the authors' numbers of training and test images."""
 
     labels: int
     train_images: int
@@ -123,13 +123,13 @@ class Options:
     random_seed: int = _option(-1, "seed of fillers and data; -1: from the clock")
 
 
-#: The paper's own, where neither the user nor the machine decides: 96 images on four GPUs.
+#: The paper's values, used if neither the user nor the machine decides: 96 images on four GPUs.
 UNLESS_GIVEN = {"batch_size": 24, "solver_mode": "GPU"}
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Options)}
 
 
 def command(options: Options, folder: str) -> str:
-    """The command line that writes these files on any machine, with the options that differ from the defaults."""
+    """The command line that writes the same files on any machine: all options that differ from their defaults."""
     values = {name: value or UNLESS_GIVEN.get(name, value) for name, value in vars(options).items()}
     given = {name: value for name, value in values.items() if name == "model" or value != DEFAULTS[name]}
     return " ".join(["python -m prototxt_gen", *(_flag(*item) for item in given.items()), f"--out {folder}"])

@@ -1,4 +1,4 @@
-"""What a folder of data holds, from the summary that preparation wrote there."""
+"""Reads what a data folder holds from the summary that preparation wrote there."""
 
 import json
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ SUMMARY = "summary.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared folder.
+    """The summary of a prepared folder.
 
-    `images` counts those of each split. `sides` gives height and width of a split's pictures in its image LMDB, in
-    pixels; 0 if they have sizes of their own. `stored` names where pictures are: lmdb, folder or both.
+    `images` counts the images of each split. `sides` gives height and width of a split's pictures in its image LMDB, in
+    pixels; 0 if the pictures differ in size. `stored` names where pictures are: lmdb, folder or both.
     """
 
     labels: int
@@ -27,9 +27,9 @@ class Prepared:
 
 
 def read_prepared(folder: str) -> Prepared | None:
-    """The summary of a prepared folder; None if there is no such file.
+    """The summary of a prepared folder; None if the file does not exist.
 
-    Raises FormatError if the file is not what preparation writes.
+    Raises FormatError if the file does not have the format that preparation writes.
     """
     path = Path(folder) / SUMMARY
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The paper's models and training steps (section 3.4): which parts each step learns, and on which losses."""
+"""The paper's models and training steps (section 3.4): the parts that each step learns, and its losses."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a solver.
+    """A training step, which is a run of a solver.
 
-    `parts` make the net, `learns` names those that are not fixed, `losses` maps a loss layer to the score it judges,
-    and `score` is what the net predicts when the step is done. `epochs` are ours: the paper lowers the rate "whenever
-    validation loss gets saturated" and gives no length.
+    `parts` make up the net, and `learns` names the parts that are not fixed. `losses` maps a loss layer to its score,
+    and `score` is what the net predicts after the step. `epochs` are ours: the paper lowers the rate "whenever
+    validation loss gets saturated" and states no length.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Step:
 
 
 class Model(NamedTuple):
-    """One row of the paper's tables: its steps, blocks after res5c, and whether S weighs the attention (Eq. 8)."""
+    """A row of the paper's tables: its steps, blocks after res5c, and whether S weights the attention (Eq. 8)."""
 
     steps: tuple[Step, ...]
     extra_blocks: int = 0
@@ -37,7 +37,7 @@ REGULARIZATION = Step("resnet101_srn", SRN_PARTS, ("regularization",), {"loss_sr
 FINETUNE = Step(
     "resnet101_srn_finetune", SRN_PARTS, SRN_PARTS, {"loss": "y", "loss_att": "y_att"}, score="y", epochs=30
 )
-#: The paper gives no recipe: y_cls stays a prediction (its own loss) while all layers learn from the final one.
+#: The paper states no recipe. Here all layers learn from the final loss, and y_cls keeps a loss as a prediction.
 SEMANTIC = Step(
     "resnet101_semantic",
     ("main", "semantic"),
@@ -63,12 +63,12 @@ MODELS = {
     "resnet101_srn": Model((MAIN, ATTENTION, REGULARIZATION, FINETUNE)),
 }
 
-#: Step 4 of the released code: a loss for each classifier, and none on their sum.
+#: Losses of step 4 in the released code: one per classifier, and none for the sum of classifiers.
 RELEASED_FINETUNE_LOSSES = {"loss_att": "y_att", "loss_sr": "y_sr", "loss_cls": "y_cls"}
 
 
 def steps_of(model: str, finetune_losses: str) -> tuple[Step, ...]:
-    """The steps of a model, the last SRN step with the paper's or the released losses."""
+    """The steps of a model; the last SRN step has the paper's or the released losses."""
     steps = MODELS[model].steps
     if finetune_losses == "paper" or "regularization" not in steps[-1].parts:
         return steps

@@ -1,6 +1,6 @@
 """f_att and f_sr with the names and structure of the released models.
 
-They differ from the paper's text: two more bottlenecks before f_att, a hidden layer before S, and a normalisation after
+Differences from the paper's text: two more bottlenecks before f_att, a hidden layer before S, and a normalisation after
 every hidden convolution.
 """
 
@@ -20,14 +20,14 @@ from prototxt_gen.options import Options
 
 
 class _AttentionNames(CountedNames):
-    """Names of the attention net: numbers count from 1, and Conv stands for SpatialConvolution."""
+    """Names of the attention net: counters start at 1, and SpatialConvolution is shortened to Conv."""
 
     def __call__(self, released_type: str, role: str) -> str:
         return super().__call__(released_type.replace("SpatialConvolution", "Conv"), role)
 
 
 def attention(net: NetBuilder, tap_sum: Blob, options: Options) -> Attention:
-    """A, S and y_att from the sum of stage 4's last block, which gets its own normalisations here."""
+    """Adds A, S and y_att, from the sum of stage 4's last block, which has separate normalisations here."""
     features = _bottlenecks(net, tap_sum)
     linear = options.head_norm == "none"
     blob = convolution_relu(net, features, _hidden("att.att", 1), options)
@@ -40,7 +40,7 @@ def attention(net: NetBuilder, tap_sum: Blob, options: Options) -> Attention:
 
 
 def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, weighted: bool) -> Blob:
-    """y_sr from U, or from A itself."""
+    """Adds y_sr from U, or from A itself if not `weighted`; returns y_sr."""
     blob = weighted_attention(net, maps, "comb.Sigmoid", "comb.comb_Eltwise_0") if weighted else maps.attention
     blob = convolution_relu(net, blob, _hidden("comb.comb", 1), options, filler_scale=options.sr_filler_scale)
     blob = convolution_relu(net, blob, _hidden("comb.comb", 2), options)

@@ -1,7 +1,7 @@
-"""Training and prediction must see objects at one scale: checks the stored pictures against the net's input.
+"""Checks that training and prediction see objects at the same scale: stored pictures must suit the net's input.
 
 Prediction resizes the whole image to the input. Training cuts the input out of a picture that is a little larger: 8/7
-of it in the paper, 256 to 224 pixels. A much larger picture would give crops of a small part, at another scale.
+of the input in the paper, 256 to 224 pixels. Crops of a much larger picture would show a small part at another scale.
 """
 
 from caffe_compat.errors import FieldError
@@ -9,16 +9,16 @@ from prototxt_gen.options import Options
 from prototxt_gen.prepared import Prepared
 
 PAPERS_RATIO = 8 / 7
-LARGEST_RATIO = 4 / 3  # of AlexNet's, Inception's and the paper's crops, the largest is 8/7
+LARGEST_RATIO = 4 / 3  # AlexNet, Inception and the paper use at most 8/7
 
 
 def crop_source_size(input_size: int) -> int:
-    """Side of the pictures that training crops are cut from, in pixels; 256 for an input of 224."""
+    """The side of the pictures from which training crops are cut, in pixels; 256 for an input of 224."""
     return round(input_size * PAPERS_RATIO)
 
 
 def check_scale(options: Options, prepared: Prepared) -> None:
-    """Raise FieldError if the pictures in the LMDBs do not suit the input; pictures of a folder are resized."""
+    """Raises FieldError if pictures in the LMDBs do not suit the input; pictures in a folder are resized anyway."""
     if options.source == "folder":
         return
     cropped = options.augmentation != "none"

@@ -7,14 +7,17 @@ from caffe_compat.proto import caffe_pb2
 from prototxt_gen.options import Options
 from prototxt_gen.recipes import Step
 
-#: Parts of a run after which the rate falls to a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
+#: Fractions of a run after which the rate drops to a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
 RATE_DROPS = (0.5, 0.8)
 SNAPSHOT_EPOCHS = 5
-PATIENCE_EPOCHS = 3  # of the plateau policy
+PATIENCE_EPOCHS = 3  # for lr_policy plateau
 
 
 def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) -> caffe_pb2.SolverParameter:
-    """The solver of a step, with fields that both dialects know (SGD is their default type); paths are as given."""
+    """The solver of a step, with fields that both dialects have; SGD is their default type.
+
+    `net_path` and `snapshot_prefix` are written unchanged.
+    """
     batch = options.gpus * options.batch_size * options.iter_size
     epoch = math.ceil(options.train_images / batch)
     max_iter = options.max_iter or step.epochs * epoch
@@ -47,7 +50,7 @@ def _policy(options: Options, max_iter: int, epoch: int) -> dict[str, Any]:
 
 
 def _machine(options: Options) -> dict[str, Any]:
-    """Seed and GPUs: the Caffe of the released code takes GPUs from the solver, BVLC Caffe from --gpu."""
+    """Seed and GPUs: the Caffe of the released code reads GPUs from the solver, BVLC Caffe from --gpu."""
     fields: dict[str, Any] = {"random_seed": options.random_seed} if options.random_seed >= 0 else {}
     if options.norm == "bn" and options.gpus > 1:
         fields["device_id"] = list(range(options.gpus))

@@ -1,4 +1,4 @@
-"""What LMDBs hold that came without a summary: number of images and labels, and the size of the pictures."""
+"""Reads facts from LMDBs that have no summary: numbers of images and labels, and the size of the pictures."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SPLITS = ("train", "val", "test")
 
 
 def read_databases(folder: str) -> Prepared | None:
-    """The facts of SPLIT_image_lmdb and SPLIT_label_lmdb in a folder; None if there are none for training.
+    """The facts of SPLIT_image_lmdb and SPLIT_label_lmdb in a folder; None if there is no training database.
 
     Raises FormatError for a database that cannot be read.
     """
@@ -37,7 +37,7 @@ def _database(folder: str, split: str, kind: str) -> Path:
 
 
 def _ends(path: Path) -> tuple[int, list[caffe_pb2.Datum]]:
-    """The number of records, and the first and the last of them."""
+    """The number of records, and the first and the last record."""
     try:
         with lmdb.open(str(path.parent), readonly=True, lock=False) as environment, environment.begin() as reader:
             count, cursor = environment.stat()["entries"], reader.cursor()
@@ -50,7 +50,7 @@ def _ends(path: Path) -> tuple[int, list[caffe_pb2.Datum]]:
 
 
 def _side(path: Path) -> int:
-    """Height and width in pixels if the first and the last picture agree in both; else 0."""
+    """Height and width in pixels if both are equal in the first and the last picture; else 0."""
     sizes = {size for datum in _ends(path)[1] for size in _size(datum)} if path.is_file() else set()
     return sizes.pop() if len(sizes) == 1 else 0
 
