@@ -21,7 +21,7 @@ def fuzz_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setenv(VARIABLE, "64M")
-    before = signal.getsignal(signal.SIGALRM)
+    before = signal.signal(signal.SIGALRM, module._too_long)
     yield module
     signal.signal(signal.SIGALRM, before)
 
@@ -31,6 +31,14 @@ def test_changed_nets_run_or_are_refused_in_a_line(fuzz_layers: ModuleType, caps
     counts = fuzz_layers.run(seed=11, count=60)
     assert counts["surprise"] == 0, capsys.readouterr().out
     assert min(counts["ran"], counts["refused"]) > 5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_data_layer_that_would_read_ahead_without_end(
+    fuzz_layers: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The third net of this seed asks for 4294967295 batches ahead, for which the layer would read for ever."""
+    assert fuzz_layers.run(seed=28, count=3)["surprise"] == 0, capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -100,3 +100,15 @@ def test_a_net_that_trains_otherwise_than_in_caffe_is_told(caplog: pytest.LogCap
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert told.startswith("layer 'c' (Clip): in place, Caffe passes the gradient also where it clipped")
     assert told.endswith("(docs/parity.md)")
+
+
+@pytest.mark.parametrize(("passes", "lines"), [(1, 0), (6, 1)])
+def test_what_caffe_overwrites_is_told_where_an_update_has_several_passes(
+    passes: int, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    layers = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 2 } } }
+      layer { name: "s" type: "Scale" bottom: "x" top: "y" loss_weight: 1 }"""
+    build_train_net(parse(f"net_param {{ {layers} }} iter_size: {passes}"), Surroundings())
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == lines
+    assert all(line.startswith("layer 's' (Scale): ") and f"with iter_size {passes}," in line for line in told)
