@@ -74,6 +74,7 @@ class Arithmetic:
 
     def take(self, item: Pixels, cut: Cut, place: Floats) -> None:
         """Writes (pixels - mean) * scale of one item (height, width, channels) to `place` (channels, height, width)."""
+        # cv2 needs adjacent channels: such items are computed in a cached array, then `split` writes them as planes.
         together = channels_together(item)
         floats = self._of_thread("floats", item.shape, np.float32) if together else place.transpose(1, 2, 0)
         if self._image is not None:

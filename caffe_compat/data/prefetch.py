@@ -128,6 +128,7 @@ class Prefetcher:
         records = self._source.fetch(self._order.ordinals(first, self._batch_size))
         draws = self._draws.batch(self._order.place(first), self._batch_size)
         batch = self._new_batch()
+        # One part of successive items per worker; the division rounds up.
         share = -(-self._batch_size // self._workers)
         parts = [range(start, min(start + share, self._batch_size)) for start in range(0, self._batch_size, share)]
         pool = self._decoders

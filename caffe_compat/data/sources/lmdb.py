@@ -73,6 +73,7 @@ class Lmdb(Database):
 
     def _go_to(self, ordinal: int) -> None:
         if self._at is not None and 0 <= ordinal - self._at <= _WALK_AT_MOST:
+            # None first: if a move fails, the cursor's position is unknown.
             steps, self._at = ordinal - self._at, None
             for _ in range(steps):
                 self._cursor.next()
@@ -107,13 +108,14 @@ def _give_back(file: PageFile, path: str) -> None:
 
 
 def _begin(environment: Any, file: PageFile, place: str) -> tuple[Any, Meta]:
-    """A transaction and the meta page of the same moment; without locks, the transaction is a placeholder."""
+    """A transaction and the meta page of the same moment; None in place of the transaction if there are no locks."""
     if environment.readers() is None:
         return None, file.meta()
     for _ in range(_ATTEMPTS):
         transaction = environment.begin()
         file.refresh(place)
         meta = file.meta()
+        # Different numbers mean that a writer committed in between: try again.
         if meta.transaction == transaction.id():
             return transaction, meta
         transaction.abort()

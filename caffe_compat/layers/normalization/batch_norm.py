@@ -102,6 +102,7 @@ class BatchNorm(Layer):
         top, mean, variance = normalise_by_batch(values, self.eps, slope, bias)
         count = values.numel() // self.channels
         with torch.no_grad():
+            # Caffe normalises with the biased variance but accumulates the unbiased one (batch_norm_layer.cpp).
             unbiased = variance * (count / max(count - 1, 1))
             for blob, statistic in zip(self.blobs, (mean, unbiased, torch.ones_like(self.blobs[2])), strict=True):
                 blob.mul_(self.fraction).add_(statistic)

@@ -61,6 +61,7 @@ def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, 
     left, right, above, below = window.margins((height, width))
     padded = pad_with(bottom, (left, right, above, below), value=LOWEST)
     top, places = max_pool2d(padded, window.kernel, window.stride, return_indices=True)
+    # torch's indices count in the padded image; Caffe's count in the bottom.
     rows = places.div(padded.shape[3], rounding_mode="floor") - above
     columns = places.remainder(padded.shape[3]) - left
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
@@ -94,6 +95,7 @@ def stochastic_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
     running = elements.cumsum(dim=-1)
     share = torch.rand_like(running[..., :1]) * running[..., -1:]
     drawn = (running < share).sum(dim=-1, keepdim=True)
+    # Negative values could make every running sum smaller than the threshold; the last element is taken then.
     return elements.gather(-1, drawn.clamp(max=elements.shape[-1] - 1)).squeeze(-1)
 
 

@@ -23,8 +23,8 @@ class PriorBox(Layer):
     """Top (1, 2, 4 boxes): boxes (xmin, ymin, xmax, ymax) around each place of bottom 0, as fractions of the image.
 
     Bottom 1 is the image. Each place has, per min_size: a square of min_size, a square of sqrt(min_size * max_size),
-    and a box per aspect ratio other than 1. Sizes are truncated to whole pixels. Row 1 of the top holds the variances.
-    From weiliu89/caffe (prior_box_layer.cpp).
+    and a box per aspect ratio other than 1. min_size and max_size are truncated to whole numbers. Row 1 of the top
+    holds the variances. From weiliu89/caffe (prior_box_layer.cpp).
     """
 
     known_to = ("SSD",)
@@ -93,6 +93,7 @@ class PriorBox(Layer):
             )
         ratios = self._ratios(params)
         sizes: list[Pair] = []
+        # Truncated with int(), because Caffe reads min_size and max_size into int variables (prior_box_layer.cpp).
         for index, size in enumerate(map(int, smallest)):
             sizes.append((size, size))
             sizes += [(math.sqrt(size * int(largest[index])),) * 2] if largest else []

@@ -82,6 +82,7 @@ class ROIPooling(Layer):
         rows = _bin_members(corners[:, 1], corners[:, 3], self.bins[0], features.shape[2])
         columns = _bin_members(corners[:, 0], corners[:, 2], self.bins[1], features.shape[3])
         of_regions = features.index_select(0, images)
+        # A bin is a range of rows times a range of columns, so the maximum can be taken along one axis after the other.
         pooled = _maxima(_maxima(of_regions, columns).transpose(2, 3), rows).transpose(2, 3)
         filled = rows.any(dim=2)[:, :, None] & columns.any(dim=2)[:, None, :]
         return torch.where(filled[:, None], pooled, 0.0)
