@@ -1,1 +1,1 @@
-"""Layer-by-layer comparison of this runtime with others."""
+"""Compares this runtime with others, layer by layer."""

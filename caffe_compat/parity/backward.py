@@ -20,14 +20,14 @@ from caffe_compat.parity.random_layers import dropouts_follow
 from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.parity.replay import Replay, array_of, gradient_of, is_inserted_split, weights_kept
 
-#: Gradients this much smaller than those that a layer's backward started from are sums of what cancels: rounding.
+#: Gradients below this fraction of the top's gradients are sums of terms that cancel, so only rounding is left.
 LARGEST_REST = 1e-2
 NOISE = "a bias before a normalisation by the batch, whose mean takes it away: its true gradient is zero"
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """One gradient after a layer's backward, ours and theirs, and below what it counts as zero."""
+    """One gradient after a layer's backward, ours and theirs, and the floor below which it counts as zero."""
 
     step: Step
     blob: str
@@ -44,7 +44,10 @@ class Gradient:
 def compare_backward(
     net: Net, other: Recording, inputs: Mapping[str, Array], tolerances: Tolerances
 ) -> list[Difference]:
-    """Two passes, forward and backward: one on our own values, one in which each layer starts from the other side's."""
+    """Returns the differences of all gradients, from two passes of forward and backward.
+
+    The first pass uses our own values; in the second, each layer starts from the other side's values.
+    """
     with dropouts_follow(net, other), weights_kept(net), _forced_alike(net, other):
         free, led = (Replay(net, other, inputs, follows, keeps_graph=True) for follows in (False, True))
         whole = {_key(gradient): gradient.errors for gradient in _gradients(free)}
@@ -64,7 +67,7 @@ def compare_backward(
 
 @contextmanager
 def _forced_alike(net: Net, other: Recording) -> Iterator[None]:
-    """Where the other side could not force its gradients, ours go only where Caffe sends them by itself."""
+    """Turns off force_backward in the block if the other side could not force gradients, so that both sides agree."""
     if other.is_forced:
         yield
         return
@@ -89,7 +92,7 @@ def _key(gradient: Gradient) -> tuple[str, str, Kind]:
 
 
 def _gradients(replay: Replay) -> Iterator[Gradient]:
-    """In the order of backward; those of shared weights, which are sums, when all is done."""
+    """Yields gradients in the order of backward; those of shared weights come last, since they are sums."""
     for _ in replay.forward():
         pass
     net, shared, floors = replay.net, _sharers(replay.net), {}
@@ -113,7 +116,7 @@ Owner = tuple[Step, int]
 
 
 def _sharers(net: Net) -> dict[int, list[Owner]]:
-    """The layers that share a weight, by the weight."""
+    """Returns, by id of the weight, the (step, blob number) pairs of layers that share it."""
     owners: dict[int, list[Owner]] = {}
     for step in net.steps:
         for number, blob in enumerate(step.layer.blobs):
@@ -127,7 +130,7 @@ def _weight_gradient(owners: list[Owner], other: Recording, floor: float) -> Ite
     recorded = [values for values in theirs if values is not None]
     if not recorded or not any(owner.weights_need[place] for owner, place in owners):
         return
-    # BVLC's sharers show the sum, each of them; the fork's show their own parts of it.
+    # In BVLC's Caffe each sharer shows the whole sum; in the fork each shows only its own part.
     parts = recorded[:1] if all(np.array_equal(recorded[0], part) for part in recorded) else recorded
     ours = array_of(weight_gradient_of(step.layer.blobs[number]))
     total = np.sum([part.reshape(ours.shape) for part in parts], axis=0)
@@ -135,7 +138,7 @@ def _weight_gradient(owners: list[Owner], other: Recording, floor: float) -> Ite
 
 
 def _floor(net: Net, step: Step) -> float:
-    # An in-place layer has replaced its top's gradient by its bottom's, of the same order.
+    # An in-place layer has overwritten its top's gradient with its bottom's, which has the same order of size.
     return max([FLOOR, *(LARGEST_REST * float(np.abs(gradient_of(net, top)).max(initial=0.0)) for top in step.tops)])
 
 

@@ -1,4 +1,4 @@
-"""Layers that normalise by the batch, and the running statistics that they move."""
+"""Layers that normalise by the batch's statistics, and the running statistics that they update."""
 
 from torch import Tensor
 
@@ -6,15 +6,15 @@ from caffe_compat.graph.step import Step
 from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.normalization.bn import SegNetBN
 
-#: The blobs that a forward moves, by layer type.
+#: By layer type, the numbers of the blobs that a forward pass updates.
 STATISTICS = {"BatchNorm": (0, 1, 2), "BN": (2, 3)}
 
 
 def normalises_by_batch(step: Step) -> bool:
-    """Whether the layer takes mean and variance from its bottom, not from its blobs."""
+    """Whether the layer computes mean and variance from its bottom instead of its blobs."""
     parameter, is_train = step.layer.spec.parameter, step.layer.phase == "TRAIN"
     if isinstance(step.layer, SegNetBN):
-        return False  # it does, but no blob keeps them
+        return False  # normalises by the batch, but no blob stores the statistics
     if parameter.type == "BN":
         return is_train and not parameter.bn_param.frozen
     param = parameter.batch_norm_param
@@ -23,9 +23,10 @@ def normalises_by_batch(step: Step) -> bool:
 
 
 def cancelled_biases(steps: list[Step]) -> dict[str, str]:
-    """Biases right before a normalisation by the batch, whose mean takes them away: their true gradient is zero.
+    """Returns the biases right before a normalisation by the batch: their true gradient is zero.
 
-    By `layer/index`, with the `layer/index` of the running mean that follows the bias.
+    Subtracting the mean cancels such a bias. Keys are `layer/index` of the bias; values are `layer/index` of the
+    running mean that follows the bias.
     """
     wiring = Wiring.of_steps(steps)
     found = {}
@@ -37,7 +38,7 @@ def cancelled_biases(steps: list[Step]) -> dict[str, str]:
 
 
 def statistics_of(steps: list[Step]) -> list[tuple[str, Tensor]]:
-    """The running statistics that forward moves, by `layer/index`."""
+    """Returns the running statistics that a forward pass updates, each with its name `layer/index`."""
     return [
         (f"{step.layer.name}/{number}", step.layer.blobs[number])
         for step in steps

@@ -21,9 +21,9 @@ def compare(
     tolerances: Tolerances = TOLERANCES["float32"],
     backward: bool = False,
 ) -> Comparison:
-    """Runs our net on the recording's inputs (or the given ones) and compares all that both sides have.
+    """Runs our net on the recording's inputs (or the given ones) and compares all blobs that both sides have.
 
-    Our net's weights and running statistics are as before afterwards.
+    Restores our net's weights and running statistics afterwards.
     """
     used = {**other.inputs, **(inputs or {})}
     forward = ForwardComparison(net, other, used, tolerances)
@@ -43,8 +43,11 @@ def compare(
 
 
 def random_seeds(net: Net, seed: int = 1) -> dict[str, Array]:
-    """Gradients for backward to start from: none where the net has losses, else random ones for every output, and
-    for what layers read that take no gradient (Accuracy): nothing else would reach the layers below."""
+    """Returns gradients by blob from which backward starts; none if the net has losses.
+
+    Otherwise they are random, for every output and for the bottoms of layers that take no gradient (Accuracy). Without
+    the latter, no gradient would reach the layers below.
+    """
     if any(any(step.loss_weights) for step in net.steps):
         return {}
     generator = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ from caffe_compat.parity.random_layers import dropouts_follow, is_random
 from caffe_compat.parity.recording import Array, Recorded, Recording
 from caffe_compat.parity.replay import Replay, array_of, is_inserted_split, value_of, weights_kept
 
-#: A wrong layer's cause is searched for by running it some hundred times: enough layers to see a pattern.
+#: Largest number of wrong layers whose cause is searched; a search runs the layer some hundred times.
 LARGEST_NUMBER_OF_CAUSES = 8
 
 BlobKey = tuple[int, str]
@@ -27,7 +27,7 @@ BlobKey = tuple[int, str]
 
 @dataclass
 class ForwardComparison:
-    """Compares one net with one recording; afterwards `unseen` lists what the other side did not record."""
+    """Compares a net with a recording; afterwards `unseen` lists the tops that the other side did not record."""
 
     net: Net
     other: Recording
@@ -40,7 +40,7 @@ class ForwardComparison:
     _before: dict[str, Tensor] = field(default_factory=dict)
 
     def run(self) -> list[Difference]:
-        """Two passes: one on our own tops, one on the other side's."""
+        """Returns the differences from two forward passes: one on our own tops, one on the other side's."""
         with dropouts_follow(self.net, self.other):
             with weights_kept(self.net):
                 whole = self._errors_of_whole_run()
@@ -116,7 +116,7 @@ class ForwardComparison:
         )
 
     def _is_tie(self, step: Step, position: int, theirs: Recorded, alone: Errors | None, is_pure: bool) -> bool:
-        """Whether a top that jumps differs only where our layer chose between values that are equal to rounding."""
+        """Whether a top differs only by a choice between values that are equal up to rounding."""
         limit = self.tolerances.layer if is_pure else self.tolerances.net
         if not jumps(step, position) or alone is None or alone.relative <= limit or not isinstance(theirs, np.ndarray):
             return False

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file: the result, a picture of the net, the table. It needs no other file and no script."""
+"""Writes a comparison as a self-contained HTML file without scripts: result, picture of the net, and table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,14 +24,14 @@ MEANINGS: dict[Verdict | None, str] = {
     Verdict.TIE: "tie: a choice between values that are equal to rounding",
     None: "not compared: the other side does not show it",
 }
-#: A net of more layers gets a small overview above its picture, which then scrolls.
+#: Nets with more layers get a small overview above the picture, because the picture must be scrolled.
 LARGEST_AT_A_GLANCE = 40
 #: Columns of numbers.
 _NUMBERS = range(5, 9)
 
 
 class PageRow(NamedTuple):
-    """One row of the page's table; `anchor` is "" where another row of the same layer has it."""
+    """A row of the page's table; `anchor` is "" if another row of the same layer has the anchor."""
 
     kind: str
     anchor: str
@@ -41,7 +41,7 @@ class PageRow(NamedTuple):
 
 
 def write_page(net: Net, comparison: Comparison, path: Path, provenance: Provenance | None = None) -> None:
-    """Writes the page, whole or not at all; `provenance` says below the table how it came about."""
+    """Writes the page completely or not at all; `provenance` is shown below the table."""
     sentence = conclusion(comparison)
     overview, picture = _pictures(net, comparison)
     write_template(
@@ -63,13 +63,13 @@ def write_page(net: Net, comparison: Comparison, path: Path, provenance: Provena
 
 
 def _legend(comparison: Comparison) -> list[tuple[str, str]]:
-    """The marks that the picture shows, and what they mean."""
+    """Returns the marks that occur in the picture, each with its meaning."""
     shown = {*(row.verdict for row in comparison.differences), None}
     return [(mark, MEANINGS[verdict]) for verdict, mark in MARKS.items() if verdict in shown]
 
 
 def _pictures(net: Net, comparison: Comparison) -> tuple[Markup, Markup]:
-    """The overview, which is empty for small nets, and the picture of the net."""
+    """Returns the overview, empty for small nets, and the picture of the net, as SVG."""
     nodes, found = place(layer_graph(net)), (comparison.differences, comparison.first_wrong)
     overview = draw_overview(nodes, *found) if len(nodes) > LARGEST_AT_A_GLANCE else ""
     return Markup(overview), Markup(draw_net(nodes, *found))

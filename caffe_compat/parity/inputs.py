@@ -1,4 +1,4 @@
-"""What a net is run on: files that the user gives, a recording's inputs, or random numbers."""
+"""Inputs for a run of a net: the user's files or random numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +15,21 @@ from caffe_compat.srn.prediction.released_input import net_input
 
 
 def random_inputs(net: Net, seed: int = 1) -> dict[str, Array]:
-    """Seeded values for all that feeds the net: its inputs, and the tops of MemoryData layers."""
+    """Returns random values for the net's inputs and the tops of MemoryData layers; equal seeds give equal values."""
     return {**sample_inputs(net.steps, {name: net.blobs[name].shape for name in fed_blobs(net)}, seed)}
 
 
 def fed_blobs(net: Net) -> list[str]:
-    """The blobs that are filled from outside: inputs, then the tops of MemoryData layers."""
+    """Returns the names of blobs that are filled from outside: inputs, then the tops of MemoryData layers."""
     memory = [top for step in net.steps if isinstance(step.layer, MemoryData) for top in step.tops]
     return [*net.inputs, *memory]
 
 
 def given_inputs(net: Net, given: Sequence[str]) -> dict[str, Array]:
-    """Reads `blob=file.npy` or `blob=picture.jpg`; the blob's name may be left out where the net has one input."""
+    """Reads arguments `blob=file.npy` or `blob=picture.jpg`; returns arrays by blob.
+
+    The blob's name can be omitted if the net has only one input.
+    """
     return dict(_given_input(net, text) for text in given)
 
 
@@ -50,7 +53,7 @@ def _given_input(net: Net, text: str) -> tuple[str, Array]:
 
 
 def _picture(file: str, shape: tuple[int, ...]) -> Array:
-    """The picture as the released code feeds it, once for every item of the batch."""
+    """Returns the picture, preprocessed as in the released code and repeated for every item: (N, 3, height, width)."""
     require_regular(file)
     if len(shape) != 4 or shape[1] != 3:
         raise ShapeError(f"{file}: expected an input of (N, 3, height, width) for a picture, the net has {shape}")

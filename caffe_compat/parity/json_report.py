@@ -1,4 +1,4 @@
-"""A comparison as JSON."""
+"""Converts a comparison to JSON."""
 
 import math
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from caffe_compat.parity.text_table import conclusion
 
 
 def report_json(comparison: Comparison, net: str, provenance: Provenance | None = None) -> dict[str, Any]:
-    """Everything that was found, and how; errors that are infinite (other shapes) are null."""
+    """Returns the whole comparison and its provenance as a JSON object; infinite errors (other shapes) become null."""
     first = comparison.first_wrong
     return {
         "about": None if provenance is None else provenance.as_dict(),

@@ -1,4 +1,4 @@
-"""The verdict over one blob, from its errors and from what lies before it."""
+"""Judges each blob by its errors and by the verdicts of the blobs before it."""
 
 from dataclasses import dataclass, field
 
@@ -8,13 +8,13 @@ from caffe_compat.parity.measure import Errors
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one blob: errors in the whole run and of the layer alone, and the limits for both."""
+    """Facts about one blob: errors in the whole run and of the layer alone, with the limits for both."""
 
     net: Errors
     alone: Errors | None
     layer_limit: float
     net_limit: float
-    is_pure: bool  # the layer's bottoms were the other side's, all of them
+    is_pure: bool  # whether all of the layer's bottoms were the other side's
     same_shape: bool
     is_random: bool = False
     is_discrete: bool = False
@@ -23,12 +23,12 @@ class Evidence:
 
 @dataclass
 class Judge:
-    """Gives verdicts in the order of the run; knows which blobs come from a wrong layer."""
+    """Gives verdicts in the order of the run, and records which blobs depend on a wrong layer."""
 
     _tainted: set[str] = field(default_factory=set)
 
     def verdict(self, evidence: Evidence, sources: list[str], targets: list[str]) -> Verdict:
-        """`sources` are the blobs that were read, `targets` those that this verdict is about."""
+        """Returns the verdict on the blobs `targets`, which a layer made from the blobs `sources`."""
         inherits = bool(self._tainted & set(sources))
         verdict = _verdict(evidence, inherits)
         if verdict in WRONG:
@@ -38,7 +38,7 @@ class Judge:
         return verdict
 
     def pass_on(self, sources: list[str], targets: list[str]) -> None:
-        """A layer that is not compared hands on what is known of its bottoms."""
+        """Handles a layer that is not compared: its tops depend on a wrong layer if one of its bottoms does."""
         if self._tainted & set(sources):
             self._tainted.update(targets)
         else:

@@ -1,4 +1,4 @@
-"""Where each layer of a net stands in a picture: ranks go down, branches side by side, long nets in columns."""
+"""Places the layers of a net in a picture: order runs down, branches are side by side, long nets have columns."""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -7,15 +7,15 @@ from caffe_compat.graph.wiring import Wiring
 from caffe_compat.net.net import Net
 from caffe_compat.parity.replay import is_inserted_split
 
-#: Ranks in a column: a ResNet-101 makes twelve columns of 175 pixels.
+#: Number of rows per column; a ResNet-101 then has twelve columns of 175 pixels.
 RANKS_IN_COLUMN = 40
-#: A part of a long net where fewer ranks than this share have branches is drawn without branches side by side.
+#: If fewer than this share of the ranks in a part of a long net have branches, branches are not drawn side by side.
 LEAST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
 class Node:
-    """One layer: what it reads from (by number), and its place. A lane is one box wide."""
+    """A layer in the picture: the numbers of the layers that it reads, and its place; a lane is one box wide."""
 
     number: int
     name: str
@@ -27,7 +27,7 @@ class Node:
 
 
 def layer_graph(net: Net) -> list[Node]:
-    """The layers and what they read, past the Splits that the net was given when it was built."""
+    """Returns a node per layer; readers of an inserted Split are connected to the layer before the Split."""
     wiring = Wiring.of_steps(net.steps)
     numbers: list[int] = []
     nodes: list[Node] = []
@@ -40,7 +40,7 @@ def layer_graph(net: Net) -> list[Node]:
 
 
 def place(nodes: list[Node]) -> list[Node]:
-    """Gives every node a column, a row below all that it reads, and a lane: its first parent's where that is free.
+    """Returns the nodes with places: a column, a row below all parents, and the first parent's lane if it is free.
 
     Where branches are few (the shortcuts of a ResNet with a convolution), a lane for them would be empty over most of
     its length: in such a part of a long net every layer has a row of its own.
@@ -56,7 +56,7 @@ def place(nodes: list[Node]) -> list[Node]:
 
 
 def _ranks(nodes: list[Node]) -> dict[int, int]:
-    """One more than the largest rank of what a node reads."""
+    """Returns each node's rank: one more than the largest rank of its parents, or 0."""
     ranks: dict[int, int] = {}
     for node in nodes:
         ranks[node.number] = max((ranks[parent] + 1 for parent in node.parents), default=0)
@@ -64,7 +64,7 @@ def _ranks(nodes: list[Node]) -> dict[int, int]:
 
 
 def _lanes(nodes: list[Node], rows: dict[int, int]) -> dict[int, int]:
-    """The first parent's lane where no other node of the row has it, else the first free one."""
+    """Returns each node's lane: the first parent's, or the first free one if another node of the row has it."""
     lanes: dict[int, int] = {}
     taken: defaultdict[int, set[int]] = defaultdict(set)
     for node in nodes:
@@ -76,7 +76,7 @@ def _lanes(nodes: list[Node], rows: dict[int, int]) -> dict[int, int]:
 
 
 def _rows(ranks: dict[int, int]) -> dict[int, int]:
-    """A row for each rank, or, where few ranks have several nodes, for each node."""
+    """Returns each node's row: one row per rank, or one per node where few ranks have several nodes."""
     by_rank: list[list[int]] = [[] for _ in range(1 + max(ranks.values(), default=0))]
     for number, rank in ranks.items():
         by_rank[rank].append(number)

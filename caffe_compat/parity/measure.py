@@ -1,4 +1,4 @@
-"""How far two blobs are apart, and what is too far."""
+"""Measures the distance between two blobs; defines the tolerances."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from caffe_compat.parity.recording import Array, Recorded, Sample
 
 @dataclass(frozen=True)
 class Errors:
-    """The largest absolute error, the same over the other blob's largest value, and the cosine between both."""
+    """The largest absolute error, the error relative to the other blob's largest value, and the cosine of both."""
 
     largest: float
     relative: float
@@ -24,10 +24,11 @@ INCOMPARABLE = Errors(math.inf, math.inf, 0.0)
 
 @dataclass(frozen=True)
 class Tolerances:
-    """Relative errors that still are the same.
+    """Largest relative errors at which blobs count as equal.
 
-    `layer`: one layer fed with the other side's bottoms; `net`: after all layers before it. The same for gradients;
-    `update`: what a training run changed in a weight, over the largest change.
+    - `layer`: for one layer on the other side's bottoms, or one layer's gradients.
+    - `net`: after all earlier layers.
+    - `update`: for the change of a weight in training, relative to the largest change.
     """
 
     layer: float
@@ -43,12 +44,15 @@ TOLERANCES = {
     "float32": Tolerances(layer=3e-5, net=1e-3, layer_gradient=2e-3, net_gradient=1e-2, update=1e-2),
     "bf16": Tolerances(layer=3e-2, net=0.3, layer_gradient=5e-2, net_gradient=0.5, update=0.5),
 }
-#: Blobs below this are as good as zero.
+#: Blobs with values below this count as zero.
 FLOOR = 1e-6
 
 
 def errors_between(ours: Array, theirs: Recorded, floor: float = FLOOR) -> Errors:
-    """The errors of one blob, in float64; INCOMPARABLE where the numbers of elements differ."""
+    """Returns the errors of a blob, computed in float64; INCOMPARABLE if the numbers of elements differ.
+
+    `floor` is the least size to which errors are relative.
+    """
     if isinstance(theirs, Sample):
         return _errors(_flat(theirs.of(ours)), _flat(theirs.values), max(theirs.largest, floor))
     if ours.size != theirs.size:

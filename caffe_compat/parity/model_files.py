@@ -1,4 +1,4 @@
-"""Files of trained nets as one side of a comparison: ONNX, safetensors, a torch state dict, or Caffe's own weights."""
+"""Uses files of trained nets as a side of a comparison: ONNX, safetensors, torch state dicts, or Caffe's weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,26 +14,26 @@ from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import LayerBlobs
 
-#: Endings of files that Caffe itself reads, which hold weights for a net that is described elsewhere.
+#: Suffixes of Caffe's own weights files, which need a prototxt.
 CAFFE_ENDINGS = (".caffemodel", ".h5")
-#: Endings of files that describe their net.
+#: Suffixes of files that contain a description of their net.
 WHOLE_ENDINGS = (".safetensors", ".pt", ".pth")
 ONNX_ENDING = ".onnx"
 ENDINGS = (*CAFFE_ENDINGS, *WHOLE_ENDINGS, ONNX_ENDING)
 
 
 def is_model_file(path: str) -> bool:
-    """Whether a file is a trained net, by its name."""
+    """Whether the suffix of the path is one of trained nets."""
     return path.endswith(ENDINGS)
 
 
 def describes_its_net(path: str) -> bool:
-    """Whether a file tells its net, so that no prototxt is needed."""
+    """Whether the file contains its net, so that no prototxt is needed; decided by the suffix."""
     return path.endswith(WHOLE_ENDINGS)
 
 
 def net_of_file(path: str, allow_python_layers: bool = False) -> Net:
-    """The net that predicts, with the file's weights."""
+    """Returns the deploy net of a file, with the file's weights."""
     deployed = deploy_form(read_model(path))
     surroundings = Surroundings(allow_python_layers=allow_python_layers)
     net = build_net(deployed.net, caffe_pb2.NetState(phase="TEST"), surroundings)
@@ -42,22 +42,23 @@ def net_of_file(path: str, allow_python_layers: bool = False) -> Net:
 
 
 def layers_of(model: Model) -> list[LayerBlobs]:
-    """The model's weights as `Net.copy_layers` takes them."""
+    """Returns the model's weights in the form that `Net.copy_layers` takes."""
     types = {layer.name: layer.type for layer in model.net.layer}
     return [LayerBlobs(name, types.get(name, ""), list(blobs)) for name, blobs in model.blobs.items()]
 
 
 def copy_file(net: Net, path: str) -> None:
-    """Copies the weights of any model file but ONNX into the net, by layer name."""
+    """Copies weights by layer name into the net, from any model file except ONNX."""
     net.copy_layers(layers_of(read_model(path)), path)
 
 
 def record_model_file(
     net: Net, inputs: Mapping[str, Array], path: str, seeds: Mapping[str, Array] | None = None
 ) -> Recording:
-    """The run of a file as the other side.
+    """Returns the recording of a model file's run on the inputs.
 
-    onnxruntime runs ONNX. A file that describes its net runs as that net, here; Caffe's weights run in a copy of ours.
+    onnxruntime runs ONNX files. A file that contains its net runs as this net, here. Caffe's weights run in a copy of
+    our net.
     """
     if not Path(path).is_file():
         raise MissingFeatureError(f"--against {path}: expected a file, found none")

@@ -1,4 +1,4 @@
-"""Runs an ONNX file in onnxruntime, with every value that has the name of one of the net's blobs as an output."""
+"""Runs an ONNX file in onnxruntime, and records every value that is named after one of the net's blobs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ from caffe_compat.parity.recording import Array, Recording
 
 
 def record_onnx(net: Net, inputs: Mapping[str, Array], path: str) -> Recording:
-    """The file's run on our inputs.
+    """Returns the recording of an ONNX file's run on our inputs.
 
-    Values are found by name: `blob`, or `blob@layer` where a later layer writes the blob anew, as our own export names
-    them. Where no name is known, inputs and outputs are taken in order. DataError where their numbers differ.
+    Values are matched by name: `blob`, or `blob@layer` if a later layer overwrites the blob; our export uses the same
+    names. If names are unknown, inputs and outputs are matched by order; DataError if their numbers differ.
     """
     model = _model(path)
     known = _known_values(net, model)
@@ -52,7 +52,7 @@ def _model(path: str) -> onnx.ModelProto:
 
 
 def _known_values(net: Net, model: onnx.ModelProto) -> list[str]:
-    """Values of the graph that are named after a blob of ours, or after a blob and the layer that makes it."""
+    """Returns the graph's values that are named after a blob of our net (`blob`), or blob and layer (`blob@layer`)."""
     tops = {f"{top}@{step.layer.name}" for step in net.steps for top in step.tops}
     names = [name for node in model.graph.node for name in node.output]
     return [name for name in dict.fromkeys(names) if name in tops or (name in net.blobs and name not in net.inputs)]
@@ -72,7 +72,7 @@ def _session(path: str, data: bytes) -> onnxruntime.InferenceSession:
 
 
 def _by_name_or_order(path: str, what: str, theirs: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
-    """Our name for each of theirs: the same where all are known, else in order."""
+    """Returns our name for each of their names: the same names if all are known, else matched by order."""
     if set(theirs) <= set(ours):
         return {name: name for name in theirs}
     if len(theirs) != len(ours):

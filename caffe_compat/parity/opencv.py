@@ -23,12 +23,15 @@ from caffe_compat.proto.write import weights_chunks
 def compare_with_opencv(
     net: Net, inputs: Mapping[str, Array], tolerances: Tolerances = TOLERANCES["float32"]
 ) -> Comparison:
-    """Runs a TEST net here and in OpenCV on the same inputs (one array an input blob) and compares every top."""
+    """Runs a TEST net here and in OpenCV on the same inputs (one array per input blob) and compares every top."""
     return compare(net, record_opencv(net, inputs), inputs, tolerances)
 
 
 def record_opencv(net: Net, inputs: Mapping[str, Array]) -> Recording:
-    """OpenCV's run of our net. Layers that it cannot run are fed from our run, and listed in the notes."""
+    """Returns the recording of our net's run in OpenCV.
+
+    Tops of layers that OpenCV cannot run are taken from our run; the notes list these layers.
+    """
     require_importer()
     fill_inputs(net, inputs)
     other = translate(net)
@@ -46,7 +49,7 @@ def record_opencv(net: Net, inputs: Mapping[str, Array]) -> Recording:
 
 
 def require_importer() -> None:
-    """OpenCV 5 dropped the Caffe importer."""
+    """Raises MissingFeatureError for OpenCV 5, which has no Caffe importer."""
     if not hasattr(cv2.dnn, "readNetFromCaffe") or int(cv2.__version__.split(".")[0]) > 4:
         raise MissingFeatureError(
             f"OpenCV {cv2.__version__} has no Caffe importer (it went with version 5); install 'opencv-python>=4.10,<5'"
@@ -54,7 +57,7 @@ def require_importer() -> None:
 
 
 def _values_to_feed(net: Net, other: OpenCvNet) -> dict[str, Array]:
-    """What OpenCV's inputs get: our tops, taken right after their layers ran."""
+    """Returns the values of OpenCV's inputs: our tops, copied right after their layers ran."""
     names = {key: name for name, key in other.fed.items()}
     feeds = {}
     for index, step in enumerate(net.steps):
@@ -67,14 +70,17 @@ def _values_to_feed(net: Net, other: OpenCvNet) -> dict[str, Array]:
 
 
 def _names_and_types(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
-    """All that the weights need say: OpenCV takes the fields, of which no dialect may know all, from the prototxt."""
+    """Returns the net with names and types only, which suffices for the weights file.
+
+    OpenCV reads fields from the prototxt, and a weights file of one dialect might not hold all of them.
+    """
     return caffe_pb2.NetParameter(
         name=net.name, layer=[caffe_pb2.LayerParameter(name=layer.name, type=layer.type) for layer in net.layer]
     )
 
 
 def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Every top by `layer/top`; layers are not fused, so that each can be read."""
+    """Returns every top by `layer/top`; layers are not fused, so that each top can be read."""
     layers = list(other.found.values())
     if not layers:
         raise MissingFeatureError(f"OpenCV {cv2.__version__} has none of this net's layers")
@@ -83,7 +89,7 @@ def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
     try:
         network = cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt, np.uint8), np.frombuffer(weights, np.uint8))
         network.enableFusion(False)
-        network.enableWinograd(False)  # it costs two digits
+        network.enableWinograd(False)  # Winograd convolutions lose two digits of precision
         for name, values in feeds.items():
             network.setInput(values, name)
         results = network.forwardAndRetrieve(layers)
@@ -93,9 +99,9 @@ def _run(other: OpenCvNet, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def in_order_of_caffe(detections: Array, items: int) -> Array:
-    """OpenCV's detections (1, 1, N, 7) item by item, class by class, without the rows of zeros that fill its blob.
+    """Returns OpenCV's detections (1, 1, N, 7) in Caffe's order: by item, class and score, without rows of zeros.
 
-    Caffe gives a row (item, -1, ...) for each of the `items` where nothing was found at all.
+    If there are no detections at all, returns a row (item, -1, ...) for each of the `items`, as Caffe does.
     """
     rows = detections.reshape(-1, 7)
     found = rows[rows.any(axis=1)]

@@ -1,4 +1,4 @@
-"""One layer of ours, and the layers that say it to OpenCV."""
+"""Builds the layers that replace one of our layers in OpenCV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Layer = caffe_pb2.LayerParameter
 
 @dataclass(frozen=True)
 class Place:
-    """One layer in its net: its message with OpenCV's names of blobs, its weights, and the shapes around it."""
+    """A layer in its net: its message with OpenCV's blob names, its weights, and the shapes of bottoms and tops."""
 
     layer: Layer
     blobs: list[Array]
@@ -22,9 +22,9 @@ class Place:
 
 @dataclass
 class Rewrite:
-    """Layers with their blobs in place of one layer, and what to say about it.
+    """The layers and blobs that replace one layer, and a note for the user.
 
-    Each of the old tops is made by a layer of its name (OpenCV makes several of a convolution with several bottoms).
+    Each old top is made by a layer with the top's name, because OpenCV splits a convolution with several bottoms.
     """
 
     layers: list[Layer]
@@ -33,7 +33,7 @@ class Rewrite:
 
 
 class Chain:
-    """Layers one after the other, from a layer's first bottom to its top."""
+    """A sequence of layers that leads from a layer's first bottom to its top."""
 
     def __init__(self, place: Place, note: str) -> None:
         self.rewrite = Rewrite([], note=note)
@@ -41,7 +41,7 @@ class Chain:
         self.last = place.layer.bottom[0]
 
     def add(self, type_: str, *more_bottoms: str, blobs: Sequence[Array] = (), bottom: str = "") -> Layer:
-        """Appends a layer that reads the last one (or `bottom`)."""
+        """Appends and returns a layer that reads the previous layer (or `bottom`)."""
         name = f"{self._place.layer.name}~{len(self.rewrite.layers)}"
         layer = Layer(name=name, type=type_, bottom=[bottom or self.last, *more_bottoms], top=[name])
         if blobs:
@@ -51,16 +51,16 @@ class Chain:
         return layer
 
     def power(self, power: float = 1.0, scale: float = 1.0, shift: float = 0.0) -> None:
-        """Appends (shift + scale * x) ^ power."""
+        """Appends a Power layer, which computes (shift + scale * x) ^ power."""
         parameter = self.add("Power").power_param
         parameter.power, parameter.scale, parameter.shift = power, scale, shift
 
     def reshape(self, shape: Sequence[int]) -> None:
-        """Appends a Reshape."""
+        """Appends a Reshape to `shape`."""
         self.add("Reshape").reshape_param.shape.dim[:] = shape
 
     def end(self) -> Rewrite:
-        """The last layer takes over the name and tops."""
+        """Gives the last layer the name and tops of the replaced layer, and returns the rewrite."""
         last = self.rewrite.layers[-1]
         if last.name in self.rewrite.blobs:
             self.rewrite.blobs[self._place.layer.name] = self.rewrite.blobs.pop(last.name)
@@ -70,5 +70,5 @@ class Chain:
 
 
 def as_it_is(place: Place) -> Rewrite:
-    """A layer that OpenCV runs as Caffe does."""
+    """Returns the layer unchanged, since OpenCV runs it as Caffe does."""
     return Rewrite([place.layer], {place.layer.name: place.blobs} if place.blobs else {})

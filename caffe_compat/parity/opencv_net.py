@@ -1,4 +1,4 @@
-"""A net in the words of OpenCV's Caffe importer."""
+"""Translates a net for OpenCV's Caffe importer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from caffe_compat.parity.opencv_rewrites import REWRITES, rewrite_for_opencv
 from caffe_compat.parity.recording import Array
 from caffe_compat.proto import caffe_pb2
 
-#: Layers that compare or swallow: nothing reads what they give, so that they are left out.
+#: Layers that are left out, because no layer reads their tops.
 LEFT_OUT = frozenset({"Accuracy", "Silence"})
 
 
 @dataclass
 class OpenCvNet:
-    """A net in OpenCV's words: layers and weights, what is fed from outside, and where each top is found."""
+    """A net for OpenCV: layers and weights, inputs fed from outside, and the OpenCV layer of each top."""
 
     parameter: caffe_pb2.NetParameter
     blobs: dict[str, list[Array]] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class OpenCvNet:
 
 
 def translate(net: Net) -> OpenCvNet:
-    """The net in layers that OpenCV has; every top gets a name of its own, so that in-place layers can be read."""
+    """Returns the net with layers that OpenCV has; every top gets a unique name, so that in-place tops can be read."""
     other = OpenCvNet(caffe_pb2.NetParameter(name=net.parameter.name))
     blobs = blobs_of([step.layer for step in net.steps])
     current: dict[str, str] = {}
@@ -41,7 +41,7 @@ def translate(net: Net) -> OpenCvNet:
 
 
 def _drop_unread_inputs(other: OpenCvNet) -> None:
-    # Labels, when the losses are gone: OpenCV refuses to run with them.
+    # Finds unread inputs: without losses nobody reads labels, and OpenCV refuses to run with unread inputs.
     read = {bottom for layer in other.parameter.layer for bottom in layer.bottom}
     kept = [layer for layer in other.parameter.layer if layer.type != "Input" or layer.top[0] in read]
     other.fed = {name: key for name, key in other.fed.items() if name in read}
@@ -71,7 +71,7 @@ def _plain(step: Step, current: Mapping[str, str], names: Mapping[str, str]) -> 
         layer.ClearField(name)
     layer.bottom[:] = [current[bottom] for bottom in step.bottoms]
     layer.top[:] = [names[top] for top in step.tops]
-    layer.name = layer.top[0]  # OpenCV names a convolution after its top: so do we with every layer
+    layer.name = layer.top[0]  # OpenCV names a convolution after its top, so all layers are named this way here
     return layer
 
 

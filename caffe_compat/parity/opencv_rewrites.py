@@ -1,6 +1,6 @@
-"""Layers that OpenCV's Caffe importer lacks or reads otherwise, said with layers that it has.
+"""Replaces layers that OpenCV's Caffe importer lacks, or reads differently, by layers that it has.
 
-What it has was found by running the records of two real Caffes through OpenCV 4.14, layer by layer.
+The differences were found with records of two real Caffes, run through OpenCV 4.14 layer by layer.
 """
 
 import math
@@ -14,7 +14,7 @@ from caffe_compat.proto import caffe_pb2
 
 
 def bn(place: Place) -> Rewrite | None:
-    """The fork's BN: (x - mean) / sqrt(variance + eps) * slope + bias; SegNet's without statistics is a Scale."""
+    """Replaces the fork's BN, (x - mean) / sqrt(variance + eps) * slope + bias; SegNet's BN becomes a Scale."""
     if is_segnet_bn(place.layer):
         return segnet_bn(place)
     slope, bias, mean, variance = (blob.ravel() for blob in place.blobs)
@@ -27,7 +27,7 @@ def bn(place: Place) -> Rewrite | None:
 
 
 def segnet_bn(place: Place) -> Rewrite | None:
-    """scale * x + shift; OpenCV does not normalise by the batch."""
+    """Replaces SegNet's BN by a Scale, scale * x + shift; None if the layer normalises by the batch."""
     if place.layer.bn_param.bn_mode == caffe_pb2.BNParameter.LEARN:
         return None
     chain = Chain(place, "BN as Scale")
@@ -36,13 +36,13 @@ def segnet_bn(place: Place) -> Rewrite | None:
 
 
 def batch_norm(place: Place) -> Rewrite | None:
-    """Stored statistics only. OpenCV wants a bottom with channels."""
+    """Keeps a BatchNorm with stored statistics; None for batch statistics, or a bottom without channels."""
     param = place.layer.batch_norm_param
     by_batch = param.HasField("use_global_stats") and not param.use_global_stats
     return None if by_batch or len(place.bottoms[0]) < 2 else as_it_is(place)
 
 
-#: What is done to every element before a Reduction's sum.
+#: By operation of Reduction, the function applied to every element before the sum.
 BEFORE_SUM: dict[str, Callable[[Chain], object]] = {
     "SUM": lambda chain: None,
     "MEAN": lambda chain: None,
@@ -52,7 +52,7 @@ BEFORE_SUM: dict[str, Callable[[Chain], object]] = {
 
 
 def reduction(place: Place) -> Rewrite:
-    """Any Reduction: what is summed becomes the height of an image, which global average pooling reduces."""
+    """Replaces a Reduction by global average pooling: the reduced elements become the height of an image."""
     param = place.layer.reduction_param
     operation = caffe_pb2.ReductionParameter.ReductionOp.Name(param.operation)
     shape = place.bottoms[0]
@@ -64,12 +64,12 @@ def reduction(place: Place) -> Rewrite:
     pool = chain.add("Pooling").pooling_param
     pool.pool, pool.global_pooling = caffe_pb2.PoolingParameter.AVE, True
     chain.power(scale=param.coeff * (1 if operation == "MEAN" else count))
-    chain.reshape(shape[:axis] if axis > 1 else [math.prod(shape[:axis]), 1])  # OpenCV has no blobs of one axis
+    chain.reshape(shape[:axis] if axis > 1 else [math.prod(shape[:axis]), 1])  # OpenCV has no blobs with one axis
     return chain.end()
 
 
 def bias(place: Place) -> Rewrite | None:
-    """A Bias with its own blob as a Scale by ones."""
+    """Replaces a Bias with its own blob by a Scale with factors 1; None for a Bias with two bottoms."""
     if len(place.bottoms) > 1:
         return None
     chain = Chain(place, "Bias as Scale")
@@ -79,7 +79,7 @@ def bias(place: Place) -> Rewrite | None:
 
 
 def clip(place: Place) -> Rewrite:
-    """min + relu(x - min) - relu(x - max)."""
+    """Replaces a Clip by min + relu(x - min) - relu(x - max)."""
     low, high = place.layer.clip_param.min, place.layer.clip_param.max
     chain = Chain(place, "Clip as two ReLUs")
     above = []
@@ -94,7 +94,7 @@ def clip(place: Place) -> Rewrite:
 
 
 def swish(place: Place) -> Rewrite:
-    """x * sigmoid(beta * x); OpenCV has no beta."""
+    """Replaces a Swish with beta by x * sigmoid(beta * x), since OpenCV has no beta."""
     beta = place.layer.swish_param.beta
     if beta == 1:
         return as_it_is(place)
@@ -106,7 +106,7 @@ def swish(place: Place) -> Rewrite:
 
 
 def log(place: Place) -> Rewrite:
-    """log(shift + scale * x) / log(base); OpenCV has the natural logarithm only."""
+    """Replaces a Log by log(shift + scale * x) / log(base), since OpenCV has only the natural logarithm."""
     param = place.layer.log_param
     chain = Chain(place, "Log with Powers around it")
     chain.power(scale=param.scale, shift=param.shift)
@@ -116,7 +116,7 @@ def log(place: Place) -> Rewrite:
 
 
 def lrn(place: Place) -> Rewrite:
-    """(k + a) ^ -beta = k ^ -beta * (1 + a / k) ^ -beta; OpenCV does not read k."""
+    """Rewrites an LRN for k = 1, since OpenCV ignores k: (k + a) ^ -beta = k ^ -beta * (1 + a / k) ^ -beta."""
     param = place.layer.lrn_param
     is_across = param.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS
     if param.k == 1 or not is_across:
@@ -130,7 +130,7 @@ def lrn(place: Place) -> Rewrite:
 
 
 def inner_product(place: Place) -> Rewrite:
-    """OpenCV does not transpose weights."""
+    """Transposes the weights of an InnerProduct if needed, since OpenCV ignores the field `transpose`."""
     if not place.layer.inner_product_param.transpose:
         return as_it_is(place)
     weight, *rest = place.blobs
@@ -139,13 +139,13 @@ def inner_product(place: Place) -> Rewrite:
 
 
 def convolution(place: Place) -> Rewrite | None:
-    """Channels on axis 1 and two spatial axes."""
+    """Keeps a Convolution with channels on axis 1 and two spatial axes; None for others."""
     rank = len(place.bottoms[0])
     return as_it_is(place) if place.layer.convolution_param.axis in (1, 1 - rank) and rank == 4 else None
 
 
 def depthwise_convolution(place: Place) -> Rewrite | None:
-    """A Convolution with a group for every channel."""
+    """Replaces a depthwise convolution by a Convolution with one group per channel."""
     channels, kind = place.bottoms[0][1], place.layer.type
     place.layer.type = "Convolution"
     place.layer.convolution_param.num_output = place.tops[0][1]
@@ -155,7 +155,10 @@ def depthwise_convolution(place: Place) -> Rewrite | None:
 
 
 def pooling(place: Place) -> Rewrite | None:
-    """OpenCV rounds up; a size rounded down is the first part of it. A mask of maxima it counts otherwise."""
+    """Rewrites a Pooling: emulates sizes rounded down by slicing, since OpenCV rounds up.
+
+    None for a top with the mask of maxima, which OpenCV counts differently.
+    """
     param = place.layer.pooling_param
     if param.pool == caffe_pb2.PoolingParameter.STOCHASTIC or len(place.tops) > 1:
         return None
@@ -170,7 +173,7 @@ def pooling(place: Place) -> Rewrite | None:
 
 
 def _first_part(chain: Chain, axis: int, size: int) -> None:
-    # Crop needs a second bottom to take the size from; a Slice must leave something: so it repeats the blob first.
+    # Crop would need a second bottom for the size, and Slice needs a non-empty rest. So the blob is doubled first.
     chain.add("Concat", chain.last).concat_param.axis = axis
     layer = chain.add("Slice")
     layer.slice_param.axis = axis
@@ -179,7 +182,10 @@ def _first_part(chain: Chain, axis: int, size: int) -> None:
 
 
 def slice_(place: Place) -> Rewrite:
-    """OpenCV wants the slice points, and later layers may overwrite all tops but the first: Powers hold copies."""
+    """Rewrites a Slice: adds slice points, which OpenCV requires, and copies the tops by Power layers.
+
+    Without copies, later layers of OpenCV may overwrite all tops except the first.
+    """
     param = place.layer.slice_param
     axis = (param.slice_dim if param.HasField("slice_dim") else param.axis) % len(place.bottoms[0])
     tops = list(place.layer.top)
@@ -192,7 +198,7 @@ def slice_(place: Place) -> Rewrite:
 
 
 def tile(place: Place) -> Rewrite:
-    """A Concat of the bottom with itself."""
+    """Replaces a Tile by a Concat of the bottom with itself."""
     param = place.layer.tile_param
     chain = Chain(place, "Tile as Concat")
     chain.add("Concat", *[chain.last] * (param.tiles - 1)).concat_param.axis = param.axis % len(place.bottoms[0])
@@ -200,7 +206,7 @@ def tile(place: Place) -> Rewrite:
 
 
 def axpy(place: Place) -> Rewrite | None:
-    """scale (N, C) * x + y: for one item, a Scale with two bottoms and an Eltwise."""
+    """Replaces an Axpy, scale (N, C) * x + y, by a Scale with two bottoms and an Eltwise; None for several items."""
     scale, x, y = place.layer.bottom
     count, channels = place.bottoms[0][:2]
     if count != 1:
@@ -213,13 +219,16 @@ def axpy(place: Place) -> Rewrite | None:
 
 
 def normalize(place: Place) -> Rewrite:
-    """SSD's layer or the fork's; OpenCV wants a scale with an axis."""
+    """Keeps a Normalize, SSD's or the fork's; its scale becomes a vector, since OpenCV needs an axis."""
     blobs = {place.layer.name: [blob.reshape(-1) for blob in place.blobs]} if place.blobs else {}
     return Rewrite([place.layer], blobs)
 
 
 def prior_box(place: Place) -> Rewrite | None:
-    """OpenCV wants the variance, clips where nothing is said, and takes the image's size from the second bottom."""
+    """Adds the variance and `clip` to a PriorBox, since OpenCV's defaults differ.
+
+    None for an image size other than the second bottom's, because OpenCV always uses the latter.
+    """
     param = place.layer.prior_box_param
     height, width = place.bottoms[1][2:]
     stated = [getattr(param, name) for name in ("img_h", "img_w", "img_size") if param.HasField(name)]
@@ -232,7 +241,10 @@ def prior_box(place: Place) -> Rewrite | None:
 
 
 def detection_output(place: Place) -> Rewrite | None:
-    """OpenCV wants every field, and room for all detections; it knows neither CORNER_SIZE nor an adapting threshold."""
+    """Adds the fields of a DetectionOutput that OpenCV requires, and room for all detections.
+
+    None for code type CORNER_SIZE and for adaptive thresholds, which OpenCV lacks.
+    """
     param = place.layer.detection_output_param
     if param.code_type == caffe_pb2.PriorBoxParameter.CORNER_SIZE or param.nms_param.eta != 1:
         return None
@@ -240,14 +252,14 @@ def detection_output(place: Place) -> Rewrite | None:
         setattr(param, name, getattr(param, name))
     if not param.HasField("confidence_threshold"):
         param.confidence_threshold = float(np.finfo(np.float32).min)
-    if param.keep_top_k < 0:  # all of them, for which OpenCV would write beyond its blob
+    if param.keep_top_k < 0:  # means all; OpenCV would then write beyond its blob
         param.keep_top_k = place.bottoms[1][1]
     param.nms_param.nms_threshold = param.nms_param.nms_threshold
     return as_it_is(place)
 
 
 def interp(place: Place) -> Rewrite | None:
-    """OpenCV knows height and width, and zoom_factor; no shrinking, no cropping, no size of another blob."""
+    """Keeps an Interp with height and width, or zoom_factor; None for shrinking, cropping or a second bottom."""
     param = place.layer.interp_param
     others = any(param.HasField(name) for name in ("shrink_factor", "pad_beg", "pad_end"))
     return None if others or len(place.bottoms) > 1 else as_it_is(place)
@@ -261,7 +273,7 @@ FED = (
     "RNN", "ROIPooling", "SPP", "Scatter", "Threshold", "Upsample",
 )  # fmt: skip
 
-#: Types that OpenCV runs as Caffe does, whatever their fields say.
+#: Types that OpenCV runs as Caffe does, for all values of their fields.
 AS_THEY_ARE = (
     "AbsVal", "BNLL", "Concat", "Crop", "Dropout", "ELU", "Eltwise", "Exp", "Flatten", "MVN", "PReLU", "Permute",
     "Power", "ReLU", "ReLU6", "Reshape", "Scale", "ShuffleChannel", "Sigmoid", "Softmax", "TanH",
@@ -294,6 +306,9 @@ REWRITES: dict[str, RewriteRule] = {
 
 
 def rewrite_for_opencv(place: Place) -> Rewrite | None:
-    """The layer in OpenCV's words, or None where it has none for it. May change the place's message."""
+    """Returns the layers for OpenCV that replace the place's layer, or None if OpenCV cannot run it.
+
+    May change the place's message.
+    """
     rewrite = REWRITES.get(place.layer.type)
     return rewrite(place) if rewrite else None

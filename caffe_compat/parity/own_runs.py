@@ -1,4 +1,4 @@
-"""Records runs of our own nets: another engine or precision as the other side."""
+"""Records runs of our own nets with another engine or precision, as the other side of a comparison."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,14 +18,14 @@ from caffe_compat.parity.replay import array_of, fill_inputs, gradient_of, value
 
 @dataclass(frozen=True)
 class Precision:
-    """What weights and blobs are kept in, and what products are computed in."""
+    """A precision: the dtype of weights and blobs, and the dtype of products."""
 
     kept: torch.dtype
     autocast: torch.dtype | None = None
     is_on_cpu: bool = True
 
     def surroundings(self, device: str) -> AbstractContextManager[object]:
-        """Within it, layers compute in this precision."""
+        """Returns a context in which layers compute in this precision."""
         return nullcontext() if self.autocast is None else torch.autocast(device, self.autocast)
 
 
@@ -38,7 +38,7 @@ FAST = {"fast": torch.float32, "fast-bf16": torch.bfloat16}
 
 
 def twin(net: Net, device: torch.device | None = None) -> Net:
-    """A second net of the same layers and weights; where it draws by lot, it draws on."""
+    """Returns a second net with the same layers and weights; random layers continue from the current RNG state."""
     python_layers = any(step.layer.spec.allow_python_layers for step in net.steps)
     surroundings = Surroundings(device=device or net.device, allow_python_layers=python_layers)
     copy = build_net(net.parameter, net.parameter.state, surroundings)
@@ -49,9 +49,9 @@ def twin(net: Net, device: torch.device | None = None) -> Net:
 def record_layers(
     net: Net, inputs: Mapping[str, Array], precision: str = "exact", seeds: Mapping[str, Array] | None = None
 ) -> Recording:
-    """Runs a copy of the net layer by layer in a precision (exact and float64 on the CPU) and records all.
+    """Runs a copy of the net layer by layer in a precision and records all blobs; exact and float64 run on the CPU.
 
-    With `seeds`, gradients of outputs (none where the net has losses), it runs backward, too.
+    With `seeds`, the gradients of outputs (empty if the net has losses), also runs backward.
     """
     kind = PRECISIONS[precision]
     copy = twin(net, torch.device("cpu") if kind.is_on_cpu else net.device).to(kind.kept)
@@ -104,8 +104,11 @@ def _weight_gradients(step: Step) -> dict[str, Array]:
 def record_fast(
     net: Net, inputs: Mapping[str, Array], engine: str = "fast", seeds: Mapping[str, Array] | None = None
 ) -> Recording:
-    """Runs the fast engine twice: once for every blob that it can show, once for the outputs alone, with all passes
-    over the graph (and, where `seeds` are given, backward from the losses). Layers folded into others have no rows."""
+    """Runs the fast engine twice and records both runs.
+
+    The first run shows every blob that the engine can show. The second computes only the outputs, so that all passes
+    apply; with `seeds` it also runs backward from the losses. Layers folded into others are not recorded.
+    """
     recording = Recording(f"ours, {engine} engine", inputs=dict(inputs))
     recording.notes.append(
         "the fast engine ran once for every blob, and once for the outputs alone with all passes over the graph; "

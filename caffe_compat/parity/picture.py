@@ -1,4 +1,4 @@
-"""A net as SVG: a box a layer, coloured and marked by its verdict; the first wrong one stands out."""
+"""Draws a net as SVG: one box per layer, coloured and marked by its verdict; the first wrong layer stands out."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,18 @@ from caffe_compat.parity.comparison import Difference, Verdict
 from caffe_compat.parity.layout import Node
 
 BOX_HEIGHT, ROW_HEIGHT = 30, 42
-#: A box is as wide as the longest name or type of its column asks for, within these limits.
+#: Limits of a box's width in pixels; the longest name or type of a column determines the width.
 NARROWEST, WIDEST = 118, 330
-#: What a box needs beside its name, and for each letter of it.
+#: Pixels of a box's width beside the name, and pixels per letter of the name.
 BESIDE_NAME, LETTER = 32, 6.8
 LONGEST_NAME = int((WIDEST - BESIDE_NAME) / LETTER)
-#: Between boxes that stand side by side.
+#: Pixels between neighbouring boxes.
 GAP = 14
-#: Left of each column, for connections that pass by other layers.
+#: Pixels to the left of each column, for connections that pass other layers.
 GUTTER = 30
 MARGIN_TOP, MARGIN = 34, 24
 
-#: Worst first: a layer shows the worst verdict over its blobs. The mark says it without colour.
+#: Verdicts with their marks, worst first: a layer shows the worst verdict of its blobs. Marks work without colour.
 MARKS: dict[Verdict | None, str] = {
     Verdict.OTHER_SHAPE: "✗",
     Verdict.DIFFERS: "✗",
@@ -34,7 +34,7 @@ MARKS: dict[Verdict | None, str] = {
 
 
 class Picture:
-    """Coordinates in pixels for nodes that have their places."""
+    """Converts the places of nodes to coordinates in pixels."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = nodes
@@ -49,16 +49,16 @@ class Picture:
         self.height = MARGIN_TOP + (1 + max((node.row for node in nodes), default=0)) * ROW_HEIGHT + MARGIN
 
     def box_width(self, node: Node) -> int:
-        """The width of a box."""
+        """Returns the width of the node's box in pixels."""
         return self._widths[node.column]
 
     def corner(self, node: Node) -> tuple[int, int]:
-        """The upper left corner of a box."""
+        """Returns the upper left corner (x, y) of the node's box in pixels."""
         left = self._starts[node.column] + GUTTER + node.lane * (self.box_width(node) + GAP)
         return left, MARGIN_TOP + node.row * ROW_HEIGHT
 
     def path(self, source: Node, target: Node) -> str:
-        """A connection, as the d of an SVG path: straight on, past other boxes, or into another column."""
+        """Returns a connection as the attribute `d` of an SVG path: straight, around boxes, or to another column."""
         (x, y), (to_x, to_y) = self.corner(source), self.corner(target)
         start, end = (x + self.box_width(source) // 2, y + BOX_HEIGHT), (to_x + self.box_width(target) // 2, to_y)
         if source.column != target.column:
@@ -78,13 +78,13 @@ def _last_column(nodes: Sequence[Node]) -> int:
 
 
 def _box_width(nodes: Sequence[Node]) -> int:
-    """Wide enough for every name, and for the type of the first wrong layer with what is said of it."""
+    """Returns a width for all boxes of a column, so that every name fits, within NARROWEST and WIDEST."""
     longest = max((len(node.name) for node in nodes), default=0)
     return max(NARROWEST, min(WIDEST, math.ceil(BESIDE_NAME + LETTER * longest)))
 
 
 def worst_verdicts(differences: Sequence[Difference]) -> dict[str, Verdict]:
-    """The worst verdict of each layer."""
+    """Returns the worst verdict of each layer, by layer name."""
     order = list(MARKS)
     worst: dict[str, Verdict] = {}
     for row in differences:
@@ -93,7 +93,7 @@ def worst_verdicts(differences: Sequence[Difference]) -> dict[str, Verdict]:
 
 
 def draw_net(nodes: Sequence[Node], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
-    """The whole <svg>; boxes link to `#layer-NUMBER`."""
+    """Returns the complete <svg> element; boxes link to `#layer-NUMBER`."""
     picture = Picture(nodes)
     verdicts = worst_verdicts(differences)
     first = first_wrong.layer if first_wrong else None
@@ -108,7 +108,7 @@ def draw_net(nodes: Sequence[Node], differences: Sequence[Difference], first_wro
 
 
 def draw_overview(nodes: Sequence[Node], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
-    """The same picture without words, to be shown small: where in a long net the wrong layers are."""
+    """Returns a small picture without text, which shows where in a long net the wrong layers are."""
     picture = Picture(nodes)
     verdicts = worst_verdicts(differences)
     boxes = []
@@ -149,7 +149,7 @@ def _box(picture: Picture, node: Node, verdict: Verdict | None, is_first: bool) 
 
 
 def _shortened(name: str) -> str:
-    # Layers of one block differ at the end of their names.
+    # Long names are shortened in the middle, since names within a block differ at the end.
     half = LONGEST_NAME // 2
     return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 

@@ -1,4 +1,4 @@
-"""Where a comparison comes from: what a reader needs to run it again and to know that the files are the same."""
+"""Provenance of a comparison: the facts needed to repeat it and to check that the files are the same."""
 
 import hashlib
 import platform
@@ -14,13 +14,13 @@ import torch
 
 from caffe_compat.parity.measure import Tolerances
 
-#: Bytes that are hashed at a time.
+#: Number of bytes that are hashed at a time.
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class FileMark:
-    """A file as it was when it was compared."""
+    """Identifies a compared file: path, size in bytes and SHA-256."""
 
     path: str
     bytes: int
@@ -39,11 +39,11 @@ class Provenance:
     tolerances: Tolerances
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Returns the provenance as a dictionary for JSON."""
         return asdict(self)
 
     def rows(self) -> list[tuple[str, str]]:
-        """What and how, for a table."""
+        """Returns the provenance as rows (name, value) of a table."""
         tolerances = ", ".join(f"{name} {value:g}" for name, value in asdict(self.tolerances).items())
         return [
             ("command", self.command),
@@ -58,7 +58,7 @@ class Provenance:
 def provenance_of(
     command: Sequence[str], version: str, files: Iterable[str], seed: int, tolerances: Tolerances
 ) -> Provenance:
-    """The provenance of a comparison that this version of the program makes now; names of no files are left out."""
+    """Returns the provenance of a comparison made now; names in `files` that are not files are left out."""
     versions = {
         "caffe-compat": version,
         "Python": platform.python_version(),

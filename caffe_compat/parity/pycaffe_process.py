@@ -12,13 +12,13 @@ import numpy as np
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.parity.recording import Array, Recording, read_recording
 
-#: A line of glog's that says why the process ends.
+#: Start of a glog line that says why the process ends.
 FATAL = re.compile(r"F\d{4}")
 
 
 @dataclass(frozen=True)
 class PycaffeProcess:
-    """Which Python to run, the script to run in it, and options for the script (where its Caffe is)."""
+    """A Python with pycaffe: its command, the script to run, and options for the script (where its Caffe is)."""
 
     python: str
     script: str
@@ -32,7 +32,7 @@ class PycaffeProcess:
         inputs: Mapping[str, Array],
         seeds: Mapping[str, Array] | None = None,
     ) -> Recording:
-        """One pass of a net on our inputs; with `seeds` (perhaps none, where it has losses) backward, too."""
+        """Records one pass of a net on our inputs; with `seeds` (empty for nets with losses) also runs backward."""
         arrays = {f"in/{name}": values for name, values in inputs.items()}
         arrays |= {f"out_diff/{name}": values for name, values in (seeds or {}).items()}
         with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +42,7 @@ class PycaffeProcess:
             return self._record([*arguments, *_weights(weights)], folder)
 
     def record_training(self, solver: str, weights: str | None, iterations: int) -> Recording:
-        """Some iterations of a solver."""
+        """Records a training of so many iterations."""
         with tempfile.TemporaryDirectory() as folder:
             arguments = ["--solver", solver, "--iterations", str(iterations)]
             return self._record([*arguments, *_weights(weights)], folder)
@@ -66,7 +66,7 @@ class PycaffeProcess:
 
 
 def _last_words(stderr: str) -> list[str]:
-    """The CHECK that ended a Caffe, of all that it logged; otherwise the last lines."""
+    """Returns the log line of the CHECK that ended Caffe, or else the last lines."""
     lines = stderr.strip().splitlines()
     return [line for line in lines if FATAL.match(line)][-1:] or lines[-3:] or ["nothing on stderr"]
 

@@ -1,4 +1,4 @@
-"""Layers that draw by lot: what they gave cannot be compared, only followed."""
+"""Random layers: their tops cannot be compared, so our layers repeat the other side's choices."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from caffe_compat.proto import caffe_pb2
 
 
 def is_source(step: Step) -> bool:
-    """Whether a layer makes or reads data: each run of it gives other values."""
+    """Whether a layer makes or reads data, so that each run gives other values."""
     return not step.bottoms and not step.layer.is_input
 
 
 def is_random(step: Step) -> bool:
-    """Whether two sides draw other numbers in this layer."""
+    """Whether the layer uses random numbers, so that the two sides differ."""
     parameter = step.layer.spec.parameter
     if parameter.type == "DummyData":
         return any(filler.type != "constant" for filler in parameter.dummy_data_param.data_filler)
@@ -32,7 +32,7 @@ def is_random(step: Step) -> bool:
 
 @contextmanager
 def dropouts_follow(net: Net, other: Recording) -> Iterator[None]:
-    """Makes Dropouts at TRAIN drop what the other side dropped, so that the rest can be compared."""
+    """Makes Dropout layers at TRAIN drop the same elements as the other side, so that later layers can be compared."""
     followed = []
     for step in net.steps:
         theirs = other.tops.get(f"{step.layer.name}/{step.tops[0]}") if step.tops else None

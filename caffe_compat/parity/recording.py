@@ -1,4 +1,4 @@
-"""What one side gave in a run, under the keys of a recorded dump (.npz)."""
+"""Recording: the blobs of one side's run, read from a dump (.npz)."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from caffe_compat.errors import FormatError
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-#: The seed of the places at which a sampled blob was read.
+#: Seed of the random positions at which a sampled blob is read.
 SAMPLE_SEED = 1
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some elements of a blob in place of all: those at `places(size)`; `largest` is the whole blob's largest value."""
+    """Some elements of a blob, at seeded random positions; `largest` is the whole blob's largest absolute value."""
 
     values: Array
     largest: float
 
     def of(self, whole: Array) -> Array:
-        """The same elements of another blob."""
+        """Returns the elements of another blob at the same positions."""
         return whole.ravel()[np.random.RandomState(SAMPLE_SEED).randint(0, whole.size, self.values.size)]
 
 
@@ -33,38 +33,41 @@ Recorded = Array | Sample
 
 @dataclass
 class Recording:
-    """One side's run. Keys are `layer/top`, `layer/bottom`, `layer/index` or a blob's name, as the field says."""
+    """One side's run; keys are `layer/top`, `layer/bottom`, `layer/index` or a blob's name, as noted at each field."""
 
     source: str
     inputs: dict[str, Array] = field(default_factory=dict)  # blob
     weights: dict[str, Array] = field(default_factory=dict)  # layer/index, before forward
     tops: dict[str, Recorded] = field(default_factory=dict)  # layer/top, right after the layer ran
-    fed: dict[str, Array] = field(default_factory=dict)  # layer/top that the other side was given by us
+    fed: dict[str, Array] = field(default_factory=dict)  # layer/top, values that our side gave to the other side
     blobs: dict[str, Recorded] = field(default_factory=dict)  # blob, after the whole net ran
     weights_after: dict[str, Array] = field(default_factory=dict)  # layer/index, after forward (running statistics)
     seeds: dict[str, Array] = field(default_factory=dict)  # blob: the gradient that backward started from
     bottom_gradients: dict[str, Array] = field(default_factory=dict)  # layer/bottom, right after its backward
     blob_gradients: dict[str, Array] = field(default_factory=dict)  # blob, after the whole backward
     weight_gradients: dict[str, Array] = field(default_factory=dict)  # layer/index
-    losses: dict[str, Array] = field(default_factory=dict)  # blob: one value an iteration of training
+    losses: dict[str, Array] = field(default_factory=dict)  # blob: one value per iteration of training
     final_weights: dict[str, Array] = field(default_factory=dict)  # layer/index, after training
     histories: dict[str, Array] = field(default_factory=dict)  # the solver's blobs by number
     notes: list[str] = field(default_factory=list)
-    is_forced: bool = True  # whether backward went to every bottom, or only to what learns under a loss
+    is_forced: bool = True  # whether gradients were forced to every bottom; else only to those that learn
 
     def top(self, layer: str, top: str, is_last: bool) -> Recorded | None:
-        """What a layer gave, where it is known; `is_last` if no later layer writes this blob."""
+        """Returns a layer's top, or None if unknown; `is_last` says that no later layer writes this blob."""
         key = f"{layer}/{top}"
         found = self.tops.get(key, self.fed.get(key))
         return self.blobs.get(top) if found is None and is_last else found
 
     def bottom_gradient(self, layer: str, bottom: str, is_last: bool) -> Array | None:
-        """What reached a bottom in backward; `is_last` if no later backward writes this blob's gradient."""
+        """Returns the gradient of a layer's bottom, or None if unknown.
+
+        `is_last` says that no later backward writes this blob's gradient.
+        """
         found = self.bottom_gradients.get(f"{layer}/{bottom}")
         return self.blob_gradients.get(bottom) if found is None and is_last else found
 
 
-#: The first part of a key, and where what it names belongs.
+#: By first part of a key, the field of Recording that holds the array.
 PARTS = {
     "in": "inputs",
     "param": "weights",
@@ -78,13 +81,13 @@ PARTS = {
     "final": "final_weights",
     "history": "histories",
 }
-#: Parts whose names begin with the layer's number, which differs between programs (Splits, data layers).
+#: Parts whose keys begin with the layer's number. Numbers differ between programs (Splits, data layers).
 NUMBERED = {"fwd", "bwd"}
 _NUMBERED_SAMPLE = re.compile(r"\d{3,}/.+/")
 
 
 def read_recording(path: str | Path) -> Recording:
-    """Reads a dump that record_blobs.py wrote; keys as in PARTS, samples as `sample/...` with `stat/...`."""
+    """Reads a dump that record_blobs.py wrote; keys are as in PARTS, samples are `sample/...` with `stat/...`."""
     arrays = load_npz(path, "a dump by record_blobs.py (.npz)")
     recording = Recording(str(path))
     for key, values in arrays.items():

@@ -1,4 +1,4 @@
-"""Runs our net layer by layer beside another side's recording, freely or on the other side's bottoms."""
+"""Runs our net layer by layer next to another side's recording, on our own bottoms or on the other side's."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ from caffe_compat.terminal.progress import follow
 
 
 def is_inserted_split(step: Step) -> bool:
-    """Whether the net was given this layer when it was built: it only hands a blob on."""
+    """Whether the layer is a Split that was inserted when the net was built."""
     return step.layer.spec.type == "Split" and step.layer.name.endswith("_split")
 
 
 def fill_inputs(net: Net, inputs: Mapping[str, Array]) -> None:
-    """Begins a run: puts arrays into the net's input blobs, which take their shapes, and into MemoryData layers.
+    """Starts a run: copies arrays, with their shapes, into the net's input blobs and MemoryData layers.
 
-    Recurrent layers forget what an earlier run left, so that every run starts as the other side's did.
+    Also resets the states of recurrent layers, because the other side's run started without states.
     """
     missing = sorted(set(net.inputs) - set(inputs))
     if missing:
@@ -43,29 +43,29 @@ def fill_inputs(net: Net, inputs: Mapping[str, Array]) -> None:
 
 
 def put(net: Net, blob: str, values: Array) -> None:
-    """Gives a blob the other side's values, with their shape."""
+    """Stores the other side's values and their shape in a blob."""
     net.blobs[blob].assign(torch.tensor(values, dtype=torch.float32, device=net.device))
 
 
 def array_of(value: Tensor) -> Array:
-    """A tensor on the host; bfloat16, which NumPy lacks, as float32."""
+    """Returns a tensor as a host array; bfloat16 becomes float32, since NumPy lacks bfloat16."""
     value = value.detach().cpu()
     return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
 
 
 def value_of(net: Net, blob: str) -> Array:
-    """A blob's values, without making it keep a host array."""
+    """Returns a blob's values; unlike `blob.data`, leaves no host array to keep in step."""
     return array_of(net.blobs[blob].value.tensor())
 
 
 def gradient_of(net: Net, blob: str) -> Array:
-    """A blob's gradient, without making it keep a host array."""
+    """Returns a blob's gradient; unlike `blob.diff`, leaves no host array to keep in step."""
     return array_of(net.blobs[blob].gradient.tensor())
 
 
 @contextmanager
 def weights_kept(net: Net) -> Iterator[None]:
-    """Puts weights, running statistics and the random state back afterwards."""
+    """Restores weights, running statistics and the random state after the `with` block."""
     kept = [parameter.detach().clone() for parameter in net.parameters()]
     state = torch.get_rng_state()
     try:
@@ -78,18 +78,20 @@ def weights_kept(net: Net) -> Iterator[None]:
 
 
 def last_writers(net: Net) -> dict[str, int]:
-    """The last layer that writes each blob."""
+    """Returns, by blob, the index of the last layer that writes it."""
     return {name: index for name, (index, _) in Wiring.of_steps(net.steps).last.items()}
 
 
 def first_readers(net: Net) -> dict[str, int]:
-    """The first layer that reads each blob: backward ends there for the blob."""
+    """Returns, by blob, the index of the first layer that reads it; the blob's gradient is complete there."""
     return {bottom: index for index, step in reversed(list(enumerate(net.steps))) for bottom in step.bottoms}
 
 
 class Replay:
-    """One pass over the net. `forward` and `backward` yield each layer right after it ran; then, where `follows`, the
-    other side's values take the place of ours, so that the next layer starts from them."""
+    """One pass over the net; `forward` and `backward` yield each layer right after the layer ran.
+
+    If `follows`, the other side's values then replace ours, so that the next layer starts from them.
+    """
 
     def __init__(
         self, net: Net, other: Recording, inputs: Mapping[str, Array], follows: bool, keeps_graph: bool = False
@@ -104,24 +106,24 @@ class Replay:
         self._first = first_readers(net)
 
     def theirs(self, index: int, top: str) -> Recorded | None:
-        """The other side's top of a layer; of an input, where it was run on other values than ours."""
+        """Returns the other side's top of a layer, or None; for an input, its values if they differ from ours."""
         if self.net.steps[index].layer.is_input and not np.array_equal(self.inputs[top], self.other.inputs.get(top, 0)):
             return self.other.inputs.get(top)
         return self.other.top(self.net.steps[index].layer.name, top, self._last[top] == index)
 
     def their_gradient(self, index: int, bottom: str) -> Array | None:
-        """The other side's gradient of a layer's bottom."""
+        """Returns the other side's gradient of a layer's bottom, or None if unknown."""
         return self.other.bottom_gradient(self.net.steps[index].layer.name, bottom, self._first[bottom] == index)
 
     def forward(self) -> Iterator[tuple[int, Step]]:
-        """Layer by layer; what cannot run on the other side's bottoms is kept in `failed`."""
-        fill_inputs(self.net, self.inputs)  # anew for each pass: in-place layers may have overwritten them
+        """Runs forward and yields (index, step) per layer; `failed` collects layers that cannot run."""
+        fill_inputs(self.net, self.inputs)  # in each pass, since in-place layers may overwrite inputs
         what = "comparing each layer alone" if self.follows else "comparing the whole run"
         for index, step in enumerate(follow(self.net.steps, what, "layers")):
             if not (self.follows and is_source(step)):
                 self._run(index)
             yield index, step
-            # A choice between nearly equal values must not make all that follows differ.
+            # Otherwise another choice between nearly equal values would change all later layers.
             if self.follows or is_source(step) or is_random(step) or jumps(step, len(step.tops) - 1):
                 self._take_tops(index, step)
             if not self.keeps_graph:
@@ -142,7 +144,7 @@ class Replay:
                 put(self.net, top, values)
 
     def backward(self) -> Iterator[tuple[int, Step]]:
-        """Layer by layer from the end; needs a forward before it."""
+        """Runs backward from the last layer and yields (index, step) per layer; `forward` must have run before."""
         self.net.clear_parameter_gradients()
         for blob, values in self.other.seeds.items():
             if blob in self.net.blobs:

@@ -1,4 +1,4 @@
-"""The other sides of a comparison that need no other program, by the name given to `--against`."""
+"""The other sides of a comparison that need no other program, by their names in `--against`."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +10,7 @@ from caffe_compat.parity.own_runs import FAST, PRECISIONS, record_fast, record_l
 from caffe_compat.parity.recording import Array, Recording
 
 Inputs = Mapping[str, Array]
-#: Gradients of outputs that backward starts from; empty where the net has losses, None for no backward.
+#: Gradients of outputs from which backward starts; empty if the net has losses, None for no backward.
 Seeds = Mapping[str, Array] | None
 Recorder = Callable[[Net, Inputs, Seeds], Recording]
 
@@ -34,5 +34,5 @@ SIDES: dict[str, Recorder] = {
     **{name: partial(_layers, name) for name in PRECISIONS},
     **{name: partial(_fast, name) for name in FAST},
 }
-#: Which tolerances suit a side; float32 for all others.
+#: By side, the name of its tolerances; all other sides use those of float32.
 PRECISION_OF = {"bf16": "bf16", "fast-bf16": "bf16"}

@@ -1,4 +1,4 @@
-"""A comparison as lines for a terminal."""
+"""Formats a comparison as lines for a terminal."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,14 +6,14 @@ from caffe_compat.parity.comparison import Comparison, Difference, Verdict
 from caffe_compat.parity.measure import Errors
 
 HEADINGS = ("layer", "type", "blob", "kind", "shape", "max error", "relative", "alone", "cosine", "verdict")
-#: Names that a line lists.
+#: Largest number of names in a line.
 SHOWN = 5
-#: Columns of numbers, which are flush right.
+#: Columns of numbers, aligned to the right.
 _NUMBERS = range(5, 9)
 
 
 def table_lines(comparison: Comparison, only_wrong: bool = False) -> Iterator[str]:
-    """The heading and one line a blob; `only_wrong` leaves out those that agree."""
+    """Yields the heading and one line per blob; `only_wrong` leaves out blobs that agree."""
     rows = [cells(row) for row in comparison.differences if not (only_wrong and row.agrees)]
     widths = [max(len(row[column]) for row in [HEADINGS, *rows]) for column in range(len(HEADINGS))]
     for row in [HEADINGS, *rows]:
@@ -25,7 +25,7 @@ def table_lines(comparison: Comparison, only_wrong: bool = False) -> Iterator[st
 
 
 def cells(row: Difference) -> tuple[str, ...]:
-    """What a table shows of one blob."""
+    """Returns the table's cells for one blob."""
     shape = _shape(row.shape)
     if row.verdict == Verdict.OTHER_SHAPE:
         shape += f", theirs {_shape(row.other_shape)}"
@@ -56,7 +56,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def summary_lines(comparison: Comparison) -> Iterator[str]:
-    """What was said about the other side, and the result in words."""
+    """Yields the notes about the other side, the number of blobs not compared, and the result in words."""
     yield from (f"note: {note}" for note in comparison.notes)
     if comparison.not_compared:
         count, some = len(comparison.not_compared), _some(comparison.not_compared)
@@ -66,7 +66,7 @@ def summary_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def conclusion(comparison: Comparison) -> str:
-    """One sentence: the same, with how many layers that is said of, or the first layer that differs and why."""
+    """Returns one sentence: the sides agree over so many layers, or the first layer that differs, with the cause."""
     first = comparison.first_wrong
     if first is None:
         return _same(comparison)

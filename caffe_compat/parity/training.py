@@ -1,4 +1,4 @@
-"""Compares training: losses, what became of the weights, and the solver's history."""
+"""Compares trainings: losses, updates of weights, and the solver's history."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,9 +17,9 @@ from caffe_compat.parity.training_runs import record_training
 from caffe_compat.solvers.solver import Solver
 from caffe_compat.solvers.update_rules.registry import update_rule_of
 
-#: A change this much smaller than the weight itself is lost in float32.
+#: A change below this fraction of the weight is lost in float32.
 ROUNDING = 1e-6
-#: A change this much smaller than the largest of the run is not judged more strictly than one of this size.
+#: Changes below this fraction of the run's largest change are judged as if they had this size.
 SMALLEST_SHARE = 1e-3
 NOISE = (
     "a bias before a normalisation by the batch, whose mean takes it away: its true gradient is zero, and {rule} makes "
@@ -32,7 +32,7 @@ STATISTICS = (
 
 
 def compare_training(solver: Solver, other: Recording, tolerances: Tolerances) -> Comparison:
-    """Trains as long as the other side did, and compares losses, updates of weights, and histories."""
+    """Trains as many iterations as the other side; returns the comparison of losses, updates and histories."""
     iterations = max((values.size for values in other.losses.values()), default=0)
     if not iterations or not other.final_weights:
         raise DataError(
@@ -69,7 +69,7 @@ def _row(
 
 
 def _loss_rows(net: Net, ours: Recording, other: Recording, tolerances: Tolerances) -> Iterator[Difference]:
-    """The first iteration shows the forward pass, the others what the updates did."""
+    """Yields a row per loss: the first iteration tests the forward pass, later iterations test the updates."""
     for name, mine in ours.losses.items():
         if name not in other.losses:
             continue
@@ -108,7 +108,10 @@ def _excused(row: Difference, solver: Solver) -> Difference:
 
 
 def _cancelled(solver: Solver) -> set[str]:
-    """`layer/index` of what the update rule moves by noise alone: such biases, and the running means behind them."""
+    """Returns `layer/index` of biases whose true gradient is zero, and of the running means behind them.
+
+    A rule that divides by the gradient's size moves such biases by noise alone.
+    """
     if not update_rule_of(solver.parameter.type).divides_by_size:
         return set()
     found = cancelled_biases(solver.net.steps)

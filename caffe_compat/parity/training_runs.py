@@ -1,4 +1,4 @@
-"""Trains for some iterations with our own solver, and records it."""
+"""Trains some iterations with our own solver and records the training."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.solver import Solver
 from caffe_compat.solvers.solver_nets import copy_weights
 
-#: Fields that would make a solver test or write files.
+#: Fields of a solver that would cause tests or files.
 SILENCED = (
     "display", "snapshot", "test_iter", "test_interval", "test_net", "test_net_param", "test_state",
 )  # fmt: skip
@@ -18,7 +18,7 @@ SILENCED = (
 def training_solver(
     parameter: caffe_pb2.SolverParameter, weights: str | None, other: Recording | None, engine: str = "exact"
 ) -> Solver:
-    """A solver that only trains, from a weights file or from the weights with which the other side started."""
+    """Returns a solver that only trains; it starts from a weights file or from the other side's first weights."""
     quiet = caffe_pb2.SolverParameter()
     quiet.CopyFrom(parameter)
     for field in SILENCED:
@@ -33,7 +33,7 @@ def training_solver(
 
 
 def take_weights(net: Net, other: Recording) -> None:
-    """Gives our net the weights that the other side recorded before it ran."""
+    """Copies the weights that the other side recorded before its run into our net."""
     for step in net.steps:
         for number, blob in enumerate(step.layer.blobs):
             values = other.weights.get(f"{step.layer.name}/{number}")
@@ -42,7 +42,7 @@ def take_weights(net: Net, other: Recording) -> None:
 
 
 def record_training(solver: Solver, iterations: int, source: str) -> Recording:
-    """Trains, and keeps each iteration's outputs, the weights before and after, and the solver's blobs."""
+    """Trains and returns a recording: outputs of each iteration, weights before and after, and the solver's blobs."""
     recording = Recording(source, weights=_weights(solver.net))
     losses: dict[str, list[float]] = {name: [] for name in solver.net.outputs}
     for _ in range(iterations):

@@ -1,1 +1,1 @@
-"""A deploy net as ONNX: one function a layer type, in a table."""
+"""Exports a deploy net to ONNX; a table maps layer types to the functions that write their nodes."""

@@ -1,4 +1,4 @@
-"""The check that onnxruntime computes what our own layers compute."""
+"""Checks that onnxruntime computes the same outputs as our own layers."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,7 +32,7 @@ from caffe_compat.layers.base import as_tuple
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
 TOLERANCE = 1e-3
 Inputs = dict[str, np.ndarray]
-#: How far onnxruntime's own arithmetic within one layer may move a value.
+#: Largest relative rounding error of onnxruntime within one layer.
 ROUNDING = 1e-5
 #: What onnxruntime raises for a model that it cannot load or run.
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
@@ -40,7 +40,7 @@ REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far onnxruntime's outputs are from ours: the largest difference over each output's largest value."""
+    """The difference between onnxruntime's and our output, relative to the output's largest absolute value."""
 
     error: float
     output: str
@@ -51,9 +51,9 @@ def compare_with_onnxruntime(
 ) -> Agreement:
     """Runs a file's bytes and our layers on the same random inputs; with `dynamic_size` on images of other sizes, too.
 
-    Where a layer chooses (ArgMax, the mask of maxima, detections), our run goes on from onnxruntime's values, so that a
-    near tie does not make all that follows differ. FormatError where onnxruntime cannot run the model, or where both
-    differ by more than TOLERANCE.
+    After layers that choose (ArgMax, the mask of maxima, detections), our run continues with onnxruntime's values.
+    Otherwise a near tie could change all later layers. FormatError if onnxruntime cannot run the model, or if the
+    outputs differ by more than TOLERANCE.
     """
     wanted = list(outputs) or list(net.outputs)
     steps = needed_steps(net, wanted)
@@ -71,7 +71,7 @@ def compare_with_onnxruntime(
 
 
 def _watched(steps: Sequence[Step]) -> list[str]:
-    """The blobs that layers which choose read and write, as far as no later layer writes them anew."""
+    """Returns the bottoms and tops of layers that choose (`jumps`), without blobs that a later layer overwrites."""
     wiring = Wiring.of_steps(steps)
     names: list[str] = []
     for index, step in enumerate(steps):
@@ -82,7 +82,7 @@ def _watched(steps: Sequence[Step]) -> list[str]:
 
 
 def _showing(data: bytes, blobs: Sequence[str]) -> bytes:
-    """The model with more outputs; inputs and what is an output already stay as they are."""
+    """Returns the model with the blobs added to its outputs; existing inputs and outputs are not added again."""
     if not blobs:
         return data
     model = onnx.ModelProto.FromString(data)
@@ -93,7 +93,7 @@ def _showing(data: bytes, blobs: Sequence[str]) -> bytes:
 
 @dataclass(frozen=True)
 class _Run:
-    """The needed layers of a net and onnxruntime's session, to be run on the same inputs."""
+    """Runs the needed layers of a net and onnxruntime's session on the same inputs."""
 
     path: str
     steps: Sequence[Step]
@@ -101,7 +101,7 @@ class _Run:
     session: onnxruntime.InferenceSession
 
     def agreement(self, inputs: Inputs) -> Agreement:
-        """The blob that differs most on these inputs: of the outputs, and of what layers that choose read and write."""
+        """Returns the blob with the largest difference, among outputs and blobs around layers that choose."""
         theirs = _run(self.path, self.session, inputs)
         values = {name: torch.from_numpy(array) for name, array in inputs.items()}
         found = []
@@ -112,7 +112,7 @@ class _Run:
         return max(found, key=lambda one: one.error)
 
     def _advance(self, step: Step, values: dict[str, Tensor], theirs: Inputs) -> list[Agreement]:
-        """Runs a layer; one that chooses runs on onnxruntime's bottoms, and its tops are taken from there."""
+        """Runs a layer; one that chooses reads onnxruntime's bottoms, and onnxruntime's tops replace its tops."""
         step.layer.forget()
         if not jumps(step, len(step.tops) - 1):
             made = as_tuple(step.layer(*(values[bottom] for bottom in step.bottoms)))
@@ -133,7 +133,7 @@ class _Run:
 
 
 def _choice_error(step: Step, bottoms: Sequence[Tensor], position: int, theirs: np.ndarray, ours: Tensor) -> float:
-    """The difference of a top, which is 0 for another choice between nearly equal values."""
+    """Returns the difference of a top; 0 if it is only another choice between nearly equal values."""
     error = difference(theirs, ours.numpy())
     if error > TOLERANCE and jumps(step, position) and is_near_tie(step.layer, bottoms, position, theirs, ROUNDING):
         return 0.0
@@ -141,7 +141,7 @@ def _choice_error(step: Step, bottoms: Sequence[Tensor], position: int, theirs: 
 
 
 def _on_other_sizes(run: _Run, net: Assembly, seed: int) -> list[Agreement]:
-    """The agreement on images of those OTHER_SIZES that our own layers take."""
+    """Returns the agreement on images of OTHER_SIZES, without sizes that our own layers refuse."""
     found = []
     for change in OTHER_SIZES:
         sizes = {name: change(shape) if len(shape) == 4 else shape for name, shape in net.inputs.items()}
@@ -160,7 +160,7 @@ def _multiples(shape: Shape) -> Shape:
     return (*shape[:2], 2 * shape[2], 3 * shape[3])
 
 
-#: Images of a size that is no multiple of strides, and of one that suits nets which halve their images.
+#: Sizes of images: one that is no multiple of strides, and one for nets that halve their images.
 OTHER_SIZES: tuple[Callable[[Shape], Shape], ...] = (_odd_size, _multiples)
 
 
@@ -172,7 +172,7 @@ def _session(path: str, data: bytes) -> onnxruntime.InferenceSession:
 
 
 def _run(path: str, session: onnxruntime.InferenceSession, inputs: Inputs) -> Inputs:
-    """What onnxruntime makes of the inputs, by the names of its outputs."""
+    """Returns onnxruntime's outputs for the inputs, by name."""
     try:
         taken = {one.name for one in session.get_inputs()}
         made = session.run(None, {name: values for name, values in inputs.items() if name in taken})
@@ -188,11 +188,11 @@ def _refused(path: str, error: Exception) -> FormatError:
 
 
 def difference(got: np.ndarray, wanted: np.ndarray) -> float:
-    """Infinite for other shapes or for NaN in one only."""
+    """Returns the largest difference relative to `wanted`; inf for other shapes, or NaN in only one of both."""
     if got.shape != wanted.shape or not np.array_equal(np.isnan(got), np.isnan(wanted)):
         return float("inf")
     both = ~np.isnan(wanted)
     if not both.any():
         return 0.0
-    # Empty maxima are -FLT_MAX: their difference, not their size, counts.
+    # Maxima of empty windows are -FLT_MAX in both, so the difference is computed before the division.
     return float(np.abs(got[both] - wanted[both]).max() / max(1e-2, np.abs(wanted[both]).max()))

@@ -1,4 +1,4 @@
-"""Layers that multiply with weights."""
+"""Exports layers that multiply with weights: convolutions, InnerProduct, Embed and Im2col."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ MOST_AXES = 3
 
 
 def convolution(graph: Graph, step: Step, *bottoms: str) -> list[str]:
-    """One weight slides over every bottom."""
+    """Exports a Convolution, with one Conv node per bottom."""
     return [_slide(graph, step, index, "Conv", bottom) for index, bottom in enumerate(bottoms)]
 
 
@@ -23,7 +23,7 @@ def deconvolution(graph: Graph, step: Step, *bottoms: str) -> list[str]:
 
 
 def _slide(graph: Graph, step: Step, index: int, kind: str, bottom: str) -> str:
-    """Axes before the channels become one; a net without spatial axes gets one of size 1."""
+    """Adds a Conv or ConvTranspose node: joins axes before the channels, and adds a spatial axis if there is none."""
     layer: Any = step.layer
     axes = layer.window.axes
     if axes > MOST_AXES:
@@ -57,7 +57,7 @@ def window_attributes(window: Any, convolved: Sequence[int] | None = None) -> di
 
 
 def im2col(graph: Graph, step: Step, bottom: str) -> str:
-    """A convolution with a kernel for each element of the window that picks it out; channels are groups."""
+    """Exports Im2col as a Conv: one group per channel, and one kernel per window element that selects it."""
     layer: Any = step.layer
     shape = step.bottom_shapes[0]
     axis, window = layer.channel_axis, layer.window
@@ -70,7 +70,7 @@ def im2col(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def inner_product(graph: Graph, step: Step, bottom: str) -> str:
-    """Gemm on one row an item."""
+    """Exports an InnerProduct as Gemm on one row per item."""
     layer: Any = step.layer
     shape, top_shape = step.bottom_shapes[0], step.top_shapes[0]
     rows = (int(np.prod(shape)) // layer.inputs, layer.inputs)
@@ -83,7 +83,7 @@ def inner_product(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def embed(graph: Graph, step: Step, bottom: str) -> str:
-    """Rows of the weight."""
+    """Exports an Embed as Gather of the weight's rows."""
     layer: Any = step.layer
     top = graph.op("Gather", graph.weight(step, 0), graph.op("Cast", bottom, to=7), axis=0)
     return graph.op("Add", top, graph.weight(step, 1)) if layer.has_bias else top

@@ -1,4 +1,4 @@
-"""SSD's DetectionOutput, said with ONNX's NonMaxSuppression."""
+"""Exports SSD's DetectionOutput with ONNX's NonMaxSuppression."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +81,9 @@ def _halves(graph: Graph, value: str) -> list[str]:
 
 
 def _suppressed(graph: Graph, layer: Any, found: _Candidates) -> str:
-    """Places (item, class, prior) of the boxes that overlap no better one of their class."""
+    """Returns (item, class, prior) of boxes that remain after suppression: no better box of their class overlaps."""
     low, high = _halves(graph, found.boxes)
-    # ONNX exchanges corners that are the wrong way round; in Caffe such a box has no area and overlaps nothing.
+    # ONNX swaps corners in the wrong order. In Caffe such a box has no area and overlaps no box.
     boxes = graph.op("Concat", low, graph.op("Max", low, high), axis=-1)
     scores = _looked_at(graph, layer, found)
     if not found.shares_location:
@@ -96,7 +96,7 @@ def _suppressed(graph: Graph, layer: Any, found: _Candidates) -> str:
 
 
 def _looked_at(graph: Graph, layer: Any, found: _Candidates) -> str:
-    """The scores, with minus infinity in place of all but the `top_k` best of each class."""
+    """Returns the scores with all but the `top_k` best of each class set to minus infinity."""
     if not -1 < layer.looked_at_most < found.priors:
         return found.scores
     values, places = graph.ops("TopK", [found.scores, graph.ints(layer.looked_at_most)], 2, axis=2)

@@ -1,4 +1,4 @@
-"""Activations and other layers that keep their bottom's shape."""
+"""Exports activations and other layers that keep their bottom's shape."""
 
 from functools import reduce
 from typing import Any
@@ -36,7 +36,7 @@ def relu6(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def prelu(graph: Graph, step: Step, bottom: str) -> str:
-    """Slopes (C,) lie on axis 1."""
+    """Exports a PReLU; its slopes (C,) apply along axis 1."""
     channels = step.layer.blobs[0].numel()
     slopes = (channels, *[1] * (len(step.bottom_shapes[0]) - 2))
     return graph.op("PRelu", bottom, graph.weight(step, 0, slopes))
@@ -71,7 +71,7 @@ def logarithm(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def power(graph: Graph, step: Step, bottom: str) -> str:
-    """A constant where power or scale is 0, whatever the bottom holds."""
+    """Exports a Power; if power or scale is 0, the top is constant for any bottom."""
     layer = _of(step)
     if layer.power * layer.scale == 0:
         ones = graph.op("Pow", bottom, graph.number(0))
@@ -81,7 +81,7 @@ def power(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def affine(graph: Graph, value: str, scale: float, shift: float) -> str:
-    """scale * value + shift, without what changes nothing."""
+    """Returns scale * value + shift; leaves out factors 1 and terms 0."""
     if scale != 1:
         value = graph.op("Mul", value, graph.number(scale))
     return graph.op("Add", value, graph.number(shift)) if shift else value

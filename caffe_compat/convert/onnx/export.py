@@ -1,4 +1,4 @@
-"""An assembled net as an ONNX model."""
+"""Exports an assembled net as an ONNX model."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ OpenAxes = dict[int, str]
 
 @dataclass(frozen=True)
 class _Piece:
-    """A layer to write: its step, its step on larger images where sizes stay open, and the Scale that it takes in."""
+    """A layer to export: its step, its step on larger images if sizes stay open, and a Scale fused into it."""
 
     step: Step
     larger: Step | None
@@ -64,7 +64,7 @@ def export_onnx(
 def _pieces(
     steps: Sequence[Step], wiring: Wiring, larger: Sequence[Step] | None, wanted: Sequence[str]
 ) -> list[_Piece]:
-    """The layers in order; a Scale behind a BatchNorm goes into it, unless somebody wants the blob between both."""
+    """Returns the layers in order; a Scale is fused into the BatchNorm before it, unless the blob between is wanted."""
     layers = [step.layer.spec.parameter for step in steps]
     behind: dict[int, int] = {}
     for index, step in enumerate(steps):
@@ -84,7 +84,7 @@ def needed_steps(net: Assembly, outputs: Iterable[str]) -> list[Step]:
 
 
 def _add(graph: Graph, piece: _Piece, values: dict[str, str], final: set[str]) -> None:
-    """A layer's nodes; its tops take their blobs' names, or `blob@layer` where a later layer writes the blob anew."""
+    """Adds a layer's nodes; tops are named `blob`, or `blob@layer` if a later layer overwrites the blob."""
     step = piece.step
     if step.layer.spec.type not in EXPORTERS:
         raise MissingFeatureError(
@@ -146,9 +146,9 @@ def _model(
 
 
 def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:
-    """Walks with twice the batch: axis 0 of every blob must double and nothing else may change.
+    """Computes shapes for twice the batch: axis 0 of every blob must double, and other axes must not change.
 
-    But for what follows from shapes and weights alone, which must stay as it is: those blobs.
+    Returns the exceptions: blobs that depend only on shapes and weights, which must not change at all.
     """
     if len({shape[0] for shape in net.inputs.values()}) > 1:
         raise ShapeError(f"{net.path}: expected inputs of one batch size to leave open, got {net.inputs}")

@@ -1,4 +1,4 @@
-"""An ONNX graph in the making."""
+"""Graph: builds an ONNX graph node by node."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,11 +36,11 @@ class Graph:
         self._layer, self._first = "", 0
 
     def enter(self, layer: str) -> None:
-        """What is added from here on belongs to this layer."""
+        """Starts a layer: later nodes are named after it."""
         self._layer, self._first = layer, len(self.nodes)
 
     def free(self, name: str) -> str:
-        """The name, with a mark behind it as long as something else has it."""
+        """Returns an unused name: the given one, with "'" added until it is unique."""
         while name in self._taken:
             name += "'"
         self._taken.add(name)
@@ -91,7 +91,7 @@ class Graph:
         return self._weights[id(blob)]
 
     def reshape(self, value: str, shape: Sequence[int]) -> str:
-        """Another shape for the same values; axis 0 is what is left where the batch is open."""
+        """Returns the value in another shape; axis 0 is inferred (-1) if the batch is open."""
         sizes = [-1, *shape[1:]] if self.dynamic else list(shape)
         return self.op("Reshape", value, self.ints(*sizes))
 
@@ -110,7 +110,7 @@ class Graph:
             node.output[:] = [wanted if name == value else name for name in node.output]
 
     def require_fixed_batch(self, step: Step, why: str) -> None:
-        """Refuses what has no open batch."""
+        """Raises MissingFeatureError if the batch is open, for a layer that needs a fixed batch."""
         if self.dynamic:
             raise MissingFeatureError(f"{step.layer.spec}: {why}; export with a fixed batch (without --dynamic-batch)")
 

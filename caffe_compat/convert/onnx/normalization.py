@@ -1,4 +1,4 @@
-"""Layers that divide by a statistic."""
+"""Exports layers that divide by a statistic: BatchNorm, LRN, MVN and Normalize."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from caffe_compat.layers.normalization.bn import SegNetBN
 
 
 def batch_norm(graph: Graph, step: Step, bottom: str, scale: Step | None = None) -> str:
-    """By the stored statistics, or by the batch's own where the net says so; then by the slopes of a Scale behind."""
+    """Exports a BatchNorm, with stored or with the batch's statistics, and a Scale fused into it."""
     layer: Any = step.layer
     shape = step.bottom_shapes[0]
     value = graph.reshape(bottom, (shape[0], 1)) if len(shape) == 1 else bottom
@@ -73,7 +73,7 @@ def _numbers(blob: Tensor) -> NDArray[np.float32]:
 
 
 def lrn(graph: Graph, step: Step, bottom: str) -> str:
-    """Within a channel: the average pool of squares, with 1 in place of k."""
+    """Exports an LRN; within a channel it is an average pool of squares, with 1 instead of k."""
     layer: Any = step.layer
     if layer.is_across_channels:
         return graph.op("LRN", bottom, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
@@ -84,7 +84,7 @@ def lrn(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def mvn(graph: Graph, step: Step, bottom: str) -> str:
-    """The top has four axes, also where the bottom has fewer."""
+    """Exports an MVN; the top has four axes even if the bottom has fewer."""
     layer: Any = step.layer
     shape = step.top_shapes[0]
     value = bottom if shape == step.bottom_shapes[0] else graph.reshape(bottom, shape)

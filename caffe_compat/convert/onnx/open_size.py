@@ -97,7 +97,10 @@ def sliding(graph: Graph, step: Step, larger: Step, *bottoms: str) -> Values:
 
 
 def pooling(graph: Graph, step: Step, _larger: Step, bottom: str) -> str:
-    """Windows in Caffe's number: with `stride - 1` more padding behind, rounding down counts as rounding up does."""
+    """Exports a Pooling with Caffe's number of windows.
+
+    ONNX rounds down. With `stride - 1` more padding at the end, this equals rounding up.
+    """
     layer: Any = step.layer
     if len(step.tops) > 1:
         _refuse(step, "its mask counts through an image of one size")
@@ -106,7 +109,7 @@ def pooling(graph: Graph, step: Step, _larger: Step, bottom: str) -> str:
     more = tuple(stride - 1 if layer.round_up else 0 for stride in layer.stride)
     top = POOLED[layer.method](graph, bottom, layer, more)
     for axis in range(2):
-        # A window that starts behind image and padding has no place in Caffe's output (pooling_layer.cpp).
+        # Caffe drops windows that start after image and padding (pooling_layer.cpp).
         if layer.round_up and any(layer.pad) and layer.pad[axis] + layer.stride[axis] > layer.kernel[axis]:
             top = _starting_within(graph, bottom, top, axis + 2, layer.pad[axis], layer.stride[axis])
     return top
@@ -170,7 +173,7 @@ POOLED: dict[str, Callable[[Graph, str, Any, Sequence[int]], str]] = {
 
 
 def reshape(graph: Graph, step: Step, larger: Step, bottom: str) -> str:
-    """Reshape and Flatten: open axes that the top keeps are copied from the bottom, another is what is left."""
+    """Exports Reshape and Flatten: copies open axes that the top keeps; another open axis is inferred (-1)."""
     before = list(zip(step.bottom_shapes[0], larger.bottom_shapes[0], strict=True))
     after = list(zip(step.top_shapes[0], larger.top_shapes[0], strict=True))
     sizes = []

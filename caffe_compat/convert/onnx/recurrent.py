@@ -1,4 +1,4 @@
-"""Recurrent layers, unrolled: ONNX's own have no place for Caffe's sequence markers."""
+"""Exports recurrent layers unrolled, because ONNX's recurrent operators have no input for sequence markers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +49,7 @@ def _unrolled(graph: Graph, step: Step, bottoms: tuple[str, ...], advance: Advan
 
 
 def _input_sums(graph: Graph, step: Step, bottoms: tuple[str, ...]) -> str:
-    """What the inputs give to each step's sums (T, N, gates * D)."""
+    """Returns the inputs' contribution to the sums of all time steps, (T, N, gates * D)."""
     layer: Any = step.layer
     steps, streams, *item = step.bottom_shapes[0]
     flat = graph.reshape(bottoms[0], (steps, streams, int(np.prod(item))))

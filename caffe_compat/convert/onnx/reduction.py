@@ -1,4 +1,4 @@
-"""Layers that take an axis together."""
+"""Exports layers that reduce an axis: Reduction, BatchReduction and ArgMax."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -42,7 +42,7 @@ def batch_reduction(graph: Graph, step: Step, bottom: str) -> str:
 
 
 def reduced(graph: Graph, value: str, axis: int, operation: str, k: int) -> str:
-    """One axis taken together; it goes away."""
+    """Returns the value reduced along one axis, without this axis."""
     return top_k_mean(graph, value, axis, k) if operation == "TOPK" else REDUCTIONS[operation](graph, value, axis)
 
 
@@ -77,7 +77,7 @@ def top_k_mean(graph: Graph, value: str, axis: int, k: int) -> str:
 
 
 def argmax(graph: Graph, step: Step, bottom: str) -> str:
-    """Among equals Caffe's last comes first, ONNX's first: so the axis is read backwards."""
+    """Exports an ArgMax; the axis is reversed, since Caffe prefers the last of equal values and ONNX the first."""
     layer: Any = step.layer
     shape = step.bottom_shapes[0]
     if layer.axis is not None:

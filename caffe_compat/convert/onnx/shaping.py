@@ -1,4 +1,4 @@
-"""Layers that move values about and change none."""
+"""Exports layers that move values without changing them."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ def interpolate(graph: Graph, step: Step, bottom: str, like: str = "") -> str:
 
 
 def upsample(graph: Graph, step: Step, bottom: str, mask: str = "") -> str:
-    """Values to the places that a Pooling's mask names, in a blob of zeros; without a mask every pixel repeated."""
+    """Exports an Upsample: writes values to the positions in a Pooling's mask, or repeats pixels without a mask."""
     if not mask:
         target = graph.ints(*step.top_shapes[0][2:])
         mode = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}

@@ -1,4 +1,4 @@
-"""Caffe's layer types and the functions that say them in ONNX."""
+"""Table of Caffe's layer types and the functions that export them to ONNX."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from caffe_compat.convert.onnx import (
     shaping,
 )
 
-#: (graph, step, *bottoms) -> the value of the top, or a list with one a top.
+#: (graph, step, *bottoms) -> the value of the top, or a list with one value per top.
 Exporter = Callable[..., str | list[str]]
 
 EXPORTERS: dict[str, Exporter] = {

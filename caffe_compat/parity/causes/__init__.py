@@ -1,1 +1,1 @@
-"""Why a layer differs: hypotheses that are run and measured."""
+"""Finds why a layer differs: runs hypotheses and measures their errors."""

@@ -29,7 +29,7 @@ def _mirrored(bottom: Tensor) -> Tensor:
     return bottom.flip(-1)
 
 
-#: What is done to the first bottom, the least number of axes it needs, and what to say.
+#: Change of the first bottom, the least number of axes that it needs, and the text for the report.
 ORDERS: tuple[tuple[Callable[[Tensor], Tensor], int, str], ...] = (
     (_reversed_channels, 2, "channel order: the other side reads the bottom's channels in reverse (RGB for BGR)"),
     (_channels_last, 3, "order of axes: the other side lays the bottom out channels last (NHWC)"),
@@ -39,13 +39,13 @@ ORDERS: tuple[tuple[Callable[[Tensor], Tensor], int, str], ...] = (
 )
 
 
-#: Pixels that the other side reads further on, to the right and down; zeros come in behind the image.
+#: Shifts of the image on the other side, in pixels to the right and down; zeros fill the border.
 SHIFTS = {"to the right": (1, 0), "to the left": (-1, 0), "down": (0, 1), "up": (0, -1),
           "down and to the right": (1, 1), "up and to the left": (-1, -1)}  # fmt: skip
 
 
 def changed_bottoms(trial: Trial) -> Iterator[Trial]:
-    """The first bottom in other orders, or moved by a pixel; several bottoms in reverse."""
+    """Yields trials with the first bottom reordered or shifted by a pixel, and with several bottoms reversed."""
     for reorder, axes, says in ORDERS:
         if trial.bottoms and trial.bottoms[0].dim() >= axes:
             yield replace(trial, bottoms=(reorder(trial.bottoms[0]), *trial.bottoms[1:]), says=says)

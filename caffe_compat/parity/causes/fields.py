@@ -15,7 +15,7 @@ from caffe_compat.proto import caffe_pb2
 
 #: Fields that cannot change a result.
 WITHOUT_EFFECT = frozenset({"engine", "force_nd_im2col", "weight_filler", "bias_filler", "filler"})
-#: Values that implementations are known to use, besides Caffe's default.
+#: Values other than Caffe's default that known implementations use.
 WELL_KNOWN: dict[str, tuple[float, ...]] = {
     "eps": (1e-3, 1e-4, 1e-5, 2e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 0.0),
     "negative_slope": (0.0, 0.01, 0.1, 0.2, 0.25),
@@ -30,7 +30,7 @@ WELL_KNOWN: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One field of one of a layer's messages, and its value now."""
+    """A field of one of a layer's messages, and its present value."""
 
     message: str
     name: str
@@ -39,7 +39,7 @@ class Field:
     is_set: bool
 
     def set_to(self, value: Any) -> Callable[[caffe_pb2.LayerParameter], None]:
-        """A change of the layer's message."""
+        """Returns a function that sets this field of a layer's message to the value."""
 
         def change(parameter: caffe_pb2.LayerParameter) -> None:
             message = getattr(parameter, self.message)
@@ -52,7 +52,10 @@ class Field:
 
 
 def changed_fields(trial: Trial) -> Iterator[Trial]:
-    """Every other value of switches and words; neighbours of whole numbers; well-known values of real ones."""
+    """Yields a trial per changed field value.
+
+    Tries all other values of bools and enums, neighbours of integers, and well-known values of real numbers.
+    """
     for field in fields_of(trial.parameter):
         for value in _other_values(field):
             ours = _shown(field, field.value) if field.is_set else f"none given ({_shown(field, field.value)})"
@@ -61,7 +64,7 @@ def changed_fields(trial: Trial) -> Iterator[Trial]:
 
 
 def fitted_fields(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """Real numbers of the layer's messages, each with the value that suits the other side best."""
+    """Yields a trial per real-valued field, with the value that fits the other side best."""
     for field in fields_of(trial.parameter):
         if field.descriptor.cpp_type not in (field.descriptor.CPPTYPE_FLOAT, field.descriptor.CPPTYPE_DOUBLE):
             continue
@@ -77,7 +80,7 @@ def fitted_fields(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 
 
 def fields_of(parameter: caffe_pb2.LayerParameter) -> list[Field]:
-    """The fields that may change what a layer gives."""
+    """Returns the fields that may change a layer's result."""
     return [
         _field(message, getattr(parameter, message), descriptor)
         for message in messages_of(parameter)
@@ -87,7 +90,7 @@ def fields_of(parameter: caffe_pb2.LayerParameter) -> list[Field]:
 
 
 def messages_of(parameter: caffe_pb2.LayerParameter) -> tuple[str, ...]:
-    """The messages that a layer reads: BatchNorm reads batch_norm_param. Found by building the layer."""
+    """Returns the names of the messages that a layer reads, such as batch_norm_param; builds the layer to find out."""
     spec = LayerSpec(parameter)
     with suppress(CaffeError):
         layer_class(spec)(spec)
@@ -106,7 +109,7 @@ def _other_values(field: Field) -> list[Any]:
     if descriptor.enum_type is not None:
         return [number for number in descriptor.enum_type.values_by_number if number != field.value]
     if isinstance(field.value, bool):
-        # What an unset switch means may depend on the phase.
+        # The default of an unset bool may depend on the phase, so both values are tried.
         return [not field.value] if field.is_set else [False, True]
     if isinstance(field.value, list):
         return _other_lists(field)
@@ -123,7 +126,7 @@ def _other_lists(field: Field) -> list[list[Any]]:
     if field.descriptor.cpp_type == field.descriptor.CPPTYPE_FLOAT:
         others = [[], values[::-1]]
     else:
-        # `pad: 1` may be written for a field that is not set: try small numbers for it, too.
+        # An unset field may be set on the other side (`pad: 1`), so small numbers are tried as well.
         others = [[], values[::-1], *([value + step for value in values or [0]] for step in (-1, 1, 2, 3))]
     return [other for other in others if other != values and all(not isinstance(v, int) or v >= 0 for v in other)]
 

@@ -1,4 +1,4 @@
-"""The hypothesis that explains a difference best."""
+"""Finds the hypothesis that explains a difference best."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from caffe_compat.parity.causes.weights import changed_weights, recorded_weights
 from caffe_compat.parity.measure import errors_between
 from caffe_compat.parity.replay import array_of
 
-#: Asked of every layer, before and after what is asked of its type alone. Of two that explain equally well, the first.
+#: Hypotheses for every layer, tried before and after those of its type. If two explain equally well, the first wins.
 FIRST: tuple[Hypotheses, ...] = (changed_fields,)
 LAST: tuple[Hypotheses, ...] = (changed_bottoms, changed_weights, changed_results)
-#: A hypothesis must bring the error down by this factor to be worth a word where it does not explain all.
+#: A hypothesis that explains only a part is reported if it reduces the error at least by this factor.
 WORTH_SAYING = 10.0
-#: What is left of a blob's largest value where a hypothesis still explains a part.
+#: Largest relative error that remains if a hypothesis explains a part.
 LARGEST_REST = 0.1
-#: Errors below this are rounding: no reason to prefer one hypothesis to an earlier one.
+#: Errors below this are rounding, so they do not make a hypothesis better than an earlier one.
 ROUNDING = 2e-6
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A hypothesis and the relative error that it leaves."""
+    """A hypothesis and the relative error that remains with it."""
 
     trial: Trial
     error: float
 
 
 def find_cause(suspect: Suspect, limit: float) -> str:
-    """One sentence: what makes our layer give the other side's result, or what was tried in vain."""
+    """Returns one sentence: the change that makes our layer give the other side's result, or that none was found."""
     strange = _not_finite(suspect)
     if strange:
         return strange
@@ -57,7 +57,7 @@ def find_cause(suspect: Suspect, limit: float) -> str:
 
 
 def _not_finite(suspect: Suspect) -> str:
-    """What to say of results that are no numbers, on either side; nothing where all are."""
+    """Returns a sentence about NaN and infinite results on either side; "" if all results are finite."""
     ours = suspect.as_is.result()
     sides = (("the other side", suspect.theirs), ("ours", None if ours is None else array_of(ours)))
     counts = {name: int((~np.isfinite(values)).sum()) for name, values in sides if isinstance(values, np.ndarray)}

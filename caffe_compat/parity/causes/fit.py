@@ -1,4 +1,4 @@
-"""The value of one number with which a layer comes nearest to the other side."""
+"""Finds the value of a number for which a layer's result is nearest to the other side's."""
 
 import math
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from caffe_compat.parity.measure import errors_between
 from caffe_compat.parity.recording import Recorded
 from caffe_compat.parity.replay import array_of
 
-#: Golden-section steps: each shortens the interval by 0.618.
+#: Number of golden-section steps; each multiplies the length of the interval by 0.618.
 STEPS = 40
 _SECTION = (math.sqrt(5) - 1) / 2
 
 
 def fit_number(make: Callable[[float], Trial], theirs: Recorded, start: float) -> float:
-    """The best value, looked for around `start`, from 1/1000 of it (or of 1) to 1000 times as much, of either sign."""
+    """Returns the best value of either sign; its size is searched from 1/1000 to 1000 times |start| (or 1)."""
     size = abs(start) or 1.0
     grid = [sign * size * 10.0**power for sign in (-1, 1) for power in (-3, -2, -1, 0, 1, 2, 3)]
     return _refine(lambda value: _error(make(value), theirs), sorted([*grid, 0.0]))
 
 
 def fit_factor(make: Callable[[float], Trial], theirs: Recorded, start: float) -> float:
-    """The best positive value, looked for on the scale of its logarithm: an eps from 1e-14 to 1."""
+    """Returns the best positive value from 1e-14 to 1, such as an eps; the search is on a logarithmic scale."""
     best = _refine(lambda power: _error(make(10.0**power), theirs), [float(power) for power in range(-14, 1)])
     return float(10.0**best)
 

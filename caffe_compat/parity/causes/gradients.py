@@ -1,4 +1,4 @@
-"""Why a gradient differs: what can be read from the two arrays and from the layer's type."""
+"""Finds why a gradient differs, from the two arrays and the layer's type."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ EXPLAINS = 1e-3
 
 
 def find_gradient_cause(step: Step, ours: Array, theirs: Array) -> str:
-    """One sentence, or nothing."""
+    """Returns one sentence about the cause, or "" if none is found."""
     spec = step.layer.spec
     if isinstance(step.layer, BN) and step.layer.phase == "TEST" and not step.layer.is_frozen:
         return "the fork's BN uses its formula for batches in backward at TEST, ours the derivative of its forward"
@@ -26,7 +26,7 @@ def find_gradient_cause(step: Step, ours: Array, theirs: Array) -> str:
 
 
 def find_factor(ours: Array, theirs: Array) -> str:
-    """Names the one number that turns ours into theirs, or nothing."""
+    """Returns a sentence that names the factor between ours and theirs, or "" if there is none."""
     if ours.size != theirs.size or not ours.any():
         return ""
     mine, other = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)

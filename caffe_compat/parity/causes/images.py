@@ -1,4 +1,4 @@
-"""Hypotheses about an input, or what a data layer read: the image was turned, moved or normalised in another way."""
+"""Hypotheses about inputs and tops of data layers: the image was turned, shifted or normalised differently."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from torch import Tensor
 from caffe_compat.parity.causes.trial import Trial
 from caffe_compat.parity.recording import Recorded
 
-#: Pixels up to which a shift is looked for, and the share of the image up to which.
+#: A shift is searched up to FARTHEST pixels, and up to 1 / SHARE of the image's size.
 FARTHEST, SHARE = 8, 4
 
 TURNED: dict[str, Callable[[Tensor], Tensor]] = {
@@ -22,14 +22,14 @@ TURNED: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def changed_images(trial: Trial) -> Iterator[Trial]:
-    """Images that are turned."""
+    """Yields trials with turned images (N, C, H, W)."""
     if trial.given is not None and trial.given.dim() == 4:
         for says, turn in TURNED.items():
             yield replace(trial, finish=turn, says=says)
 
 
 def fitted_shift(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """The shift by whole pixels that suits best; what it leaves open at the border is not compared."""
+    """Yields the best shift by whole pixels; pixels at the border without a partner are not compared."""
     ours = trial.given
     if ours is None or ours.dim() != 4 or not isinstance(theirs, np.ndarray) or theirs.shape != tuple(ours.shape):
         return
@@ -46,7 +46,7 @@ def fitted_shift(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 
 
 def _overlap(size: int, shift: int) -> tuple[slice, slice]:
-    """Where ours lies, and where it lies on the other side."""
+    """Returns the overlapping part of an axis as two slices: in our image and in the other side's."""
     return slice(max(-shift, 0), size - max(shift, 0)), slice(max(shift, 0), size - max(-shift, 0))
 
 

@@ -1,4 +1,4 @@
-"""Hypotheses about BatchNorm and BN: which statistics are used, and how."""
+"""Hypotheses about BatchNorm and BN: other statistics, or another use of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from caffe_compat.parity.causes.trial import Trial
 
 
 def batch_norm(trial: Trial) -> Iterator[Trial]:
-    """The scale factor, the variance's convention, and where eps goes."""
+    """Yields trials for BatchNorm: without the scale factor, with the other variance, and with eps elsewhere."""
     mean, variance, factor = trial.blobs
     one = torch.ones_like(factor)
     if factor.item() not in (0.0, 1.0):
@@ -32,7 +32,7 @@ def batch_norm(trial: Trial) -> Iterator[Trial]:
 
 
 def _stored_variances(trial: Trial) -> Iterator[Trial]:
-    """What a running variance may be taken for, where it is used."""
+    """Yields trials in which the other side reads the stored variance as another quantity."""
     if trial.phase != "TEST":
         return
     mean, stored, factor = trial.blobs
@@ -60,7 +60,7 @@ def _stored_variances(trial: Trial) -> Iterator[Trial]:
 
 
 def bn(trial: Trial) -> Iterator[Trial]:
-    """What the fourth blob is, and whose variance normalises."""
+    """Yields trials for BN: another meaning of the fourth blob, and another variance."""
     if is_segnet_bn(trial.parameter):
         return
     slope, bias, mean, variance = trial.blobs
@@ -84,7 +84,7 @@ def bn(trial: Trial) -> Iterator[Trial]:
 
 
 def _batch_variance(trial: Trial, eps: float, slope: Tensor | None, bias: Tensor | None) -> Iterator[Trial]:
-    """At TRAIN: the other side divides by the unbiased deviation, or adds eps to the deviation."""
+    """Yields trials at TRAIN: the other side divides by the unbiased deviation, or adds eps to the deviation."""
     if trial.phase != "TRAIN" or trial.target.kind == "blob":
         return
     values = trial.bottoms[0]
@@ -111,7 +111,7 @@ def _scaled(top: Tensor, slope: Tensor | None, bias: Tensor | None) -> Tensor:
 
 
 def _biased_statistic(trial: Trial) -> Iterator[Trial]:
-    """At TRAIN: the running variance was moved by the variance of the other convention."""
+    """Yields trials at TRAIN: the running variance was updated with a biased variance, or with an unbiased one."""
     values = trial.bottoms[0]
     count = values.numel() // values.shape[1]
     before = trial.blobs[trial.target.number]

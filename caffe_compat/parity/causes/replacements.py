@@ -1,4 +1,4 @@
-"""Hypotheses: in a layer's place the other side computes something that is often taken for it."""
+"""Hypotheses: the other side computes a different function that is often confused with the layer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from caffe_compat.parity.recording import Recorded
 
 
 def replaced(trial: Trial) -> Iterator[Trial]:
-    """What REPLACEMENTS has for the layer's type."""
+    """Yields a trial for each of REPLACEMENTS for the layer's type."""
     for says, function in REPLACEMENTS[trial.parameter.type].items():
         yield replace(trial, finish=partial(function, trial), says=says)
 
@@ -39,7 +39,7 @@ def _divided(trial: Trial, result: Tensor) -> Tensor:
     return trial.bottoms[0] / (1 - trial.parameter.dropout_param.dropout_ratio)
 
 
-#: By type: what to say, and what gives the result from the trial and from what our layer gave.
+#: By type: the text for the report, and a function that computes the result from the trial and our layer's result.
 REPLACEMENTS: dict[str, dict[str, Callable[[Trial, Tensor], Tensor]]] = {
     "Interp": {
         "align_corners: the other side resizes edge to edge, not corner to corner": partial(
@@ -58,7 +58,7 @@ REPLACEMENTS: dict[str, dict[str, Callable[[Trial, Tensor], Tensor]]] = {
 
 
 def prelu(trial: Trial) -> Iterator[Trial]:
-    """One slope for all, and none."""
+    """Yields trials for PReLU: one slope for all channels, and no slope."""
     slopes = trial.blobs[0]
     if slopes.numel() > 1:
         first = slopes.flatten()[0].expand(slopes.shape)
@@ -69,7 +69,7 @@ def prelu(trial: Trial) -> Iterator[Trial]:
 
 
 def fitted_slopes(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """The slopes of the other side, read from what it made of values below 0: one for all, then one a channel."""
+    """Yields trials with slopes fitted to the other side's results for negative values: one in all, one per channel."""
     bottom = trial.bottoms[0]
     if not isinstance(theirs, np.ndarray) or theirs.size != bottom.numel():
         return

@@ -1,4 +1,4 @@
-"""Hypotheses: the other side does the same and then something more."""
+"""Hypotheses: the other side computes the same result and then changes it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,14 +11,14 @@ from caffe_compat.parity.causes.fit import fit_number
 from caffe_compat.parity.causes.trial import Trial, unchanged
 from caffe_compat.parity.recording import Recorded
 
-#: Numbers of channels that a sentence names.
+#: Largest number of channels whose values a sentence lists.
 SHOWN = 8
-#: Keeps a constant channel from dividing by zero.
+#: Added to a divisor, so that a constant channel does not divide by zero.
 TINY = 1e-30
 
 
 def changed_results(trial: Trial) -> Iterator[Trial]:
-    """Other orders of the result, its bottom handed through, and activations that were fused into it."""
+    """Yields trials with reordered results, with the bottom as result, and with activations fused into the layer."""
     if trial.target.kind == "blob":
         return
     for says, finish in FINISHES.items():
@@ -45,7 +45,7 @@ FINISHES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def fitted_results(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """The result times a number, or plus one."""
+    """Yields trials with the result multiplied by a number, or with a number added."""
 
     def scaled(factor: float) -> Trial:
         says = f"a factor: the other side's values are {factor:.6g} times ours{_well_known(factor)}"
@@ -64,7 +64,7 @@ def fitted_results(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 
 
 def _clipped(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """Values above the other side's largest, or below its smallest, are cut off."""
+    """Yields trials with the result clipped at the other side's largest or smallest value."""
     if not isinstance(theirs, np.ndarray) or not theirs.size:
         return
     low, high = float(theirs.min()), float(theirs.max())
@@ -75,7 +75,7 @@ def _clipped(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 def _changed_channels(
     trial: Trial, theirs: Recorded, ordered: Callable[[Tensor], Tensor], channels: str
 ) -> Iterator[Trial]:
-    """A mean that was taken away, or was not, from each channel of an image; then a factor for each, too."""
+    """Yields trials with a constant added to each channel of an image, and then also with a factor per channel."""
     result = trial.result()
     ours = None if result is None else ordered(result)
     if ours is None or ours.dim() != 4 or not isinstance(theirs, np.ndarray) or tuple(ours.shape) != theirs.shape:
@@ -93,9 +93,9 @@ def _changed_channels(
     yield replace(trial, finish=lambda result: ordered(result) * factors + rest, says=says)
 
 
-#: Factors that images are scaled by.
+#: Common factors by which images are scaled.
 SCALES = {"1/255": 1 / 255, "1/256": 1 / 256, "1/127.5": 1 / 127.5, "1/128": 1 / 128}
-#: Relative difference below which a fitted number is taken for another.
+#: Relative difference below which a fitted number counts as equal to a known one.
 NEAR = 1e-4
 
 
@@ -104,7 +104,10 @@ def _well_known(factor: float) -> str:
 
 
 def _reversed_mean(shifts: Tensor) -> str:
-    """A mean less itself in reverse has opposite ends and 0 between them."""
+    """Returns a remark if the shifts look like a mean in reverse order of channels, else "".
+
+    The difference of a mean and its reverse has opposite values at both ends and 0 in the middle.
+    """
     values = shifts.ravel()
     if len(values) != 3 or (values + values.flip(0)).abs().max() > NEAR * values.abs().max():
         return ""
@@ -112,5 +115,5 @@ def _reversed_mean(shifts: Tensor) -> str:
 
 
 def _numbers(values: Tensor) -> str:
-    """The first few of one number a channel."""
+    """Returns the first SHOWN of the channels' numbers as text."""
     return " ".join(f"{value:.4g}" for value in values.ravel().tolist()[:SHOWN]) + (" ..." * (values.numel() > SHOWN))

@@ -1,4 +1,4 @@
-"""A layer that differs, with what its cause is to be found from."""
+"""Suspect: a layer that differs, with the data from which the cause can be found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from caffe_compat.parity.recording import Array, Recorded, Recording
 
 @dataclass(frozen=True)
 class Suspect:
-    """The layer as it is, on the bottoms it ran on; what the other side gave; its weights, if known."""
+    """A layer with its bottoms, the other side's result, and the other side's weights if known."""
 
     as_is: Trial
     theirs: Recorded
@@ -22,12 +22,12 @@ class Suspect:
     def of_top(
         cls, step: Step, position: int, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
     ) -> "Suspect":
-        """A suspect whose top differs; `before` holds running statistics as they were before forward."""
+        """Returns a suspect whose top differs; `before` holds running statistics before the forward pass."""
         return cls._of(step, Target("top", position), theirs, other, before)
 
     @classmethod
     def of_data(cls, step: Step, values: Tensor, theirs: Recorded) -> "Suspect":
-        """An input, or what a data layer read: only the values can be looked at."""
+        """Returns a suspect for an input or a data layer's top, of which only the values are known."""
         trial = Trial(step.layer.spec.parameter, step.layer.phase, (), (), Target("top", 0), given=values)
         return cls(trial, theirs, {})
 
@@ -35,7 +35,7 @@ class Suspect:
     def of_statistic(
         cls, step: Step, number: int, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
     ) -> "Suspect":
-        """A suspect whose running statistic differs after forward."""
+        """Returns a suspect whose running statistic differs after the forward pass."""
         return cls._of(step, Target("blob", number), theirs, other, before)
 
     @classmethod

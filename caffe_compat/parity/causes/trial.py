@@ -1,4 +1,4 @@
-"""One layer with one change, run to see whether it is what the other side does."""
+"""Trial: a layer with one change, which is run to see whether it gives the other side's result."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from caffe_compat.proto import caffe_pb2
 
 
 def unchanged(result: Tensor) -> Tensor:
-    """What most trials do with a layer's result."""
+    """Returns the result unchanged; the default of `Trial.finish`."""
     return result
 
 
 @dataclass(frozen=True)
 class Target:
-    """Which result of a layer is looked at: a top, or a blob after forward (a running statistic)."""
+    """The result of a layer that is compared: a top, or a blob after forward (a running statistic)."""
 
     kind: str  # "top" or "blob"
     number: int
@@ -28,22 +28,22 @@ class Target:
 
 @dataclass(frozen=True)
 class Trial:
-    """A layer to run. `says` names its one change, and completes 'the other side has ...' in a report."""
+    """A layer to run with one change; `says` describes the change in a report."""
 
     parameter: caffe_pb2.LayerParameter
     phase: str
     bottoms: tuple[Tensor, ...]
     blobs: tuple[Tensor, ...]
     target: Target
-    given: Tensor | None = None  # the result of a layer that cannot be run again: inputs and data
+    given: Tensor | None = None  # the result of a layer that cannot run again (inputs and data)
     says: str = ""
     finish: Callable[[Tensor], Tensor] = unchanged
 
     def result(self) -> Tensor | None:
-        """What the changed layer gives, or None where it cannot be built or run so."""
+        """Returns the changed layer's result, or None if the changed layer cannot be built or run."""
         try:
             return self.finish(self._run() if self.given is None else self.given)
-        except (CaffeError, RuntimeError, ValueError, IndexError):  # what torch says of shapes and of axes
+        except (CaffeError, RuntimeError, ValueError, IndexError):  # torch's errors about shapes and axes
             return None
 
     def _run(self) -> Tensor:
@@ -57,12 +57,12 @@ class Trial:
 
 
 Hypotheses = Callable[[Trial], Iterator[Trial]]
-#: Hypotheses whose numbers are taken from the other side's result.
+#: Hypotheses with numbers fitted to the other side's result.
 Fits = Callable[[Trial, Recorded], Iterator[Trial]]
 
 
 def with_parameter(trial: Trial, change: Callable[[caffe_pb2.LayerParameter], None]) -> caffe_pb2.LayerParameter:
-    """A copy of the layer's message with one change."""
+    """Returns a copy of the layer's message with one change."""
     parameter = caffe_pb2.LayerParameter()
     parameter.CopyFrom(trial.parameter)
     change(parameter)

@@ -1,4 +1,4 @@
-"""What is asked of a layer of one type alone."""
+"""Hypotheses for layers of particular types."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ from caffe_compat.proto import caffe_pb2
 
 
 def unscaled_dropout(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """What the other side dropped, it dropped by its own lot; the rest must be divided."""
+    """Yields a trial in which kept elements are not divided by the keep ratio; the elements are the other side's."""
     if trial.phase != "TRAIN" or not isinstance(theirs, np.ndarray):
         return
     kept = torch.tensor(theirs != 0, device=trial.bottoms[0].device)
@@ -28,12 +28,12 @@ def unscaled_dropout(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
     yield replace(trial, finish=lambda _: trial.bottoms[0] * kept, says=says)
 
 
-#: Functions of one value, without weights, that are taken for each other.
+#: Elementwise functions without weights that are often confused.
 FUNCTIONS = ("AbsVal", "BNLL", "ELU", "ReLU", "ReLU6", "Sigmoid", "Swish", "TanH")
 
 
 def other_function(trial: Trial) -> Iterator[Trial]:
-    """Another function in this one's place."""
+    """Yields a trial with each other type of FUNCTIONS."""
     for name in FUNCTIONS:
         if name != trial.parameter.type:
             parameter = with_parameter(trial, partial(_set_type, name))
@@ -48,7 +48,7 @@ def _set_type(name: str, parameter: caffe_pb2.LayerParameter) -> None:
 
 
 def lrn(trial: Trial) -> Iterator[Trial]:
-    """Whether alpha is for the sum or for the mean."""
+    """Yields trials for LRN: alpha applied to the sum of squares instead of their mean, or the reverse."""
     param = trial.parameter.lrn_param
     for factor, says in (
         (param.local_size, "alpha: the other side does not divide it by local_size"),
@@ -62,13 +62,13 @@ def lrn(trial: Trial) -> Iterator[Trial]:
 
 
 def eltwise(trial: Trial) -> Iterator[Trial]:
-    """Coefficients that are given to the wrong bottoms are among the fields; a mean in place of a sum is not."""
+    """Yields a trial with the mean of the bottoms; `changed_fields` already tries swapped coefficients."""
     count = len(trial.bottoms)
     yield replace(trial, finish=lambda top: top / count, says="operation: the other side gives the mean of the bottoms")
 
 
 def fitted_coefficients(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
-    """The coefficients of a sum that come nearest to the other side, by least squares."""
+    """Yields a trial with the coefficients of a sum fitted to the other side by least squares."""
     if not isinstance(theirs, np.ndarray) or theirs.size != trial.bottoms[0].numel():
         return
     terms = np.stack([array_of(bottom).ravel() for bottom in trial.bottoms], axis=1)
@@ -81,7 +81,7 @@ def fitted_coefficients(trial: Trial, theirs: Recorded) -> Iterator[Trial]:
 
 
 def loss(trial: Trial) -> Iterator[Trial]:
-    """What the sum over the batch is divided by."""
+    """Yields trials for losses with other divisors of the sum over the batch."""
     batch = trial.bottoms[0].shape[0]
     inner = trial.bottoms[0].numel() // batch
 

@@ -1,4 +1,4 @@
-"""Hypotheses about windows: what an average divides by, which windows there are, and which channels a group reads."""
+"""Hypotheses about windows: the divisor of averages, the number of windows, padding, and channels of groups."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from caffe_compat.parity.causes.trial import Trial
 
 
 def pooling(trial: Trial) -> Iterator[Trial]:
-    """torch's and TensorFlow's windows in place of Caffe's."""
+    """Yields trials with the windows of torch and TensorFlow instead of Caffe's."""
     bottom = trial.bottoms[0]
     layer = single_layer(trial.parameter, [tuple(bottom.shape)], trial.phase)
     if bottom.dim() != 4 or not isinstance(layer, Pooling):
@@ -33,12 +33,12 @@ def pooling(trial: Trial) -> Iterator[Trial]:
 
 
 def _instead(function: Callable[..., Tensor], *arguments: Any, **options: Any) -> Callable[[Tensor], Tensor]:
-    """Gives another function's result in place of the layer's."""
+    """Returns a function that ignores the layer's result and returns that of another function."""
     return lambda _: function(*arguments, **options)
 
 
 def convolution(trial: Trial) -> Iterator[Trial]:
-    """Other groups with the same weights, and padding that is not the same on both sides."""
+    """Yields trials with other groups and the same weights, and with different padding on both sides."""
     yield from _groups(trial)
     yield from _paddings(trial)
 
@@ -57,8 +57,8 @@ def _groups(trial: Trial) -> Iterator[Trial]:
         )
 
 
-#: What is added to the padding before and behind an image, and what to say. TensorFlow's SAME puts the larger part of
-#: an odd sum behind.
+#: Pixels added to the padding before and after the image, and the text for the report. TensorFlow's SAME puts the
+#: larger part of an odd sum after the image.
 UNEVEN: tuple[tuple[int, int, str], ...] = (
     (-1, 0, "pads one pixel less before the image than behind it (SAME)"),
     (0, -1, "pads one pixel less behind the image than before it"),
@@ -68,7 +68,7 @@ UNEVEN: tuple[tuple[int, int, str], ...] = (
 
 
 def _paddings(trial: Trial) -> Iterator[Trial]:
-    """Padding that is not the same on both sides of the image."""
+    """Yields trials with different padding on both sides of the image."""
     margins = list(trial.parameter.convolution_param.pad)
     if len(margins) != 1 or margins[0] == 0:
         return

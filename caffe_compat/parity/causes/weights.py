@@ -12,7 +12,7 @@ from caffe_compat.parity.recording import Array
 
 
 def recorded_weights(trial: Trial, theirs: Mapping[int, Array]) -> Iterator[Trial]:
-    """The weights that the other side recorded, where they differ from ours."""
+    """Yields a trial with the weights that the other side recorded, if they differ from ours."""
     if len(theirs) != len(trial.blobs):
         return
     ours = [blob.cpu().numpy() for blob in trial.blobs]
@@ -33,7 +33,7 @@ def _difference(trial: Trial, numbers: list[int], theirs: tuple[Tensor, ...]) ->
 
 
 def changed_weights(trial: Trial) -> Iterator[Trial]:
-    """Fewer digits, orders of a kernel's axes, and a bias left out."""
+    """Yields trials with rounded weights, other orders of a kernel's axes, and no bias."""
     if not trial.blobs:
         return
     for kind, name in ((torch.float16, "float16"), (torch.bfloat16, "bfloat16")):
