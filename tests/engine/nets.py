@@ -12,7 +12,7 @@ def build(text: str, phase: str = "TRAIN", seed: int = 1) -> Net:
     """A float32 net with seeded weights, statistics included, and seeded inputs."""
     torch.manual_seed(seed)
     parameter = text_format.Parse(text, caffe_pb2.NetParameter())
-    return seeded(build_net(parameter, caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase))))
+    return seeded(build_net(parameter, caffe_pb2.NetState(phase=phase)))
 
 
 def seeded(net: Net) -> Net:
@@ -22,8 +22,8 @@ def seeded(net: Net) -> Net:
     """
     for step in net.steps:
         if step.layer.spec.type in ("BatchNorm", "BN", "Scale"):
-            for blob in step.layer.blobs:
-                blob.data.copy_(torch.rand_like(blob) + 0.5)
+            for parameter in step.layer.blobs:
+                parameter.data.copy_(torch.rand_like(parameter) + 0.5)
     for name in net.inputs:
         blob = net.blobs[name]
         values = torch.randn(blob.shape)

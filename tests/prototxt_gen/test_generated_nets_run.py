@@ -10,7 +10,7 @@ from caffe_compat.proto.upgrade import upgrade_net
 from prototxt_gen import MODELS, Options, count, generate
 
 SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 64}
-TRAIN, TEST = (caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase)) for phase in ("TRAIN", "TEST"))
+TRAIN, TEST = (caffe_pb2.NetState(phase=phase) for phase in ("TRAIN", "TEST"))
 VARIANTS = [
     {"backbone": backbone, "norm": norm, "layout": layout}
     for backbone in ("resnet", "preresnet")

@@ -36,7 +36,9 @@ def test_what_a_resumed_run_went_over_again_is_left_out(quantity, values) -> Non
 @pytest.mark.parametrize("number", range(8))
 def test_writes_a_picture(tmp_path, number) -> None:
     write_chart(number, [("first", log()), ("second", log())], tmp_path / "chart.png")
-    assert cv2.imread(str(tmp_path / "chart.png")).shape == (600, 960, 3)
+    picture = cv2.imread(str(tmp_path / "chart.png"))
+    assert picture is not None
+    assert picture.shape == (600, 960, 3)
 
 
 @pytest.mark.parametrize(

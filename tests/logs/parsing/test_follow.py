@@ -31,7 +31,8 @@ def test_a_picture_for_each_growth_until_training_ends(tmp_path) -> None:
 
 
 def test_a_log_without_anything_to_draw_is_waited_for(tmp_path) -> None:
-    path, told = tmp_path / "run.log", []
+    path = tmp_path / "run.log"
+    told: list[str] = []
 
     def fail():
         raise FormatError(f"{path}: no training log")
