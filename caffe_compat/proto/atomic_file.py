@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then renamed."""
+"""Writes files completely or not at all: first under a temporary name in the same folder, then renamed."""
 
 import errno
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its place if the block ends well and vanishes if not.
+    """Yields a temporary path in the folder of `path`; renames it to `path` after the block, or deletes it on errors.
 
-    An OSError about the path beside is raised as one about `path`, which is what the user asked for.
+    An OSError about the temporary path is raised as an OSError about `path`, which the user knows.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -31,7 +31,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Waits until a file, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

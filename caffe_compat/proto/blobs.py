@@ -1,4 +1,4 @@
-"""BlobProto as NumPy arrays, taken out of the bytes of a message and put back without decoding the numbers.
+"""Takes BlobProtos as NumPy arrays out of a message's bytes, and puts them back, without decoding the numbers.
 
 `take_out` splits a NetParameter or SolverState into its structure, in which every blob is a placeholder that holds
 only its index, and the places of the blobs; `put_back` is the inverse.
@@ -94,7 +94,7 @@ def _fill(
 
 
 def encode_blob(array: Blob, gradient: Blob | None = None) -> Iterator[Chunk]:
-    """A BlobProto as Caffe writes it: packed data, the gradient where snapshot_diff asks for it, then the shape."""
+    """Yields the bytes of a BlobProto as Caffe writes it: packed data, the gradient if given, then the shape."""
     dims = b"".join(map(varint, array.shape))
     packed = delimited_key(1, len(dims)) + dims if dims else b""
     for number, values in ((DATA, array), (GRADIENTS[0], gradient)):
@@ -105,10 +105,10 @@ def encode_blob(array: Blob, gradient: Blob | None = None) -> Iterator[Chunk]:
 
 
 def decode_blob(buffer: bytes, place: Place) -> Blob:
-    """The BlobProto at `place` as a float32 array: a read-only view on `buffer` where it holds packed float32.
+    """Returns the BlobProto at `place` as a float32 array: a read-only view on `buffer` if it holds packed float32.
 
-    Numbers of other types (double_data, and raw_data of NVIDIA's Caffe and OpenCV) are converted. FormatError if the
-    numbers are not as many as the shape says.
+    Converts numbers of other types (double_data, and raw_data of NVIDIA's Caffe and OpenCV). FormatError if the number
+    of values does not fit the shape.
     """
     packed: Blob | None = None
     raw: Field | None = None
@@ -131,7 +131,7 @@ def decode_blob(buffer: bytes, place: Place) -> Blob:
 
 
 def _shaped(numbers: Blob, shape: tuple[int, ...], place: Place) -> Blob:
-    """The numbers in their shape; FormatError if no blob has this shape, or another number of numbers."""
+    """Returns the numbers in the shape; FormatError for a shape that blobs cannot have, or another count of numbers."""
     if len(shape) > MOST_AXES or min(shape, default=0) < 0:
         raise FormatError(
             f"byte {place[0]}: expected a blob of at most {MOST_AXES} axes with sizes of at least 0, "
@@ -143,7 +143,7 @@ def _shaped(numbers: Blob, shape: tuple[int, ...], place: Place) -> Blob:
 
 
 def _raw_numbers(buffer: bytes, raw: Field, message: caffe_pb2.BlobProto, count: int) -> Blob:
-    """The numbers in raw_data, whose type its size tells where raw_data_type is not set."""
+    """Returns the numbers in raw_data as float32; if raw_data_type is not set, the size determines the type."""
     name = caffe_pb2.RawType.Name(message.raw_data_type) if message.HasField("raw_data_type") else ""
     size = raw.end - raw.body
     floats = {"FLOAT": 4, "FLOAT16": 2, "DOUBLE": 8}
@@ -162,9 +162,10 @@ def is_of_c3d(buffer: bytes) -> bool:
 
 
 def _decode_c3d(buffer: bytes, place: Place) -> Blob:
-    """A BlobProto of C3D 1.0. Of a matrix or vector, which has (1, 1, 1) in front, the first axis is dropped.
+    """Returns the array of a BlobProto of C3D 1.0.
 
-    Four axes with ones in front are BVLC's old form of matrices and vectors (see `same_shape`).
+    Matrices and vectors have (1, 1, 1) in front: the first axis is dropped, which gives four axes, BVLC's old form
+    of matrices and vectors (see `same_shape`).
     """
     sizes = dict.fromkeys(C3D_SIZES, 0)
     numbers: list[Blob] = [np.zeros(0, np.float32)]
@@ -183,7 +184,7 @@ def has_gradient(buffer: bytes, place: Place) -> bool:
 
 
 def _floats(buffer: bytes, field: Field) -> Blob:
-    """The float32 numbers of a packed field, as a view on `buffer`."""
+    """Returns the float32 numbers of a packed field as a view on `buffer`; FormatError for an odd size."""
     size = field.end - field.body
     if size % 4:
         raise FormatError(f"byte {field.start}: {size} bytes of float32 are not a multiple of 4")
@@ -199,7 +200,7 @@ def _numbers(packed: Blob | None, message: caffe_pb2.BlobProto) -> Blob:
 
 
 def blob_shape(message: caffe_pb2.BlobProto) -> tuple[int, ...]:
-    """`shape`, or num x channels x height x width where any of the old fields is set (Blob::FromProto)."""
+    """Returns `shape`, or (num, channels, height, width) if any of the old fields is set (Blob::FromProto)."""
     if any(message.HasField(name) for name in LEGACY_SHAPE):
         return tuple(getattr(message, name) for name in LEGACY_SHAPE)
     return tuple(message.shape.dim)

@@ -1,4 +1,4 @@
-"""Bytes to messages; strings that are not UTF-8 become text, too."""
+"""Decodes bytes to messages; strings that are not UTF-8 also become text."""
 
 from functools import cache
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ MessageType = TypeVar("MessageType", bound=Message)
 
 
 def decode(data: bytes, message_type: type[MessageType]) -> MessageType:
-    """A binary message; FormatError if the bytes are none of this type."""
+    """Returns the message in the bytes; FormatError if they are not a message of this type."""
     try:
         message: MessageType = message_type.FromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
@@ -25,7 +25,7 @@ def decode(data: bytes, message_type: type[MessageType]) -> MessageType:
 def _mend_strings(message: Any) -> None:
     """Replaces strings that are not UTF-8 by text, in place; protobuf returns such strings as bytes.
 
-    Paths of Windows machines are often so. A byte that cannot be decoded becomes the replacement character.
+    Paths of Windows machines are often not UTF-8. Bytes that cannot be decoded become the replacement character.
     """
     if not _holds_strings(message.DESCRIPTOR):
         return

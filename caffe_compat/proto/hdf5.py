@@ -13,17 +13,18 @@ from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
 
 _WEIGHTS, _STATE = "weights (/data/<layer>/<i>)", "a solver state (/iter, /history/<i>)"
-# No compression that HDF5 comes with packs more (deflate's limit), so that a small file cannot claim much memory.
+# Deflate's limit, the best ratio of HDF5's own compression. Higher ratios are refused, so that a small file cannot
+# claim much memory.
 _MOST_PACKED = 1032
-# What h5py raises where the library finds a file damaged; which of them depends on what it was looking for.
+# Errors of h5py for damaged files; the type depends on the damaged part.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
 def read_weights(path: str | Path) -> dict[str, list[Blob]]:
-    """The blobs of every layer in a .caffemodel.h5, by layer name, in HDF5's order, which is alphabetical.
+    """Returns the blobs of every layer in a .caffemodel.h5, by layer name, in HDF5's alphabetical order.
 
-    Caffe leaves out a blob that another layer owns; where one after it is there, it is an array of no numbers.
-    FormatError for links and for data that lie in other files.
+    Caffe leaves out blobs that another layer owns; before a present blob, such a blob is an empty array.
+    FormatError for links and for data in other files.
     """
     with _open(path) as file:
         members = _members(path, file)
@@ -39,7 +40,7 @@ def has_gradients(path: str | Path) -> bool:
 
 
 def _layers(path: str | Path, group: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """Groups that hold no groups: those are layers, whose names may hold slashes."""
+    """Yields layers: groups without inner groups, named by their path, since layer names may contain slashes."""
     for name, member in _members(path, group).items():
         if isinstance(member, h5py.Group):
             place = h5py.h5o.get_info(member.id).addr
@@ -51,7 +52,7 @@ def _layers(path: str | Path, group: Any, prefix: str, seen: set[int]) -> Iterat
 
 
 def read_solver_state(path: str | Path) -> tuple[int, str, int, list[Blob]]:
-    """iter, learned_net, current_step and history of a .solverstate.h5."""
+    """Returns iter, learned_net, current_step and history of a .solverstate.h5; FormatError for other files."""
     with _open(path) as file:
         members = _members(path, file)
         if "iter" not in members or not isinstance(members.get("history"), h5py.Group):
@@ -63,7 +64,7 @@ def read_solver_state(path: str | Path) -> tuple[int, str, int, list[Blob]]:
 
 @contextmanager
 def _open(path: str | Path) -> Iterator[Any]:
-    """The file; FormatError for damage, wherever in the block it is met."""
+    """Yields the open file; FormatError for damage that is found anywhere in the block."""
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -72,7 +73,7 @@ def _open(path: str | Path) -> Iterator[Any]:
 
 
 def _members(path: str | Path, group: Any) -> dict[str, Any]:
-    """The members of a group. FormatError for a link: Caffe writes none, and it could read any file of the machine."""
+    """Returns the members of a group; FormatError for links, which Caffe never writes and which could read any file."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise FormatError(f"{path}: expected data of the file itself in {group.name}, found the link '{name}'")
@@ -80,7 +81,7 @@ def _members(path: str | Path, group: Any) -> dict[str, Any]:
 
 
 def _contents(members: Mapping[str, Any]) -> str:
-    """What another HDF5 file seems to be."""
+    """Returns a description of the contents of another HDF5 file, for error messages."""
     names = ", ".join(f"/{name}" for name in members) or "nothing"
     if "history" in members:
         return f"{_STATE}: {names}"
@@ -102,7 +103,7 @@ def _single(path: str | Path, dataset: Any, default: Any) -> Any:
 
 
 def _numbered(path: str | Path, group: Any) -> list[Blob]:
-    """The datasets 0, 1, ... of a group; what is missing between them is an array of no numbers."""
+    """Returns the datasets 0, 1, ... of a group; missing ones between them are empty arrays."""
     members = _members(path, group)
     strange = [name for name, member in members.items() if not (name.isdecimal() and isinstance(member, h5py.Dataset))]
     if strange:
@@ -120,7 +121,7 @@ def _blob(path: str | Path, dataset: Any) -> Blob:
 
 
 def _values(path: str | Path, dataset: Any) -> Any:
-    """A dataset as an array, if the file holds what it declares."""
+    """Returns a dataset as an array; FormatError if the file is too small for the declared size."""
     if dataset.external or dataset.is_virtual:
         raise FormatError(f"{path}: expected data of the file itself, found {dataset.name} in another file")
     held = min(dataset.id.get_storage_size(), Path(path).stat().st_size)
@@ -135,9 +136,9 @@ def _values(path: str | Path, dataset: Any) -> Any:
 def write_weights(
     path: str | Path, blobs: Mapping[str, Sequence[Blob]], gradients: Mapping[str, Sequence[Blob]] | None = None
 ) -> None:
-    """Weights by layer name, as Caffe's HDF5 snapshots hold them; a layer without blobs is an empty group.
+    """Writes weights by layer name as in Caffe's HDF5 snapshots; a layer without blobs is an empty group.
 
-    `gradients`, which snapshot_diff asks for, go to /diff.
+    `gradients`, which snapshot_diff requests, go to /diff.
     """
     for name in blobs:
         if "/" in name:
@@ -154,7 +155,7 @@ def write_weights(
 
 @contextmanager
 def _writing(path: str | Path) -> Iterator[Any]:
-    """A new HDF5 file, made in memory and then written: on a full disk, HDF5 itself fails in many messages."""
+    """Yields a new HDF5 file in memory, and writes it after the block; HDF5 itself handles a full disk badly."""
     with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
         yield file
         file.flush()
@@ -171,7 +172,7 @@ def _write_layers(group: Any, blobs: Mapping[str, Sequence[Blob]]) -> None:
 def write_solver_state(
     path: str | Path, iteration: int, learned_net: str, current_step: int, history: Sequence[Blob]
 ) -> None:
-    """A solver state, as Caffe's HDF5 snapshots hold it."""
+    """Writes a solver state as in Caffe's HDF5 snapshots."""
     with _writing(path) as file:
         file.create_dataset("iter", data=np.array([iteration], np.int32))
         _write_string(file, "learned_net", learned_net)
@@ -180,7 +181,7 @@ def write_solver_state(
 
 
 def _write_string(file: Any, name: str, text: str) -> None:
-    """A string that ends in a zero byte: Caffe reads it as C does, h5py by itself would leave the zero out."""
+    """Writes a string with a final zero byte, which Caffe's C code needs and h5py would leave out."""
     encoded = text.encode() + b"\0"
     kind = h5py.h5t.C_S1.copy()
     kind.set_size(len(encoded))

@@ -1,4 +1,4 @@
-"""What a file seems to be, by its first bytes and by its fields: for errors that tell what was given instead."""
+"""Recognises the kind of a file by its first bytes and fields, for errors that say what was given instead."""
 
 import re
 from codecs import getincrementaldecoder
@@ -55,7 +55,7 @@ LAYER = 100
 
 
 def kind_of(head: bytes) -> str | None:
-    """The kind of a file that starts with `head`; None if it may be a protobuf message."""
+    """Returns the kind of a file that starts with `head`, as words; None if it may be a protobuf message."""
     for signature, kind in SIGNATURES:
         if head.startswith(signature):
             return kind
@@ -80,13 +80,13 @@ def _is_text(head: bytes) -> bool:
 
 
 def read_bytes(path: str | Path, wanted: str) -> bytes:
-    """A file's bytes; FormatError where it is missing, a folder, or empty. `wanted` says what it should be."""
+    """Returns a file's bytes; FormatError for a missing or empty file or a folder; `wanted` names the expected kind."""
     path = _existing(path, wanted)
     return path.read_bytes()
 
 
 def map_bytes(path: str | Path, wanted: str) -> bytes:
-    """A file's bytes as a memory mapping, with the errors of `read_bytes`. Pages are read when they are used."""
+    """Returns a file's bytes as a memory map, with the errors of `read_bytes`; pages are read when used."""
     return cast(bytes, MappedFile(_existing(path, wanted)))
 
 
@@ -95,7 +95,7 @@ def _existing(path: str | Path, wanted: str) -> Path:
     if path.is_dir():
         raise FormatError(f"{path}: expected {wanted}, found a folder{_lmdb_hint(path)}")
     if not path.is_file():
-        # A pipe would be waited for, and a device may never end.
+        # Reading a pipe could wait forever, and a device may never end.
         found = "found a pipe, socket or device; give a file" if path.exists() else None
         raise FormatError(
             f"{path}: expected {wanted}, {found}" if found else f"{path}: no such file; expected {wanted}"
@@ -110,7 +110,7 @@ def _lmdb_hint(path: Path) -> str:
 
 
 def text_of(path: str | Path, data: bytes, wanted: str) -> str:
-    """The bytes as text; FormatError if they are binary or of a well-known other kind."""
+    """Returns the bytes as text; FormatError if they are binary or a file of another known kind."""
     kind = kind_of(data[:HEAD])
     if kind not in (None, NET_TEXT, SOLVER_TEXT, OTHER_TEXT):
         raise FormatError(f"{path}: expected {wanted}, found {kind}")
@@ -143,14 +143,14 @@ def _not_text(data: bytes, error: UnicodeDecodeError) -> str:
 
 
 def refuse_other_kinds(path: str | Path, data: bytes, wanted: str) -> None:
-    """FormatError if the bytes are of a well-known other kind."""
+    """Raises FormatError if the bytes are a file of another known kind."""
     kind = kind_of(data[:HEAD])
     if kind is not None:
         raise FormatError(f"{path}: expected {wanted}, found {kind}")
 
 
 def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str) -> None:
-    """FormatError if the bytes are no message `name`: cut off, not protobuf, or another of Caffe's messages."""
+    """Raises FormatError if the bytes are not a message `name`: cut off, not protobuf, or another Caffe message."""
     try:
         numbers = {field.number for field in fields(data, 0, len(data))}
         if name == "NetParameter" and LAYER in numbers:
@@ -170,5 +170,5 @@ def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str)
 
 
 def _is(name: str, data: bytes) -> bool:
-    """Whether the bytes are such a message in any dialect."""
+    """Whether the bytes are a message `name` in any dialect."""
     return any(not misfits(getattr(schema, name).DESCRIPTOR, data) for schema in (caffe_pb2, srn_fork_pb2))

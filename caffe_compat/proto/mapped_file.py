@@ -10,12 +10,12 @@ import numpy as np
 
 from caffe_compat.errors import FormatError
 
-#: An array, and the bytes of the file that belong into it: where they begin.
+#: The position of bytes in the file, and the array that they fill.
 Part = tuple[int, np.ndarray[Any, np.dtype[Any]]]
 
 #: Buffers that one call fills at most (IOV_MAX of every system).
 MOST_BUFFERS = 1024
-#: Bytes between two parts that are read and dropped rather than left out by a new call.
+#: Largest gap in bytes between two parts that is read and dropped, which is faster than a new call.
 SMALL_GAP = 1 << 12
 
 
@@ -42,13 +42,13 @@ class MappedFile(mmap.mmap):
         os.close(self.descriptor)
 
     def offset_of(self, array: np.ndarray[Any, Any]) -> int:
-        """Where the bytes of an array over this mapping begin in the file."""
+        """Returns the position in the file of the first byte of an array over this mapping."""
         return array.ctypes.data - np.frombuffer(self, np.uint8, 1).ctypes.data
 
     def read_parts(self, parts: Iterable[Part]) -> None:
         """Fills arrays from the file with few system calls; reading the mapping would cost a page fault per page.
 
-        FormatError where the file has become shorter since it was mapped; through the mapping, that ends the process.
+        FormatError if the file was shortened after it was mapped; a read through the mapping would end the process.
         """
         for start, buffers in _runs(sorted((part for part in parts if part[1].size), key=lambda part: part[0])):
             self._fill(start, buffers)

@@ -1,6 +1,6 @@
-"""Caffe's files as messages and NumPy arrays: nets, solvers, weights, solver states, means and Datums.
+"""Reads Caffe's files as messages and NumPy arrays: nets, solvers, weights, solver states, means and Datums.
 
-Nothing in a file is run, and no size that a file declares is believed before it is checked against the file's length.
+Code in a file is never run. Sizes declared in a file are checked against the file's length before use.
 """
 
 import logging
@@ -29,9 +29,9 @@ MessageType = TypeVar("MessageType", bound=Message)
 
 @dataclass(frozen=True)
 class LayerBlobs:
-    """The weights of one layer: float32 arrays, read-only views where the file allows it.
+    """The weights of one layer: float32 arrays, read-only views on the file if possible.
 
-    `scale_of` names the BatchNorm that the numbers of this Scale were in, as NVIDIA's and Intel's Caffe keep them.
+    `scale_of` names the BatchNorm that held this Scale's numbers, as in NVIDIA's and Intel's Caffe.
     """
 
     name: str
@@ -42,11 +42,11 @@ class LayerBlobs:
 
 @dataclass(frozen=True)
 class Weights:
-    """What a .caffemodel holds.
+    """The contents of a .caffemodel.
 
-    `net` is the structure that was saved, upgraded, without numbers (an HDF5 file has none: only layer names). Caffe
-    saves the names of `input:` fields without shapes; such names stay in `net.input`. `has_gradients` says that the
-    file holds diffs (`snapshot_diff`), which Caffe does not read either.
+    `net` is the saved net, upgraded and without numbers; empty for HDF5, which holds only layer names. Caffe saves the
+    names of `input:` fields without shapes; such names stay in `net.input`. `has_gradients` says that the file holds
+    diffs (`snapshot_diff`), which Caffe does not read either.
     """
 
     net: caffe_pb2.NetParameter
@@ -60,7 +60,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class SolverState:
-    """What a .solverstate holds: one history blob per learnable parameter, two for AdaDelta and Adam."""
+    """The contents of a .solverstate: one history blob per learnable parameter, two for AdaDelta and Adam."""
 
     iter: int
     learned_net: str
@@ -69,21 +69,21 @@ class SolverState:
 
 
 def read_text(path: str | Path, message_type: type[MessageType]) -> MessageType:
-    """A message in protobuf's text format, as it stands in the file: nothing is upgraded."""
+    """Returns the message in a file in protobuf's text format, without upgrades; FormatError for other content."""
     wanted = f"a {message_type.DESCRIPTOR.name} as text"
     data = read_bytes(path, wanted)
     return parse_text(text_of(path, data, wanted), message_type, str(path))
 
 
 def read_net(path: str | Path) -> caffe_pb2.NetParameter:
-    """A net's prototxt with every upgrade that Caffe applies on load."""
+    """Returns the net in a prototxt, with every upgrade that Caffe applies on load."""
     net = read_text(path, caffe_pb2.NetParameter)
     _log(upgrade_net(net, path))
     return net
 
 
 def read_solver(path: str | Path) -> caffe_pb2.SolverParameter:
-    """A solver's prototxt, upgraded."""
+    """Returns the solver in a prototxt, with Caffe's upgrades."""
     solver = read_text(path, caffe_pb2.SolverParameter)
     _log(upgrade_solver(solver, path) + complete_snapshot_prefix(solver, path))
     return solver
@@ -95,9 +95,9 @@ def _log(lines: list[str]) -> None:
 
 
 def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
-    """A .caffemodel (or .caffemodel.h5); `dialect` ('bvlc' or 'srn_fork') is detected where it is not given.
+    """Returns the weights in a .caffemodel or .caffemodel.h5; `dialect` None ('bvlc' or 'srn_fork') is detected.
 
-    FormatError says what the file is if it holds no weights, DialectError if it does not speak the dialect given.
+    FormatError for a file without weights; DialectError if the file is not in the given dialect.
     """
     if dialect not in (None, *READ_SCHEMAS):
         raise DialectError(f"{path}: no dialect '{dialect}'; choose from {', '.join(READ_SCHEMAS)}")
@@ -112,7 +112,7 @@ def read_weights(path: str | Path, dialect: str | None = None) -> Weights:
 
 
 def _fit(path: str | Path, structure: bytes, asked: str | None) -> Fit:
-    """The dialect asked for, or the one that fits."""
+    """Returns the requested dialect, or the one that fits; DialectError if only another dialect fits."""
     spoken = detect(structure)
     if asked is None:
         _LOG.info("%s: read in the %s dialect", path, spoken.dialect)
@@ -147,9 +147,9 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], fit: Fit) ->
 
 
 def _split(path: str | Path, data: bytes, tree: Tree, name: str, wanted: str) -> tuple[bytes, list[Blob], bool]:
-    """A binary message's structure, its blobs, and whether they have diffs, of which Caffe writes all or none.
+    """Returns a binary message's structure, its blobs, and whether it has diffs (Caffe writes all or none).
 
-    FormatError says what the file is if it is not a `name`.
+    FormatError if the file is not a message `name`.
     """
     refuse_other_kinds(path, data, wanted)
     try:
@@ -170,7 +170,7 @@ def _damaged(path: str | Path, wanted: str, error: FormatError) -> FormatError:
 
 
 def read_solver_state(path: str | Path) -> SolverState:
-    """A .solverstate (or .solverstate.h5), which is the same in both dialects."""
+    """Returns the solver state in a .solverstate or .solverstate.h5; the format is the same in both dialects."""
     wanted = "a solver state (.solverstate)"
     data = read_bytes(path, wanted)
     if is_hdf5(data):
@@ -181,7 +181,7 @@ def read_solver_state(path: str | Path) -> SolverState:
 
 
 def read_blob(path: str | Path) -> Blob:
-    """A mean image or another single BlobProto (.binaryproto)."""
+    """Returns the array of a mean image or another single BlobProto (.binaryproto)."""
     wanted = "a blob (.binaryproto)"
     data = read_bytes(path, wanted)
     refuse_other_kinds(path, data, wanted)
@@ -198,7 +198,7 @@ def read_blob(path: str | Path) -> Blob:
 
 
 def read_datum(path: str | Path) -> caffe_pb2.Datum:
-    """One Datum, as a record of a LevelDB or LMDB holds it."""
+    """Returns the Datum in a file, in the format of a LevelDB or LMDB record."""
     wanted = "a Datum"
     data = read_bytes(path, wanted)
     refuse_other_kinds(path, data, wanted)

@@ -1,4 +1,4 @@
-"""Protobuf's text format: to messages with errors that name the cure, and back as Caffe's users write it."""
+"""Parses protobuf's text format, with errors that name the cure, and formats messages as Caffe's users write them."""
 
 import logging
 import re
@@ -27,10 +27,10 @@ MOST_PROBLEMS, MOST_SHOWN = 12, 80
 
 
 def parse_text(text: str, message_type: type[MessageType], path: str = "<text>") -> MessageType:
-    """A message from text.
+    """Returns the message in a text.
 
-    Words of other Caffes that change no prediction are left out, with one warning that lists them. FormatError lists
-    all other unknown words with file, line, column and what to write instead.
+    Fields of other Caffes that do not change predictions are left out, with one warning that lists them. FormatError
+    lists all other unknown words with file, line, column and what to write instead.
     """
     message: MessageType = message_type()
     try:
@@ -46,7 +46,7 @@ def parse_text(text: str, message_type: type[MessageType], path: str = "<text>")
 
 
 def _parse_foreign(text: str, message: Message, path: str) -> None:
-    """Reads a text that protobuf's parser refuses, without the words that a net does without."""
+    """Parses a text that protobuf's parser refuses, after removing unknown words that do not matter."""
     found = survey(text, cast(Descriptor, message.DESCRIPTOR))
     of_v1 = [word for word in found.unknown if is_type_of_v1(word)]
     left_out = [word for word in found.unknown if word not in of_v1 and why_left_out(word)]
@@ -134,6 +134,6 @@ def _scalar(field: FieldDescriptor, value: Any) -> str:
 
 
 def _float32(value: float) -> str:
-    """As Caffe's own tools print it (0.0001, 1e-05), in the fewest of 6 to 9 digits that say this float32."""
+    """Returns the number as Caffe's tools print it (0.0001, 1e-05), with the fewest digits, 6 to 9, that are exact."""
     texts = [f"{value:.{digits}g}" for digits in range(6, 10)]
     return next((text for text in texts if np.float32(text) == np.float32(value)), texts[0])

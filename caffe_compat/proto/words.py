@@ -1,4 +1,4 @@
-"""Words that the schema does not know: which are left out or read otherwise, and what an error says of the rest."""
+"""Handles words that the schema lacks: leaves out or translates some, and writes error messages for the others."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from caffe_compat.proto.foreign.types import FOREIGN_TYPES, foreign_type
 _FILES = {"NetParameter": "a net, not a solver", "SolverParameter": "a solver, not a net"}
 #: Messages of a file that no layer holds.
 NOT_IN_A_LAYER = {*_FILES, "NetState", "MemoryOptimizationParameter", "Phase"}
-#: How alike two words must be (0 to 1) before one is offered for the other: misspelled, not of another meaning.
+#: Least similarity (0 to 1) at which a known word is suggested for an unknown one, so that only typos match.
 _LIKENESS = 0.8
 #: A word longer than this may be the beginning of the field that is meant: pool of pooling.
 _LEAST_BEGINNING = 3
@@ -57,7 +57,7 @@ def left_out_in_words(words: Sequence[UnknownWord]) -> str:
 
 
 def problem(words: Sequence[UnknownWord]) -> str:
-    """What is wrong with a word, which may stand in several layers, and the cure."""
+    """Returns the problem and cure of a word, which may occur in several layers, for an error message."""
     word = words[0]
     return f"{_layers(words)}{_unknown_value(word) if word.value else _unknown_field(word.message, word.field)}"
 
@@ -73,7 +73,7 @@ def of_another_file(words: Sequence[UnknownWord]) -> list[UnknownWord]:
 
 
 def _layers(words: Sequence[UnknownWord]) -> str:
-    """The layers that hold the word; none where the word is of the whole file."""
+    """Returns the layers that hold the word, as text; "" if the word belongs to the whole file."""
     layers = [word.layer for word in words if word.layer is not None]
     if words[0].message.name in NOT_IN_A_LAYER or not layers:
         return ""
@@ -119,7 +119,7 @@ def _nearest(message: Descriptor, name: str) -> str | None:
 
 
 def _without(message: Descriptor) -> str:
-    """What to do where nothing can stand for the field."""
+    """Returns the cure for a field without a replacement, for an error message."""
     take_it_out = "take it out if it changes no result"
     if message.name in NOT_IN_A_LAYER:
         return take_it_out
@@ -131,7 +131,7 @@ def _has(message: str, name: str) -> bool:
 
 
 def _holders(message: Descriptor, name: str) -> list[str]:
-    """The fields of a message that hold a field of this name one level down, and who alone knows them."""
+    """Returns the message's fields whose inner message has a field of this name, and the only Caffe that has them."""
     return [
         f"{field.name}{_only_in(message, field)}"
         for field in message.fields

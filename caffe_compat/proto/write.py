@@ -1,4 +1,4 @@
-"""Messages and arrays as Caffe's files: text, .caffemodel, .solverstate and .binaryproto, binary or HDF5.
+"""Writes messages and arrays as Caffe's files: text, .caffemodel, .solverstate and .binaryproto, binary or HDF5.
 
 Files appear whole or not at all, and hold bytes as Caffe's own do: fields in order of number, packed floats, `shape`.
 """
@@ -25,13 +25,13 @@ CAFFE_LIMIT = 2**31 - 1
 
 
 def write_text(path: str | Path, message: Message, header: str | None = None) -> None:
-    """A message as a prototxt; `header` goes before it as comment lines."""
+    """Writes a message as a prototxt, with `header` as comment lines at the top."""
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines()) if header else ""
     write_bytes(path, [(comment + format_text(message)).encode()])
 
 
 def write_bytes(path: str | Path, chunks: Iterable[Chunk]) -> None:
-    """A file from pieces, whole or not at all."""
+    """Writes a file from pieces, completely or not at all."""
     with replacing(path) as beside, open(beside, "wb") as file:
         for chunk in chunks:
             file.write(chunk)
@@ -44,11 +44,11 @@ def write_weights(
     dialect: str = "auto",
     gradients: Mapping[str, Sequence[Blob]] | None = None,
 ) -> None:
-    """A .caffemodel (HDF5 where the name ends in .h5): the net's layers, each with the blobs under its name.
+    """Writes a .caffemodel (HDF5 if the path ends in .h5): the net's layers, each with the blobs of its name.
 
-    `dialect` is 'bvlc', 'srn_fork', 'own' (every field, for this program only) or 'auto': the SRN fork's where only it
-    can say the net, else BVLC's; fields that neither can say with the rest are left out, with a warning. A dialect that
-    is asked for must say all: DialectError names the layer and field. `gradients` are what snapshot_diff adds.
+    `dialect` is 'bvlc', 'srn_fork', 'own' (all fields, for this program only) or 'auto'. 'auto' selects the SRN fork's
+    dialect if only the fork has all fields, else BVLC's; it leaves out unknown fields with a warning. A named dialect
+    must have all fields: DialectError names the layer and field. `gradients` are the diffs that snapshot_diff adds.
     """
     _refuse_unknown_layers(path, net, blobs)
     if str(path).endswith(".h5"):
@@ -64,7 +64,7 @@ def weights_chunks(
     dialect: str = "auto",
     gradients: Mapping[str, Sequence[Blob]] | None = None,
 ) -> Iterable[Chunk]:
-    """The bytes of a .caffemodel, in pieces."""
+    """Returns the bytes of a .caffemodel in pieces; parameters are those of `write_weights`."""
     structure = caffe_pb2.NetParameter()
     structure.CopyFrom(net)
     arrays: list[Blob] = []
@@ -100,7 +100,7 @@ def _refuse_unknown_layers(path: str | Path, net: caffe_pb2.NetParameter, blobs:
 
 
 def write_solver_state(path: str | Path, state: SolverState) -> None:
-    """A .solverstate (HDF5 where the name ends in .h5), which is the same in both dialects."""
+    """Writes a .solverstate (HDF5 if the path ends in .h5); the format is the same in both dialects."""
     if str(path).endswith(".h5"):
         hdf5.write_solver_state(path, state.iter, state.learned_net, state.current_step, state.history)
         return
@@ -111,5 +111,5 @@ def write_solver_state(path: str | Path, state: SolverState) -> None:
 
 
 def write_blob(path: str | Path, array: Blob) -> None:
-    """A mean image or another single BlobProto (.binaryproto)."""
+    """Writes an array as a mean image or another single BlobProto (.binaryproto)."""
     write_bytes(path, encode_blob(np.asarray(array)))

@@ -1,4 +1,4 @@
-"""What `import caffe` shows, over the runtime; also pycaffe's own module `caffe.pycaffe`."""
+"""The module that `import caffe` returns: pycaffe's interface to this runtime; also `caffe.pycaffe`."""
 
 from caffe_compat.layers.utility.python_interface import PythonLayer as Layer
 from caffe_compat.pycaffe.nccl import NCCL

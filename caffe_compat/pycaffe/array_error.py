@@ -1,7 +1,7 @@
-"""An error of ours that scripts written for pycaffe catch as ValueError."""
+"""ArrayError: an error that scripts written for pycaffe can catch as ValueError."""
 
 from caffe_compat.errors import ShapeError
 
 
 class ArrayError(ShapeError, ValueError):
-    """An array has not the shape that a message, a mean or an order of axes needs."""
+    """The shape of an array does not fit a message, a mean or an order of axes."""

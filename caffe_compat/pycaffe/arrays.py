@@ -1,4 +1,4 @@
-"""BlobProto and Datum as NumPy arrays and back (the first part of pycaffe's io)."""
+"""Converts BlobProto and Datum to NumPy arrays and back (the first part of pycaffe's io)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,10 @@ Array = NDArray[Any]
 
 
 def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> Array:
-    """The data, or the diff, as float64, in the shape of either format; a blob without shape holds one number."""
+    """Returns the data (or the diff) as float64, with the new or the old kind of shape; without a shape, one number.
+
+    ArrayError if the number of values does not fit the shape.
+    """
     values = np.array((blob.diff or blob.double_diff) if return_diff else (blob.data or blob.double_data), np.float64)
     shape = blob_shape(blob)
     if values.size != np.prod(shape, dtype=int):
@@ -25,7 +28,7 @@ def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> 
 
 
 def array_to_blobproto(arr: Array, diff: Array | None = None) -> caffe_pb2.BlobProto:
-    """A BlobProto of any number of axes; `diff` must have the array's shape."""
+    """Returns a BlobProto with any number of axes; ArrayError if `diff` has another shape than `arr`."""
     if diff is not None and diff.shape != arr.shape:
         raise ArrayError(f"expected a diff of shape {arr.shape}, as the data, got {diff.shape}")
     blob = caffe_pb2.BlobProto(data=arr.astype(float).ravel())
@@ -36,25 +39,31 @@ def array_to_blobproto(arr: Array, diff: Array | None = None) -> caffe_pb2.BlobP
 
 
 def arraylist_to_blobprotovector_str(arraylist: Iterable[Array]) -> bytes:
-    """A serialized BlobProtoVector."""
+    """Returns the arrays as a serialized BlobProtoVector."""
     serialized: bytes = caffe_pb2.BlobProtoVector(blobs=map(array_to_blobproto, arraylist)).SerializeToString()
     return serialized
 
 
 def blobprotovector_str_to_arraylist(serialized: bytes) -> list[Array]:
-    """The arrays of a serialized BlobProtoVector."""
+    """Returns the arrays of a serialized BlobProtoVector."""
     return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(serialized).blobs]
 
 
 def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
-    """A Datum of (channels, height, width): bytes for uint8, float_data for anything else."""
+    """Returns a Datum of an array (channels, height, width): bytes for uint8, float_data for other types.
+
+    ArrayError if the array has not 3 axes.
+    """
     if arr.ndim != 3:
         raise ArrayError(f"incorrect array shape: expected 3 axes (channels, height, width), got {arr.shape}")
     return datums.array_to_datum(arr, label)
 
 
 def datum_to_array(datum: caffe_pb2.Datum) -> Array:
-    """(channels, height, width): uint8 where the Datum holds bytes, else float64; the label stays in the Datum."""
+    """Returns the array (channels, height, width) of a Datum: uint8 for bytes, else float64; without the label.
+
+    ArrayError for an encoded Datum.
+    """
     if datum.encoded:
         raise ArrayError(
             "the Datum is encoded: an image file; read it by cv2.imdecode(np.frombuffer(datum.data, np.uint8), 1)"

@@ -1,4 +1,4 @@
-"""More items than a net's batch: whole batches, and a last one that is padded with zeros and cut again."""
+"""Runs any number of items in batches of the net's size; the last batch is padded with zeros and cut afterwards."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -18,7 +18,7 @@ Batch = dict[str, Any]  # arrays, to be handed on as named arguments
 
 
 def forward_all(net: "Net", blobs: Sequence[str] | None, inputs: Arrays) -> Arrays:
-    """The outputs, and `blobs`, for every item."""
+    """Returns the outputs and `blobs` for all items; axis 0 has one entry per item."""
     count = _count(inputs)
     collected = _Collected()
     for batch in in_batches(inputs, batch_size(net)):
@@ -29,7 +29,7 @@ def forward_all(net: "Net", blobs: Sequence[str] | None, inputs: Arrays) -> Arra
 def forward_backward_all(
     net: "Net", blobs: Sequence[str] | None, diffs: Sequence[str] | None, arrays: Arrays
 ) -> tuple[Arrays, Arrays]:
-    """Outputs and input gradients for every item; a direction without arrays runs on what its blobs hold."""
+    """Returns outputs and input gradients for all items; a direction without arrays uses the present blobs."""
     count, size = _count(arrays), batch_size(net)
     inputs = {name: array for name, array in arrays.items() if name in net.inputs}
     gradients = {name: array for name, array in arrays.items() if name not in net.inputs}
@@ -43,13 +43,13 @@ def forward_backward_all(
 
 
 def in_batches(arrays: Mapping[str, Array], size: int) -> Iterator[Batch]:
-    """Pieces of `size` items of all arrays."""
+    """Yields batches of `size` items of all arrays; the last batch is padded with zeros."""
     for first in range(0, _count(arrays) if arrays else 0, size):
         yield {name: _padded(array[first : first + size], size) for name, array in arrays.items()}
 
 
 def batch_size(net: "Net") -> int:
-    """How many items the net takes at a time: axis 0 of its first blob."""
+    """Returns the net's batch size: axis 0 of its first blob."""
     return next(iter(net.blobs.values())).shape[0]
 
 
@@ -67,7 +67,7 @@ def _count(arrays: Mapping[str, Array]) -> int:
 
 
 class _Collected:
-    """What batches gave, by name."""
+    """Collects the arrays of batches by name."""
 
     def __init__(self) -> None:
         self._pieces: dict[str, list[Array]] = {}

@@ -27,7 +27,7 @@ def image_transformer(
     raw_scale: float | None = None,
     channel_swap: Sequence[int] | None = None,
 ) -> Transformer:
-    """What makes the net's first input of an image (height, width, channels)."""
+    """Returns a Transformer that converts an image (height, width, channels) to the net's first input."""
     name = net.inputs[0]
     transformer = Transformer({name: net.blobs[name].data.shape})
     transformer.set_transpose(name, (2, 0, 1))
@@ -43,7 +43,7 @@ def image_transformer(
 
 
 def _mean_in(path: str) -> Array:
-    """A mean as NumPy saves it. FormatError for any other file."""
+    """Returns the mean in a .npy file; FormatError for any other file."""
     mean = load_npy(path, MEAN_CURE)
     if mean.dtype.kind not in "biuf":
         raise FormatError(f"{path}: expected a mean as an array of numbers, found {mean.dtype}; {MEAN_CURE}")
@@ -53,7 +53,7 @@ def _mean_in(path: str) -> Array:
 class Classifier(Net):
     """Scales images to `image_dims` (the net's own size if None) and crops them to the net's size.
 
-    `gpu` and `mean_file` (an array, .npy) are of 2014.
+    `gpu` and `mean_file` (an array, .npy) are arguments of pycaffe in 2014.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Classifier(Net):
         self.image_dims = self.crop_dims if image_dims is None else np.array(image_dims)
 
     def predict(self, inputs: Sequence[Array], oversample: bool = True) -> Array:
-        """(images, classes): the first output for images (height, width, channels).
+        """Returns the first output, (images, classes), for images (height, width, channels).
 
-        It is the mean over ten crops (corners, centre and their mirror images), or of the centre crop alone.
+        With `oversample` the mean over ten crops (corners, centre and their mirror images), else the centre crop's.
         """
         scaled = np.stack([resize_image(image, self.image_dims) for image in inputs])
         crops = crops_of(scaled, self.crop_dims) if oversample else self._centres(scaled)

@@ -1,4 +1,4 @@
-"""Where the pixels of one top lie in another, and the Crop layer that aligns them (pycaffe's coord_map).
+"""Maps the pixel coordinates of one top to another, and makes the Crop layer that aligns them (pycaffe's coord_map).
 
 A map is (axis, scale, shift): coordinate i of the input is coordinate scale * i + shift of the output. `axis` is the
 axis before the first spatial one; None where a layer treats every element alike.
@@ -24,7 +24,7 @@ LEGACY_FIELDS = {"pad_h", "pad_w", "kernel_h", "kernel_w", "stride_h", "stride_w
 
 
 class UndefinedMapException(GraphError):  # noqa: N818 - pycaffe's name
-    """A layer moves coordinates in no way that a map can say."""
+    """A layer's change of coordinates cannot be expressed as a map."""
 
 
 class AxisMismatchException(GraphError):  # noqa: N818 - pycaffe's name
@@ -40,7 +40,7 @@ class CropError(GraphError, AssertionError):
 
 
 def conv_params(fn: Function) -> tuple[int, NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """axis, stride, kernel size (with dilation) and padding of a layer with a window."""
+    """Returns axis, stride, kernel size (with dilation) and padding of a layer with a window."""
     if LEGACY_FIELDS & set(fn.params):
         raise CropError(f"{fn.type_name}: cropping does not support the fields {', '.join(sorted(LEGACY_FIELDS))}")
     params = fn.params.get("convolution_param", fn.params)
@@ -54,7 +54,7 @@ def conv_params(fn: Function) -> tuple[int, NDArray[Any], NDArray[Any], NDArray[
 
 
 def crop_params(fn: Function) -> tuple[int, NDArray[Any]]:
-    """axis and offset of a Crop layer."""
+    """Returns axis and offset of a Crop layer."""
     params = fn.params.get("crop_param", fn.params)
     return params.get("axis", 2), np.array(params.get("offset", 0), ndmin=1)
 
@@ -89,14 +89,14 @@ _MAPS: Mapping[str, Callable[[Function], Map]] = {
 
 
 def coord_map(fn: Function) -> Map:
-    """The map of one layer."""
+    """Returns the map of one layer; UndefinedMapException if its type has none."""
     if fn.type_name not in _MAPS:
         raise UndefinedMapException(f"{fn.type_name} has no map of coordinates; known: {', '.join(_MAPS)}")
     return _MAPS[fn.type_name](fn)
 
 
 def compose(base_map: Map, next_map: Map) -> Map:
-    """First `next_map`, then `base_map`."""
+    """Returns the map that applies `next_map` first and then `base_map`; AxisMismatchException for other axes."""
     (base_axis, scale, shift), (next_axis, next_scale, next_shift) = base_map, next_map
     if None not in (base_axis, next_axis) and base_axis != next_axis:
         raise AxisMismatchException(f"expected maps of one axis, got axes {base_axis} and {next_axis}")
@@ -105,13 +105,13 @@ def compose(base_map: Map, next_map: Map) -> Map:
 
 
 def inverse(coord_map: Map) -> Map:
-    """From output to input."""
+    """Returns the inverse map, from output to input."""
     axis, scale, shift = coord_map
     return axis, 1 / scale, -shift / scale
 
 
 def coord_map_from_to(top_from: Top, top_to: Top) -> Map:
-    """The map from one top to another: back to an origin that they share, and on from there."""
+    """Returns the map from one top to another, by way of a common origin; UnconnectedError if there is none."""
     from_maps = dict(_maps_to_origins(top_from))
     for origin, to_map in _maps_to_origins(top_to):
         if origin in from_maps:
@@ -132,7 +132,7 @@ def _maps_to_origins(top: Top) -> Iterator[tuple[Top, Map]]:
 
 
 def crop(top_from: Top, top_to: Top) -> Top:
-    """A Crop layer that cuts the first top to the second, pixel on pixel."""
+    """Returns the top of a Crop layer that cuts the first top to the second, so that their pixels coincide."""
     axis, scale, shift = coord_map_from_to(top_from, top_to)
     scales, shifts = np.atleast_1d(scale), np.atleast_1d(shift)
     if (scales != 1).any():

@@ -64,14 +64,17 @@ class Detector(Net):
         return self.detect_windows(zip(paths, search.get_windows(paths, cmd="selective_search_rcnn"), strict=True))
 
     def crop(self, im: Array, window: Any) -> Array:
-        """The window of an image; with context, an image of the net's size around it, the mean beyond the edges."""
+        """Returns the window of an image.
+
+        With context, returns an image of the net's size around the window; pixels beyond the edges are the mean.
+        """
         if not self.context_pad:
             top, left, bottom, right = np.asarray(window).astype(int)
             return im[top:bottom, left:right]
         return self._crop_with_context(im, np.asarray(window, float))
 
     def _crop_with_context(self, im: Array, window: Array) -> Array:
-        size = self.crop_dims[1]  # the net's input is taken to be square
+        size = self.crop_dims[1]  # assumes a square input of the net
         box = _widened(window, size / (size - self.context_pad * 2))
         full_height, full_width = _extent(box)
         row_scale, column_scale = size / full_height, size / full_width
@@ -90,7 +93,7 @@ class Detector(Net):
         return crop
 
     def configure_crop(self, context_pad: int | None) -> None:
-        """How many pixels of the net's input show context; None: windows without context."""
+        """Sets the number of pixels of the net's input that show context; None means windows without context."""
         name = self.inputs[0]
         self.context_pad = context_pad or 0
         channels, rows, columns = self.blobs[name].data.shape[1:]
@@ -98,7 +101,7 @@ class Detector(Net):
         self.crop_mean = self._mean_as_image(name)
 
     def _mean_as_image(self, name: str) -> Array:
-        """The mean before preprocessing, (rows, columns, channels) or (1, 1, channels)."""
+        """Returns the mean in the image's own units and order, (rows, columns, channels) or (1, 1, channels)."""
         if name not in self.transformer.mean:
             return np.zeros(self.crop_dims, np.float32)
         mean = self.transformer.mean[name].transpose(1, 2, 0)
@@ -108,7 +111,7 @@ class Detector(Net):
 
 
 def _widened(window: Array, scale: float) -> Array:
-    """The window times `scale` about its centre, in whole pixels."""
+    """Returns the window scaled about its centre, in whole pixels."""
     half_height, half_width = (extent / 2 for extent in _extent(window))
     centre = np.array([window[0] + half_height, window[1] + half_width])
     reach = scale * np.array([-half_height, -half_width, half_height, half_width])
@@ -117,10 +120,10 @@ def _widened(window: Array, scale: float) -> Array:
 
 
 def _extent(box: Array) -> tuple[float, float]:
-    """Height and width; the last row and column count."""
+    """Returns height and width of a box, whose last row and column are included."""
     return box[2] - box[0] + 1, box[3] - box[1] + 1
 
 
 def _rounded(size: float) -> int:
-    """Halves up, as Python 2 rounds."""
+    """Returns the size rounded to an integer, halves upwards, as in Python 2."""
     return int(np.floor(size + 0.5))

@@ -1,4 +1,4 @@
-"""Pictures of nets (pycaffe's draw): by Graphviz and pydot where they are installed, else by matplotlib."""
+"""Draws nets (pycaffe's draw) with Graphviz and pydot if they are installed, else with matplotlib."""
 
 import importlib.util
 import os
@@ -24,22 +24,22 @@ __all__ = [
 
 
 def choose_color_by_layertype(layertype: str) -> str:
-    """A layer's colour, as #RRGGBB."""
+    """Returns a layer's colour as #RRGGBB."""
     return LAYER_COLOURS.get(layertype, LAYER_COLOUR)
 
 
 def get_pooling_types_dict() -> dict[int, str]:
-    """The names of the pooling methods by their numbers."""
+    """Returns the names of the pooling methods by their numbers."""
     return {number: name for name, number in caffe_pb2.PoolingParameter.PoolMethod.items()}
 
 
 def get_edge_label(layer: caffe_pb2.LayerParameter) -> str:
-    """What flows out of a layer, for Graphviz: the batch of a Data layer, the channels of a learning one, or ""."""
+    """Returns a layer's edge label, quoted: the batch size of a Data layer, the outputs of a learning layer, or ""."""
     return edge_label(layer) or _quoted("")
 
 
 def get_layer_label(layer: caffe_pb2.LayerParameter, rankdir: str, display_lrm: bool = False) -> str:
-    """Name, type and window of a layer, quoted for Graphviz; `rankdir` is the direction: LR, TB or BT."""
+    """Returns name, type and window of a layer, quoted for Graphviz; `rankdir` is the direction: LR, TB or BT."""
     return _quoted(layer_label(layer, rankdir, display_lrm))
 
 
@@ -50,7 +50,10 @@ def get_pydot_graph(
     phase: int | None = None,
     display_lrm: bool = False,
 ) -> Any:
-    """A pydot graph of a net: `rankdir` LR, TB or BT, the layers of a `phase` only, learning rates if wanted."""
+    """Returns a pydot graph of a net; `rankdir` is LR, TB or BT.
+
+    `phase` restricts the layers to one phase; `display_lrm` adds learning rate multipliers.
+    """
     pydot = _pydot()
     drawing = drawing_of(caffe_net, rankdir, label_edges, phase, display_lrm)
     graph = pydot.Dot(_quoted(caffe_net.name or "Net"), graph_type="digraph", rankdir=rankdir)
@@ -69,7 +72,7 @@ def draw_net(
     phase: int | None = None,
     display_lrm: bool = False,
 ) -> bytes:
-    """The picture in a format: png, pdf, svg, jpg; `raw` and `dot` are Graphviz's text."""
+    """Returns the picture's bytes in the format png, pdf, svg or jpg; `raw` and `dot` are Graphviz's text."""
     if ext in ("raw", "dot"):
         text: str = get_pydot_graph(caffe_net, rankdir, True, phase, display_lrm).to_string()
         return text.encode()
@@ -86,7 +89,7 @@ def draw_net_to_file(
     phase: int | None = None,
     display_lrm: bool = False,
 ) -> None:
-    """Writes the picture in the format that the file's name ends in."""
+    """Writes the picture to a file in the format of the file's suffix."""
     picture = draw_net(caffe_net, rankdir, os.path.splitext(filename)[1][1:], phase, display_lrm)
     with open(filename, "wb") as file:
         file.write(picture)
@@ -99,7 +102,7 @@ def _style(node: Node) -> dict[str, str]:
 
 
 def _quoted(text: str) -> str:
-    # Colons would otherwise name ports.
+    # Quotes are needed, since Graphviz reads a colon in a name as a port.
     return f'"{text}"'
 
 

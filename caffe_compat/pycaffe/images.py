@@ -20,11 +20,14 @@ GREY_WEIGHTS = (0.2125, 0.7154, 0.0721)
 
 
 class ImageFileError(DataError, OSError):
-    """A file that is no image; an OSError (IOError) for scripts, which skip bad images so."""
+    """A file is not an image; also an OSError (IOError), which scripts catch to skip bad images."""
 
 
 def load_image(filename: str, color: bool = True) -> Image:
-    """(height, width, 3), or (height, width, 1) with `color=False`; alpha is dropped, no rotation."""
+    """Returns the image (height, width, 3), or (height, width, 1) with `color=False`.
+
+    Drops alpha and ignores the EXIF orientation. ImageFileError for other files.
+    """
     stored: Array | None = cv2.imread(filename, cv2.IMREAD_UNCHANGED)
     if stored is None:
         raise ImageFileError(
@@ -50,10 +53,10 @@ def _grey(rgb: Array) -> Array:
 
 
 def resize_image(im: Array, new_dims: Sequence[int] | Array, interp_order: int = 1) -> Image:
-    """(*new_dims, channels) of an image of any range.
+    """Returns the image resized to (*new_dims, channels); pixels may have any range.
 
-    One or three channels are resized as scikit-image of 2016 does, which darkens the borders of an enlarged image
-    towards its smallest value; others by scipy's zoom, which lets the corner pixels' centres coincide.
+    Images of 1 or 3 channels are resized as by scikit-image of 2016, which darkens the borders of enlarged images
+    towards the smallest value. Others are resized by scipy's zoom, where centres of corner pixels coincide.
     """
     if im.ndim != 3:
         raise ArrayError(
@@ -73,7 +76,7 @@ def resize_image(im: Array, new_dims: Sequence[int] | Array, interp_order: int =
 
 
 def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array) -> Image:
-    """(10 * images, *crop_dims, channels): the four corners and the centre of each image, then their mirror images."""
+    """Returns ten crops per image, (10 * images, *crop_dims, channels): corners, centre, and their mirror images."""
     height, width = (int(size) for size in crop_dims)
     rows, columns = images[0].shape[:2]
     if height > rows or width > columns:

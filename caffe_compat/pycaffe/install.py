@@ -1,4 +1,4 @@
-"""Makes `import caffe` find this package."""
+"""Registers this package under the name `caffe`, so that `import caffe` finds it."""
 
 import importlib
 import sys
@@ -9,9 +9,9 @@ import caffe_compat
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.pycaffe.process import allow_python_layers as allow
 
-#: The Caffe whose interface this is: scripts compare `caffe.__version__` with it.
+#: Value of `caffe.__version__`, which scripts compare: the version of Caffe whose interface this is.
 CAFFE_VERSION = "1.0.0"
-#: pycaffe's modules and where they are here.
+#: Names of pycaffe's modules, with the modules of this package.
 MODULES = {
     "caffe._caffe": "caffe_compat",
     "caffe.classifier": "caffe_compat.pycaffe.classifier",
@@ -27,7 +27,7 @@ MODULES = {
 
 
 class Face(ModuleType):
-    """The module `caffe`: everything of this package under Caffe's name and version."""
+    """The module `caffe`: the contents of this package under Caffe's name and version."""
 
     def __init__(self) -> None:
         super().__init__("caffe", caffe_compat.__doc__)
@@ -44,16 +44,19 @@ class Face(ModuleType):
 
 
 def install_as_caffe(allow_python_layers: bool = True) -> None:
-    """From now on `import caffe` and its submodules mean this package, in this process.
+    """Makes `import caffe` and its submodules import this package, in this process.
 
-    As in pycaffe, Python layers then run; `allow_python_layers=False` refuses them.
+    As in pycaffe, Python layers may then run; `allow_python_layers=False` forbids them.
     """
     make_findable()
     allow(allow_python_layers)
 
 
 def make_findable() -> None:
-    """Registers this package as `caffe`, without a word on Python layers. MissingFeatureError for another caffe."""
+    """Registers this package as `caffe` and leaves permission for Python layers unchanged.
+
+    MissingFeatureError if another caffe is imported already.
+    """
     present = sys.modules.get("caffe")
     if present is not None and not isinstance(present, Face):
         raise MissingFeatureError(

@@ -1,4 +1,4 @@
-"""pycaffe's `caffe.io`: messages as arrays, images, and what makes a net's input of them."""
+"""pycaffe's `caffe.io`: conversion of messages to arrays, images, and the Transformer of images to inputs."""
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.arrays import (

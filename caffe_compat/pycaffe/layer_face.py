@@ -1,4 +1,4 @@
-"""Layers as pycaffe shows them."""
+"""Shows layers with pycaffe's interface."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class LayerFace:
 
     @property
     def type(self) -> str:
-        """The prototxt's type, "Convolution"."""
+        """The type in the prototxt, for example "Convolution"."""
         return self._layer.spec.type
 
     def __repr__(self) -> str:
@@ -25,5 +25,5 @@ class LayerFace:
 
 
 def show_layer(layer: Layer, blobs: Sequence[ParameterBlob]) -> LayerFace | PythonLayer:
-    """The face of a layer; a Python layer is the user's own object, so that scripts can call its other methods."""
+    """Returns the object that shows a layer; for a Python layer the user's object, so that all its methods work."""
     return layer.instance if isinstance(layer, Python) else LayerFace(layer, blobs)

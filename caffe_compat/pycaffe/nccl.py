@@ -1,4 +1,4 @@
-"""Solvers of several processes that train one net (caffe::NCCL), over torch.distributed."""
+"""Trains one net with solvers in several processes (caffe::NCCL), through torch.distributed."""
 
 import socket
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def has_nccl() -> bool:
-    """Whether torch offers NCCL, for GPUs; without it processes still talk through Gloo, on the CPU."""
+    """Whether torch has NCCL, which GPUs need; on the CPU, processes use Gloo."""
     return processes.is_available() and processes.is_nccl_available()
 
 
@@ -39,14 +39,14 @@ class NCCL:
 
     @staticmethod
     def new_uid() -> bytes:
-        """Where processes of this machine meet: make it in one, hand it to all."""
+        """Returns an id (a local address) by which processes of this machine join; pass one id to all processes."""
         _require_distributed()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             return f"tcp://127.0.0.1:{free.getsockname()[1]}".encode()
 
     def bcast(self) -> None:
-        """Gives every process the weights of the first."""
+        """Copies the weights of the first process to all others."""
         if solver_count() > 1:
             self._net.flush()
             for learnable in self._net.learnable:
@@ -54,10 +54,10 @@ class NCCL:
                 torch.autograd.graph.increment_version(learnable.parameter)
 
     def on_start(self) -> None:
-        """Nothing is to be done before an iteration."""
+        """Does nothing before an iteration."""
 
     def on_gradients_ready(self) -> None:
-        """Averages the gradients; the whole net's at once, also where a script asks for it layer by layer."""
+        """Averages the gradients of the whole net over the processes, even if a script asks for it layer by layer."""
         if solver_count() > 1:
             self._net.flush()
             for gradient in self._net.learnable_gradients():

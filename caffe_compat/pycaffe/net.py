@@ -35,15 +35,15 @@ USAGE = "expected Net(file, phase, level=0, stages=['name', ...], weights=file),
 
 
 class NetFileError(FormatError, RuntimeError):
-    """A file that cannot be read; a RuntimeError for scripts, as pycaffe's of a file that cannot be opened."""
+    """A file cannot be read; also a RuntimeError, which pycaffe raises for such files."""
 
 
 class NetArgumentError(GraphError, TypeError):
-    """Arguments that no pycaffe takes; a TypeError for scripts, as Boost's ArgumentError is."""
+    """Arguments that no pycaffe accepts; also a TypeError, as Boost's ArgumentError is."""
 
 
 class LayerNameError(GraphError, ValueError):
-    """A layer that the net has not; a ValueError for scripts, as pycaffe's, which looks through a list of names."""
+    """The net has no layer of this name; also a ValueError, which pycaffe raises from a search in a list."""
 
 
 @dataclass
@@ -98,14 +98,14 @@ class Net(Of2014):
     Further arguments are `level`, `stages` and `allow_python_layers`; `Net(file, weights, phase)` works as well, and
     so does `Net(file, weights)` of 2014, whose phase is TEST unless caffe.set_phase_train() was called before.
 
-    `close()`, `with caffe.Net(...) as net:` or the end of the last reference ends data layers that read ahead and
-    closes their files. Threads may share a net: their calls run one after the other.
+    Data layers stop reading ahead and close their files at `close()`, at the end of `with caffe.Net(...) as net:`, or
+    when the last reference ends. Threads may share a net: their calls run one after the other.
 
-    `forward` of a whole net fuses layers as long as nobody looks between them: its outputs differ from exact ones by
-    rounding, and a blob that is read later is computed then, exactly. `engine="exact"` never fuses.
+    `forward` of a whole net fuses layers if no blob between them is in use. The outputs then differ from exact ones by
+    rounding. Blobs read later are computed exactly when they are read. `engine="exact"` never fuses.
     """
 
-    #: Ends reading ahead and closes files; for a net of a solver, which goes on, also when called here.
+    #: Stops reading ahead and closes files. A solver's net can be used further after this call.
     close: Callable[[], object]
 
     def __init__(self, network_file: str, *arguments: Any, **named: Any) -> None:
@@ -130,7 +130,7 @@ class Net(Of2014):
         face = cls.__new__(cls)
         face._show(net)
         face._follows_mode = False
-        face._lazy = None  # the solver changes the weights at any time
+        face._lazy = None  # no fused runs, since the solver may change weights at any time
         face.close = net.close
         return face
 
@@ -211,7 +211,7 @@ class Net(Of2014):
         self._net.backward_range(start, end)
 
     def _settle(self) -> None:
-        """Computes blobs that a fused run left out, before anything they depend on changes."""
+        """Computes blobs that a fused run skipped; called before their inputs or weights change."""
         if self._lazy is not None:
             self._lazy.settle()
 
@@ -220,7 +220,7 @@ class Net(Of2014):
             self._lazy.note_shapes()
 
     def _follow_mode(self) -> None:
-        # Caffe asks for its mode at every run, so that set_mode_gpu counts for nets built before it too.
+        # Caffe reads the mode at every run, so set_mode_gpu also applies to nets built earlier.
         if self._follows_mode:
             self._net.move(current_device())
 
@@ -273,7 +273,7 @@ class Net(Of2014):
 
     @in_turn
     def reshape(self) -> None:
-        """Carries the shapes of the inputs through the net."""
+        """Sets the shapes of all blobs to those that follow from the inputs' shapes."""
         self._settle()
         self._net.reshape()
         self._note_shapes()
@@ -295,7 +295,7 @@ class Net(Of2014):
         self._settle()
         other._settle()
         self._net.share_weights(other._net)
-        self._lazy = other._lazy = None  # each may change the other's weights from now on
+        self._lazy = other._lazy = None  # no fused runs, since each net may change the other's weights
 
     @in_turn
     def save(self, path: str) -> None:
@@ -304,7 +304,7 @@ class Net(Of2014):
 
     @in_turn
     def save_hdf5(self, path: str) -> None:
-        """Writes the weights as HDF5, whatever the name ends in."""
+        """Writes the weights as HDF5, for any suffix of the path."""
         self._net.flush()
         hdf5.write_weights(path, blobs_of([step.layer for step in self._net.steps]))
 

@@ -19,7 +19,7 @@ class Turns:
 
 
 class NetStructure:
-    """Blobs, weights, layers and names, from input to output; made once, so that a look costs nothing."""
+    """Blobs, weights, layers and names, from input to output; made once, so that access is cheap."""
 
     def _show(self, net: runtime.Net) -> None:
         self._net = net

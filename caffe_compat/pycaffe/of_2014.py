@@ -1,4 +1,4 @@
-"""What scripts of 2014 call: the phase set after building, and images prepared by the net itself.
+"""Methods for scripts of 2014: setting the phase after building, and preparing images with the net.
 
 Since December 2014 the phase is an argument of Net, and caffe.io.Transformer prepares images.
 """
@@ -23,9 +23,9 @@ Array = NDArray[Any]
 
 
 class Of2014(NetStructure):
-    """Methods of a Net of 2014. Each gives what it gave then; `preprocess` leaves its image as it is.
+    """Methods of a Net of 2014, with the same results as then; `preprocess` does not change its image.
 
-    The first use of `preprocess` or of a setting for it logs the words of today.
+    The first use of `preprocess` or its settings logs a warning that names today's functions.
     """
 
     def set_phase_test(self) -> None:
@@ -57,7 +57,7 @@ class Of2014(NetStructure):
 
     @property
     def _preparation(self) -> Transformer:
-        """What prepares this net's images; made at the first use."""
+        """The Transformer of this net's images, made at the first use."""
         if "_transformer_of_2014" not in self.__dict__:
             logger.warning("Net.preprocess and its set_... are of 2014: caffe.io.Transformer has them today")
             shapes = {name: self.blobs[name].data.shape for name in self.inputs}
@@ -87,15 +87,15 @@ class Of2014(NetStructure):
         self._preparation.set_raw_scale(input_, scale)
 
     def set_channel_swap(self, input_: str, order: Sequence[int]) -> None:
-        """The order of channels: (2, 1, 0) makes blue first of red first."""
+        """Sets the order of channels: (2, 1, 0) converts RGB to BGR."""
         self._preparation.set_channel_swap(input_, order)
 
     def preprocess(self, input_: str, image: Array) -> Array:
-        """(channels, height, width), float32, of an image (height, width, channels), as the set_... ask for."""
+        """Returns (channels, height, width), float32, for an image (height, width, channels), by these settings."""
         self._preparation.transpose.setdefault(input_, (2, 0, 1))
         return self._preparation.preprocess(input_, image)
 
     def deprocess(self, input_: str, blob: Array) -> Array:
-        """The image of an input blob: the steps of `preprocess` backward, without resizing."""
+        """Returns the image of an input blob: the steps of `preprocess` in reverse, without resizing."""
         self._preparation.transpose.setdefault(input_, (2, 0, 1))
         return self._preparation.deprocess(input_, blob)

@@ -1,4 +1,4 @@
-"""What holds for the whole process (the class caffe::Caffe): seed, place among the solvers, log, trust."""
+"""Settings of the whole process (class caffe::Caffe): seed, solver rank and count, log, Python layers."""
 
 import logging
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _PROCESS = _Process()
 
 
 def surroundings(python_layers: bool | None = None) -> Surroundings:
-    """What nets and solvers built from now on need to know; `python_layers` None: as `allow_python_layers` says."""
+    """Returns the settings for new nets and solvers; `python_layers` None means the value of `allow_python_layers`."""
     return Surroundings(
         random_seed=_PROCESS.random_seed,
         rank=_PROCESS.solver_rank,
@@ -39,7 +39,7 @@ def surroundings(python_layers: bool | None = None) -> Surroundings:
 
 
 def allow_python_layers(allowed: bool = True) -> None:
-    """Says whether Python layers may run: a net file names their module, which is imported."""
+    """Allows or forbids Python layers, which import the module that a net file names."""
     _PROCESS.python_layers = allowed
 
 
@@ -70,24 +70,24 @@ def set_random_seed(seed: int) -> None:
 
 
 def solver_count() -> int:
-    """How many processes train together."""
+    """Returns the number of processes that train together."""
     return _PROCESS.solver_count
 
 
 def set_solver_count(count: int) -> None:
-    """Says how many processes train together; data layers then deal records out among them."""
+    """Sets the number of processes that train together; data layers then distribute records among them."""
     if count < 1:
         raise SolverError(f"expected at least 1 solver, got {count}")
     _PROCESS.solver_count = count
 
 
 def solver_rank() -> int:
-    """This process's number among them, from 0."""
+    """Returns the number of this process, from 0."""
     return _PROCESS.solver_rank
 
 
 def set_solver_rank(rank: int) -> None:
-    """Says which of the processes this is; set the count first."""
+    """Sets the number of this process, from 0; `set_solver_count` must be called first."""
     if not 0 <= rank < _PROCESS.solver_count:
         raise SolverError(
             f"expected a rank from 0 to {_PROCESS.solver_count - 1}, got {rank}; call set_solver_count first"
@@ -106,5 +106,5 @@ def init_log(level: int = 0) -> None:
 
 
 def log(message: str) -> None:
-    """Writes a line of one's own into the log."""
+    """Writes the message to the log as information."""
     _LOGGER.info("%s", message)

@@ -14,9 +14,9 @@ from caffe_compat.solvers.update_rules.registry import solver_types
 
 
 class SGDSolver:
-    """A solver from its prototxt; `type` in the file gives way to the class, as in pycaffe.
+    """A solver from its prototxt; the class decides the update rule instead of the file's `type`, as in pycaffe.
 
-    The device is the one of set_mode_cpu or set_mode_gpu; `solver_mode` counts for the command line only, as in Caffe.
+    set_mode_cpu and set_mode_gpu choose the device; `solver_mode` matters only on the command line, as in Caffe.
     """
 
     type = "SGD"
@@ -33,7 +33,7 @@ class SGDSolver:
 
     @property
     def iter(self) -> int:
-        """How often the weights have been updated."""
+        """The number of updates so far."""
         return self._solver.iteration
 
     @property
@@ -43,7 +43,7 @@ class SGDSolver:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the coming update."""
+        """The learning rate of the next update."""
         return self._solver.learning_rate
 
     def step(self, iterations: int) -> None:
@@ -114,7 +114,7 @@ class AdamSolver(SGDSolver):
 
 
 def _class_for(solver_type: str) -> type[SGDSolver]:
-    """pycaffe's class where it has one; a class of that kind for a rule that only this program has."""
+    """Returns pycaffe's class for the type, or a new subclass for a rule that pycaffe lacks."""
     name = f"{solver_type}Solver"
     made: type[SGDSolver] = globals().get(name) or type(name, (SGDSolver,), {"type": solver_type})
     return made
@@ -125,7 +125,7 @@ SOLVERS = {solver_type: _class_for(solver_type) for solver_type in solver_types(
 
 
 def __getattr__(name: str) -> type[SGDSolver]:
-    """`caffe.<Type>Solver` of a rule that pycaffe has not."""
+    """Returns `caffe.<Type>Solver` for a rule that pycaffe lacks; AttributeError for other names."""
     solver_type = name.removesuffix("Solver")
     if solver_type not in SOLVERS:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
@@ -133,7 +133,7 @@ def __getattr__(name: str) -> type[SGDSolver]:
 
 
 def get_solver(solver_file: str) -> SGDSolver:
-    """The solver of the file's type."""
+    """Returns a solver of the class that belongs to the file's type."""
     parameter = read_solver(os.fspath(solver_file))
     solver = SOLVERS.get(parameter.type, SGDSolver)  # an unknown type is refused by Solver, with the known ones
     face = solver.__new__(solver)

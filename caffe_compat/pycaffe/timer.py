@@ -1,4 +1,4 @@
-"""Milliseconds between two calls, the GPU's work included (caffe::Timer)."""
+"""Timer: measures milliseconds between two calls, including the GPU's work (caffe::Timer)."""
 
 import time
 
@@ -8,25 +8,25 @@ from caffe_compat.net.device import current_device
 
 
 class Timer:
-    """`start()`, `stop()`, then `ms`; a timer that still runs is stopped by reading it."""
+    """Call `start()` and `stop()`, then read `ms`; reading `ms` stops a running timer."""
 
     def __init__(self) -> None:
         self._started: float | None = None
         self._milliseconds = 0.0
 
     def start(self) -> None:
-        """Begins anew."""
+        """Starts the timer again from 0."""
         self._started = _now()
 
     def stop(self) -> None:
-        """Ends; without a start before it nothing happens."""
+        """Stops the timer; does nothing if it does not run."""
         if self._started is not None:
             self._milliseconds = (_now() - self._started) * 1e3
             self._started = None
 
     @property
     def ms(self) -> float:
-        """The time between the last start and its stop, 0 where there was none."""
+        """The milliseconds between the last start and stop; 0 if the timer was never started."""
         self.stop()
         return self._milliseconds
 

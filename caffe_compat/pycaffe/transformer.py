@@ -1,4 +1,4 @@
-"""Images as a net's input and back (pycaffe's io.Transformer)."""
+"""Converts images to a net's input and back (pycaffe's io.Transformer)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ class Transformer:
         self.input_scale: dict[str, float] = {}
 
     def preprocess(self, in_: str, data: Array) -> Array:
-        """(channels, height, width), float32, of an image (rows, columns, channels), which is left as it is."""
+        """Returns (channels, height, width), float32, for an image (rows, columns, channels), which is not changed."""
         shape = self._shape(in_)
         image = data.astype(np.float32)
         if image.shape[:2] != shape[2:]:
@@ -46,11 +46,11 @@ class Transformer:
         return image
 
     def deprocess(self, in_: str, data: Array) -> Array:
-        """The image of an input blob: the same steps backward, without resizing."""
+        """Returns the image of an input blob: the same steps in reverse, without resizing."""
         axes = len(self._shape(in_)) - 1
         image = data.copy().squeeze()
         if in_ in self.transpose and image.ndim < axes:
-            image = image.reshape(data.shape[-axes:])  # a channel alone, over which pycaffe stumbles
+            image = image.reshape(data.shape[-axes:])  # pycaffe fails for a single channel
         if in_ in self.input_scale:
             image /= self.input_scale[in_]
         if in_ in self.mean:
@@ -64,26 +64,26 @@ class Transformer:
         return image
 
     def set_transpose(self, in_: str, order: Sequence[int]) -> None:
-        """The order of axes: (2, 0, 1) makes (channels, height, width) of (height, width, channels)."""
+        """Sets the order of axes: (2, 0, 1) converts (height, width, channels) to (channels, height, width)."""
         axes = len(self._shape(in_)) - 1
         if len(order) != axes:
             raise ArrayError(f"input '{in_}': expected an order of {axes} axes, got {tuple(order)}")
         self.transpose[in_] = order
 
     def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
-        """The order of channels, which are the first axis by then: (2, 1, 0) makes blue first of red first."""
+        """Sets the order of channels, now axis 0: (2, 1, 0) converts RGB to BGR."""
         channels = self._shape(in_)[1]
         if len(order) != channels:
             raise ArrayError(f"input '{in_}': expected an order of {channels} channels, got {tuple(order)}")
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_: str, scale: float) -> None:
-        """A factor before the mean is subtracted: 255 for nets whose mean is in 0 to 255."""
+        """Sets the factor before the mean is subtracted: 255 for nets with a mean from 0 to 255."""
         self._shape(in_)
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_: str, mean: Array) -> None:
-        """What to subtract: a number for each channel, or an image, which is resized where it must be."""
+        """Sets the mean to subtract: one number per channel, or an image, which is resized if needed."""
         shape = self._shape(in_)[1:]
         if mean.ndim == 1 and len(mean) != shape[0]:
             raise ArrayError(f"input '{in_}': mean channels incompatible: expected {shape[0]}, got {len(mean)}")
@@ -92,7 +92,7 @@ class Transformer:
         self.mean[in_] = mean[:, None, None] if mean.ndim == 1 else _fitted(mean, shape)
 
     def set_input_scale(self, in_: str, scale: float) -> None:
-        """A factor after the mean has been subtracted."""
+        """Sets the factor after the mean has been subtracted."""
         self._shape(in_)
         self.input_scale[in_] = scale
 

@@ -1,4 +1,4 @@
-"""One net used by several threads: their calls run one after the other, and what each was given stays its own."""
+"""Lets several threads use one net: calls run one after the other, and each thread keeps the arrays it received."""
 
 import functools
 import threading
@@ -13,8 +13,8 @@ Call = TypeVar("Call", bound=Callable[..., Any])
 def in_turn(call: Call) -> Call:
     """Makes a method of a net wait for calls of other threads.
 
-    Arrays of a net are live: the next run writes into them. Where the next run is another thread's, the blobs get new
-    arrays first, so that no thread sees another's numbers in what it holds.
+    Arrays of a net are live: the next run writes into them. If the next run is in another thread, the blobs get new
+    arrays first, so that the arrays of one thread never show results of another.
     """
 
     @functools.wraps(call)

@@ -1,4 +1,4 @@
-"""Copies a message into another schema of the same message, field by field name."""
+"""Copies a message into another schema of the same message by field names."""
 
 from typing import Any, TypeVar, cast
 
@@ -15,10 +15,11 @@ _NAMED_BY_TYPE = ("LayerParameter", "V1LayerParameter")
 def copy_fields(
     message: Message, target: type[MessageType], dialect: str, left_out: list[str] | None = None
 ) -> MessageType:
-    """The message in the schema of `target`, or itself if it is of that; DialectError where `dialect` lacks a field.
+    """Returns the message in the schema of `target`, or the message itself if it has this schema already.
 
-    Enums go by name; a list of equal values may become one value; a field that the target lacks may be left out where
-    it is set to its default. With a list `left_out`, what cannot be said is left out and told there, not refused.
+    Enums are matched by name. A list of equal values may become one value. Fields that the target lacks are left out
+    if they have their default. DialectError for other missing fields; with a list `left_out`, they are left out
+    instead and named in this list.
     """
     if message.DESCRIPTOR is target.DESCRIPTOR:
         return cast(MessageType, message)
@@ -33,12 +34,12 @@ def is_repeated(field: FieldDescriptor) -> bool:
 
 
 def missing_fields(message: Any) -> list[str]:
-    """The paths of required fields that no value is set for."""
+    """Returns the paths of required fields without a value."""
     return list(message.FindInitializationErrors())
 
 
 class _Copier:
-    """Copies one message and those inside it, and knows the layer that it is in for errors."""
+    """Copies a message with its inner messages, and stores the present layer for error messages."""
 
     def __init__(self, dialect: str, left_out: list[str] | None) -> None:
         self.dialect = dialect
@@ -67,7 +68,7 @@ class _Copier:
     def _copy_messages(self, values: list[Message], known: FieldDescriptor, copy: Message) -> None:
         for value in values:
             inner = getattr(copy, known.name).add() if is_repeated(known) else getattr(copy, known.name)
-            inner.SetInParent()  # an empty message is said, too
+            inner.SetInParent()  # keeps empty messages
             self.copy(value, inner)
 
     def _copy_scalars(self, field: FieldDescriptor, values: list[Any], known: FieldDescriptor, copy: Message) -> None:
@@ -83,7 +84,7 @@ class _Copier:
             self._refuse(_full_name(known), why)
 
     def _enum_number(self, name: str, known: FieldDescriptor) -> int | None:
-        """An enum's number in the other schema."""
+        """Returns the number of an enum's value in the other schema, or None if this value may be left out."""
         if name in known.enum_type.values_by_name:
             return int(known.enum_type.values_by_name[name].number)
         self._refuse(

@@ -1,4 +1,4 @@
-"""Which schema the bytes of a binary message fit, from its layer types and the wire types of its fields."""
+"""Detects the dialect of a binary message from its layer types and the wire types of its fields."""
 
 from typing import Any, NamedTuple
 
@@ -28,9 +28,9 @@ class Fit(NamedTuple):
 
 
 def detect(structure: bytes) -> Fit:
-    """The dialect of a binary NetParameter (without its weights): the one that its layer types and fields fit.
+    """Returns the dialect that fits the layer types and fields of a binary NetParameter (without its weights).
 
-    BVLC where both fit equally: such a file says the same in both.
+    Returns BVLC if both fit equally, since such a file has the same meaning in both.
     """
     types = _layer_types(structure)
     fits = []
@@ -43,15 +43,15 @@ def detect(structure: bytes) -> Fit:
 
 
 def net_misfits(structure: bytes, dialect: str) -> list[str]:
-    """Fields of a binary NetParameter (without its weights) that do not fit a dialect."""
+    """Returns the fields of a binary NetParameter (without its weights) that do not fit a dialect."""
     net = READ_SCHEMAS[dialect].NetParameter
     return [] if _survives(net, structure) else misfits(net.DESCRIPTOR, structure)
 
 
 def _survives(message_type: type[Message], data: bytes) -> bool:
-    """Whether protobuf, without unknown fields, writes what it reads: a quick proof that every field fits.
+    """Whether protobuf reads and rewrites the data without a change: a quick proof that every field fits.
 
-    It says no where an encoder orders fields in another way, too, or a bool is neither 0 nor 1.
+    False does not prove a misfit: other encoders may order fields differently, or write bools that are not 0 or 1.
     """
     try:
         message: Any = message_type.FromString(data)
@@ -70,7 +70,7 @@ def _layer_types(structure: bytes) -> list[str]:
 
 
 def _layer_type(structure: bytes, layer: Field) -> str:
-    """The type, which every Caffe writes second; nothing behind it is looked at."""
+    """Returns the layer's type, or ""; later fields are not read, since every Caffe writes the type second."""
     for field in fields(structure, layer.body, layer.end):
         if (field.number, field.wire_type) == (_LAYER_TYPE, LENGTH_DELIMITED):
             return structure[field.body : field.end].decode(errors="replace")
@@ -78,9 +78,9 @@ def _layer_type(structure: bytes, layer: Field) -> str:
 
 
 def misfits(descriptor: Descriptor, buffer: bytes, start: int = 0, end: int | None = None) -> list[str]:
-    """Fields of the message in `buffer[start:end]` that a schema does not know or gives another wire type.
+    """Returns the fields of the message in `buffer[start:end]` that a schema lacks, or has with another wire type.
 
-    Each is named `Message.field`, by its number where it has no name. FormatError if the bytes are no message at all.
+    Each is named `Message.field`, or by its number if it has no name. FormatError if the bytes are not a message.
     """
     found = []
     for field in fields(buffer, start, len(buffer) if end is None else end):

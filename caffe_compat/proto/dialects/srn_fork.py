@@ -1,4 +1,4 @@
-"""What the Caffe that ships with SRN says in another way than BVLC's: inputs, two-sided windows, normalisation."""
+"""Translates nets to the Caffe that ships with SRN, which writes inputs, windows and normalisation differently."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ WINDOW_FIELDS = {
     "kernel_size": ("kernel_h", "kernel_w"),
     "stride": ("stride_h", "stride_w"),
 }
-# What `normalization` says per layer type in the fork's words (None: what the fork does anyway).
+# By layer type, the fork's `normalize` for each value of `normalization`; None: the fork's only behaviour.
 NORMALIZE: dict[str, dict[int, bool | None]] = {
     "SoftmaxWithLoss": {Loss.VALID: True, Loss.BATCH_SIZE: False},
     "SigmoidCrossEntropyLoss": {Loss.BATCH_SIZE: None},
@@ -22,7 +22,7 @@ NORMALIZE: dict[str, dict[int, bool | None]] = {
 
 
 def in_words_of_srn_fork(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
-    """A copy of the net with what the fork can say, in its words; the rest stays, and fails on being written."""
+    """Returns a copy of the net with fields translated for the fork; other fields stay, and writing them fails."""
     copy = caffe_pb2.NetParameter()
     copy.CopyFrom(net)
     copy.ClearField("layer")
@@ -40,7 +40,7 @@ def in_words_of_srn_fork(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
 
 
 def _name_inputs(net: caffe_pb2.NetParameter, layers: Iterable[Layer]) -> None:
-    """Input layers become `input` and `input_shape` fields."""
+    """Converts Input layers to `input` and `input_shape` fields."""
     for layer in layers:
         if layer.include or layer.exclude:
             raise DialectError(
@@ -58,7 +58,7 @@ def _name_inputs(net: caffe_pb2.NetParameter, layers: Iterable[Layer]) -> None:
 
 
 def _split_windows(window: caffe_pb2.ConvolutionParameter) -> None:
-    """Two different values become height and width; a dilation of 1 is what the fork has."""
+    """Converts lists of two different values to height and width; removes dilation 1, the fork's only dilation."""
     for name, sides in WINDOW_FIELDS.items():
         values = getattr(window, name)
         if len(values) == 2 and values[0] != values[1]:
@@ -70,7 +70,7 @@ def _split_windows(window: caffe_pb2.ConvolutionParameter) -> None:
 
 
 def _say_normalize(layer: Layer) -> None:
-    """`normalization` becomes `normalize`; what the fork cannot do is an error, as the net would learn otherwise."""
+    """Converts `normalization` to `normalize`; values that the fork lacks are an error, as training would differ."""
     normalization = layer.loss_param.normalization
     known = NORMALIZE.get(layer.type, {})
     if normalization not in known:

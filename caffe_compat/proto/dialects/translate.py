@@ -1,8 +1,8 @@
-"""The two wire dialects, and our own schema between them.
+"""Translates nets between the two wire dialects and our own schema.
 
 Field numbers mean different things in BVLC Caffe and in the Caffe that ships with SRN (137 is embed_param or bn_param).
-Everything in memory is `caffe_pb2`, whose numbers are BVLC's plus those of other forks, so that BVLC files decode
-with it as they are; the SRN fork's files are decoded with that fork's schema and copied field by field name.
+All messages in memory are of `caffe_pb2`, which has BVLC's field numbers plus those of other forks, so BVLC files are
+decoded directly. Files of the SRN fork are decoded with the fork's schema and copied by field names.
 """
 
 from types import ModuleType
@@ -32,20 +32,20 @@ FOREIGN_LAYER_TYPES = {
 
 
 def decode_net(structure: bytes, dialect: str) -> caffe_pb2.NetParameter:
-    """A net in our schema, from bytes of a dialect; FormatError if they are none of it."""
+    """Returns the net in bytes of a dialect, in our schema; FormatError if the bytes are not a net."""
     message = decode(structure, READ_SCHEMAS[dialect].NetParameter)
     return copy_fields(message, caffe_pb2.NetParameter, OWN)
 
 
 def encode_net(net: caffe_pb2.NetParameter, dialect: str) -> bytes:
-    """A net as bytes of a dialect; DialectError names the layer and the type or field that it cannot say."""
+    """Returns a net as bytes of a dialect; DialectError names the layer and the missing type or field."""
     if dialect not in WRITE_SCHEMAS:
         raise DialectError(f"no dialect '{dialect}'; choose from auto, {', '.join(WRITE_SCHEMAS)}")
     return bytes(in_dialect(net, dialect).SerializeToString(deterministic=True))
 
 
 def in_dialect(net: caffe_pb2.NetParameter, dialect: str) -> Message:
-    """A net in a dialect's schema, for binary and text files that a Caffe of that dialect loads."""
+    """Returns a net in a dialect's schema, for binary and text files that a Caffe of this dialect loads."""
     if dialect == SRN_FORK:
         net = in_words_of_srn_fork(net)
     for layer in net.layer:
@@ -62,22 +62,23 @@ def in_dialect(net: caffe_pb2.NetParameter, dialect: str) -> Message:
 
 
 def _dialect_with(layer_type: str) -> str:
-    """The first dialect whose Caffe has the type; our own where neither has."""
+    """Returns the first dialect whose Caffe has the type; OWN if neither has."""
     return next((dialect for dialect in DIALECTS if layer_type not in FOREIGN_LAYER_TYPES[dialect]), OWN)
 
 
 def _whose(layer_type: str) -> str:
-    """What to add to a message about a type of a third Caffe: its name."""
+    """Returns the text " (known to ...)" that names the third Caffes with this type, or ""."""
     caffes = KNOWN_TO[layer_type] - set(CAFFES.values())
     is_third = _dialect_with(layer_type) == OWN and caffes
     return f" (known to {', '.join(sorted(caffes))})" if is_third else ""
 
 
 def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
-    """A net as bytes of the dialect that can say it, or, where none can, of the nearest; the dialect; what it lacks.
+    """Returns a net's bytes, their dialect, and the fields that the dialect lacks.
 
-    A snapshot must not fail for a field that steers a data layer; a .caffemodel is read by layer names and blobs. BVLC
-    Caffe skips fields that it does not know, so a file for it holds them under this program's own numbers.
+    Selects a dialect with all types and fields, or else the nearest. A snapshot must not fail for a data layer's
+    field, since a .caffemodel is read by layer names and blobs. BVLC's Caffe skips unknown fields, so a BVLC file
+    holds them under this program's own numbers.
     """
     dialect = dialect_of(net)
     if can_be_written(net, dialect):
@@ -91,7 +92,7 @@ def encode_nearest(net: caffe_pb2.NetParameter) -> tuple[bytes, str, list[str]]:
 
 
 def dialect_of(net: caffe_pb2.NetParameter) -> str:
-    """The dialect to write a net in: the SRN fork's if only that has its layer types and fields, else BVLC's."""
+    """Returns the dialect in which to write a net: SRN_FORK if only the fork has its types and fields, else BVLC."""
     return SRN_FORK if not can_be_written(net, BVLC) and can_be_written(net, SRN_FORK) else BVLC
 
 

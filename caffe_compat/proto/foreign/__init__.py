@@ -1,1 +1,1 @@
-"""Layer types, fields and words that other Caffes have and BVLC's has not, and how a text that holds them is read."""
+"""Layer types, fields and enum values of other Caffes that BVLC's lacks, and the reading of texts that hold them."""

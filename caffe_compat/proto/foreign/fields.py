@@ -1,6 +1,6 @@
-"""Fields that neither BVLC Caffe nor the SRN fork has: whose they are, and which of them change no prediction.
+"""Fields that neither BVLC's Caffe nor the SRN fork has: the Caffe of each, and which do not change predictions.
 
-A name stands for the field in every message, `Message.field` for the field of one message.
+A plain name means the field in every message; `Message.field` means the field of one message.
 """
 
 _ENGINES = (
@@ -13,7 +13,7 @@ _ENGINES = (
     "ScaleParameter", "ShuffleChannelParameter", "SliceParameter", "ThresholdParameter", "UpsampleParameter",
 )  # fmt: skip
 
-#: Fields that change no prediction, per Caffe: kernels, number formats, memory, machines, displays. They are left out.
+#: By Caffe, fields that do not change predictions: kernels, number formats, memory, machines, displays. Left out.
 NO_EFFECT = {
     "NVIDIA's Caffe": (
         "default_forward_type", "default_backward_type", "default_forward_math", "default_backward_math",
@@ -45,7 +45,7 @@ NO_EFFECT = {
     "OpenPose": ("TransformationParameter.visualize",),
 }  # fmt: skip
 
-#: Fields that change what a net or a solver does, per Caffe, and that nothing here stands for. They are refused.
+#: By Caffe, fields that change results of a net or solver and are not supported here. They raise an error.
 REFUSED = {
     "SSD": ("plateau_winsize",),
     "DeepLab": (

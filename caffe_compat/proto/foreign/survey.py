@@ -1,4 +1,4 @@
-"""One walk over a net's or solver's text that finds every word which the schema does not know.
+"""Walks over a net's or solver's text and finds every word that the schema lacks.
 
 protobuf's parser stops at the first such word. The walk goes on, so that one run tells all that is wrong with a file.
 """
@@ -24,7 +24,7 @@ _LAYERS = ("LayerParameter", "V1LayerParameter")
 
 @dataclass(frozen=True)
 class Token:
-    """A word, number, string or sign, and where it stands in the text."""
+    """A word, number, string or sign, with its position in the text."""
 
     kind: str
     text: str
@@ -34,7 +34,7 @@ class Token:
 
 @dataclass
 class LayerInText:
-    """The layer that the walk is in; name and type are known when they have been read."""
+    """The layer at the present position; name and type are set once they have been read."""
 
     number: int
     name: str = ""
@@ -59,7 +59,7 @@ class UnknownWord:
 
 @dataclass
 class Survey:
-    """What the walk found: unknown words in order, and blanks between a minus and its number, which C++ allows."""
+    """The result: unknown words in order, and blanks between a minus and its number, which C++ allows."""
 
     unknown: list[UnknownWord] = field(default_factory=list)
     loose_signs: list[tuple[int, int]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class _Frame:
 
 
 def survey(text: str, message: Descriptor) -> Survey:
-    """Every unknown word in a text that should hold `message`. The walk ends early where the text is no such form."""
+    """Returns all unknown words in a text that should hold `message`; ends early if the text is not in this format."""
     return _Walk(text, message).run()
 
 
@@ -98,7 +98,7 @@ class _Walk:
         self.found = Survey()
 
     def run(self) -> Survey:
-        """Walks until the end, or until a token that cannot stand where it stands."""
+        """Walks to the end, or to a token that is not allowed at its position."""
         while self.at < len(self.tokens) and self._step(self.tokens[self.at]):
             pass
         return self.found

@@ -1,18 +1,18 @@
-"""Layer types of other Caffes: those that are not here, with a cure, and V1's words for those that are."""
+"""Layer types of other Caffes: unsupported types with a cure, and V1's names for supported types."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ForeignType:
-    """Which Caffe has it, and what a user can do."""
+    """An unsupported layer type: the Caffe that has it, and what a user can do."""
 
     caffe: str
     cure: str
 
     @property
     def only_trains(self) -> bool:
-        """Whether the layer compares with labels, so that a net that predicts does without it."""
+        """Whether the layer compares with labels, so that a net for prediction can omit it."""
         return self.cure == _TRAINING_ONLY
 
 
@@ -215,7 +215,7 @@ _FOLDED = {name.replace("_", "").lower(): name for name in FOREIGN_TYPES}
 
 
 def foreign_type(name: str) -> str | None:
-    """The key in FOREIGN_TYPES of a type, spelled as today or as V1 did (SEG_ACCURACY); None for every other type."""
+    """Returns the key in FOREIGN_TYPES of a type in today's or V1's spelling (SEG_ACCURACY); None for other types."""
     if name in FOREIGN_TYPES:
         return name
     if name in V1_WORDS or not name.isupper():  # Lstm is another's, LSTM is BVLC's
@@ -224,5 +224,5 @@ def foreign_type(name: str) -> str | None:
 
 
 def type_of_v1(word: str) -> str:
-    """Today's name of a type that V1 layers of other Caffes have; an unknown word stays as it is."""
+    """Returns today's name of a V1 type of other Caffes; returns an unknown word unchanged."""
     return V1_WORDS.get(word) or foreign_type(word) or word

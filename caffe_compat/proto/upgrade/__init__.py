@@ -1,4 +1,4 @@
-"""Old files and files of other Caffes, in the words of today: what happens to nets and solvers on load."""
+"""Upgrades nets and solvers on load: converts old files and files of other Caffes to today's fields."""
 
 from caffe_compat.proto.upgrade.net import PROBLEMS as PROBLEMS
 from caffe_compat.proto.upgrade.net import upgrade_net as upgrade_net

@@ -1,7 +1,7 @@
-"""Crop as it was before BVLC had it (FCN of 2015, HED, CRF-RNN): it finds its offset by itself.
+"""Upgrades Crop layers older than BVLC's (FCN of 2015, HED, CRF-RNN), which compute their offset themselves.
 
-BVLC's Crop takes the offset from crop_param, and 0 where that is missing. The older layer has no parameters: it cuts
-where the pixels of both bottoms coincide (crop_layer.cpp of longjon/caffe and s9xie/hed).
+BVLC's Crop reads the offset from crop_param, with default 0. The older layer has no parameters: it cuts so that the
+pixels of both bottoms coincide (crop_layer.cpp of longjon/caffe and s9xie/hed).
 """
 
 import logging
@@ -52,7 +52,7 @@ def give_old_crops_their_offsets(net: Net) -> list[str]:
     A Crop whose bottoms are not connected by layers that move pixels alike is left as it is.
     """
     told = []
-    while found := _found(net):  # one behind the other: what the first cuts moves the pixels of the second
+    while found := _found(net):  # one at a time, since the offset of the first Crop moves the pixels of the next
         layer, offsets = found[0]
         layer.crop_param.axis = 2
         layer.crop_param.offset.extend(offsets)
@@ -116,7 +116,7 @@ def _ways(blob: str, makers: dict[str, Layer], axis: int) -> Iterator[tuple[str,
 
 
 def _line(layer: Layer, axis: int) -> Line:
-    """From the bottom's pixels to the top's."""
+    """Returns the line from the bottom's pixels to the top's; _NoLineError if the layer has none."""
     if layer.type in KEEPS_COORDINATES:
         return Line(1, 0)
     if layer.type == "Crop":

@@ -1,4 +1,4 @@
-"""What Caffe does to old solvers on load, and to a snapshot_prefix that names no file."""
+"""Upgrades old solvers on load, and completes a snapshot_prefix that names no file, as Caffe does."""
 
 from pathlib import Path
 
