@@ -28,7 +28,7 @@ class _Candidates:
 
 
 def detection_output(graph: Graph, step: Step, offsets: str, scores: str, priors: str) -> str:
-    """The detections (1, 1, detections, 7), in the order of Caffe: item, class, then the best score first."""
+    """Exports a DetectionOutput; returns (1, 1, detections, 7) in Caffe's order: item, class, best score first."""
     layer: Any = step.layer
     if layer.eta < 1:
         raise MissingFeatureError(
@@ -56,7 +56,7 @@ def _candidates(graph: Graph, step: Step, offsets: str, scores: str, priors: str
 
 
 def _decoded(graph: Graph, layer: Any, moved: str, priors: str, count: int) -> str:
-    """Boxes (N, priors, locations, 4) from offsets of that shape, as layers/utility/box_codes.py computes them."""
+    """Returns boxes (N, priors, locations, 4) for offsets of the same shape, as in layers/utility/box_codes.py."""
     pairs = graph.op("Reshape", priors, graph.ints(2, count, 1, 4))
     prior, variances = graph.ops("Split", [pairs, graph.ints(1, 1)], 2, axis=0)
     if not layer.has_encoded_variance:
@@ -76,7 +76,7 @@ def _decoded(graph: Graph, layer: Any, moved: str, priors: str, count: int) -> s
 
 
 def _halves(graph: Graph, value: str) -> list[str]:
-    """The lower and the upper corner of boxes, or the shifts and the growths of offsets."""
+    """Splits the last axis, 4, in halves: the two corners of boxes, or the shifts and growths of offsets."""
     return graph.ops("Split", [value, graph.ints(2, 2)], 2, axis=-1)
 
 
@@ -104,7 +104,7 @@ def _looked_at(graph: Graph, layer: Any, found: _Candidates) -> str:
 
 
 def _filled(graph: Graph, like: str, value: float) -> str:
-    """A float32 blob of another one's shape, with one value everywhere."""
+    """Returns a float32 value of the shape of `like`, filled with one number."""
     tensor = helper.make_tensor("value", 1, [1], [value])
     return graph.op("ConstantOfShape", graph.op("Shape", like), value=tensor)
 
@@ -117,7 +117,7 @@ def _by_item_and_class(graph: Graph, places: str, classes: int) -> str:
 
 
 def _best_of_all_classes(graph: Graph, found: _Candidates, places: str, most: int) -> str:
-    """The places, restricted to the `most` best scores of each item (keep_top_k)."""
+    """Returns the places with the `most` best scores of each item (keep_top_k)."""
     count = len(found.labels) * found.priors
     if not -1 < most < count:
         return places
@@ -132,7 +132,7 @@ def _best_of_all_classes(graph: Graph, found: _Candidates, places: str, most: in
 
 
 def _rows(graph: Graph, found: _Candidates, places: str) -> str:
-    """(detections, 7): item, class, score and box of every place."""
+    """Returns a row per place, (detections, 7): item, class, score and box."""
     item, label, prior = graph.ops("Split", [places, graph.ints(1, 1, 1)], 3, axis=1)
     labels = graph.op("Gather", graph.constant(np.array(found.labels, np.float32)), label, axis=0)
     score = graph.op("Unsqueeze", graph.op("GatherND", found.scores, places), graph.ints(1))
@@ -142,7 +142,7 @@ def _rows(graph: Graph, found: _Candidates, places: str) -> str:
 
 
 def _or_nothing(graph: Graph, found: _Candidates, rows: str) -> str:
-    """The rows, or one row (item, -1, -1, ...) for each item where nothing was detected at all."""
+    """Returns the rows, or one row (item, -1, -1, ...) per item if nothing was detected in any item."""
     count = graph.op("Shape", found.scores, start=0, end=1)
     zero, one = graph.constant(np.array(0, np.int64)), graph.constant(np.array(1, np.int64))
     numbers = graph.op("Range", zero, graph.op("Squeeze", count), one)

@@ -40,7 +40,7 @@ def pooling(graph: Graph, step: Step, bottom: str) -> str | list[str]:
 
 
 def spatial_pyramid(graph: Graph, step: Step, bottom: str) -> str:
-    """Every level's bins in a row."""
+    """Exports an SPP layer: pools on every level and joins the flattened bins."""
     layer: Any = step.layer
     batch, channels, *sizes = step.bottom_shapes[0]
     method = METHODS[layer.spec.params("spp_param").pool]
@@ -70,7 +70,7 @@ def _max_with_mask(graph: Graph, step: Step, bottom: str, window: PoolingWindow,
 
 
 def _average(graph: Graph, bottom: str, window: PoolingWindow, sizes: Shape) -> str:
-    """The mean over whole windows, times their extent over what of it lies in the padded image."""
+    """Returns the mean over whole windows, corrected by window size / size of its part within the padded image."""
     value, attributes = _padded(graph, bottom, window, sizes, 0.0)
     top = graph.op("AveragePool", value, count_include_pad=1, **attributes)
     rows, columns = (np.array(extents, np.float64) for extents in window.divisors(sizes))

@@ -1,1 +1,1 @@
-"""ResNets that other projects publish as PyTorch state dicts, as weights for Caffe's ResNets, and the way back."""
+"""Converts ResNets that other projects publish as PyTorch state dicts to weights for Caffe's ResNets, and back."""

@@ -1,7 +1,7 @@
-"""The Caffe net of a recognised ResNet: the layers and names of the public ResNets, with the project's strides.
+"""Makes the Caffe net of a recognised ResNet: layers and names of the public ResNets, with the project's strides.
 
-The stride of a stage is on the 3x3 convolution. pool1 pads by 1 and rounds down, as PyTorch's; Caffe's public ResNets
-do not pad and round up, which gives as many values, each from windows one pixel further right and down.
+The stride of a stage is on the 3x3 convolution. pool1 pads by 1 and rounds down, as in PyTorch. Caffe's public ResNets
+do not pad and round up: their tops have the same size, but each window is one pixel further right and down.
 """
 
 from caffe_compat.convert.pretrained.naming import Place, scale_name
@@ -16,12 +16,12 @@ POOL1 = caffe_pb2.PoolingParameter(
     round_mode=caffe_pb2.PoolingParameter.FLOOR,
 )
 SIZE = 224
-#: Of the public ResNets; a generated net has classifiers of its own, which no file of another project can fill.
+#: Name of the public ResNets' classifier; classifiers of generated nets differ, so other files cannot fill them.
 CLASSIFIER = "fc1000"
 
 
 class _Net:
-    """A net in the making: `last` is the blob that the next layer reads, `sum` the last block's sum."""
+    """Builds a net: `last` is the blob that the next layer reads, `sum` is the last block's sum."""
 
     def __init__(self, resnet: ResNet) -> None:
         self.message = caffe_pb2.NetParameter(name=f"ResNet-{resnet.depth}")
@@ -60,7 +60,7 @@ class _Net:
 
 
 def describe_resnet(resnet: ResNet) -> caffe_pb2.NetParameter:
-    """The whole net, with pool5 and, where the file has one, the classifier."""
+    """Returns the whole net, with pool5 and, if the file has one, the classifier."""
     net = _Net(resnet)
     add_block = _add_preactivation_block if resnet.naming.is_preactivation else _add_block
     _add_stem(net, resnet.naming.is_preactivation)
@@ -71,7 +71,7 @@ def describe_resnet(resnet: ResNet) -> caffe_pb2.NetParameter:
 
 
 def _add_stem(net: _Net, is_preactivation: bool) -> None:
-    """timm's resnetv2 pools before the first block normalises; the others pool what is normalised."""
+    """Adds the layers before the first block; timm's resnetv2 pools before normalisation, the others after it."""
     net.last = net.convolution("conv1", net.last, stride=2)
     if is_preactivation:
         net.last = net.pool1(net.last)
@@ -94,7 +94,10 @@ def _add_block(net: _Net, place: Place) -> None:
 
 
 def _add_preactivation_block(net: _Net, place: Place) -> None:
-    """The branch reads the normalised sum of the block before; the shortcut is that sum itself, or a convolution."""
+    """Adds a block whose branch reads the normalised sum of the previous block.
+
+    The shortcut is the previous sum itself, or a convolution.
+    """
     name, stride, shortcut = place.name, _stride(place), net.sum
     if place.block == 0:
         shortcut = net.convolution(f"res{name}_branch1", net.last, stride)

@@ -1,4 +1,4 @@
-"""How three projects name the tensors of a ResNet with bottleneck blocks.
+"""Names of the tensors of a ResNet with bottleneck blocks in three projects.
 
 Facts of torchvision (torchvision/models/resnet.py), timm (timm/models/resnet.py and resnetv2.py) and Hugging Face's
 transformers (models/resnet/modeling_resnet.py). In each of them the 3x3 convolution of a stage's first block strides.
@@ -7,14 +7,14 @@ transformers (models/resnet/modeling_resnet.py). In each of them the 3x3 convolu
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Mean and deviation of RGB images in parts of 1, as torchvision trains with.
+#: Mean and standard deviation of RGB images from 0 to 1 in torchvision's training.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """What is done to RGB images in parts of 1 before the first convolution: (image - mean) / std."""
+    """The normalisation of RGB images from 0 to 1 before the first convolution: (image - mean) / std."""
 
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
@@ -49,7 +49,7 @@ class Naming:
     is_preactivation: bool = False
 
     def key_of_block(self, stage: int, block: int) -> str:
-        """What the keys of a block begin with."""
+        """Returns the prefix of a block's keys."""
         return self.block.format(stage=stage, stage1=stage + 1, block=block)
 
 
@@ -90,12 +90,12 @@ NAMINGS = (
         is_preactivation=True,
     ),
 )
-#: What training scripts put in front of every key.
+#: Prefixes that training scripts add to every key.
 PREFIXES = ("", "module.", "model.", "resnet.", "backbone.")
 
 
 def convolution_keys(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
-    """Caffe's names of the convolutions, in order, with the beginning of the project's keys."""
+    """Yields the convolutions in order: Caffe's name and the prefix of the project's keys."""
     yield "conv1", naming.stem
     for place in places:
         prefix = naming.key_of_block(place.stage, place.block)
@@ -106,13 +106,13 @@ def convolution_keys(naming: Naming, places: list[Place]) -> Iterator[tuple[str,
 
 
 def norm_keys(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
-    """Caffe's names of the normalisations, in order, with the beginning of the project's keys."""
+    """Yields the normalisations in order: Caffe's name and the prefix of the project's keys."""
     yield "bn_conv1", naming.stem_norm
     yield from _preactivation_norms(naming, places) if naming.is_preactivation else _norms(naming, places)
 
 
 def _norms(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
-    """Behind every convolution."""
+    """Yields the normalisations of nets with a normalisation behind every convolution."""
     for place in places:
         prefix = naming.key_of_block(place.stage, place.block)
         if place.block == 0:
@@ -122,7 +122,10 @@ def _norms(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
 
 
 def _preactivation_norms(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
-    """Two in the branch of each block, and one behind its sum, which the project counts to the block after it."""
+    """Yields, per block, two normalisations in the branch and one behind the sum.
+
+    In the project's keys, the last one belongs to the next block.
+    """
     for place, after in zip(places, [*places[1:], None], strict=True):
         prefix = naming.key_of_block(place.stage, place.block)
         for part, letter in ((1, "a"), (2, "b")):
@@ -132,14 +135,14 @@ def _preactivation_norms(naming: Naming, places: list[Place]) -> Iterator[tuple[
 
 
 def scale_name(norm: str) -> str:
-    """The public ResNets call the Scale behind bn2a_branch1 scale2a_branch1."""
+    """Returns the name of the Scale behind a BatchNorm, as in the public ResNets: scale2a_branch1 for bn2a_branch1."""
     return norm.replace("bn", "scale", 1)
 
 
 def places_of(counts: list[int]) -> list[Place]:
-    """The blocks of stages with so many blocks each, as the public ResNets name them.
+    """Returns the blocks of stages with these numbers of blocks, named as in the public ResNets: 2a, 2b, 2c, 3a ...
 
-    2a, 2b, 2c, 3a ...; nets above 50 layers number the blocks of stages 3 and 4: 4a, 4b1, 4b2 ...
+    In nets of more than 50 layers, blocks of stages 3 and 4 are numbered: 4a, 4b1, 4b2 ...
     """
     deep = 3 * sum(counts) + 2 > 50
     return [

@@ -1,4 +1,4 @@
-"""A ResNet of another project as a model: Caffe's layers, with weights for Caffe's pixels."""
+"""Reads a ResNet of another project as a model: Caffe's layers, with weights for Caffe's pixels."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ Blobs = dict[str, list[Blob]]
 
 
 def pretrained_model(path: str, tensors: Mapping[str, Blob], pixels: Pixels) -> Model:
-    """The net and the weights; the model's notes say what the weights expect. FormatError for other variants."""
+    """Returns the net with its weights; the model's notes describe its input. FormatError for other variants."""
     resnet = recognise(path, tensors)
     blobs, offset = _convolutions(resnet, pixels)
     blobs |= _norms(resnet, offset)
@@ -26,7 +26,7 @@ def pretrained_model(path: str, tensors: Mapping[str, Blob], pixels: Pixels) -> 
 
 
 def _convolutions(resnet: ResNet, pixels: Pixels) -> tuple[Blobs, Floats]:
-    """The convolutions' weights, and what the first one adds to each output for the sake of Caffe's mean."""
+    """Returns the convolutions' weights, and the offset of the first one's outputs (see `to_caffe`)."""
     blobs = {
         name: [np.asarray(resnet.tensors[f"{key}.weight"])]
         for name, key in convolution_keys(resnet.naming, resnet.places)
@@ -36,7 +36,7 @@ def _convolutions(resnet: ResNet, pixels: Pixels) -> tuple[Blobs, Floats]:
 
 
 def _norms(resnet: ResNet, offset: Floats) -> Blobs:
-    """BatchNorm's mean, variance and factor 1, and Scale's slope and bias."""
+    """Returns the blobs of each BatchNorm (mean, variance, factor 1) and Scale (slope, bias)."""
     blobs: Blobs = {}
     for name, key in norm_keys(resnet.naming, resnet.places):
         slope, bias, mean, variance = (np.asarray(resnet.tensors[f"{key}.{part}"]) for part in NORM_PARTS)
@@ -48,7 +48,7 @@ def _norms(resnet: ResNet, offset: Floats) -> Blobs:
 
 
 def _notes(resnet: ResNet, pixels: Pixels, offset: Floats) -> list[str]:
-    """What a user must do so that a net computes what the project's does."""
+    """Returns notes for the user: the conditions under which the net computes the same as the project's net."""
     usual = resnet.naming.normalization
     mean = ", ".join(f"{value:g}" for value in pixels.caffe_mean(usual))
     backbone = "preresnet" if resnet.naming.is_preactivation else "resnet"
@@ -68,7 +68,7 @@ def _notes(resnet: ResNet, pixels: Pixels, offset: Floats) -> list[str]:
 
 
 def _notes_on_order(resnet: ResNet) -> list[str]:
-    """The generated preresnet normalises before it pools, which is the same for slopes above 0 only."""
+    """Returns a note if slopes are below 0: generated preresnets normalise before pooling, which then differs."""
     slopes = np.asarray(resnet.tensors[f"{resnet.naming.stem_norm}.weight"])
     wrong = int((slopes < 0).sum())
     if not wrong:

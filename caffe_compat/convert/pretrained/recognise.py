@@ -21,9 +21,9 @@ from caffe_compat.proto.blobs import Blob
 
 #: Blocks in the four stages, by number of layers.
 DEPTHS = {26: [2, 2, 2, 2], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
-#: What a normalisation consists of, in the order of the SRN fork's BN.
+#: Tensors of a normalisation, in the order of the SRN fork's BN.
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
-#: Of no use to a net that predicts.
+#: A counter of BatchNorm2d that prediction does not use.
 COUNTER = "num_batches_tracked"
 
 Tensors = Mapping[str, Blob]
@@ -31,7 +31,7 @@ Tensors = Mapping[str, Blob]
 
 @dataclass(frozen=True)
 class ResNet:
-    """A recognised file: whose it is, its blocks, its channels, and its tensors without the prefix of their keys."""
+    """A recognised file: its project's naming, blocks and channels, and its tensors with prefixes removed from keys."""
 
     naming: Naming
     depth: int
@@ -41,12 +41,15 @@ class ResNet:
 
 
 def is_resnet(names: Mapping[str, object]) -> bool:
-    """Whether the names are those of a ResNet of a known project, as its first convolution says."""
+    """Whether the names are those of a known project's ResNet with bottleneck blocks."""
     return _naming(names) is not None
 
 
 def _naming(names: Mapping[str, object]) -> tuple[Naming, str] | None:
-    """The project and the prefix of its keys. A first block with a third convolution tells bottlenecks."""
+    """Returns the project's naming and the prefix of its keys, or None.
+
+    A third convolution in the first block shows that the blocks are bottlenecks.
+    """
     for naming in NAMINGS:
         for prefix in PREFIXES:
             third = naming.key_of_block(0, 0) + naming.convolution.format(part=2, part1=3)
@@ -56,10 +59,10 @@ def _naming(names: Mapping[str, object]) -> tuple[Naming, str] | None:
 
 
 def recognise(path: str, tensors: Tensors) -> ResNet:
-    """The ResNet that the tensors are.
+    """Returns the recognised ResNet of 26, 50, 101 or 152 layers.
 
-    FormatError names the tensor that is missing, left over, or of another shape than a ResNet of 26, 50, 101 or 152
-    layers has; ResNeXt, wide and "d" variants are refused so.
+    FormatError names a tensor that is missing, unknown, or has an unexpected shape. This also refuses ResNeXt, wide and
+    "d" variants.
     """
     found = _naming(tensors)
     if found is None:
@@ -89,7 +92,7 @@ def _blocks_in(tensors: Tensors, naming: Naming, stage: int) -> int:
 
 
 def _require_exactly(path: str, resnet: ResNet) -> None:
-    """Refuses tensors of other shapes, missing ones and unknown ones."""
+    """Raises FormatError for tensors with other shapes, missing tensors and unknown tensors."""
     expected = expected_shapes(resnet)
     for name, shape in expected.items():
         if name not in resnet.tensors:
@@ -113,7 +116,7 @@ def _require_exactly(path: str, resnet: ResNet) -> None:
 
 
 def expected_shapes(resnet: ResNet) -> dict[str, Shape]:
-    """The shapes of a ResNet's tensors, but for the classifier's."""
+    """Returns the shapes of a ResNet's tensors by key, without the classifier's."""
     weights = dict(convolution_keys(resnet.naming, resnet.places))
     shapes = {
         f"{weights[name]}.weight": shape for name, shape in convolution_shapes(resnet.places, resnet.width).items()
@@ -125,7 +128,7 @@ def expected_shapes(resnet: ResNet) -> dict[str, Shape]:
 
 
 def convolution_shapes(places: list[Place], width: int) -> dict[str, Shape]:
-    """The shapes of the convolutions' weights, by Caffe's names."""
+    """Returns the shapes of the convolutions' weights by Caffe's names."""
     shapes: dict[str, Shape] = {"conv1": (width, 3, 7, 7)}
     before = width
     for place in places:
@@ -140,7 +143,7 @@ def convolution_shapes(places: list[Place], width: int) -> dict[str, Shape]:
 
 
 def norm_channels(resnet: ResNet) -> dict[str, int]:
-    """How many channels each normalisation has: those of the convolution, or of the sum, that it follows."""
+    """Returns the channels of each normalisation: those of the convolution or sum before it."""
     outputs = {name: shape[0] for name, shape in convolution_shapes(resnet.places, resnet.width).items()}
     outputs |= {f"res{place.name}": outputs[f"res{place.name}_branch2c"] for place in resnet.places}
     return {
@@ -150,7 +153,10 @@ def norm_channels(resnet: ResNet) -> dict[str, int]:
 
 
 def head_of(resnet: ResNet) -> tuple[Blob, Blob] | None:
-    """Weight (classes, features) and bias of the classifier, which timm's resnetv2 keeps as a 1x1 convolution."""
+    """Returns weight (classes, features) and bias of the classifier, or None if the file has none.
+
+    timm's resnetv2 stores the classifier as a 1x1 convolution.
+    """
     weight = resnet.tensors.get(f"{resnet.naming.head}.weight")
     bias = resnet.tensors.get(f"{resnet.naming.head}.bias")
     if weight is None or bias is None:

@@ -1,4 +1,4 @@
-"""The backbone of a trained net as torchvision's state dict of a ResNet."""
+"""Writes the backbone of a trained net as torchvision's state dict of a ResNet."""
 
 from collections.abc import Mapping
 
@@ -22,9 +22,9 @@ AFTER_THE_LAST = "res5d_branch2a"
 
 
 def write_torchvision(path: str, model: Model, pixels: Pixels, report: Report) -> None:
-    """`torch.load(path, weights_only=True)` gives what torchvision's ResNet of that depth loads.
+    """Writes a state dict that torchvision's ResNet of the same depth can load.
 
-    Layers that are no part of the backbone (SRN's heads) are left out. FormatError where the net has no such backbone.
+    Leaves out layers outside the backbone (SRN's heads). FormatError if the net has no such backbone.
     """
     places = _places(model)
     tensors = _tensors(model, places, pixels)
@@ -34,7 +34,7 @@ def write_torchvision(path: str, model: Model, pixels: Pixels, report: Report) -
 
 
 def _places(model: Model) -> list[Place]:
-    """The blocks of the ResNet whose convolutions the model has; the deepest that fits."""
+    """Returns the blocks of the deepest ResNet whose convolutions are all in the model."""
     for depth, counts in sorted(DEPTHS.items(), reverse=True):
         places = places_of(counts)
         if all(name in model.blobs for name, _ in convolution_keys(TORCHVISION, places)):
@@ -51,7 +51,7 @@ def _places(model: Model) -> list[Place]:
 
 
 def _tensors(model: Model, places: list[Place], pixels: Pixels) -> dict[str, torch.Tensor]:
-    """Every tensor under torchvision's name."""
+    """Returns every tensor by torchvision's name."""
     width = model.blobs["conv1"][0].shape[0]
     shapes = convolution_shapes(places, width)
     tensors: dict[str, Blob] = {}
@@ -72,7 +72,7 @@ def _tensors(model: Model, places: list[Place], pixels: Pixels) -> dict[str, tor
 
 
 def _as_torch(tensors: Mapping[str, Blob]) -> dict[str, torch.Tensor]:
-    """With the counters that torchvision's BatchNorm2d has."""
+    """Returns the arrays as float32 tensors, with the counters that torchvision's BatchNorm2d expects."""
     made = {key: torch.from_numpy(np.array(values, np.float32)) for key, values in tensors.items()}
     counters = {key.replace("running_var", COUNTER): torch.tensor(0) for key in tensors if key.endswith("running_var")}
     return made | counters
@@ -89,7 +89,7 @@ def _convolution(model: Model, name: str, shape: tuple[int, ...]) -> Blob:
 
 
 def _norm(model: Model, name: str) -> list[Blob]:
-    """Slope, bias, mean and variance (C,), from a BN or from a BatchNorm and its Scale."""
+    """Returns slope, bias, mean and variance, each (C,), of a BN or of a BatchNorm and its Scale."""
     blobs = model.blobs.get(name, [])
     if len(blobs) == 3:
         blobs = joined(blobs, model.blobs.get(scale_name(name), []))
