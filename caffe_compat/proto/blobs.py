@@ -1,7 +1,7 @@
 """Takes BlobProtos as NumPy arrays out of a message's bytes, and puts them back, without decoding the numbers.
 
-`take_out` splits a NetParameter or SolverState into its structure, in which every blob is a placeholder that holds
-only its index, and the places of the blobs; `put_back` is the inverse.
+`take_out` splits a NetParameter or SolverState into its structure and the places of its blobs. In the structure, every
+blob is a placeholder that holds only the blob's index. `put_back` is the inverse.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -14,7 +14,7 @@ def in_turn(call: Call) -> Call:
     """Makes a method of a net wait for calls of other threads.
 
     Arrays of a net are live: the next run writes into them. If the next run is in another thread, the blobs get new
-    arrays first, so that the arrays of one thread never show results of another.
+    arrays first. So the arrays of one thread never show results of another.
     """
 
     @functools.wraps(call)

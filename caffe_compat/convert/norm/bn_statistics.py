@@ -6,8 +6,8 @@ A file does not say which, but its values decide. Two rules are certain if they 
    value outside of that holds variances (dead channels have variance 0; a first layer on pixels has thousands).
 2. A dead channel's inverse deviation is exactly 1 / sqrt(eps).
 
-If neither rule applies, the weights decide. A channel of a convolution is a sum of inputs weighted by a kernel, so the
-channel's variance grows with the square of the kernel's norm. Over the channels of a layer, log(variance) rises by 1
+If neither rule applies, the weights decide. A channel of a convolution is a sum of inputs weighted by a kernel. Its
+variance therefore grows with the square of the kernel's norm. Over the channels of a layer, log(variance) rises by 1
 when log(norm ** 2) rises by 1, and log(inverse deviation) falls by 1/2. A regression over all channels of all
 normalised convolutions, each layer centred, gives the slope. The slope decides if it differs from the middle, 1/4, by
 four standard errors. (Measured on nets of one to two hundred normalisations: 1.0 to 1.08 and -0.50 to -0.54.)

@@ -2,10 +2,10 @@
 
 With z the pixel that Caffe's net sees, in channel c, m and d the project's mean and deviation of c, and M Caffe's mean:
 a normalised pixel is ((z + M) / 255 - m) / d = z / (255 d) + (M - 255 m) / (255 d). So the weights of channel c are
-divided by 255 d, and what the second term adds to each output goes into the running mean of the normalisation behind.
+divided by 255 d. The running mean of the next normalisation absorbs the second term's contribution to each output.
 
-Around the image both nets read zeros. A zero is the project's mean in one net and Caffe's mean in the other, so the two
-agree there exactly where M = 255 m, which is the default. With another mean the outermost outputs differ a little.
+Around the image both nets read zeros. A zero is the project's mean in one net and Caffe's mean in the other. So both
+nets agree at the border exactly if M = 255 m, the default. With another mean the outermost outputs differ a little.
 """
 
 from dataclasses import dataclass
