@@ -26,7 +26,7 @@ def test_the_reader_of_the_output_goes_away() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delay", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("delay", [0.7, 1.5])  # earlier, Python itself may not have started yet
 def test_ctrl_c_at_any_time_is_one_line(delay: float, tmp_path: Path) -> None:
     command = [*PROGRAM, "generate", "--all", "--out", str(tmp_path)]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

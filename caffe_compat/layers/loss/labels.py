@@ -83,7 +83,7 @@ def label_like(spec: LayerSpec, prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def rows_shape(spec: LayerSpec, scores: Shape) -> Shape:
-    """The shape (N, C) of scores in HingeLoss and MultinomialLogisticLoss; C counts all values of an item."""
+    """The shape (N, C) of scores in losses that compare the classes of an item; C counts all values of the item."""
     if not scores:
         raise ShapeError(f"{spec}: expected scores (N, C, ...), got a single number")
     return (scores[0], math.prod(scores[1:]))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import LossLayer, Shape
-from caffe_compat.layers.loss.labels import label_like
+from caffe_compat.layers.loss.labels import label_like, rows_shape
 from caffe_compat.layers.registry import register_layer
 
 
@@ -27,11 +27,13 @@ class WARPLoss(LossLayer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """The shape (); stated here because the number of present labels depends on values."""
+        rows_shape(self.spec, bottom_shapes[0])
         return [()]
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
-        targets = label_like(self.spec, scores, targets).flatten(1)
-        scores = scores.flatten(1)
+        rows = rows_shape(self.spec, scores.shape)
+        targets = label_like(self.spec, scores, targets).reshape(rows)
+        scores = scores.reshape(rows)
         image, label = (targets > 0).nonzero(as_tuple=True)
         margins = 1 + scores[image] - scores[image, label].unsqueeze(1)  # (present labels, C)
         absent = targets[image] == 0

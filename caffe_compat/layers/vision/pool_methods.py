@@ -21,16 +21,19 @@ def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
 
     NaN is never the maximum: Caffe starts at -FLT_MAX, and every comparison with NaN is false.
     """
+    bottom = _without_strangers_on_a_gpu(bottom)
     top = _max_pool(bottom, window)
-    return _max_pool(_comparable(bottom), window) if _may_hold_strangers(top) else top
+    return _max_pool(_comparable(bottom), window) if _holds_strangers(top) else top
 
 
-def _may_hold_strangers(top: Tensor) -> bool:
-    """Whether maxima may come from NaN or -inf, which torch treats differently than Caffe.
+def _without_strangers_on_a_gpu(bottom: Tensor) -> Tensor:
+    """On a GPU a look at the maxima would make the host wait, so the exact engine replaces NaN and -inf at once."""
+    return _comparable(bottom) if bottom.is_cuda and sums_are_careful() else bottom
 
-    On a GPU, the check would make the host wait, so only the exact engine does it there.
-    """
-    if top.is_meta or torch.compiler.is_compiling() or (top.is_cuda and not sums_are_careful()):
+
+def _holds_strangers(top: Tensor) -> bool:
+    """Whether maxima come from NaN or -inf, which torch treats differently than Caffe. Not asked on a GPU."""
+    if top.is_meta or torch.compiler.is_compiling() or top.is_cuda:
         return False
     return not bool((top >= LOWEST).all())
 
@@ -52,8 +55,9 @@ def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, T
 
     The index is -1 for a window without elements. NaN is never the maximum, as in `max_pool`.
     """
+    bottom = _without_strangers_on_a_gpu(bottom)
     top, mask = _max_pool_with_mask(bottom, window)
-    return _max_pool_with_mask(_comparable(bottom), window) if _may_hold_strangers(top) else (top, mask)
+    return _max_pool_with_mask(_comparable(bottom), window) if _holds_strangers(top) else (top, mask)
 
 
 def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:

@@ -70,3 +70,10 @@ def test_a_label_ranked_last_weighs_more_than_one_ranked_second() -> None:
 def test_targets_must_be_as_many_as_scores() -> None:
     with pytest.raises(ShapeError, match=r"^layer 'layer' \(WARPLoss\): expected prediction and label of the same"):
         build(TEXT, (2, 3), (2, 4))(torch.zeros(2, 3), torch.zeros(2, 4))
+
+
+def test_scores_need_an_axis_of_images() -> None:
+    with pytest.raises(
+        ShapeError, match=r"^layer 'layer' \(WARPLoss\): expected scores \(N, C, ...\), got a single number"
+    ):
+        build(TEXT, (), ()).top_shapes((), ())
