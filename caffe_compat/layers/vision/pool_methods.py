@@ -28,12 +28,12 @@ def max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
 
 def _without_strangers_on_a_gpu(bottom: Tensor) -> Tensor:
     """On a GPU a look at the maxima would make the host wait, so the exact engine replaces NaN and -inf at once."""
-    return _comparable(bottom) if bottom.is_cuda and sums_are_careful() else bottom
+    return _comparable(bottom) if bottom.device.type != "cpu" and sums_are_careful() else bottom
 
 
 def _holds_strangers(top: Tensor) -> bool:
     """Whether maxima come from NaN or -inf, which torch treats differently than Caffe. Not asked on a GPU."""
-    if top.is_meta or torch.compiler.is_compiling() or top.is_cuda:
+    if top.is_meta or torch.compiler.is_compiling() or top.device.type != "cpu":
         return False
     return not bool((top >= LOWEST).all())
 
