@@ -38,7 +38,7 @@ FORCE = re.compile(r"^[ \t]*force_backward[ \t]*:[ \t]*\w+", re.MULTILINE)
 
 
 def parser():
-    """The command line."""
+    """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument("dump", help="the .npz to write")
     what = result.add_mutually_exclusive_group(required=True)
@@ -57,7 +57,7 @@ def parser():
 
 
 def import_caffe(arguments):
-    """The caffe module of this Python."""
+    """Import and return the caffe module of this Python."""
     if arguments.caffe_root:
         sys.path.insert(0, arguments.caffe_root)
     try:
@@ -77,7 +77,7 @@ def import_caffe(arguments):
 
 
 def with_forcing(text, dump):
-    """The prototxt with gradients forced through the net, or not where one of its layers refuses."""
+    """Return the prototxt with force_backward true, or false if one of its layers cannot be forced."""
     refusing = sorted(set(UNFORCEABLE.findall(text)))
     dump["is_forced"] = np.array(not refusing)
     if refusing:
@@ -87,12 +87,12 @@ def with_forcing(text, dump):
 
 
 def note(dump, sentence):
-    """Keeps what the reader of the dump must know."""
+    """Add a note for the reader to the dump."""
     dump["note/%d" % sum(key.startswith("note/") for key in dump)] = np.array(sentence)
 
 
 def make_net(caffe, arguments, dump):
-    """The net, by the positional arguments that every pycaffe takes."""
+    """Build the net with positional arguments, which every pycaffe accepts."""
     with open(arguments.prototxt) as file:
         text = file.read()
     if arguments.backward:
@@ -122,13 +122,13 @@ def blobs_of_layers(net, arguments, field):
 
 
 def types_of_layers(net):
-    """The type of each layer by name; nothing where this pycaffe does not tell it."""
+    """Return pairs of layer name and type; an empty list if this pycaffe does not expose types."""
     types = [getattr(layer, "type", "") for layer in getattr(net, "layers", ())]
     return list(zip(net._layer_names, types))
 
 
 def inputs_read_as_numbers(net, arguments):
-    """Inputs that a loss, Accuracy or Embed reads as classes or as present and absent: 0 and 1 suit all of them."""
+    """Return inputs that a loss, Accuracy or Embed reads as classes or flags; values 0 and 1 are valid for all."""
     bottoms = blobs_of_layers(net, arguments, "bottom")
     tops = blobs_of_layers(net, arguments, "top")
     origin, found = {}, set()
@@ -144,7 +144,7 @@ def inputs_read_as_numbers(net, arguments):
 
 
 def fill(net, arguments, dump):
-    """Puts the given inputs, or random ones like images less their mean, into the net."""
+    """Copy the given inputs into the net, or random ones similar to images minus their mean."""
     given = dict(np.load(arguments.inputs, allow_pickle=False)) if arguments.inputs else {}
     random = np.random.RandomState(arguments.seed)
     numbers = inputs_read_as_numbers(net, arguments)
@@ -175,14 +175,14 @@ def fill_memory(net, arguments, given, random, dump):
 
 
 def keep_weights(net, dump, part, attribute="data"):
-    """Copies all weights, or their gradients, into the dump."""
+    """Copy all weights, or their gradients, into the dump."""
     for layer, blobs in net.params.items():
         for number, blob in enumerate(blobs):
             dump["%s/%s/%d" % (part, layer, number)] = np.array(getattr(blob, attribute), np.float32)
 
 
 def keep_top(dump, name, values, samples):
-    """A whole top, or some of its elements with mean, deviation and largest value."""
+    """Store a whole top, or some of its elements with mean, standard deviation and largest absolute value."""
     if not samples:
         dump["fwd/" + name] = np.array(values, np.float32)
         return
@@ -239,7 +239,7 @@ def record_backward(net, arguments, dump, seeds):
 
 
 def record_net(caffe, arguments):
-    """One pass, forward and perhaps backward."""
+    """Run one forward pass, and backward if requested; return the dump."""
     dump = {}
     net = make_net(caffe, arguments, dump)
     seeds = fill(net, arguments, dump)
@@ -251,7 +251,7 @@ def record_net(caffe, arguments):
 
 
 def training_solver(folder, arguments):
-    """A copy of the solver's file that neither tests nor writes snapshots by itself."""
+    """Write a copy of the solver's file without tests and snapshots; return its path."""
     from caffe.proto import caffe_pb2
     from google.protobuf import text_format
 
@@ -287,7 +287,7 @@ def keep_history(solver, folder, dump):
 
 
 def record_training(caffe, arguments):
-    """Some iterations: losses, the weights that they lead to, and the solver's history."""
+    """Train some iterations; return a dump of losses, final weights and the solver's history."""
     dump = {}
     folder = tempfile.mkdtemp()
     try:
