@@ -82,10 +82,10 @@ class _Walk:
             if not (kind.is_loss or kind.measures):
                 raise self.unknown[unknown[0]]
             return Place(parameter, None, [], [], f"the shape of '{unknown[0]}' is not known")
+        if any(top in self.given for top in parameter.top) and not parameter.bottom:
+            return self._of_absent_data(parameter, "shape as given")
         if parameter.bottom or kind.is_input:
             return self._as_it_is(parameter)
-        if any(top in self.given for top in parameter.top):
-            return self._of_absent_data(parameter, "shape as given")
         try:
             return self._as_it_is(parameter)
         except (CaffeError, OSError) as error:

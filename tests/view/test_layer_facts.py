@@ -78,6 +78,12 @@ def test_given_shapes_count():
         facts("TRAIN", {"dat": (1,)})
 
 
+def test_a_given_shape_takes_the_place_of_an_inputs_own():
+    found = facts("TEST", {"data": (2, 3, 30, 26)})
+    assert found["conv"].top_shapes == [(2, 6, 13, 11)]
+    assert found["input"].note == "shape as given"
+
+
 def test_an_image_of_unknown_size_is_an_error_with_its_cure():
     net = text_format.Parse(NET.replace("transform_param { crop_size: 20 }", ""), caffe_pb2.NetParameter())
     message = (
