@@ -13,7 +13,7 @@ import numpy as np
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
-from caffe_compat.proto.mapped_file import MappedFile, Part, mapping_of
+from caffe_compat.proto.file_bytes import MappedFile, Part, mapping_of
 from caffe_compat.proto.read import LayerBlobs
 
 Arrays = Mapping[str, list[Blob]]

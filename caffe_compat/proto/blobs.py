@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.decode import decode
 from caffe_compat.proto.wire import (
     LENGTH_DELIMITED,
     VARINT,
     Field,
+    decode,
     delimited_key,
     fields,
     read_varint,

@@ -14,13 +14,19 @@ from google.protobuf.message import Message
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Tree, decode_blob, has_gradient, is_of_c3d, take_out
-from caffe_compat.proto.decode import decode
-from caffe_compat.proto.dialects.detect import Fit, detect, net_misfits
-from caffe_compat.proto.dialects.translate import BVLC, READ_SCHEMAS, decode_net
-from caffe_compat.proto.kinds import is_hdf5, map_bytes, read_bytes, refuse_other_kinds, refuse_other_messages, text_of
+from caffe_compat.proto.dialects.translate import BVLC, READ_SCHEMAS, Fit, decode_net, detect, net_misfits
+from caffe_compat.proto.file_bytes import (
+    is_hdf5,
+    map_bytes,
+    read_bytes,
+    refuse_other_kinds,
+    refuse_other_messages,
+    text_of,
+)
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
-from caffe_compat.proto.upgrade.scaled_batch_norm import STATISTICS, scales
+from caffe_compat.proto.upgrade.on_load import holds_scale
+from caffe_compat.proto.wire import decode
 
 _LOG = logging.getLogger(__name__)
 
@@ -132,7 +138,7 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], fit: Fit) ->
     except FormatError as error:
         raise FormatError(f"{path}: {error}; the file is damaged or of another Caffe") from error
     shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
-    scaled = {layer.name for layer in net.layer if scales(layer) and len(layer.blobs) > STATISTICS}
+    scaled = {layer.name for layer in net.layer if holds_scale(layer)}
     upgrades = upgrade_net(net, path)
     _log(upgrades)
     net.input.extend(shapeless_inputs)

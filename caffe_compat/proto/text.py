@@ -11,9 +11,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.dialects.copy_fields import is_repeated, missing_fields
+from caffe_compat.proto.dialects.translate import missing_fields
 from caffe_compat.proto.foreign.survey import UnknownWord, survey
 from caffe_compat.proto.foreign.types import type_of_v1
+from caffe_compat.proto.wire import is_repeated
 from caffe_compat.proto.words import is_type_of_v1, left_out_in_words, of_another_file, problem, shortened, why_left_out
 
 _LOG = logging.getLogger(__name__)

@@ -1,15 +1,28 @@
-"""The parts of the protobuf wire format that weights need: where the fields of a message lie in a buffer.
+"""Protobuf's wire format: where the fields of a message lie in a buffer, whether they fit a schema, and decoding.
 
-Nothing is decoded. Protobuf would copy every weight at least twice; here the numbers stay in the bytes of the file.
-Files above protobuf's limit of 2 GB can be read, too. Format: https://protobuf.dev/programming-guides/encoding
+Weights are never decoded. Protobuf would copy every weight at least twice; here the numbers stay in the bytes of the
+file. Files above protobuf's limit of 2 GB can be read, too. Format: https://protobuf.dev/programming-guides/encoding
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 
 from caffe_compat.errors import FormatError
 
+MessageType = TypeVar("MessageType", bound=Message)
+
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
+_WIRE_TYPES = {
+    FieldDescriptor.TYPE_DOUBLE: FIXED64,
+    FieldDescriptor.TYPE_FLOAT: FIXED32,
+    FieldDescriptor.TYPE_STRING: LENGTH_DELIMITED,
+    FieldDescriptor.TYPE_BYTES: LENGTH_DELIMITED,
+    FieldDescriptor.TYPE_MESSAGE: LENGTH_DELIMITED,
+}
 
 
 class Field(NamedTuple):
@@ -82,3 +95,80 @@ def varint_field(number: int, value: int) -> bytes:
 def delimited_key(number: int, length: int) -> bytes:
     """Encodes key and length of a length-delimited field; its `length` bytes must follow."""
     return varint(number << 3 | LENGTH_DELIMITED) + varint(length)
+
+
+def is_repeated(field: FieldDescriptor) -> bool:
+    """Whether a field is a list. In proto2 every other field knows whether it is set; protobuf 4 to 7 agree on that."""
+    return not field.has_presence
+
+
+def misfits(descriptor: Descriptor, buffer: bytes, start: int = 0, end: int | None = None) -> list[str]:
+    """Returns the fields of the message in `buffer[start:end]` that a schema lacks, or has with another wire type.
+
+    Each is named `Message.field`, or by its number if it has no name. FormatError if the bytes are not a message.
+    """
+    found = []
+    for field in fields(buffer, start, len(buffer) if end is None else end):
+        known = descriptor.fields_by_number.get(field.number)
+        if known is None:
+            found.append(f"{descriptor.name}.{field.number}")
+        elif not _fits(known, field, buffer):
+            found.append(f"{descriptor.name}.{known.name}")
+        elif known.message_type is not None:
+            found += _inner_misfits(known, field, buffer)
+    return found
+
+
+def _inner_misfits(known: FieldDescriptor, field: Field, buffer: bytes) -> list[str]:
+    try:
+        return misfits(known.message_type, buffer, field.body, field.end)
+    except FormatError:  # bytes of something else
+        return [f"{known.containing_type.name}.{known.name}"]
+
+
+def _fits(known: FieldDescriptor, field: Field, buffer: bytes) -> bool:
+    if known.type == FieldDescriptor.TYPE_BOOL and field.wire_type == VARINT:
+        # DataParameter 10 is BVLC's prefetch, a count, and the fork's shuffle.
+        return read_varint(buffer, field.body, field.end)[0] <= 1
+    packed = is_repeated(known) and field.wire_type == LENGTH_DELIMITED
+    return field.wire_type == _WIRE_TYPES.get(known.type, VARINT) or packed
+
+
+def decode(data: bytes, message_type: type[MessageType]) -> MessageType:
+    """Returns the message in the bytes; FormatError if they are not a message of this type."""
+    try:
+        message: MessageType = message_type.FromString(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"not a {message_type.DESCRIPTOR.name} ({error})") from error
+    _mend_strings(message)
+    return message
+
+
+def _mend_strings(message: Any) -> None:
+    """Replaces strings that are not UTF-8 by text, in place; protobuf returns such strings as bytes.
+
+    Paths of Windows machines are often not UTF-8. Bytes that cannot be decoded become the replacement character.
+    """
+    if not _holds_strings(message.DESCRIPTOR):
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in value if is_repeated(field) else [value]:
+                _mend_strings(inner)
+        elif field.type == FieldDescriptor.TYPE_STRING and is_repeated(field):
+            value[:] = [_text(item) for item in value]
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            setattr(message, field.name, _text(value))
+
+
+@cache
+def _holds_strings(message: Descriptor) -> bool:
+    """Whether a message, or a message inside it, has fields of strings. Caffe's messages do not contain themselves."""
+    return any(
+        _holds_strings(field.message_type) if field.message_type else field.type == FieldDescriptor.TYPE_STRING
+        for field in message.fields
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

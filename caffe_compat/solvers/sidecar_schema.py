@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.kinds import read_bytes
+from caffe_compat.proto.file_bytes import read_bytes
 from caffe_compat.solvers.learning_rate import Schedule
 
 #: Far above any sidecar: 20 kB per process.

@@ -11,7 +11,7 @@ from caffe_compat.errors import FormatError, GraphError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.own_copies import ALIGNMENT, blobs_to_keep, copied_beside
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.mapped_file import MappedFile
+from caffe_compat.proto.file_bytes import MappedFile
 from caffe_compat.proto.read import LayerBlobs
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.write import write_weights

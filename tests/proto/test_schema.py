@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.dialects.copy_fields import is_repeated
+from caffe_compat.proto.wire import is_repeated
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("caffe_pb2", "dialects/bvlc_pb2", "dialects/srn_fork_pb2")

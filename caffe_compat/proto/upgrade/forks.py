@@ -6,11 +6,6 @@ from caffe_compat.proto import caffe_pb2
 HOLES = ("hole", "hole_h", "hole_w")
 
 
-def has_fields_of_forks(net: caffe_pb2.NetParameter) -> bool:
-    """Whether a layer has one of these fields."""
-    return any(_holes(layer) or layer.pooling_param.HasField("ceil_mode") for layer in net.layer)
-
-
 def say_fields_of_forks_as_bvlc(net: caffe_pb2.NetParameter) -> list[str]:
     """`hole`, or hole_h and hole_w, become `dilation`; `ceil_mode: false` becomes `round_mode: FLOOR`; in place."""
     for layer in net.layer:

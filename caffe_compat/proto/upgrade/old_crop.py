@@ -41,9 +41,9 @@ class _NoLineError(Exception):
     """A layer moves pixels in no such way, or the walk ends before it meets the other one."""
 
 
-def has_old_crops(net: Net) -> bool:
-    """Whether a net has Crop layers that cut elsewhere in the older Caffe, and none with what only BVLC's reads."""
-    return not any(layer.HasField("crop_param") for layer in net.layer) and bool(_found(net))
+def cuts_elsewhere(net: Net) -> bool:
+    """Whether a Crop layer without crop_param cuts elsewhere in the older Caffe than in BVLC's."""
+    return bool(_found(net))
 
 
 def give_old_crops_their_offsets(net: Net) -> list[str]:

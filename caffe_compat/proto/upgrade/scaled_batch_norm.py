@@ -16,21 +16,12 @@ SCALING = ("scale_filler", "bias_filler", "filler")
 OF_OTHER_CAFFES = (*SCALING, "scale_bias", "use_weight_bias", "bias_term")
 
 
-def scales(layer: Layer) -> bool:
+def _scales(layer: Layer) -> bool:
     """Whether a BatchNorm says in another Caffe's words, or by its blobs, that it scales."""
     param = layer.batch_norm_param
     said = param.scale_bias or any(param.HasField(field) for field in SCALING)
     by_intel = param.HasField("use_weight_bias") and param.use_weight_bias
     return layer.type == "BatchNorm" and (said or by_intel or len(layer.blobs) > STATISTICS)
-
-
-def has_scaled_batch_norms(net: Net) -> bool:
-    """Whether a layer of the net is one."""
-    return any(scales(layer) or _has_words(layer) for layer in net.layer)
-
-
-def _has_words(layer: Layer) -> bool:
-    return any(layer.batch_norm_param.HasField(field) for field in OF_OTHER_CAFFES)
 
 
 def split_scaled_batch_norms(net: Net) -> list[str]:
@@ -39,7 +30,7 @@ def split_scaled_batch_norms(net: Net) -> list[str]:
     layers = []
     for layer in net.layer:
         layers.append(layer)
-        if scales(layer):
+        if _scales(layer):
             layers.append(_scale_of(layer, names))
         for field in OF_OTHER_CAFFES if layer.HasField("batch_norm_param") else ():
             layer.batch_norm_param.ClearField(field)

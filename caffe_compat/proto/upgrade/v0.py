@@ -88,11 +88,6 @@ COPIED_LISTS = ("blobs", "blobs_lr", "weight_decay")
 NET_FIELDS = ("name", "input", "input_dim", "force_backward", "layers")  # a V0 net has no others
 
 
-def needs_v0_upgrade(net: caffe_pb2.NetParameter) -> bool:
-    """Whether a layer is given as a V0LayerParameter."""
-    return any(layer.HasField("layer") for layer in net.layers)
-
-
 def upgrade_v0(net: caffe_pb2.NetParameter) -> list[str]:
     """Makes every V0 layer of a net a V1 layer, in place; a log line for each field that could not be carried over.
 

@@ -56,11 +56,6 @@ PARAM_LISTS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr
 COPIED_LISTS = ("bottom", "top", "include", "exclude", "blobs", "loss_weight")
 
 
-def needs_v1_upgrade(net: caffe_pb2.NetParameter) -> bool:
-    """Whether a net has `layers`, with an s."""
-    return len(net.layers) > 0
-
-
 def upgrade_v1(net: caffe_pb2.NetParameter) -> list[str]:
     """Replaces every V1 layer of a net by a layer of today, in place. Returns a log line for each loss."""
     log = []

@@ -3,8 +3,17 @@ import pytest
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.dialects.translate import decode_net, dialect_of, encode_net, in_dialect
+from caffe_compat.proto.dialects.translate import (
+    copy_fields,
+    decode_net,
+    detect,
+    dialect_of,
+    encode_net,
+    in_dialect,
+    net_misfits,
+)
 from caffe_compat.proto.text import parse_text
+from caffe_compat.proto.wire import misfits
 
 
 def net(text: str) -> caffe_pb2.NetParameter:
@@ -100,3 +109,138 @@ def test_refuses_bytes_of_something_else() -> None:
     structure = b"\xa2\x06\x03\x0a\x05a"  # a layer whose name should have five letters
     with pytest.raises(FormatError, match=r"^not a NetParameter \("):
         decode_net(structure, "srn_fork")
+
+
+def layer(text: str) -> caffe_pb2.LayerParameter:
+    return parse_text(f'name: "conv" type: "Convolution" {text}', caffe_pb2.LayerParameter)
+
+
+def test_moved_numbers_go_by_name() -> None:
+    theirs = srn_fork_pb2.LayerParameter(name="b", type="BN")
+    theirs.bn_param.momentum = 0.5
+    theirs.scale_param.axis = 2
+    ours = copy_fields(theirs, caffe_pb2.LayerParameter, "own")
+    assert (ours.bn_param.momentum, ours.scale_param.axis) == (0.5, 2)
+    assert copy_fields(ours, srn_fork_pb2.LayerParameter, "srn_fork") == theirs
+
+
+def test_same_schema_is_not_copied() -> None:
+    net = caffe_pb2.NetParameter()
+    assert copy_fields(net, caffe_pb2.NetParameter, "own") is net
+
+
+def test_lists_of_equal_values_become_one_value_and_back() -> None:
+    ours = layer("convolution_param { kernel_size: [3, 3] pad: 1 }")
+    theirs = copy_fields(ours, srn_fork_pb2.LayerParameter, "srn_fork")
+    assert (theirs.convolution_param.kernel_size, theirs.convolution_param.pad) == (3, 1)
+    assert list(copy_fields(theirs, caffe_pb2.LayerParameter, "own").convolution_param.kernel_size) == [3]
+    solver = copy_fields(caffe_pb2.SolverParameter(device_id=[2]), bvlc_pb2.SolverParameter, "bvlc")
+    assert solver.device_id == 2
+
+
+def test_empty_messages_and_enums_are_said() -> None:
+    ours = layer("relu_param { } pooling_param { pool: STOCHASTIC }")
+    theirs = copy_fields(ours, srn_fork_pb2.LayerParameter, "srn_fork")
+    assert theirs.HasField("relu_param")
+    assert theirs.pooling_param.pool == srn_fork_pb2.PoolingParameter.STOCHASTIC
+
+
+def test_unknown_fields_at_their_default_are_left_out() -> None:
+    ours = layer("pooling_param { round_mode: CEIL } inner_product_param { transpose: false }")
+    theirs = copy_fields(ours, srn_fork_pb2.LayerParameter, "srn_fork")
+    assert theirs.HasField("pooling_param")
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "dialect", "message"),
+    [
+        (
+            "convolution_param { kernel_size: [3, 5] }",
+            srn_fork_pb2,
+            "srn_fork",
+            r"^layer 'conv' \(Convolution\): ConvolutionParameter.kernel_size may hold one value in the srn_fork "
+            r"dialect, found \[3, 5\]",
+        ),
+        (
+            "pooling_param { round_mode: FLOOR }",
+            srn_fork_pb2,
+            "srn_fork",
+            r"^layer 'conv' \(Convolution\): the srn_fork dialect has no PoolingParameter.round_mode; leave the",
+        ),
+        (
+            "reduction_param { operation: TOPK }",
+            bvlc_pb2,
+            "bvlc",
+            r"^layer 'conv' \(Convolution\): ReductionParameter.operation cannot be TOPK in the bvlc dialect; it kn",
+        ),
+        ("bn_param { }", bvlc_pb2, "bvlc", r"^layer 'conv' .*: the bvlc dialect has no LayerParameter.bn_param"),
+        ("permute_param { order: 1 }", bvlc_pb2, "bvlc", r"has no LayerParameter.permute_param; .* 'own'"),
+    ],
+)
+def test_names_what_a_dialect_lacks(text, target, dialect, message) -> None:
+    with pytest.raises(DialectError, match=message):
+        copy_fields(layer(text), target.LayerParameter, dialect)
+
+
+def test_names_v1_layers_by_their_type() -> None:
+    net = caffe_pb2.NetParameter()
+    net.layers.add(name="r", type="RELU").pooling_param.round_mode = caffe_pb2.PoolingParameter.FLOOR
+    with pytest.raises(DialectError, match=r"^layer 'r' \(RELU\): "):
+        copy_fields(net, srn_fork_pb2.NetParameter, "srn_fork")
+
+
+def encoded(text: str, dialect: str) -> bytes:
+    return encode_net(parse_text(text, caffe_pb2.NetParameter), dialect)
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        ('layer { name: "a" type: "BN" bn_param { slope_filler { value: 1 } } }', "srn_fork"),
+        ('layer { name: "a" type: "BN" }', "srn_fork"),
+        ('layer { name: "a" type: "Mine" bn_param { momentum: 0.5 } }', "srn_fork"),
+        ('layer { name: "a" type: "Mine" bn_param { slope_filler { value: 1 } } }', "srn_fork"),
+        ('layer { name: "a" type: "Scale" scale_param { axis: 2 } }', "srn_fork"),
+        ('layer { name: "a" type: "Scale" scale_param { axis: 2 } }', "bvlc"),
+        ('layer { name: "a" type: "Embed" embed_param { num_output: 3 weight_filler { value: 1 } } }', "bvlc"),
+        ('layer { name: "a" type: "ELU" elu_param { alpha: 2 } }', "bvlc"),
+        ('layer { name: "a" type: "Data" data_param { source: "x" prefetch: 8 } }', "bvlc"),
+        ('layer { name: "a" type: "Tile" tile_param { tiles: 2 } }', "srn_fork"),
+        ('layer { name: "a" type: "BatchNorm" }', "bvlc"),
+        ('layer { name: "a" type: "ReLU" }', "bvlc"),
+    ],
+)
+def test_detects_the_dialect_it_was_written_in(text, dialect) -> None:
+    assert detect(encoded(text, dialect)) == (dialect, [])
+
+
+def test_names_fields_that_do_not_fit() -> None:
+    data = encoded('layer { name: "a" type: "BN" bn_param { momentum: 0.5 frozen: true } }', "srn_fork")
+    assert misfits(caffe_pb2.NetParameter.DESCRIPTOR, data) == [
+        "EmbedParameter.bias_term",
+        "EmbedParameter.bias_filler",
+    ]
+
+
+def test_unpacked_and_packed_lists_both_fit() -> None:
+    descriptor = caffe_pb2.BlobProto.DESCRIPTOR
+    assert misfits(descriptor, b"\x2d\x00\x00\x80\x3f") == []
+    assert misfits(descriptor, b"\x2a\x04\x00\x00\x80\x3f") == []
+    assert misfits(descriptor, b"\x0d\x00\x00\x80\x3f") == ["BlobProto.num"]
+
+
+def test_bytes_that_are_no_message_do_not_fit_a_message() -> None:
+    assert misfits(caffe_pb2.BlobProto.DESCRIPTOR, b"\x3a\x02\xff\xff") == ["BlobProto.shape"]
+
+
+def test_what_protobuf_writes_in_another_way_still_fits() -> None:
+    in_another_order = b"\xa2\x06\x09" + b"\x12\x04ReLU" + b"\x0a\x01a" + b"\x0a\x01n"
+    assert detect(in_another_order) == ("bvlc", [])
+
+
+def test_a_bool_that_is_no_bool_does_not_fit() -> None:
+    """DataParameter 10: BVLC's prefetch of 4 batches would be the fork's shuffle."""
+    net = caffe_pb2.NetParameter()
+    net.layer.add(name="d", type="Data").data_param.prefetch = 4
+    assert net_misfits(net.SerializeToString(), "srn_fork") == ["DataParameter.shuffle"]
+    assert net_misfits(net.SerializeToString(), "bvlc") == []

@@ -3,13 +3,13 @@ import pytest
 from caffe_compat.errors import FormatError, UnknownLayerError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import parse_text
+from caffe_compat.proto.upgrade.on_load import is_v0
 from caffe_compat.proto.upgrade.v0 import (
     COPIED_LISTS,
     FIELDS,
     TRANSFORM_FIELDS,
     V1_TYPES,
     fold_padding,
-    needs_v0_upgrade,
     upgrade_v0,
 )
 
@@ -20,9 +20,9 @@ def net(text: str) -> caffe_pb2.NetParameter:
 
 def upgraded(layer: str) -> tuple[caffe_pb2.NetParameter, list[str]]:
     old = net(f"layers {{ layer {{ {layer} }} }}")
-    assert needs_v0_upgrade(old)
+    assert is_v0(old)
     log = upgrade_v0(old)
-    assert not needs_v0_upgrade(old)
+    assert not is_v0(old)
     return old, log
 
 

@@ -2,13 +2,13 @@ import pytest
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import parse_text
+from caffe_compat.proto.upgrade.on_load import is_v1
 from caffe_compat.proto.upgrade.v1 import (
     COPIED_LISTS,
     PARAM_LISTS,
     TYPES,
     move_transform_fields,
     needs_transform_fields_moved,
-    needs_v1_upgrade,
     upgrade_v1,
 )
 
@@ -22,7 +22,7 @@ def net(text: str) -> caffe_pb2.NetParameter:
 @pytest.mark.parametrize(("old", "new"), TYPES.items())
 def test_every_type(old, new) -> None:
     result = net(f"layers {{ type: {old} }}")
-    assert needs_v1_upgrade(result)
+    assert is_v1(result)
     assert upgrade_v1(result) == []
     assert result == net(f'layer {{ type: "{new}" }}')
 

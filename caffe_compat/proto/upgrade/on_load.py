@@ -1,22 +1,22 @@
-"""What Caffe does to old files on load (upgrade_proto.cpp), in its order, with the log lines its users know.
+"""Decides what a net or a solver needs on load, and upgrades it as Caffe does (upgrade_proto.cpp), with its log lines.
 
-After it comes what other Caffes say otherwise than BVLC's, so that nothing behind the files has to know of it.
+After Caffe's own upgrades of nets come those for fields and layers of other Caffes. A net of today enters no other file
+of this package: the conditions stand here, the changes in the other files.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade.forks import has_fields_of_forks, say_fields_of_forks_as_bvlc
-from caffe_compat.proto.upgrade.old_crop import give_old_crops_their_offsets, has_old_crops
-from caffe_compat.proto.upgrade.scaled_batch_norm import has_scaled_batch_norms, split_scaled_batch_norms
-from caffe_compat.proto.upgrade.v0 import needs_v0_upgrade, upgrade_v0
+from caffe_compat.proto.upgrade.forks import HOLES, say_fields_of_forks_as_bvlc
+from caffe_compat.proto.upgrade.old_crop import cuts_elsewhere, give_old_crops_their_offsets
+from caffe_compat.proto.upgrade.scaled_batch_norm import OF_OTHER_CAFFES, STATISTICS, split_scaled_batch_norms
+from caffe_compat.proto.upgrade.v0 import upgrade_v0
 from caffe_compat.proto.upgrade.v1 import (
     move_transform_fields,
     needs_transform_fields_moved,
-    needs_v1_upgrade,
     upgrade_v1,
 )
 
@@ -39,6 +39,21 @@ def deprecated(name: str) -> tuple[str, str]:
         f"Attempting to upgrade input file specified using deprecated {name}",
         f"Successfully upgraded file specified using deprecated {name}",
     )
+
+
+def is_v0(net: Net) -> bool:
+    """Whether a layer is given as a V0LayerParameter."""
+    return any(layer.HasField("layer") for layer in net.layers)
+
+
+def is_v1(net: Net) -> bool:
+    """Whether a net has `layers`, with an s."""
+    return len(net.layers) > 0
+
+
+def has_old_transform_fields(net: Net) -> bool:
+    """Whether a V1 data layer holds a field that belongs into transform_param."""
+    return is_v1(net) and needs_transform_fields_moved(net)
 
 
 def has_input_fields(net: Net) -> bool:
@@ -90,21 +105,48 @@ def freeze_batch_norm_params(net: Net) -> list[str]:
     return []
 
 
+def has_fields_of_forks(net: Net) -> bool:
+    """Whether a layer says dilation or the rounding of pooling in a fork's fields."""
+    return any(
+        layer.pooling_param.HasField("ceil_mode") or any(layer.convolution_param.HasField(field) for field in HOLES)
+        for layer in net.layer
+    )
+
+
+def holds_scale(layer: caffe_pb2.LayerParameter) -> bool:
+    """Whether a BatchNorm has blobs of a Scale behind its statistics, as in NVIDIA's and Intel's Caffe."""
+    return layer.type == "BatchNorm" and len(layer.blobs) > STATISTICS
+
+
+def has_scaled_batch_norms(net: Net) -> bool:
+    """Whether a layer of the net is a BatchNorm that scales, by its blobs or in another Caffe's words."""
+    return any(
+        holds_scale(layer) or any(layer.batch_norm_param.HasField(field) for field in OF_OTHER_CAFFES)
+        for layer in net.layer
+    )
+
+
+def has_crops_of_old(net: Net) -> bool:
+    """Whether a net has Crop layers that cut elsewhere in the older Caffe, and none with what only BVLC's reads."""
+    crops = any(layer.type == "Crop" for layer in net.layer)
+    return crops and not any(layer.HasField("crop_param") for layer in net.layer) and cuts_elsewhere(net)
+
+
 UPGRADES: tuple[Upgrade, ...] = (
     Upgrade(
-        needs_v0_upgrade,
+        is_v0,
         upgrade_v0,
         *deprecated("V0LayerParameter"),
         "Note that future Caffe releases will not support V0NetParameter; use upgrade_net_proto_text for prototxt and "
         "upgrade_net_proto_binary for model weights to upgrade this file",
     ),
     Upgrade(
-        needs_transform_fields_moved,
+        has_old_transform_fields,
         move_transform_fields,
         *deprecated("transformation parameters"),
         "Note that future Caffe releases will only support transform_param messages for transformation fields.",
     ),
-    Upgrade(needs_v1_upgrade, upgrade_v1, *deprecated("V1LayerParameter")),
+    Upgrade(is_v1, upgrade_v1, *deprecated("V1LayerParameter")),
     Upgrade(
         has_input_fields,
         inputs_to_layer,
@@ -130,12 +172,21 @@ UPGRADES: tuple[Upgrade, ...] = (
         "Successfully upgraded batch norm layers that scale: each is a BatchNorm and a Scale now",
     ),
     Upgrade(
-        has_old_crops,
+        has_crops_of_old,
         give_old_crops_their_offsets,
         "Attempting to upgrade Crop layers without crop_param, as the Caffes of FCN (2015) and HED have them",
         "Successfully upgraded Crop layers without crop_param",
     ),
 )
+
+SOLVER_TYPES = {
+    "SGD": "SGD",
+    "NESTEROV": "Nesterov",
+    "ADAGRAD": "AdaGrad",
+    "RMSPROP": "RMSProp",
+    "ADADELTA": "AdaDelta",
+    "ADAM": "Adam",
+}
 
 PROBLEMS = "Warning: had one or more problems upgrading"
 
@@ -153,3 +204,32 @@ def upgrade_net(net: Net, path: str | Path = "") -> list[str]:
             log += [*problems, f"{PROBLEMS} (see above); continuing anyway."] if problems else [upgrade.success]
             log += [upgrade.advice] if upgrade.advice else []
     return log
+
+
+def upgrade_solver(solver: caffe_pb2.SolverParameter, path: str | Path = "") -> list[str]:
+    """`solver_type` (a number) becomes `type` (a name), in place; the log lines."""
+    if not solver.HasField("solver_type"):
+        return []
+    if solver.HasField("type"):
+        raise SolverError(f"{path}: both solver_type and type are set; remove solver_type, which is the older")
+    solver.type = SOLVER_TYPES[caffe_pb2.SolverParameter.SolverType.Name(solver.solver_type)]
+    solver.ClearField("solver_type")
+    field = "'solver_type' field (enum)"
+    attempt, success = deprecated(field)
+    return [
+        f"{attempt}: {path}",
+        f"{success} with 'type' field (string).",
+        "Note that future Caffe releases will only support 'type' field (string) for a solver's type.",
+    ]
+
+
+def complete_snapshot_prefix(solver: caffe_pb2.SolverParameter, path: str | Path) -> list[str]:
+    """A missing snapshot_prefix becomes the solver file's name, a folder gets that name in it; the log lines."""
+    path = Path(path)
+    if not solver.HasField("snapshot_prefix"):
+        solver.snapshot_prefix = str(path.with_suffix(""))
+        return [f"snapshot_prefix was not specified and is set to {solver.snapshot_prefix}"]
+    if Path(solver.snapshot_prefix).is_dir():
+        solver.snapshot_prefix = str(Path(solver.snapshot_prefix) / path.stem)
+        return [f"snapshot_prefix was a directory and is replaced to {solver.snapshot_prefix}"]
+    return []
