@@ -318,7 +318,7 @@ def main():
     beside = "%s.%d.part.npz" % (arguments.dump, os.getpid())
     np.savez(beside, **dump)
     os.rename(beside, arguments.dump)
-    print("wrote %d arrays to %s" % (len(dump), arguments.dump))
+    sys.stdout.write("wrote %d arrays to %s\n" % (len(dump), arguments.dump))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Datum messages: images and float arrays in the form of databases (io.cpp, data_transformer.cpp, caffe/io.py)."""
 
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ def parse_datum(value: bytes | memoryview, owner: str) -> caffe_pb2.Datum:
     """Parses the bytes of a Datum; DataError, beginning with `owner`, for anything else."""
     datum = caffe_pb2.Datum()
     try:
-        datum.ParseFromString(value)  # type: ignore[arg-type]  # also accepts views, and does not copy these
+        datum.ParseFromString(cast(bytes, value))  # protobuf also reads views, and does not copy them
     except DecodeError as error:
         raise DataError(
             f"{owner}: not a Datum ({len(value)} bytes); the record is corrupt or of another kind"

@@ -124,7 +124,8 @@ def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
 
     def run(*bottoms: Tensor) -> Tops:
         kept = (bottom.detach() if stop else bottom for bottom, stop in zip(bottoms, stops, strict=True))
-        return layer(*kept)  # type: ignore[no-any-return]
+        tops: Tops = layer(*kept)
+        return tops
 
     return run
 

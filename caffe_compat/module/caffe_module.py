@@ -1,6 +1,7 @@
 """CaffeModule: a trained net as a function of tensors."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -140,7 +141,7 @@ def _place(module: nn.Module, layer: Layer) -> tuple[str, ...]:
 
 def _at(module: nn.Module, path: Sequence[str]) -> nn.Module:
     for part in path:
-        module = module._modules[part]  # type: ignore[assignment]
+        module = cast(nn.Module, module._modules[part])  # None stands for a removed module only
     return module
 
 

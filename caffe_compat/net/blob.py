@@ -182,7 +182,7 @@ class ParameterBlob(_LegacyShape):
 
 def note_host_write(parameter: nn.Parameter) -> None:
     """Counts one possible write on the host, which torch's version counter does not see."""
-    parameter.host_writes = host_writes(parameter) + 1  # type: ignore[attr-defined]
+    vars(parameter)["host_writes"] = host_writes(parameter) + 1
 
 
 def host_writes(parameter: Tensor) -> int:

@@ -27,7 +27,7 @@ class LearnableParameter:
         for view in self.views:
             view.data = self.parameter.data.view(view.shape)
             view.grad = gradient_of(self.parameter).view(view.shape)
-            view.is_tied = self.parameter.is_tied = True  # type: ignore[attr-defined]
+            vars(view)["is_tied"] = vars(self.parameter)["is_tied"] = True
 
 
 def is_tied(parameter: nn.Parameter) -> bool:

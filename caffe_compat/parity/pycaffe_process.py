@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +34,10 @@ class PycaffeProcess:
         seeds: Mapping[str, Array] | None = None,
     ) -> Recording:
         """Records one pass of a net on our inputs; with `seeds` (empty for nets with losses) also runs backward."""
-        arrays = {f"in/{name}": values for name, values in inputs.items()}
+        arrays: dict[str, Any] = {f"in/{name}": values for name, values in inputs.items()}
         arrays |= {f"out_diff/{name}": values for name, values in (seeds or {}).items()}
         with tempfile.TemporaryDirectory() as folder:
-            np.savez(f"{folder}/inputs.npz", **arrays)  # type: ignore[arg-type]
+            np.savez(f"{folder}/inputs.npz", **arrays)
             arguments = ["--prototxt", prototxt, "--phase", phase, "--inputs", f"{folder}/inputs.npz"]
             arguments += ["--backward"] if seeds is not None else []
             return self._record([*arguments, *_weights(weights)], folder)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from google.protobuf import text_encoding, text_format  # type: ignore[attr-defined]
+from google.protobuf import text_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.text_encoding import CEscape
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.dialects.translate import missing_fields
@@ -126,7 +127,7 @@ def _scalar(field: FieldDescriptor, value: Any) -> str:
     if field.enum_type is not None:
         return str(field.enum_type.values_by_number[value].name)
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-        return f'"{text_encoding.CEscape(value, as_utf8=field.type == FieldDescriptor.TYPE_STRING)}"'
+        return f'"{CEscape(value, as_utf8=field.type == FieldDescriptor.TYPE_STRING)}"'
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return "true" if value else "false"
     if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT:

@@ -23,11 +23,11 @@ PASS_THROUGH_LAYERS = list(KEEPS_COORDINATES)
 LEGACY_FIELDS = {"pad_h", "pad_w", "kernel_h", "kernel_w", "stride_h", "stride_w"}
 
 
-class UndefinedMapException(GraphError):  # noqa: N818 - pycaffe's name
+class UndefinedMapError(GraphError):
     """A layer's change of coordinates cannot be expressed as a map."""
 
 
-class AxisMismatchException(GraphError):  # noqa: N818 - pycaffe's name
+class AxisMismatchError(GraphError):
     """Two maps act on different axes."""
 
 
@@ -39,13 +39,17 @@ class CropError(GraphError, AssertionError):
     """One top cannot be cropped to another."""
 
 
+#: The names in pycaffe.
+UndefinedMapException, AxisMismatchException = UndefinedMapError, AxisMismatchError
+
+
 def conv_params(fn: Function) -> tuple[int, NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Returns axis, stride, kernel size (with dilation) and padding of a layer with a window."""
     if LEGACY_FIELDS & set(fn.params):
         raise CropError(f"{fn.type_name}: cropping does not support the fields {', '.join(sorted(LEGACY_FIELDS))}")
     params = fn.params.get("convolution_param", fn.params)
     if "kernel_size" not in params:
-        raise UndefinedMapException(f"{fn.type_name}: expected a kernel_size, got fields {', '.join(params) or 'none'}")
+        raise UndefinedMapError(f"{fn.type_name}: expected a kernel_size, got fields {', '.join(params) or 'none'}")
     stride, kernel, dilation, pad = (
         np.array(params.get(field, default), ndmin=1)
         for field, default in (("stride", 1), ("kernel_size", None), ("dilation", 1), ("pad", 0))
@@ -89,17 +93,17 @@ _MAPS: Mapping[str, Callable[[Function], Map]] = {
 
 
 def coord_map(fn: Function) -> Map:
-    """Returns the map of one layer; UndefinedMapException if its type has none."""
+    """Returns the map of one layer; UndefinedMapError if its type has none."""
     if fn.type_name not in _MAPS:
-        raise UndefinedMapException(f"{fn.type_name} has no map of coordinates; known: {', '.join(_MAPS)}")
+        raise UndefinedMapError(f"{fn.type_name} has no map of coordinates; known: {', '.join(_MAPS)}")
     return _MAPS[fn.type_name](fn)
 
 
 def compose(base_map: Map, next_map: Map) -> Map:
-    """Returns the map that applies `next_map` first and then `base_map`; AxisMismatchException for other axes."""
+    """Returns the map that applies `next_map` first and then `base_map`; AxisMismatchError for other axes."""
     (base_axis, scale, shift), (next_axis, next_scale, next_shift) = base_map, next_map
     if None not in (base_axis, next_axis) and base_axis != next_axis:
-        raise AxisMismatchException(f"expected maps of one axis, got axes {base_axis} and {next_axis}")
+        raise AxisMismatchError(f"expected maps of one axis, got axes {base_axis} and {next_axis}")
     axis = next_axis if base_axis is None else base_axis
     return axis, scale * next_scale, scale * next_shift + shift
 
@@ -127,7 +131,7 @@ def _maps_to_origins(top: Top) -> Iterator[tuple[Top, Map]]:
         yield current, way
         # The second bottom of a Crop only gives a size.
         bottoms = current.fn.inputs[:1] if current.fn.type_name == "Crop" else current.fn.inputs
-        with suppress(UndefinedMapException):
+        with suppress(UndefinedMapError):
             frontier += [(bottom, compose(way, coord_map(current.fn))) for bottom in bottoms]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 from caffe_compat.convert.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Comments that turn a check off, in all sources and tests. The aim is 10.
-MOST_WAIVERS = 55
+#: Comments and lines of pyproject.toml that turn a check off, in all sources and tests. The aim is 10.
+MOST_WAIVERS = 30
 WAIVER = re.compile(r"#\s*(?:ruff: |mypy: )?(?:noqa|type: ignore|ignore-errors)")
 #: Files below this length that only one other file imports: they say why they stand alone, or move in. The aim is 0.
 SHORT = 50
@@ -56,8 +57,10 @@ def test_layers_are_created_in_one_place() -> None:
 
 def test_waivers_get_fewer() -> None:
     folders = ("caffe_compat", "prototxt_gen", "tools", "tests", "benchmarks", "scripts")
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py") if "_pb2" not in file.name]
-    count = sum(len(WAIVER.findall(file.read_text())) for file in files if file != Path(__file__))
+    files = {file.resolve() for folder in folders for file in (ROOT / folder).rglob("*.py") if "_pb2" not in file.name}
+    count = sum(len(WAIVER.findall(file.read_text())) for file in files if file != Path(__file__).resolve())
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    count += len(settings["tool"]["ruff"]["lint"]["per-file-ignores"])
     assert count <= MOST_WAIVERS, f"{count} waivers: mend the code in place of waiving the check"
 
 

@@ -99,7 +99,7 @@ def test_search_keyboard_zoom_and_dark_mode(deep_page):
     assert found["focused"]
     assert found["count"].startswith("1 of ")
     assert found["chosen"] == "srn_conf"
-    assert "1 × 9 × 14 × 14" in found["details"]  # noqa: RUF001
+    assert "1 × 9 × 14 × 14" in found["details"]
     assert found["next"] == "srn_weighted"
     assert "parameters" in found["summary"]
     assert found["zoom"] == pytest.approx(1.25)

@@ -1,5 +1,7 @@
 """Folds normalisation by stored statistics into the convolution before it, if neither layer learns."""
 
+from typing import cast
+
 from torch import Tensor
 
 from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
@@ -17,28 +19,30 @@ def fold_normalization(plan: Plan) -> Plan:
     """Replaces chains Convolution, BatchNorm, Scale or Convolution, BN by one convolution with folded weights."""
     chains = Chains(plan)
     fused = []
-    for convolution in plan.operations:
-        chain = _chain(chains, convolution)
+    for first in plan.operations:
+        convolution = first.layer
+        if not isinstance(convolution, Convolution) or not _can_be_folded_into(first, convolution):
+            continue
+        chain = [first, *_normalisation_after(chains, first)]
         if len(chain) > 1:
-            fused.append((chain, fuse(chain, FoldedConvolution([operation.layer for operation in chain]))))
+            folded = FoldedConvolution(convolution, [operation.layer for operation in chain[1:]])
+            fused.append((chain, fuse(chain, folded)))
     return replace_chains(plan, fused)
 
 
-def _chain(chains: Chains, first: Operation) -> list[Operation]:
-    chain = [first]
-    convolution = first.layer
-    if first.learns or not first.is_a("Convolution") or len(first.inputs) != 1:
-        return chain
-    if not isinstance(convolution, Convolution) or convolution.channel_axis != 1:
-        return chain
+def _can_be_folded_into(operation: Operation, convolution: Convolution) -> bool:
+    is_plain = operation.is_a("Convolution") and len(operation.inputs) == 1
+    return is_plain and not operation.learns and convolution.channel_axis == 1
+
+
+def _normalisation_after(chains: Chains, first: Operation) -> list[Operation]:
     norm = chains.next_after(first, "BatchNorm", "BN")
     if norm is None or norm.learns or not _by_stored_statistics(norm.layer):
-        return chain
-    chain.append(norm)
+        return []
     scale = chains.next_after(norm, "Scale")
     if scale is not None and not scale.learns and is_channel_scale(scale):
-        chain.append(scale)
-    return chain
+        return [norm, scale]
+    return [norm]
 
 
 def _by_stored_statistics(layer: Layer) -> bool:
@@ -50,12 +54,12 @@ def _by_stored_statistics(layer: Layer) -> bool:
 class FoldedConvolution:
     """Runs a convolution whose weight and bias include a normalisation."""
 
-    def __init__(self, layers: list[Layer]) -> None:
-        self._convolution = layers[0]
-        self._weights = MadeOfWeights(layers, lambda: fold(*layers))
+    def __init__(self, convolution: Convolution, behind: list[Layer]) -> None:
+        self._convolution = convolution
+        self._weights = MadeOfWeights([convolution, *behind], lambda: fold(convolution, *behind))
 
     def __call__(self, bottom: Tensor) -> Tensor:
-        return self._convolution.convolve_with(bottom, *self._weights())  # type: ignore[operator, no-any-return]
+        return self._convolution.convolve_with(bottom, *self._weights())
 
 
 def fold(convolution: Layer, norm: Layer, scale: Layer | None = None) -> tuple[Tensor, Tensor]:
@@ -69,4 +73,5 @@ def _affine(norm: Layer, scale: Layer | None) -> tuple[Tensor, Tensor]:
     if isinstance(norm, BatchNorm):
         return affine_of(*norm.stored_statistics(), norm.eps, *(scale.blobs if scale is not None else ()))
     gain, bias, mean, variance = norm.blobs
-    return affine_of(mean, variance, norm.eps, gain, bias)  # type: ignore[arg-type]
+    eps = cast(BN, norm).eps  # `_by_stored_statistics` lets no third type through
+    return affine_of(mean, variance, eps, gain, bias)

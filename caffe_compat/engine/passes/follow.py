@@ -1,9 +1,10 @@
 """Chains of operations in which each operation is the only reader of the one before."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.layers.base import Tops
 
 
 class Chains:
@@ -34,11 +35,11 @@ def replace_chains(plan: Plan, fused: Iterable[tuple[list[Operation], Operation]
     return replace(plan, operations=tuple(kept))
 
 
-def fuse(chain: list[Operation], run: object) -> Operation:
+def fuse(chain: list[Operation], run: Callable[..., Tops]) -> Operation:
     """Returns an operation that calls `run` with the inputs of the chain's first and the outputs of its last."""
     return Operation(
         tuple(layer for operation in chain for layer in operation.layers),
-        run,  # type: ignore[arg-type]
+        run,
         chain[0].inputs,
         chain[-1].outputs,
         any(operation.learns for operation in chain),

@@ -32,7 +32,8 @@ def _normalisation(norm: Operation, scale: Operation) -> Callable[[Tensor], Tens
 
     def normalise(values: Tensor) -> Tensor:
         if not isinstance(batch_norm, BatchNorm) or values.dim() < 2:
-            return affine(batch_norm(values))  # type: ignore[no-any-return]
+            one_by_one: Tensor = affine(batch_norm(values))
+            return one_by_one
         bias = affine.blobs[1] if len(affine.blobs) > 1 else None
         return batch_norm.normalise(values, affine.blobs[0], bias)
 

@@ -10,7 +10,7 @@ from caffe_compat.engine.passes.channels_last import innermost_channels
 from caffe_compat.engine.passes.fold_normalization import fold
 from caffe_compat.engine.passes.made_of_weights import MadeOfWeights
 from caffe_compat.engine.plan import Operation
-from caffe_compat.layers.base import Shape
+from caffe_compat.layers.base import Shape, as_tuple
 from caffe_compat.layers.vision.conv import Convolution
 
 #: Kernels of torch.ops.mkldnn that torch.compile also calls for constant weights; torch does not document them.
@@ -45,7 +45,7 @@ class PackedConvolution:
 
     def __init__(self, chain: list[Operation]) -> None:
         self.chain = chain
-        self._layer: Convolution = chain[0].layers[0]  # type: ignore[assignment]
+        self._layer = next(layer for layer in chain[0].layers if isinstance(layer, Convolution))
         self._unary = "relu" if chain[-1].is_a("ReLU") else None
         self._weights = MadeOfWeights(chain[0].layers, self._pack)
         window = self._layer.window
@@ -64,13 +64,15 @@ class PackedConvolution:
         call = (innermost_channels(bottom.to(precision)), weight, bias, *self._window)
         if term:
             return self._with_sum(call, term[0])
-        return ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")  # type: ignore[no-any-return]
+        top: Tensor = ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")
+        return top
 
     def _with_sum(self, call: tuple[Any, ...], term: Tensor) -> Tensor:
-        top = innermost_channels(term.to(_precision()))
-        if top is term and not self.sums_in_place:
-            top = top.clone()
-        return ops.mkldnn._convolution_pointwise_(top, *call, "add", 1.0, self._unary, [], None)  # type: ignore[no-any-return]
+        addend = innermost_channels(term.to(_precision()))
+        if addend is term and not self.sums_in_place:
+            addend = addend.clone()
+        top: Tensor = ops.mkldnn._convolution_pointwise_(addend, *call, "add", 1.0, self._unary, [], None)
+        return top
 
     def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
         layers = self.chain[0].layers
@@ -95,7 +97,8 @@ class PackedConvolution:
         )
 
     def _one_by_one(self, bottom: Tensor, *term: Tensor) -> Tensor:
-        top: Tensor = self.chain[0].run(bottom)  # type: ignore[assignment]
+        (top,) = as_tuple(self.chain[0].run(bottom))
         for operation in self.chain[1:]:
-            top = operation.run(top, *term) if operation.is_a("Eltwise") else operation.run(top)  # type: ignore[assignment]
+            others = term if operation.is_a("Eltwise") else ()
+            (top,) = as_tuple(operation.run(top, *others))
         return top

@@ -75,4 +75,4 @@ def _certainty(values: NDArray[np.float64]) -> str:
 
 
 def _signed(points: float) -> str:
-    return f"{points:+.1f}".replace("-", "−")  # noqa: RUF001 - a minus sign
+    return f"{points:+.1f}".replace("-", "−")

@@ -51,7 +51,7 @@ class Python(Layer):
                 "(allow_python_layers=True in Python)"
             )
         self.instance = load_class(spec, params.module, params.layer)(spec.parameter)
-        self.instance.param_str = self.instance.param_str_ = params.param_str  # type: ignore[attr-defined]
+        self.instance.param_str = self.instance.param_str_ = params.param_str
         self.instance.phase = Phase[spec.phase]
         self.instance.blobs = PythonParameters(self.blobs)
         names = dict.fromkeys([*spec.parameter.bottom, *spec.parameter.top])

@@ -31,6 +31,7 @@ class PythonLayer:
 
     blobs: PythonParameters
     param_str: str
+    param_str_: str  # the name in Caffes before 2015
     phase: Phase
 
     def __init__(self, layer_param: caffe_pb2.LayerParameter, *_: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from caffe_compat.srn.datasets.summary import SplitSummary, Summary
 
@@ -42,7 +43,7 @@ def _draw_frequencies(summary: Summary, axes: Axes) -> None:
     _name_labels(axes, summary, "x")
 
 
-def _draw_together(summary: Summary, split: SplitSummary, axes: Axes):  # type: ignore[no-untyped-def]  # an AxesImage
+def _draw_together(summary: Summary, split: SplitSummary, axes: Axes) -> AxesImage:
     shares = split.statistics.conditional.copy()
     np.fill_diagonal(shares, np.nan)
     for axis in ("x", "y"):

@@ -46,7 +46,7 @@ def test_the_verdict_counts_seeds(tmp_path):
         "SRN is ahead in 1 of 2 seeds."
     )
     assert verdict(outcomes(tmp_path, (0.8, 0.6, 0.7, 0.6))) == (
-        "SRN reaches 65.0 mAP, the plain baseline 70.0: −5.0 points; SRN is ahead in 0 of 1 seed."  # noqa: RUF001
+        "SRN reaches 65.0 mAP, the plain baseline 70.0: −5.0 points; SRN is ahead in 0 of 1 seed."
     )
 
 
@@ -65,7 +65,7 @@ def test_outputs_are_compared(tmp_path):
         ),
         (
             [(0.8, 0.6, 0.9, 0.7), (0.8, 0.5, 0.8, 0.55)],
-            "+2.5 points, 95 % interval from −29.3 to +34.3 over 2 seeds: not to be told from none.",  # noqa: RUF001
+            "+2.5 points, 95 % interval from −29.3 to +34.3 over 2 seeds: not to be told from none.",
         ),
     ],
 )
