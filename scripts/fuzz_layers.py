@@ -29,7 +29,7 @@ from google.protobuf.message import Message
 from caffe_compat.catalogue.examples import example_of, write_files
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers import layer_types
-from caffe_compat.layers.memory_budget import VARIABLE
+from caffe_compat.layers.new_blobs import VARIABLE
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.proto import caffe_pb2
 

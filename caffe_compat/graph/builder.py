@@ -14,7 +14,7 @@ from torch import nn
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.step import Step
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
-from caffe_compat.layers.memory_budget import MemoryBudget
+from caffe_compat.layers.new_blobs import MemoryBudget
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 

@@ -1,7 +1,12 @@
-"""Base classes of all layers, and the facts that a layer class states about its type."""
+"""Base classes of all layers, and the facts that a layer class states about its type.
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+A layer's blobs are a list in Caffe's order, stored in a module's parameters and buffers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar, NamedTuple, Self, cast, overload
 
 import numpy as np
 import torch
@@ -9,17 +14,72 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.arity import Arity, at_least, between, exactly
-from caffe_compat.layers.blobs import Blobs
 from caffe_compat.layers.caffes import Meaning
-from caffe_compat.layers.fillers import fill, require_fit
-from caffe_compat.layers.spec import LayerSpec
+from caffe_compat.layers.new_blobs import fill, require_fit
+from caffe_compat.layers.spec import Arity, LayerSpec, at_least, between, exactly
 from caffe_compat.proto import caffe_pb2
 
-__all__ = ["Arity", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "at_least", "between", "exactly"]
+__all__ = [
+    "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "as_tuple", "at_least", "between",
+    "careful_sums", "channels_of_image", "exactly", "sums_are_careful",
+]  # fmt: skip
 
 Shape = tuple[int, ...]
 Tops = Tensor | tuple[Tensor, ...]
+
+_CAREFUL: ContextVar[bool] = ContextVar("careful sums", default=False)
+
+
+class Blobs:
+    """A list view of a layer's blobs, which are attributes of the layer under the names of its state dict.
+
+    The list refers to the layer's tables, not to the layer, so that no reference cycle keeps the layer alive. Running
+    statistics may be buffers; the list returns them as parameters.
+    """
+
+    def __init__(
+        self,
+        parameters: dict[str, nn.Parameter | None],
+        buffers: dict[str, Tensor | None],
+        names: list[str],
+        known: tuple[str, ...] = (),
+    ) -> None:
+        self._parameters = parameters
+        self._buffers = buffers
+        self._names = names
+        self._known = known
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> nn.Parameter: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[nn.Parameter]: ...
+    def __getitem__(self, index: int | slice) -> nn.Parameter | list[nn.Parameter]:
+        if isinstance(index, slice):
+            return [self._of(name) for name in self._names[index]]
+        return self._of(self._names[index])
+
+    def __setitem__(self, index: int, blob: nn.Parameter) -> None:
+        self._parameters[self._names[index]] = blob
+
+    def __iter__(self) -> Iterator[nn.Parameter]:
+        return iter([self._of(name) for name in self._names])
+
+    def append(self, blob: nn.Parameter) -> None:
+        """Adds a blob under the next name of the layer's class; with too few names, all blobs get numbers."""
+        if self._names and len(self._names) == len(self._known):
+            for index, name in enumerate(self._names):
+                self._parameters[str(index)] = self._parameters.pop(name)
+                self._names[index] = str(index)
+        named = len(self._names) < len(self._known)
+        self._names.append(self._known[len(self._names)] if named else str(len(self._names)))
+        self._parameters[self._names[-1]] = blob
+
+    def _of(self, name: str) -> nn.Parameter:
+        table = self._parameters if name in self._parameters else self._buffers
+        return cast(nn.Parameter, table[name])
 
 
 class Reach(NamedTuple):
@@ -208,6 +268,21 @@ class LossLayer(Layer):
     no_gradient_to = frozenset({1})
     is_loss = True
     is_in_onnx = False
+
+
+@contextmanager
+def careful_sums() -> Iterator[None]:
+    """Context manager of the exact engine: graphs recorded within it sum cancelling terms in float64 (zero_sums.py)."""
+    token = _CAREFUL.set(True)
+    try:
+        yield
+    finally:
+        _CAREFUL.reset(token)
+
+
+def sums_are_careful() -> bool:
+    """Whether `careful_sums` is active."""
+    return not torch.compiler.is_compiling() and _CAREFUL.get()
 
 
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:

@@ -5,31 +5,11 @@ the sum leaves a rounding error that would move the bias by its last bits. Caffe
 that. The exact engine therefore sums such terms in float64; the fast engine skips this extra pass over the data.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-
-_CAREFUL: ContextVar[bool] = ContextVar("careful sums", default=False)
-
-
-@contextmanager
-def careful_sums() -> Iterator[None]:
-    """Context manager: graphs recorded within it sum cancelling terms in float64."""
-    token = _CAREFUL.set(True)
-    try:
-        yield
-    finally:
-        _CAREFUL.reset(token)
-
-
-def sums_are_careful() -> bool:
-    """Whether `careful_sums` is active."""
-    return not torch.compiler.is_compiling() and _CAREFUL.get()
 
 
 class _AddBias(torch.autograd.Function):

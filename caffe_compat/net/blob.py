@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.sizes import whole_sizes
+from caffe_compat.layers.new_blobs import whole_sizes
 from caffe_compat.net.synced_tensor import HostArray, SyncedTensor
 
 

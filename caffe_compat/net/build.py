@@ -14,6 +14,7 @@ from caffe_compat.graph.phase_rules import filter_net
 from caffe_compat.graph.splits import insert_splits
 from caffe_compat.graph.step import Step
 from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.data.in_step import check_in_step
 from caffe_compat.layers.registry import require_types
 from caffe_compat.net.blob import Blob
@@ -81,7 +82,9 @@ def build_net(
     blobs: OrderedDict[str, Blob] = OrderedDict()
     steps = _steps(filtered, GraphBuilder(partial(_spec, filtered, surroundings), device=device), blobs, device)
     layers = [step.layer for step in steps]
-    check_in_step(layers)
+    readers = [layer for layer in layers if isinstance(layer, PrefetchingData)]
+    if len(readers) > 1:
+        check_in_step(readers)
     net = Net(filtered, steps, blobs, collect_parameters(layers), device)
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
     log_result(net)

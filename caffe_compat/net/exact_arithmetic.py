@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from caffe_compat.layers.zero_sums import careful_sums
+from caffe_compat.layers.base import careful_sums
 
 
 @contextmanager

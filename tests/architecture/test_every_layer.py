@@ -30,7 +30,7 @@ def test_a_layer_has_a_line_and_a_test(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_layer_file_is_small(module: str) -> None:
     lines = (ROOT / (module.replace(".", "/") + ".py")).read_text().count("\n")
-    assert lines <= 160, f"{module} has {lines} lines: split it"
+    assert lines <= 260, f"{module} has {lines} lines: split it"
 
 
 @pytest.mark.parametrize("layer_type", sorted(_LAYERS))

@@ -1,11 +1,10 @@
-"""Layer: blobs, axes and shapes that are foretold; Arity; LayerSpec."""
+"""Layer: blobs, axes and shapes that are foretold."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.arity import Arity, at_least, between, exactly
+from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, LossLayer, Tops, as_tuple
 from caffe_compat.proto import caffe_pb2
 from tests.layers.harness import layer_parameter
@@ -64,30 +63,3 @@ def test_losses_keep_gradients_from_labels() -> None:
     assert LossLayer.is_loss
     assert LossLayer.no_gradient_to == {1}
     assert str(LossLayer.bottoms) == "exactly 2"
-
-
-@pytest.mark.parametrize(
-    ("arity", "allowed", "text"),
-    [
-        (exactly(2), [2], "exactly 2"),
-        (at_least(3), [3, 4, 5], "at least 3"),
-        (between(1, 3), [1, 2, 3], "1 to 3"),
-        (Arity(2, None, step=2), [2, 4], "at least 2"),
-    ],
-)
-def test_arity(arity: Arity, allowed: list[int], text: str) -> None:
-    assert [count for count in range(6) if arity.allows(count)] == allowed
-    assert str(arity) == text
-
-
-def test_spec_names_what_no_one_read() -> None:
-    spec = LayerSpec(
-        layer_parameter("name: 'p' type: 'Pooling' pooling_param { kernel_size: 2 pad: 1 } lrn_param { k: 2 }")
-    )
-    assert str(spec) == "layer 'p' (Pooling)"
-    assert spec.params("pooling_param").kernel_size == 2
-    assert spec.unread_messages() == ["lrn_param"]
-    with pytest.raises(
-        FieldError, match=r"^layer 'p' \(Pooling\): pooling_param.pad is set but Pooling does not honour"
-    ):
-        spec.reject_unread_fields()

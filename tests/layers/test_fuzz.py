@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from caffe_compat.layers.memory_budget import VARIABLE
+from caffe_compat.layers.new_blobs import VARIABLE
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "fuzz_layers.py"
 

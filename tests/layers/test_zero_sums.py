@@ -2,7 +2,8 @@
 
 import torch
 
-from caffe_compat.layers.zero_sums import add_bias, careful_sums, centre_gradient, sums_are_careful
+from caffe_compat.layers.base import careful_sums, sums_are_careful
+from caffe_compat.layers.zero_sums import add_bias, centre_gradient
 
 
 def test_add_bias_is_an_addition_whose_gradient_is_the_sum() -> None:

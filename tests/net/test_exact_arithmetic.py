@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from caffe_compat.layers.zero_sums import sums_are_careful
+from caffe_compat.layers.base import sums_are_careful
 from caffe_compat.net.exact_arithmetic import exact_arithmetic
 
 

@@ -1,6 +1,6 @@
 """Folds normalisation by stored statistics into weights, so that a net for prediction has no such layers.
 
-A normalisation without a convolution before it becomes a Scale. The formulas are in layers/normalization/folding.py.
+A normalisation without a convolution before it becomes a Scale. The formulas are in layers/normalization/batch_norm.py.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from caffe_compat.convert.norm.to_bn import joined
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.graph.wiring import Wiring
+from caffe_compat.layers.normalization.batch_norm import affine_of, fold_into
 from caffe_compat.layers.normalization.bn import is_segnet_bn
-from caffe_compat.layers.normalization.folding import affine_of, fold_into
 from caffe_compat.proto.blobs import Blob
 
 #: Types of layers whose weights have outputs as first axis, with their field of LayerParameter (has `bias_term`).

@@ -56,7 +56,7 @@ def _candidates(graph: Graph, step: Step, offsets: str, scores: str, priors: str
 
 
 def _decoded(graph: Graph, layer: Any, moved: str, priors: str, count: int) -> str:
-    """Returns boxes (N, priors, locations, 4) for offsets of the same shape, as in layers/utility/box_codes.py."""
+    """Returns boxes (N, priors, locations, 4) for offsets of the same shape, as in layers/utility/boxes.py."""
     pairs = graph.op("Reshape", priors, graph.ints(2, count, 1, 4))
     prior, variances = graph.ops("Split", [pairs, graph.ints(1, 1)], 2, axis=0)
     if not layer.has_encoded_variance:

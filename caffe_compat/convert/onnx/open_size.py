@@ -19,7 +19,8 @@ from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import CaffeError, ShapeError
 from caffe_compat.graph.builder import GraphBuilder, shapes_only
 from caffe_compat.graph.step import Step
-from caffe_compat.layers.vision.pool_methods import LOWEST, SMALLEST
+from caffe_compat.layers.vision.pooling import SMALLEST
+from caffe_compat.layers.windows import LOWEST
 
 #: How many times larger the images are on which the open axes show. A net that halves its images several times takes
 #: multiples of its own size.

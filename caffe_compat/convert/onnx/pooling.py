@@ -14,8 +14,8 @@ from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.step import Step
-from caffe_compat.layers.vision.pool_methods import LOWEST, SMALLEST
-from caffe_compat.layers.vision.pooling_window import PoolingWindow
+from caffe_compat.layers.vision.pooling import SMALLEST
+from caffe_compat.layers.windows import LOWEST, PoolingWindow
 
 
 class Window(Protocol):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_compat.engine.plan import Plan
 from caffe_compat.layers.base import Tops, as_tuple
-from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.layers.vision.conv import BaseConvolution
 from caffe_compat.net.net import Net
 from caffe_compat.net.shared_params import is_tied
 

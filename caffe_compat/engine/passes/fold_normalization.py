@@ -9,9 +9,8 @@ from caffe_compat.engine.passes.fuse_normalization import is_channel_scale
 from caffe_compat.engine.passes.made_of_weights import MadeOfWeights
 from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.layers.base import Layer
-from caffe_compat.layers.normalization.batch_norm import BatchNorm
+from caffe_compat.layers.normalization.batch_norm import BatchNorm, affine_of, fold_into
 from caffe_compat.layers.normalization.bn import BN
-from caffe_compat.layers.normalization.folding import affine_of, fold_into
 from caffe_compat.layers.vision.conv import Convolution
 
 

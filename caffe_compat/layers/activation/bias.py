@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.layers.activation.operand import aligned, operand_shape, require_operand
+from caffe_compat.layers.activation.scale import aligned, operand_shape, require_operand
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer

@@ -1,12 +1,23 @@
-"""Exp (exp_layer.cpp)."""
+"""Exp (exp_layer.cpp), and the field `base`, which Log reads in the same way."""
+
+import math
 
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.activation.logarithm_base import natural_logarithm_of_base
+from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
+
+
+def natural_logarithm_of_base(spec: LayerSpec, base: float) -> float:
+    """Returns the natural logarithm of `base`, or 1 for -1 (e); FieldError for any other base not above 0."""
+    if base == -1:
+        return 1.0
+    if base <= 0:
+        raise FieldError(f"{spec}: expected base above 0, or -1 for e, got {base}")
+    return math.log(base)
 
 
 @register_layer("Exp")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError
-from caffe_compat.layers.activation.logarithm_base import natural_logarithm_of_base
+from caffe_compat.layers.activation.exp import natural_logarithm_of_base
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.layers.activation.caffe_sigmoid import caffe_sigmoid
+from caffe_compat.layers.activation.sigmoid import caffe_sigmoid
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer

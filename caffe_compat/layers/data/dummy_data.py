@@ -10,10 +10,9 @@ from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import DataLayer
-from caffe_compat.layers.fillers import fill
-from caffe_compat.layers.params import Params
+from caffe_compat.layers.new_blobs import fill
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.spec import LayerSpec
+from caffe_compat.layers.spec import LayerSpec, Params
 from caffe_compat.proto import caffe_pb2
 
 _LEGACY_AXES = ("num", "channels", "height", "width")

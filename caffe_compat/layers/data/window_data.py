@@ -13,9 +13,8 @@ from caffe_compat.errors import DataError, FieldError
 from caffe_compat.layers.base import exactly
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.data.base_data import PrefetchingData
-from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.spec import LayerSpec
+from caffe_compat.layers.spec import LayerSpec, Params
 from caffe_compat.proto import caffe_pb2
 
 logger = logging.getLogger("caffe_compat")

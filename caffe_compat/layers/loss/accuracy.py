@@ -6,7 +6,7 @@ from torch import Tensor
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, between, exactly
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
-from caffe_compat.layers.loss.labels import Labels, class_labels, require_label_count
+from caffe_compat.layers.loss.terms import Labels, class_labels, require_label_count
 from caffe_compat.layers.registry import register_layer
 
 

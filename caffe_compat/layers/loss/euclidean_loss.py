@@ -4,7 +4,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import LossLayer, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
-from caffe_compat.layers.loss.labels import label_like, require_same_count
+from caffe_compat.layers.loss.terms import label_like, require_same_count
 from caffe_compat.layers.registry import register_layer
 
 

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
-from caffe_compat.layers.loss.labels import class_labels, require_label_count, rows_shape
+from caffe_compat.layers.loss.terms import class_labels, require_label_count, rows_shape
 from caffe_compat.layers.registry import register_layer
 
 

@@ -4,8 +4,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import LossLayer, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
-from caffe_compat.layers.loss.clamp_below import clamp_below
-from caffe_compat.layers.loss.labels import class_labels, require_label_count, rows_shape
+from caffe_compat.layers.loss.terms import clamp_below, class_labels, require_label_count, rows_shape
 from caffe_compat.layers.registry import register_layer
 
 LEAST_PROBABILITY = 1e-20  # kLOG_THRESHOLD in Caffe

@@ -5,11 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.activation.caffe_sigmoid import caffe_sigmoid
+from caffe_compat.layers.activation.sigmoid import caffe_sigmoid
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
-from caffe_compat.layers.loss.labels import label_like, require_same_count
-from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
+from caffe_compat.layers.loss.terms import label_like, normalization_mode, normalizer, require_same_count
 from caffe_compat.layers.registry import register_layer
 
 

@@ -7,9 +7,14 @@ from torch import Tensor
 
 from caffe_compat.layers.base import LayerSpec, LossLayer, Shape, Tops, between
 from caffe_compat.layers.caffes import BVLC_AND_SRN
-from caffe_compat.layers.loss.clamp_below import clamp_below
-from caffe_compat.layers.loss.labels import class_labels, require_label_count, require_same_batch
-from caffe_compat.layers.loss.normalizer import normalization_mode, normalizer
+from caffe_compat.layers.loss.terms import (
+    clamp_below,
+    class_labels,
+    normalization_mode,
+    normalizer,
+    require_label_count,
+    require_same_batch,
+)
 from caffe_compat.layers.registry import register_layer
 
 LOG_OF_LEAST_PROBABILITY = math.log(torch.finfo(torch.float32).tiny)  # FLT_MIN

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import LossLayer, Shape
-from caffe_compat.layers.loss.labels import label_like, rows_shape
+from caffe_compat.layers.loss.terms import label_like, rows_shape
 from caffe_compat.layers.registry import register_layer
 
 

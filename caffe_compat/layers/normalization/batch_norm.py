@@ -1,16 +1,93 @@
-"""BatchNorm of BVLC Caffe (batch_norm_layer.cpp)."""
+"""BatchNorm of BVLC Caffe (batch_norm_layer.cpp), and the normalisation that BN shares with it."""
 
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
+from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image, sums_are_careful
 from caffe_compat.layers.caffes import BVLC, Meaning
-from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored, require_eps
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.zero_sums import centre_gradient
 from caffe_compat.proto import caffe_pb2
+
+
+def require_eps(spec: LayerSpec, eps: float) -> float:
+    """Returns eps; FieldError if eps is negative or NaN, because variance + eps must have a square root."""
+    if not eps >= 0:
+        raise FieldError(f"{spec}: expected eps of at least 0, got {eps:g}")
+    return eps
+
+
+def normalise_by_batch(
+    values: Tensor, eps: float, slope: Tensor | None = None, bias: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Values (N, C, ...) normalised per channel, then scaled and shifted.
+
+    Returns the top, and the channels' means and biased variances (C,).
+    """
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    mean = torch.zeros(values.shape[1], dtype=dtype, device=values.device)
+    variance = torch.zeros_like(mean)
+    # With momentum 1, torch writes the batch's mean and unbiased variance to its running statistics.
+    values = centre_gradient(values) if values.requires_grad and sums_are_careful() else values
+    cudnn = torch.backends.cudnn.enabled
+    top = _laid_out_gradient(torch.batch_norm(values, slope, bias, mean, variance, True, 1.0, eps, cudnn))
+    count = values.numel() // values.shape[1]
+    biased = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)
+    return top, mean, biased
+
+
+def normalise_by_stored(
+    values: Tensor, mean: Tensor, variance: Tensor, eps: float, slope: Tensor | None = None, bias: Tensor | None = None
+) -> Tensor:
+    """Values (N, C, ...) normalised with stored means and variances (C,), then scaled and shifted."""
+    return _laid_out_gradient(torch.nn.functional.batch_norm(values, mean, variance, slope, bias, eps=eps))
+
+
+def _laid_out_gradient(top: Tensor) -> Tensor:
+    """The top unchanged; its gradient gets the same memory layout as the top.
+
+    In torch 2.13 on the CPU, backward of batch normalisation confuses axes if one has size 1 and the gradient's layout
+    differs. This happens before a Permute (CRNN: N x C x 1 x W). Code from torch.compile has its own backward and is
+    not affected.
+    """
+    if top.requires_grad and not torch.compiler.is_compiling():
+        strides = top.stride()
+        top.register_hook(lambda gradient: _laid_out(gradient, strides))
+    return top
+
+
+def _laid_out(gradient: Tensor | None, strides: tuple[int, ...]) -> Tensor | None:
+    if gradient is None or gradient.stride() == strides:  # None: no later layer depends on the top
+        return gradient
+    return gradient.new_empty_strided(gradient.shape, strides).copy_(gradient)
+
+
+Affine = tuple[Tensor, Tensor]
+
+
+def affine_of(
+    mean: Tensor, variance: Tensor, eps: float, gain: Tensor | None = None, bias: Tensor | None = None
+) -> Affine:
+    """Slope and shift (C,) in float64, from statistics, gain and bias (C,); None means gain 1 or bias 0."""
+    mean, variance = _flat(mean), _flat(variance)
+    slope = torch.rsqrt(variance + eps) if gain is None else _flat(gain) * torch.rsqrt(variance + eps)
+    shift = -mean * slope if bias is None else _flat(bias) - mean * slope
+    return slope, shift
+
+
+def fold_into(affine: Affine, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The weight (C, ...) and bias (C,) of a linear layer that includes the affine map which follows it."""
+    slope, shift = affine
+    folded = weight.double() * slope.view(-1, *[1] * (weight.dim() - 1))
+    moved = shift if bias is None else _flat(bias) * slope + shift
+    return folded.to(weight.dtype), moved.to(weight.dtype)
+
+
+def _flat(values: Tensor) -> Tensor:
+    return values.reshape(-1).double()
 
 
 @register_layer("BatchNorm")

@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
-from caffe_compat.layers.normalization.statistics import normalise_by_batch, normalise_by_stored, require_eps
+from caffe_compat.layers.normalization.batch_norm import normalise_by_batch, normalise_by_stored, require_eps
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
 

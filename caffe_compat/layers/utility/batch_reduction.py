@@ -10,7 +10,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import SRN_FORK
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.top_k_mean import require_k, top_k_mean
+from caffe_compat.layers.utility.reduction import require_k, top_k_mean
 
 OPERATIONS = ("SUM", "MEAN", "TOPK")
 

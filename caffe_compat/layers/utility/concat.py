@@ -1,15 +1,23 @@
-"""Concat (concat_layer.cpp)."""
+"""Concat (concat_layer.cpp), and the axis that Slice reads in the same way."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import ShapeError
+from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.legacy_axis import read_axis
+from caffe_compat.layers.spec import Params
+
+
+def read_axis(spec: LayerSpec, params: Params, legacy: str) -> int:
+    """Returns `axis`, or the legacy field's value if that is set; FieldError if both are set."""
+    has_axis, has_legacy = params.has("axis"), params.has(legacy)
+    if has_axis and has_legacy:
+        raise FieldError(f"{spec}: expected either axis or {legacy}, found both")
+    return int(getattr(params, legacy) if has_legacy else params.axis)
 
 
 @register_layer("Concat")

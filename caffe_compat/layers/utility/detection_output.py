@@ -9,10 +9,9 @@ from torch import Tensor
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import Meaning
-from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.box_codes import CODES
-from caffe_compat.layers.utility.suppress_overlaps import suppress_overlaps
+from caffe_compat.layers.spec import Params
+from caffe_compat.layers.utility.boxes import CODES, suppress_overlaps
 
 logger = logging.getLogger("caffe_compat")
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caffe_compat.layers.blobs import Blobs
-from caffe_compat.layers.sizes import whole_sizes
+from caffe_compat.layers.base import Blobs
+from caffe_compat.layers.new_blobs import whole_sizes
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
 

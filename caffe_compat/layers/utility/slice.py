@@ -9,7 +9,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.legacy_axis import read_axis
+from caffe_compat.layers.utility.concat import read_axis
 
 
 @register_layer("Slice")

@@ -10,7 +10,7 @@ from caffe_compat.errors import MissingFeatureError
 from caffe_compat.layers.base import Reach, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.base_conv import BaseConvolution
+from caffe_compat.layers.vision.conv import BaseConvolution
 from caffe_compat.proto import caffe_pb2
 
 DECONVOLUTIONS = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}

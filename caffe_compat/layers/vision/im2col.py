@@ -8,7 +8,7 @@ from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.windowed import ConvolutionWindowFields, image_columns, require_output
+from caffe_compat.layers.windows import ConvolutionWindowFields, image_columns, require_output
 
 
 @register_layer("Im2col")

@@ -1,14 +1,14 @@
 """Pooling of images with symbolic height and width: no step depends on the value of a size.
 
-Used while `torch.export` or `torch.compile` trace. Otherwise pool_methods.py uses torch's own pooling where it fits.
+Apart from pooling.py, which uses torch's own pooling where that fits: only `torch.export` and `torch.compile` trace
+these functions.
 """
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
-from caffe_compat.layers.vision.pool_methods import LOWEST
-from caffe_compat.layers.vision.pooling_window import PoolingWindow
+from caffe_compat.layers.windows import LOWEST, PoolingWindow
 
 
 def open_max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:

@@ -8,8 +8,8 @@ from torch import Tensor
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import Meaning
-from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.spec import Params
 
 #: Aspect ratios closer than this count as equal.
 SAME_RATIO = 1e-6

@@ -11,8 +11,7 @@ from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.pool_methods import LOWEST
-from caffe_compat.layers.windows import require_positive
+from caffe_compat.layers.windows import LOWEST, require_positive
 
 
 @register_layer("ROIPooling")

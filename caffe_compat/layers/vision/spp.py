@@ -10,8 +10,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pooling import POOL_METHODS
-from caffe_compat.layers.vision.pooling_window import PoolingWindow
-from caffe_compat.layers.windows import require_positive
+from caffe_compat.layers.windows import PoolingWindow, require_positive
 
 
 @register_layer("SPP")

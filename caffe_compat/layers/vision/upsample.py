@@ -5,8 +5,8 @@ from torch import Tensor
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import Meaning
-from caffe_compat.layers.params import Params
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.spec import Params
 from caffe_compat.layers.windows import SpatialField, require_positive
 
 ONLY_WITH_MASK = ("upsample_h", "upsample_w", "pad_out_h", "pad_out_w")

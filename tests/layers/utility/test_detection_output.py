@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.utility.box_codes import CODES
-from caffe_compat.layers.utility.suppress_overlaps import suppress_overlaps
+from caffe_compat.layers.utility.boxes import CODES, suppress_overlaps
 from tests.layers.harness import Array, assert_close, assert_every_field_matters, build, random_bottom, run
 
 ITEMS, PRIORS, CLASSES = 2, 6, 3

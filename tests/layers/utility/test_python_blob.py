@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.blobs import Blobs
+from caffe_compat.layers.base import Blobs
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
 
 

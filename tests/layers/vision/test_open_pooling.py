@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
-from caffe_compat.layers.vision.pool_methods import average_pool, max_pool
-from caffe_compat.layers.vision.pooling_window import PoolingWindow
+from caffe_compat.layers.vision.pooling import average_pool, max_pool
+from caffe_compat.layers.windows import PoolingWindow
 
 
 @pytest.mark.parametrize("round_up", [True, False])

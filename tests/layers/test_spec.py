@@ -1,8 +1,10 @@
-"""Params: what reading gives, and what it remembers."""
+"""What a layer reads: Params, which remembers what was read; Arity; LayerSpec."""
 
 import pytest
 
-from caffe_compat.layers.params import Params
+from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import LayerSpec
+from caffe_compat.layers.spec import Arity, Params, at_least, between, exactly
 from tests.layers.harness import layer_parameter
 
 
@@ -50,3 +52,30 @@ def test_nested_messages_remember_too() -> None:
 def test_a_field_that_no_schema_has() -> None:
     with pytest.raises(AttributeError, match=r"^convolution_param has no field 'kernel'"):
         _ = params("").kernel
+
+
+@pytest.mark.parametrize(
+    ("arity", "allowed", "text"),
+    [
+        (exactly(2), [2], "exactly 2"),
+        (at_least(3), [3, 4, 5], "at least 3"),
+        (between(1, 3), [1, 2, 3], "1 to 3"),
+        (Arity(2, None, step=2), [2, 4], "at least 2"),
+    ],
+)
+def test_arity(arity: Arity, allowed: list[int], text: str) -> None:
+    assert [count for count in range(6) if arity.allows(count)] == allowed
+    assert str(arity) == text
+
+
+def test_spec_names_what_no_one_read() -> None:
+    spec = LayerSpec(
+        layer_parameter("name: 'p' type: 'Pooling' pooling_param { kernel_size: 2 pad: 1 } lrn_param { k: 2 }")
+    )
+    assert str(spec) == "layer 'p' (Pooling)"
+    assert spec.params("pooling_param").kernel_size == 2
+    assert spec.unread_messages() == ["lrn_param"]
+    with pytest.raises(
+        FieldError, match=r"^layer 'p' \(Pooling\): pooling_param.pad is set but Pooling does not honour"
+    ):
+        spec.reject_unread_fields()

@@ -1,13 +1,15 @@
-"""Labels that are class indices, checked and shaped for the losses that look up a class."""
+"""The terms of losses: the labels that select them, a lower bound of probabilities, and the divisor of their sum."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.layers.base import LayerSpec, Shape
+from caffe_compat.layers.spec import Params
 
 
 @dataclass(frozen=True)
@@ -87,3 +89,38 @@ def rows_shape(spec: LayerSpec, scores: Shape) -> Shape:
     if not scores:
         raise ShapeError(f"{spec}: expected scores (N, C, ...), got a single number")
     return (scores[0], math.prod(scores[1:]))
+
+
+class _ClampBelow(torch.autograd.Function):
+    @staticmethod
+    def forward(_: Any, values: Tensor, least: float) -> Tensor:
+        return values.clamp(min=least)
+
+    @staticmethod
+    def backward(_: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
+
+
+def clamp_below(values: Tensor, least: float) -> Tensor:
+    """max(values, least), with gradient 1 everywhere: Caffe bounds probabilities in forward but not in backward."""
+    clamped: Tensor = _ClampBelow.apply(values, least)
+    return clamped
+
+
+def normalization_mode(params: Params, default: str) -> str:
+    """FULL, VALID, BATCH_SIZE or NONE; the older field `normalize` decides if `normalization` is not set."""
+    has_mode, has_legacy = params.has("normalization"), params.has("normalize")
+    if has_mode:
+        return str(params.normalization)
+    if has_legacy:
+        return "VALID" if params.normalize else "BATCH_SIZE"
+    return default
+
+
+def normalizer(mode: str, full: int, valid: Tensor | int, batch: int) -> Tensor | int:
+    """The divisor of `mode`: all labels, the labels not ignored, the batch size, or 1.
+
+    The divisor is at least 1, so that a batch without labels gives loss 0.
+    """
+    divisor = {"FULL": full, "VALID": valid, "BATCH_SIZE": batch, "NONE": 1}[mode]
+    return max(1, divisor) if isinstance(divisor, int) else torch.clamp(divisor, min=1)
