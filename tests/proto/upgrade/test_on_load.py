@@ -92,9 +92,6 @@ def test_refuses_inputs_without_enough_sizes(text, message) -> None:
         upgrade_net(net(text))
 
 
-FOLDER = Path(__file__).parents[2] / "goldens/bvlc/upgrade"
-
-
 def test_solver_becomes_what_caffes_tool_wrote() -> None:
     old = read_text(FOLDER / "old_solver.prototxt", caffe_pb2.SolverParameter)
     assert upgrade_solver(old, "f")[0].endswith("'solver_type' field (enum): f")
