@@ -29,7 +29,7 @@ def model_of(text: str, seed: int = 0, dialect: str = "bvlc", path: str = "net.c
         layer = builder.add(parameter).layer
         arrays = [generator.normal(size=tuple(blob.shape)).astype(np.float32) for blob in layer.blobs]
         if parameter.type in ("BN", "BatchNorm"):
-            arrays[-1], arrays[-2] = np.abs(arrays[-1]) + 0.5, np.abs(arrays[-2]) + 0.5
+            arrays[-2:] = [(np.abs(array) + 0.5).astype(np.float32) for array in arrays[-2:]]
         if arrays:
             blobs[parameter.name] = arrays
     return Model(net, blobs, dialect, path)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,8 +28,8 @@ layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_
 """
 
 
-def converted(source: str, to: str, folder: Path, **options: object) -> str:
-    return convert(source, to, str(folder / f"out.{to}"), Options(**options)).path  # type: ignore[arg-type]
+def converted(source: str, to: str, folder: Path, **options: Any) -> str:
+    return convert(source, to, str(folder / f"out.{to}"), Options(**options)).path
 
 
 @pytest.mark.parametrize("to", ["safetensors", "torch"])
@@ -241,8 +242,9 @@ def test_what_needs_the_net_is_not_left_out_in_silence(options: dict[str, str], 
 def test_no_file_that_is_read_is_written_over(option: str, tmp_path: Path) -> None:
     path = tmp_path / "given"
     path.write_text("before")
+    options: dict[str, Any] = {option: str(path)}
     with pytest.raises(FormatError, match=r"given: expected another file than the source; name the target with --out"):
-        convert(BVLC_STEP, "prototxt", str(path), Options(**{option: str(path)}))  # type: ignore[arg-type]
+        convert(BVLC_STEP, "prototxt", str(path), Options(**options))
     assert path.read_text() == "before"
 
 

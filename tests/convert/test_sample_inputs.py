@@ -8,7 +8,7 @@ from tests.convert.onnx.cases import net_of
 
 RECURRENT = 'recurrent_param { num_output: 5 weight_filler { type: "uniform" } }'
 #: The layer, its bottoms' shapes, the bottom that holds whole numbers, and what they lie below.
-CASES = {
+CASES: dict[str, tuple[str, list[tuple[int, ...]], str, int]] = {
     "Embed": ('bottom: "a" embed_param { input_dim: 7 num_output: 4 }', [(5, 3)], "a", 7),
     "BatchReindex": ('bottom: "a" bottom: "b"', [(3, 4), (9,)], "b", 3),
     "LSTM": (f'bottom: "a" bottom: "b" {RECURRENT}', [(6, 2, 3), (6, 2)], "b", 2),

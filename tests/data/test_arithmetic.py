@@ -83,7 +83,7 @@ def host(made: Arithmetic, pixels: np.ndarray) -> np.ndarray:
 )
 def test_workers_compute_what_devices_do(tmp_path: Path, text: str, kind: type, together: bool) -> None:
     made = arithmetic(text.replace("MEAN", mean_file(tmp_path)[0]))
-    pixels = PIXELS.numpy().astype(kind)
+    pixels: np.ndarray = PIXELS.numpy().astype(kind)
     ordered = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if together else pixels
     assert np.array_equal(host(made, ordered), made(torch.from_numpy(pixels), CUTS).numpy())
 

@@ -122,7 +122,7 @@ def test_unknown_engine() -> None:
         create_engine("quick", build(MIXED))
 
 
-def generated(message: Message, phase: str) -> Net:
+def generated(message: caffe_pb2.NetParameter, phase: str) -> Net:
     """A generated net with its data layers replaced by inputs."""
     parameter = caffe_pb2.NetParameter()
     parameter.CopyFrom(message)
@@ -139,7 +139,7 @@ def generated(message: Message, phase: str) -> Net:
         parameter.layer.append(inputs)
         parameter.layer.extend(rest)
     torch.manual_seed(3)
-    return seeded(build_net(parameter, caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase))))
+    return seeded(build_net(parameter, caffe_pb2.NetState(phase=phase)))
 
 
 MODELS = ["resnet101", "resnet107", "resnet101_semantic", "resnet101_srn_att", "resnet101_srn"]

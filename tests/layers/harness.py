@@ -65,6 +65,12 @@ def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
     return as_tuple(layer(*bottoms))
 
 
+def gradient(values: Tensor) -> Tensor:
+    """The gradient that a backward pass has left; fails where there is none."""
+    assert values.grad is not None
+    return values.grad
+
+
 def check_layer(
     text: str,
     bottoms: Sequence[Tensor],

@@ -53,7 +53,7 @@ def test_a_terminal_shows_one_line_for_the_dump_of_a_net_and_a_file_the_dump(
     is_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stderr = io.StringIO()
-    stderr.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(stderr, "isatty", lambda: is_terminal)
     monkeypatch.setattr(sys, "stderr", stderr)
     log_to_stderr()
     with log_to_file(str(tmp_path / "log")):

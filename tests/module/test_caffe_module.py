@@ -2,6 +2,7 @@
 
 import copy
 import io
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,11 @@ from tests.module.nets import TEXT, images, small
 @pytest.fixture(name="module")
 def made() -> CaffeModule:
     return small()
+
+
+def part(module: nn.Module, name: str) -> Any:
+    """A submodule, with the attributes of its own class."""
+    return module.get_submodule(name)
 
 
 def test_a_layer_is_a_submodule_of_its_type(module: CaffeModule) -> None:
@@ -57,13 +63,13 @@ def test_a_replaced_layer_takes_effect(module: CaffeModule) -> None:
 def test_a_replaced_weight_takes_effect(module: CaffeModule) -> None:
     with torch.no_grad():
         before = module(images())
-        module.fc.weight = nn.Parameter(2 * module.fc.weight)
-        module.fc.bias.zero_()
+        part(module, "fc").weight = nn.Parameter(2 * part(module, "fc").weight)
+        part(module, "fc").bias.zero_()
         assert not torch.allclose(module(images()), before)
-        module.fc.weight.data.zero_()
-        module.conv2.weight.data.mul_(3)
+        part(module, "fc").weight.data.zero_()
+        part(module, "conv2").weight.data.mul_(3)
         assert not module(images()).any()
-        module.fc.bias.fill_(2)
+        part(module, "fc").bias.fill_(2)
         assert (module(images()) == 2).all()
 
 
@@ -74,7 +80,7 @@ def test_a_weight_written_past_autograd_takes_effect(layer: str, module: CaffeMo
     with torch.no_grad():
         module(images())
         for one in (module, exact):
-            one.get_submodule(layer).weight.data.mul_(1.5)
+            part(one, layer).weight.data.mul_(1.5)
         torch.testing.assert_close(module(images()), exact(images()), rtol=1e-4, atol=1e-4)
 
 
@@ -96,7 +102,7 @@ def test_train_and_eval_switch_normalisation_and_dropout(module: CaffeModule) ->
 def test_train_normalises_by_the_batch(module: CaffeModule) -> None:
     module.train()
     seen: list[Tensor] = []
-    module.bn1.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    part(module, "bn1").register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     module(images())
 
     mean, variance = seen[0].mean(dim=(0, 2, 3)), seen[0].var(dim=(0, 2, 3), unbiased=False)
@@ -106,27 +112,29 @@ def test_train_normalises_by_the_batch(module: CaffeModule) -> None:
 
 def test_one_layer_may_stay_in_eval(module: CaffeModule) -> None:
     module.train()
-    module.bn1.eval()
-    before = module.bn1.mean_sum.clone()
+    part(module, "bn1").eval()
+    before = part(module, "bn1").mean_sum.clone()
     module(images())
 
-    assert torch.equal(module.bn1.mean_sum, before)
+    assert torch.equal(part(module, "bn1").mean_sum, before)
 
 
 def test_a_frozen_layer_stays_in_eval() -> None:
     module = small(text=TEXT.replace('top: "bn2" }', 'top: "bn2" bn_param { frozen: true } }'))
     module.train()
 
-    assert not module.bn2.training
-    assert module.bn1.training
-    assert not module.bn2.weight.requires_grad
+    assert not part(module, "bn2").training
+    assert part(module, "bn1").training
+    assert not part(module, "bn2").weight.requires_grad
 
 
 def test_hooks_fire(module: CaffeModule) -> None:
     seen: list[object] = []
-    module.conv1.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape)))
-    module.conv2.register_forward_pre_hook(lambda _module, inputs: seen.append(len(inputs)))
-    module.fc.register_full_backward_hook(lambda _module, _gradients, outputs: seen.append(outputs[0].sum().item()))
+    part(module, "conv1").register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape)))
+    part(module, "conv2").register_forward_pre_hook(lambda _module, inputs: seen.append(len(inputs)))
+    part(module, "fc").register_full_backward_hook(
+        lambda _module, _gradients, outputs: seen.append(outputs[0].sum().item())
+    )
     with torch.no_grad():
         module(images())
     module(images()).sum().backward()
@@ -135,9 +143,9 @@ def test_hooks_fire(module: CaffeModule) -> None:
 
 
 def test_a_hook_may_change_what_a_layer_gives(module: CaffeModule) -> None:
-    module.pool.register_forward_hook(lambda _module, _inputs, output: torch.zeros_like(output))
+    part(module, "pool").register_forward_hook(lambda _module, _inputs, output: torch.zeros_like(output))
     with torch.no_grad():
-        torch.testing.assert_close(module(images()), module.fc.bias.expand(2, 5))
+        torch.testing.assert_close(module(images()), part(module, "fc").bias.expand(2, 5))
 
 
 def test_gradients_flow_to_inputs_and_weights(module: CaffeModule) -> None:
@@ -188,11 +196,11 @@ def test_copies_and_pickles_are_whole_and_apart(module: CaffeModule, again: type
         wanted = module(images())
         other = again(module)
         torch.testing.assert_close(other(images()), wanted, rtol=0, atol=0)
-        other.conv1.weight.zero_()
+        part(other, "conv1").weight.zero_()
         assert not torch.allclose(other(images()), wanted)
         torch.testing.assert_close(module(images()), wanted, rtol=0, atol=0)
     other.train()
-    assert not module.bn1.training
+    assert not part(module, "bn1").training
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-4), (torch.bfloat16, 0.1), (torch.float16, 0.02)])
@@ -259,7 +267,7 @@ layer {{ name: "two" bottom: "a" top: "b" {ip} }}
 """
     module = small(text=text)
 
-    assert module.one.weight is module.two.weight
+    assert part(module, "one").weight is part(module, "two").weight
     assert len(list(module.parameters())) == 1
 
 

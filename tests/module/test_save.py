@@ -10,6 +10,7 @@ from torch import nn
 import caffe_compat as caffe
 from caffe_compat.errors import FormatError, MissingFeatureError
 from caffe_compat.module.caffe_module import CaffeModule
+from tests.layers.harness import gradient
 from tests.module.nets import TEXT, images, small
 
 
@@ -19,7 +20,7 @@ def moved() -> CaffeModule:
     module(images()).square().sum().backward()
     with torch.no_grad():
         for weight in module.parameters():
-            weight -= 0.001 * weight.grad
+            weight -= 0.001 * gradient(weight)
     return module.eval()
 
 
@@ -59,10 +60,11 @@ def test_modules_in_layers_places_become_layers(tmp_path: Path) -> None:
     module, path = small(), str(tmp_path / "net.caffemodel")
     module.fc = nn.Linear(4, 7)
     module.conv2 = nn.Conv2d(4, 4, (3, 1), padding=(1, 0), bias=False)
-    module.bn2 = nn.BatchNorm2d(4, eps=0.01)
+    module.bn2 = batch_norm = nn.BatchNorm2d(4, eps=0.01)
     module.relu2, module.drop, module.relu1 = nn.Tanh(), nn.Dropout(0.3), nn.Identity()
     with torch.no_grad():
-        module.bn2.running_var.fill_(2.5)
+        assert batch_norm.running_var is not None
+        batch_norm.running_var.fill_(2.5)
         module.bn2.bias.fill_(0.5)
     module.eval()
     caffe.save(module, path)

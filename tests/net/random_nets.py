@@ -447,7 +447,7 @@ def random_net(seed: int) -> caffe_pb2.NetParameter:
     phase = random.choice(("TRAIN", "TEST"))
     draft = Draft(random, phase)
     draft.net.name = f"random_{seed}"
-    draft.net.state.phase = caffe_pb2.Phase.Value(phase)
+    draft.net.state.phase = getattr(caffe_pb2, phase)
     draft.net.force_backward = random.random() < 0.7
     draft.last = draft.feed(random.randint(2, 3), random.choice((3, 4, 6)), *random.sample(range(4, 9), 2), name="data")
     draft.readable.append(draft.last)

@@ -1,5 +1,7 @@
 """Blobs show live arrays that can be written in place."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -98,11 +100,12 @@ def test_negative_sizes_are_refused() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(2, 1.5), ((2, 3),), ("2",)])
-def test_sizes_are_whole_numbers(sizes: tuple[object, ...]) -> None:
+def test_sizes_are_whole_numbers(sizes: tuple[Any, ...]) -> None:
     for blob in (Blob((2,), CPU), ParameterBlob(torch.nn.Parameter(torch.zeros(2, 3)))):
         with pytest.raises(TypeError, match=r"write reshape\(\*shape\), and // for a division"):
-            blob.reshape(*sizes)  # type: ignore[arg-type]
-        blob.reshape(np.int64(3), 2)
+            blob.reshape(*sizes)
+        three: Any = np.int64(3)
+        blob.reshape(three, 2)
         assert blob.shape == (3, 2)
 
 

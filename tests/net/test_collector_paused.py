@@ -29,7 +29,7 @@ def collector() -> Iterator[None]:
 def test_it_goes_on_behind_the_outermost_block() -> None:
     with collector_paused():
         with collector_paused():
-            made = [[] for _ in range(50_000)]
+            made: list[list[object]] = [[] for _ in range(50_000)]
             assert gc.get_count()[0] > 0
         assert not gc.isenabled()
     assert gc.isenabled()

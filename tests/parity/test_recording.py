@@ -1,6 +1,7 @@
 """Dumps are read under the keys of record_blobs.py."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from caffe_compat.errors import FormatError
 from caffe_compat.parity.recording import Sample, read_recording
 
 
-def dump(folder: Path, **arrays: np.ndarray) -> Path:
+def dump(folder: Path, **arrays: Any) -> Path:
     path = folder / "dump.npz"
     np.savez(path, **arrays)
     return path

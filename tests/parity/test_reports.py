@@ -63,7 +63,9 @@ def test_agreement_is_said_in_a_sentence() -> None:
 def test_what_is_not_compared_is_counted() -> None:
     net = net_of(BLOCK.format(1))
     other = record_layers(net, inputs_of(net))
-    other.tops = {"right/b": other.tops["right/b"], "end/end": other.tops["end/end"] + 1}
+    end = other.tops["end/end"]
+    assert isinstance(end, np.ndarray)
+    other.tops = {"right/b": other.tops["right/b"], "end/end": end + 1}
     comparison = compare(net, other)
     assert "not compared: 2 blobs that the other side does not show: left<&> -> a, sum -> s" in list(
         summary_lines(comparison)

@@ -128,4 +128,6 @@ def test_such_a_bias_has_no_gradient_in_float64_and_no_effect(solver_folder: Pat
     before = record_layers(net, {}, "float64").tops["ip/y"]
     net.step_of("conv").layer.blobs[1].data.add_(0.02)  # as far as rounding drives it in 25 iterations of AdaGrad
     after = record_layers(net, {}, "float64").tops["ip/y"]
+    assert isinstance(before, np.ndarray)
+    assert isinstance(after, np.ndarray)
     np.testing.assert_allclose(after, before, atol=1e-13)

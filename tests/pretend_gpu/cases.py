@@ -1,6 +1,7 @@
 """What holds on a GPU; `test_on_a_gpu.py` runs these with the plugin."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,8 @@ def test_weights_written_between_forward_and_backward_count_as_on_the_cpu() -> N
         net.params["fc"][0].data[...] *= 3
         backward(net)
         diffs.append(net.params["conv"][0].diff.copy())
-    np.testing.assert_allclose(*diffs, rtol=1e-6)
+    on_gpu, on_cpu = diffs
+    np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-6)
 
 
 def test_what_was_written_to_a_blob_reaches_the_device_once() -> None:
@@ -177,7 +179,14 @@ def test_a_python_layer_without_bottoms_gives_tops_on_the_device() -> None:
 
 @pytest.mark.parametrize(("norm", "engine"), [("batchnorm", "fast"), ("bn", "exact")])
 def test_a_training_step_of_srn_never_waits_for_the_device(norm: str, engine: str) -> None:
-    small = {"labels": 5, "depth": 26, "width": 8, "input_size": 64, "norm": norm, "model": "resnet101_srn"}
+    small: dict[str, Any] = {
+        "labels": 5,
+        "depth": 26,
+        "width": 8,
+        "input_size": 64,
+        "norm": norm,
+        "model": "resnet101_srn",
+    }
     (message,) = (net for name, net in generate(**small, step="4").items() if name.endswith("trainval.prototxt"))
     parameter = caffe_pb2.SolverParameter(base_lr=0.01, momentum=0.9, weight_decay=5e-4, lr_policy="fixed")
     parameter.net_param.CopyFrom(with_dummy_data(message, labels=5))

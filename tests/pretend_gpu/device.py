@@ -19,7 +19,7 @@ from torch.utils.backend_registration import _DummyBackendModule, _setup_private
 NAME = "pretend"
 
 
-class _Module(_DummyBackendModule):  # type: ignore[misc]
+class _Module(_DummyBackendModule):
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         """What autocast may use."""
         return [torch.bfloat16, torch.float16]
@@ -44,11 +44,11 @@ class OnGpu(Tensor):
     @staticmethod
     def __new__(cls, values: Tensor) -> "OnGpu":
         layout = {"strides": values.stride(), "storage_offset": values.storage_offset()}
-        made: OnGpu = Tensor._make_wrapper_subclass(cls, values.shape, dtype=values.dtype, device=GPU, **layout)  # type: ignore[attr-defined]
+        made: OnGpu = Tensor._make_wrapper_subclass(cls, values.shape, dtype=values.dtype, device=GPU, **layout)
         made.values = values
         return made
 
-    def __repr__(self) -> str:  # type: ignore[override]
+    def __repr__(self) -> str:
         return f"OnGpu({self.values})"
 
     def tolist(self) -> Any:
@@ -57,13 +57,13 @@ class OnGpu(Tensor):
         return self.values.tolist()
 
     @property
-    def data(self) -> Tensor:  # type: ignore[override]
+    def data(self) -> Tensor:
         """The same memory outside of any graph."""
-        return Tensor.data.__get__(self)  # type: ignore[attr-defined, no-any-return]
+        return Tensor.data.__get__(self)
 
     @data.setter
     def data(self, other: "OnGpu") -> None:
-        Tensor.data.__set__(self, other)  # type: ignore[attr-defined]
+        Tensor.data.__set__(self, other)
         self.values = other.values
 
     @classmethod
@@ -127,7 +127,7 @@ def _copy(operation: Any, args: Any, kwargs: dict[str, Any]) -> Tensor:
     if isinstance(source, OnGpu) and not isinstance(target, OnGpu):
         waits.append("copy_")
     operation(_values(target), _values(source), *rest, **kwargs)
-    return target  # type: ignore[no-any-return]
+    return target
 
 
 def _values(value: Any) -> Any:

@@ -36,7 +36,7 @@ def test_written_as_protobuf_writes_it() -> None:
 
 def test_numbers_of_another_type_and_layout_are_written_as_float32() -> None:
     backwards = NUMBERS.astype(np.float64).transpose(2, 0, 1)
-    np.testing.assert_array_equal(decoded(b"".join(encode_blob(backwards))), backwards)
+    np.testing.assert_array_equal(decoded(b"".join(encode_blob(cast(Any, backwards)))), backwards)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (4, 0, 2), (1,)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import h5py
@@ -16,7 +17,7 @@ NUMBERS = np.random.default_rng(7).normal(size=(2, 3, 5)).astype(np.float32)
 HALVES = NUMBERS.astype(np.float16)
 
 
-def blob(**fields: object) -> caffe_pb2.BlobProto:
+def blob(**fields: Any) -> caffe_pb2.BlobProto:
     message = caffe_pb2.BlobProto(**fields)
     message.shape.dim.extend(NUMBERS.shape)
     return message

@@ -50,7 +50,7 @@ def test_messages_can_be_pickled() -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_datums(kind: type) -> None:
-    array = RANDOM.randint(0, 256, (3, 4, 5)).astype(kind)
+    array: np.ndarray = RANDOM.randint(0, 256, (3, 4, 5)).astype(kind)
     datum = io.array_to_datum(array, label=6)
     assert datum.label == 6
     assert bool(datum.data) == (kind is np.uint8)

@@ -47,6 +47,6 @@ def test_or_those_of_the_centre(files: tuple[str, str]) -> None:
 
 
 def test_without_dims_the_whole_image_is_taken(files: tuple[str, str]) -> None:
-    images = RANDOM.rand(3, 12, 10, 3)
+    images = list(RANDOM.rand(3, 12, 10, 3))
     expected = scores_of(files, np.stack([resize_image(image, (6, 6)) for image in images]))
     np.testing.assert_allclose(classifier(files, None).predict(images, oversample=False), expected, atol=1e-5)

@@ -66,14 +66,14 @@ def test_maps_go_through_common_origins() -> None:
     left = L.Pooling(shared, kernel_size=2, stride=2)
     right = L.Convolution(shared, kernel_size=3, pad=1)
     axis, scale, shift = coord_map_from_to(left, right)
-    assert (axis, scale.tolist(), shift.tolist()) == (1, [2.0], [0.5])
+    assert (axis, np.asarray(scale).tolist(), np.asarray(shift).tolist()) == (1, [2.0], [0.5])
 
 
 def test_each_spatial_axis_has_its_own_numbers() -> None:
     origin = data()
     _, scale, shift = coord_map_from_to(L.Convolution(origin, kernel_size=[3, 5], stride=[1, 2], pad=[0, 4]), origin)
-    assert scale.tolist() == [1, 2]
-    assert shift.tolist() == [1, -2]
+    assert np.asarray(scale).tolist() == [1, 2]
+    assert np.asarray(shift).tolist() == [1, -2]
 
 
 def test_crop_moves_by_its_offset() -> None:

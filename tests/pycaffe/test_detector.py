@@ -72,7 +72,7 @@ def test_windows_outside_of_the_image_are_refused(files: tuple[str, str]) -> Non
 
 def test_selective_search_gives_windows(files: tuple[str, str], picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     search = ModuleType("selective_search_ijcv_with_python")
-    search.get_windows = lambda paths, cmd: [WINDOWS for _ in paths]
+    vars(search)["get_windows"] = lambda paths, cmd: [WINDOWS for _ in paths]
     monkeypatch.setitem(sys.modules, search.__name__, search)
     assert len(Detector(*files).detect_selective_search([picture, picture])) == 4
 

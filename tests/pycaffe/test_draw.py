@@ -1,6 +1,7 @@
 """caffe.draw: by Graphviz where it is, else plainly."""
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,18 +47,23 @@ def test_raw_is_graphvizs_text(tmp_path: Path) -> None:
 def test_without_graphviz_a_plain_picture_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    monkeypatch.setattr(draw.shutil, "which", lambda program: None if missing == "dot" else "/usr/bin/dot")
+    monkeypatch.setattr(shutil, "which", lambda program: None if missing == "dot" else "/usr/bin/dot")
     if missing == "pydot":
-        monkeypatch.setattr(draw.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     draw.draw_net_to_file(drawn_net(), str(tmp_path / "net.png"))
     assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_with_graphviz_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    graph = SimpleNamespace(create=lambda format: asked.append(format) or b"picture")
-    monkeypatch.setattr(draw.shutil, "which", lambda program: "/usr/bin/dot")
-    monkeypatch.setattr(draw.importlib.util, "find_spec", lambda name: object())
+
+    def create(format: object) -> bytes:
+        asked.append(format)
+        return b"picture"
+
+    graph = SimpleNamespace(create=create)
+    monkeypatch.setattr(shutil, "which", lambda program: "/usr/bin/dot")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(draw, "get_pydot_graph", lambda *arguments: graph)
     assert draw.draw_net(drawn_net(), "LR", "pdf") == b"picture"
     assert asked == ["pdf"]

@@ -31,7 +31,7 @@ def test_colours_come_red_first_from_0_to_1(write) -> None:
 
 @pytest.mark.parametrize(("kind", "most"), [(np.uint8, 255.0), (np.uint16, 65535.0)])
 def test_grey_becomes_three_channels_or_one(write, kind: type, most: float) -> None:
-    picture = RANDOM.randint(0, np.iinfo(kind).max, (5, 7)).astype(kind)
+    picture: np.ndarray = RANDOM.randint(0, np.iinfo(kind).max, (5, 7)).astype(kind)
     grey = (picture / most).astype(np.float32)[:, :, None]
     assert (load_image(write(picture)) == np.tile(grey, (1, 1, 3))).all()
     assert (load_image(write(picture), color=False) == grey).all()

@@ -98,7 +98,7 @@ def test_a_uid_is_bytes() -> None:
 
 
 def test_a_torch_without_processes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nccl.processes, "is_available", lambda: False)
+    monkeypatch.setattr(processes, "is_available", lambda: False)
     assert not has_nccl()
     with pytest.raises(MissingFeatureError, match=r"^this torch has no torch\.distributed"):
         NCCL.new_uid()

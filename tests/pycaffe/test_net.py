@@ -86,7 +86,7 @@ def test_forward_gives_the_outputs_and_what_is_asked_for(net: Net) -> None:
 def test_forward_takes_inputs_by_name(net: Net) -> None:
     fill(net)
     by_hand = np.array(net.forward()["loss"])
-    inputs = {name: np.array(net.blobs[name].data) for name in net.inputs}
+    inputs: dict[str, Any] = {name: np.array(net.blobs[name].data) for name in net.inputs}
     net.blobs["data"].data[...] = 0
     assert np.array(net.forward(**inputs)["loss"]) == by_hand
 
@@ -127,7 +127,7 @@ def test_backward_takes_gradients_by_name(deploy: Net) -> None:
 @pytest.mark.parametrize("names", [{"data"}, {"data", "label", "more"}])
 def test_inputs_must_be_the_nets(net: Net, names: set[str]) -> None:
     with pytest.raises(GraphError, match=r"^input blob arguments do not match net inputs: expected data, label, got"):
-        net.forward(**{name: np.zeros(3) for name in names})
+        net.forward(**given)
 
 
 def test_gradients_must_be_the_outputs(net: Net) -> None:
@@ -242,7 +242,7 @@ def test_arrays_are_float32_and_in_row_order(net: Net) -> None:
     fill(net)
     net.forward()
     net.backward()
-    blobs = [*net.blobs.values(), *(blob for blobs in net.params.values() for blob in blobs)]
+    blobs: list[Any] = [*net.blobs.values(), *(blob for blobs in net.params.values() for blob in blobs)]
     for array in (array for blob in blobs for array in (blob.data, blob.diff)):
         assert array.dtype == np.float32
         assert array.flags.c_contiguous
@@ -313,4 +313,4 @@ def test_arguments_that_no_pycaffe_takes_are_refused(
 
 def test_the_file_is_a_path() -> None:
     with pytest.raises(TypeError, match=r"^expected Net\(file, phase, .*; got None as file$"):
-        Net(None, TEST)
+        Net(cast(Any, None), TEST)

@@ -17,9 +17,10 @@ def drawing() -> Drawing:
 @pytest.mark.parametrize(("rankdir", "wide"), [("LR", True), ("RL", True), ("TB", False), ("BT", False)])
 def test_it_is_long_in_the_graphs_direction(rankdir: str, wide: bool) -> None:
     picture = cv2.imdecode(np.frombuffer(plain_picture(drawing(), rankdir, "png"), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
     height, width = picture.shape[:2]
     assert (width > height) == wide
-    red = (picture == (0x50, 0x50, 0xFF)).all(axis=2)  # the convolution's box, blue first
+    red = np.all(picture == (0x50, 0x50, 0xFF), axis=2)  # the convolution's box, blue first
     assert red.sum() > 100
 
 

@@ -58,7 +58,7 @@ def failing_at(number: int) -> Iterator[Callable[[], bool]]:
     class Failing(_Failing):
         pass
 
-    Failing.count = staticmethod(count)  # type: ignore[assignment]
+    Failing.count = staticmethod(count)
     real_open, real = builtins.open, {name: getattr(os, name) for name in ("replace", "fsync")}
 
     def open_failing(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
@@ -96,12 +96,12 @@ def attack_sizes(form: str, step: int = 4096) -> int:
     failures, limit = 0, 0
     parameter = read_solver("list_solver.prototxt")
     parameter.snapshot_prefix = f"{form.lower()}_sized"
-    parameter.snapshot_format = type(parameter).SnapshotFormat.Value(form)
+    parameter.snapshot_format = SNAPSHOT_FORMATS[form]
     solver = Solver(parameter, "exact")
     solver.snapshot()
     solver.step(1)
     while True:
-        status = _status_of_child(lambda limit=limit: _snapshot_within(solver, limit))  # type: ignore[misc]
+        status = _status_of_child(partial(_snapshot_within, solver, limit))
         assert status in (0, 3), status
         assert newest_whole_snapshot(parameter.snapshot_prefix) is not None
         if status == 0:
@@ -155,7 +155,7 @@ def attack_snapshots(form: str) -> int:
     """Snapshots of iteration 2 over older ones; that of iteration 1 must always be there and whole."""
     parameter = read_solver("list_solver.prototxt")
     parameter.snapshot_prefix = form.lower()
-    parameter.snapshot_format = type(parameter).SnapshotFormat.Value(form)
+    parameter.snapshot_format = SNAPSHOT_FORMATS[form]
     solver = Solver(parameter, "exact")
     for _ in range(2):
         solver.step(1)

@@ -17,8 +17,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from caffe_compat.errors import CaffeError
 from tests.reliability.damage import damaged
@@ -116,11 +117,11 @@ def _fresh(folder: Path) -> Path:
     return copy
 
 
-def _results(ours: Connection, process: multiprocessing.Process, kinds: tuple[Kind, ...]) -> Iterator[Outcome]:  # type: ignore[name-defined]
+def _results(ours: Connection, process: ForkProcess, kinds: tuple[Kind, ...]) -> Iterator[Outcome]:
     number = 0
     while True:
         try:
-            message = ours.recv() if ours.poll(SECONDS) else "hang"
+            message: Any = ours.recv() if ours.poll(SECONDS) else "hang"
         except EOFError:
             process.join()
             yield Outcome(

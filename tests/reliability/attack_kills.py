@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from caffe_compat.net.build import Surroundings
@@ -65,6 +66,12 @@ def kill_at_call(number: int) -> None:
         setattr(os, name, counted(name))
 
 
+def train_until_call(number: int, prefix: str) -> None:
+    """Trains, and dies at the Nth of CALLS."""
+    kill_at_call(number)
+    train(prefix)
+
+
 def run_child(work: Callable[[], None], limit: float | None = None) -> int:
     """Runs `work` in a child; kills it after `limit` seconds; returns its status as the system gives it."""
     child = os.fork()
@@ -89,7 +96,7 @@ def killed_often(prefix: str, kills: int, inside: int, draw: random.Random, seco
         is_inside = done_inside < inside and draw.random() < 0.7
         if is_inside:
             number = draw.randrange(2, 60)
-            status = run_child(lambda number=number: (kill_at_call(number), train(prefix)))  # type: ignore[misc]
+            status = run_child(partial(train_until_call, number, prefix))
         else:
             status = run_child(lambda: train(prefix), draw.uniform(0.02, seconds))
         if status == signal.SIGKILL:
@@ -130,7 +137,7 @@ def attack(count: int, inside: int, seed: int) -> tuple[int, int]:
         for file in Path().glob(f"*{prefix}_iter_*"):
             file.unlink()
         kills, more_inside = killed_often(prefix, 12, inside - done_inside, draw, seconds)
-        assert run_child(lambda prefix=prefix: train(prefix)) == 0, "the last resume failed"  # type: ignore[misc]
+        assert run_child(partial(train, prefix)) == 0, "the last resume failed"
         assert equal("w", prefix), f"run {run} ended with other bytes"
         assert not list(Path().glob(f".{prefix}_iter_*.part")), "an unfinished file was left"
         done, done_inside = done + kills, done_inside + more_inside

@@ -140,7 +140,7 @@ def make_weights() -> None:
     for prefix, form in (("s", "BINARYPROTO"), ("h", "HDF5")):
         parameter = read_solver("list_solver.prototxt")
         parameter.snapshot_prefix = prefix
-        parameter.snapshot_format = type(parameter).SnapshotFormat.Value(form)
+        parameter.snapshot_format = SNAPSHOT_FORMATS[form]
         solver = Solver(parameter, "exact")
         solver.solve()
         solver.close()

@@ -59,8 +59,8 @@ class Problem:
 
     @classmethod
     def of(cls, solver: Solver) -> "Problem":
-        blobs = [solver.net.blobs[name].data.astype(np.float64) for name in ("data", "target")]
-        return cls(*blobs, weights_of(solver))
+        data, target = (solver.net.blobs[name].data.astype(np.float64) for name in ("data", "target"))
+        return cls(data, target, weights_of(solver))
 
     def gradients(self) -> list[Array]:
         """Of 1.3 * sum((x w' + b - t)^2) / (2 N), by plain loops."""

@@ -1,6 +1,7 @@
 """Training stops, skips or goes on where a number is NaN or infinite."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -29,7 +30,7 @@ iter_size: 2
 """
 
 
-def solver_of(folder: Path, bad_row: int, engine: str = "exact", **options: str) -> Solver:
+def solver_of(folder: Path, bad_row: int, engine: str = "exact", **options: Any) -> Solver:
     """A solver on 48 rows, six iterations of two passes, of which one row holds a NaN."""
     random = np.random.RandomState(2)
     data = random.randn(48, 3).astype(np.float32)

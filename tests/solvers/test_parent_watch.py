@@ -42,7 +42,7 @@ def test_a_program_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_of_a_shell_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PARENT, raising=False)
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
-    monkeypatch.setattr(parent_watch.threading, "Thread", None)
+    monkeypatch.setattr(threading, "Thread", None)
     end_with_parent()
 
 

@@ -56,14 +56,15 @@ def test_without_locks_of_the_file_system_training_goes_on(
     def no_locks(descriptor: int, operation: int) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(prefix_lock.fcntl, "flock", no_locks)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     with locked_prefix(f"{tmp_path}/s"):
         pass
     assert "s.lock: this file system has no locks; see to it that no other training writes there" in caplog.text
 
 
 def test_a_lock_that_was_removed_meanwhile_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock, removed = prefix_lock._lock, []
+    lock = prefix_lock._lock
+    removed: list[Path] = []
 
     def remove_once(descriptor: int, path: Path) -> None:
         lock(descriptor, path)

@@ -72,7 +72,7 @@ def test_a_history_of_another_length_is_refused_in_caffes_words(tmp_path: Path) 
 def test_a_history_of_another_shape_is_refused(tmp_path: Path) -> None:
     solver = make_solver(f'base_lr: 0.1 snapshot_prefix: "{tmp_path}/s"')
     with pytest.raises(SolverError, match=r"^x: history blob 1 \(ip/1\): expected shape \(3,\), got \(2,\)"):
-        solver.updater.restore([np.zeros((3, 4)), np.zeros(2)], "x")
+        solver.updater.restore([np.zeros((3, 4), np.float32), np.zeros(2, np.float32)], "x")
 
 
 def test_snapshot_diff_adds_what_the_last_update_subtracted(tmp_path: Path) -> None:

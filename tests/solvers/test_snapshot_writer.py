@@ -1,5 +1,7 @@
 """Good snapshots outlive NaN weights, full disks and --keep."""
 
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +76,11 @@ def test_keep_must_be_a_number_of_snapshots() -> None:
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A disk that refuses the paths that start with one of the list."""
     full: list[str] = []
-    write_net = snapshot_writer.write_net
 
-    def refusing(net: object, path: str, with_gradients: bool) -> None:
+    def refusing(net: Net, path: str, with_gradients: bool) -> None:
         if any(path.startswith(start) for start in full):
             raise OSError(28, "No space left on device", path)
-        write_net(net, path, with_gradients)  # type: ignore[arg-type]
+        write_net(net, path, with_gradients)
 
     monkeypatch.setattr(snapshot_writer, "write_net", refusing)
     monkeypatch.setattr(snapshot_writer, "RETRY_SECONDS", 0.01)
@@ -101,7 +102,7 @@ def test_a_last_snapshot_goes_to_a_fallback_that_is_named(
     tmp_path: Path, full_disk: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(snapshot_writer.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     full_disk.append(f"{tmp_path}/s")
     solver = make_solver(f'base_lr: 0.1 max_iter: 3 snapshot: 3 snapshot_prefix: "{tmp_path}/s"')
     with pytest.raises(
@@ -116,9 +117,9 @@ def test_a_last_snapshot_goes_to_a_fallback_that_is_named(
 def test_without_a_fallback_training_waits_for_room(
     tmp_path: Path, full_disk: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(snapshot_writer.tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     full_disk.append(f"{tmp_path}/s")
-    monkeypatch.setattr(snapshot_writer.time, "sleep", lambda seconds: full_disk.clear())
+    monkeypatch.setattr(time, "sleep", lambda seconds: full_disk.clear())
     make_solver(f'base_lr: 0.1 max_iter: 2 snapshot_prefix: "{tmp_path}/s"').solve()
     assert "Trying again in 0.01 s: make room, or interrupt to end without this snapshot" in caplog.text
     assert "No folder for temporary files takes the snapshot" in caplog.text
@@ -128,7 +129,7 @@ def test_without_a_fallback_training_waits_for_room(
 def test_a_waiting_training_can_be_interrupted(
     tmp_path: Path, full_disk: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_writer.tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     full_disk.append(f"{tmp_path}/s")
     solver = make_solver(f'base_lr: 0.1 max_iter: 1 snapshot_prefix: "{tmp_path}/s"')
     solver.requested_action = lambda: Action.STOP

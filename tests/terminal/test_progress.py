@@ -77,7 +77,7 @@ def test_nothing_is_shown_when_quiet(clock: Clock, capsys: pytest.CaptureFixture
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(module, "SECONDS_BEFORE_A_BAR", 0)
     with Progress("converting", total=4, unit="layers") as progress:

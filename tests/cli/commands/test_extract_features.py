@@ -34,7 +34,7 @@ def test_a_record_an_image_and_blob(case: Path, run: Run) -> None:
             for number, expected in enumerate(net.blobs[name].data):
                 datum = record(case / f"{name}_db", f"{8 * batch + number:010d}")
                 assert (datum.channels, datum.height, datum.width) == shape
-                np.testing.assert_array_equal(np.float32(datum.float_data), expected.ravel())
+                np.testing.assert_array_equal(np.array(datum.float_data, np.float32), expected.ravel())
 
 
 def test_shapes_that_a_datum_has_no_room_for(tmp_path: Path, goldens: Path, run: Run) -> None:
@@ -53,7 +53,9 @@ def test_shapes_that_a_datum_has_no_room_for(tmp_path: Path, goldens: Path, run:
 
 def record(path: Path, key: str) -> caffe_pb2.Datum:
     with lmdb.open(str(path), readonly=True, lock=False) as environment, environment.begin() as transaction:
-        return caffe_pb2.Datum.FromString(transaction.get(key.encode()))
+        value = transaction.get(key.encode())
+        assert value is not None
+        return caffe_pb2.Datum.FromString(value)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,8 @@ def net_arguments(folder: Path) -> list[str]:
 
 
 def test_a_dump_has_all_parts(record: ModuleType, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    np.savez(files / "inputs.npz", **{"in/data": np.ones((1, 3, 6, 5)), "out_diff/s": np.full((), 2.0)})
+    inputs: dict[str, Any] = {"in/data": np.ones((1, 3, 6, 5)), "out_diff/s": np.full((), 2.0)}
+    np.savez(files / "inputs.npz", **inputs)
     run(record, monkeypatch, *net_arguments(files), "--backward", "--inputs", f"{files}/inputs.npz")
     dump = read_recording(files / "dump.npz")
     assert list(dump.tops) == ["data/data", "conv/c", "relu/c", "sum/s"]

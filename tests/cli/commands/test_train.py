@@ -74,8 +74,8 @@ def test_the_last_of_several_weights_wins(case: Path, run: Run) -> None:
     solver.write_text(solver.read_text().replace("base_lr: 0.01", "base_lr: 0").replace('prefix: "s"', 'prefix: "t"'))
     run("train", "--solver=solver.prototxt", "--weights", "s_iter_25.caffemodel, init.caffemodel")
     first, last = (read_weights(file).layers for file in ("init.caffemodel", "t_iter_25.caffemodel"))
-    weights = [next(layer.blobs[0] for layer in layers if layer.name == "conv") for layers in (first, last)]
-    np.testing.assert_array_equal(*weights)
+    before, after = (next(layer.blobs[0] for layer in layers if layer.name == "conv") for layers in (first, last))
+    np.testing.assert_array_equal(before, after)
 
 
 @pytest.mark.parametrize(("flags", "seed"), [(["--seed=7"], 7), ([], 3)])

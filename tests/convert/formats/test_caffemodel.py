@@ -36,12 +36,12 @@ def test_weights_of_two_layers_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_blobs_of_old_layers_come_along(old: bool, tmp_path: Path) -> None:
     net = caffe_pb2.NetParameter(name="n")
     if old:
-        layer = net.layers.add(name="ip", type=caffe_pb2.V1LayerParameter.INNER_PRODUCT, bottom=["a"], top=["b"])
+        blobs = net.layers.add(name="ip", type=caffe_pb2.V1LayerParameter.INNER_PRODUCT, bottom=["a"], top=["b"]).blobs
     else:
         layer = net.layers.add()
         layer.layer.name, layer.layer.type = "ip", "innerproduct"
-        layer = layer.layer
-    layer.blobs.add(num=0)
+        blobs = layer.layer.blobs
+    blobs.add(num=0)
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     (tmp_path / "a").write_bytes(b"".join(put_back(net.SerializeToString(), NET_BLOBS, [array])))
     model = read_caffemodel(str(tmp_path / "a"))

@@ -69,7 +69,7 @@ def test_an_archive_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "read", [lambda path: load_npy(path, ""), read_recording, lambda path: convert_mean(path, "torch"), read_model]
 )
-def test_a_pipe_is_refused_before_anybody_waits(read, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_pipe_is_refused_before_anybody_waits(read: Callable[[str], object], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.npy")
     with pytest.raises(FormatError, match=r"a\.npy: expected a file, found a folder, a pipe, a socket or a device"):
         read(str(tmp_path / "a.npy"))

@@ -32,7 +32,7 @@ layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "doubled" top: "a
 def trained() -> Model:
     model = model_of(TRAINED)
     for layer in model.net.layer:
-        layer.phase = 0
+        layer.phase = caffe_pb2.TRAIN
     return model
 
 

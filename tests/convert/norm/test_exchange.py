@@ -115,7 +115,7 @@ def test_statistics_of_the_batch_have_no_bn() -> None:
         GraphError, match=r"^layer 'bn' \(BatchNorm\): use_global_stats: false asks for the batch's stat"
     ):
         exchanged(model, "bn")
-    model.layer("bn").phase = 0  # a net that was training when it was saved
+    model.layer("bn").phase = caffe_pb2.TRAIN  # a net that was training when it was saved
     assert exchanged(model, "bn")[0].layer("bn").phase == 0
 
 

@@ -23,7 +23,7 @@ def exported(net: Assembly, second_weight: float) -> bytes:
     """The model with another second weight."""
     model = export_onnx(net)
     weight = next(one for one in model.graph.initializer if one.name == "conv.weight")
-    weight.CopyFrom(numpy_helper.from_array(np.float32([[[[1.0]], [[second_weight]]]]), "conv.weight"))
+    weight.CopyFrom(numpy_helper.from_array(np.array([[[[1.0]], [[second_weight]]]], np.float32), "conv.weight"))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 

@@ -1,6 +1,8 @@
 """Every type of the table against our own layers, which are tested against Caffe's."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tests.convert.onnx.cases import check, net_of
 IMAGE = (2, 6, 7, 5)
 
 
-def layer(kind: str, fields: str = "", bottoms: str = "a", tops: str = "out") -> str:
+def layer(kind: str, fields: str = "", bottoms: Sequence[str] = "a", tops: str = "out") -> str:
     names = "".join(f' bottom: "{name}"' for name in bottoms) + "".join(f' top: "{name}"' for name in tops.split())
     return f'layer {{ name: "layer" type: "{kind}"{names} {fields} }}'
 
@@ -37,7 +39,7 @@ def conv(fields: str) -> str:
 
 
 #: Text and shapes of the inputs; with an open batch where axis 0 is one.
-DYNAMIC = {
+DYNAMIC: dict[str, tuple[Any, ...]] = {
     "AbsVal": (layer("AbsVal"), IMAGE),
     "ArgMax": (layer("ArgMax", "argmax_param { top_k: 3 out_max_val: true }"), IMAGE),
     "ArgMax, axis": (layer("ArgMax", "argmax_param { axis: -2 top_k: 2 }"), IMAGE),
@@ -121,7 +123,6 @@ DYNAMIC = {
     "Interp, sizes": (layer("Interp", "interp_param { height: 4 width: 9 }"), IMAGE),
     "LRN": (layer("LRN", "lrn_param { local_size: 3 alpha: 0.4 beta: 0.6 k: 1.7 }"), IMAGE),
     "LRN, within": (layer("LRN", "lrn_param { local_size: 3 alpha: 0.4 norm_region: WITHIN_CHANNEL }"), IMAGE),
-    "LSTMUnit": None,
     "MVN": (layer("MVN", "mvn_param { across_channels: true eps: 0.1 }"), IMAGE),
     "MVN, mean only": (layer("MVN", "mvn_param { normalize_variance: false }"), (2, 3, 4)),
     "Normalize": (layer("Normalize", "norm_param { across_spatial: false eps: 0.1 }"), IMAGE),
@@ -160,7 +161,6 @@ DYNAMIC = {
     "Threshold": (layer("Threshold", "threshold_param { threshold: 0.2 }"), IMAGE),
     "Tile": (layer("Tile", "tile_param { axis: -2 tiles: 3 }"), IMAGE),
 }
-DYNAMIC.pop("LSTMUnit")
 
 
 @pytest.mark.parametrize("name", DYNAMIC)
@@ -172,7 +172,7 @@ def test_with_an_open_batch(name: str, tmp_path: Path) -> None:
 RECURRENT = "recurrent_param { num_output: 3 %s }"
 MARKERS = np.array([[0, 1], [1, 1], [1, 0], [1, 1]], np.float32)
 #: Layers without a batch on axis 0 of every blob, or whose bottoms hold indices.
-FIXED = {
+FIXED: dict[str, tuple[str, list[tuple[int, ...]], dict[str, Any]]] = {
     "BatchNorm of the batch": (
         layer("BatchNorm", "batch_norm_param { use_global_stats: false eps: 0.1 }"),
         [IMAGE],

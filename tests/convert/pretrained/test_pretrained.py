@@ -26,7 +26,7 @@ TOLERANCE = 1e-5
 SIZE = 64
 
 
-def saved(folder: Path, state: StateDict, name: str = "resnet.pth") -> str:
+def saved(folder: Path, state: Mapping[str, object], name: str = "resnet.pth") -> str:
     torch.save(state, folder / name)
     return str(folder / name)
 
@@ -171,7 +171,7 @@ def test_slopes_below_zero_of_a_preactivation_stem_are_named(tmp_path: Path) -> 
         ),
     ],
 )
-def test_other_variants_are_refused(change, message: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_other_variants_are_refused(change: Callable[[StateDict], object], message: str, tmp_path: Path) -> None:
     state = seeded_state_dict(TORCHVISION, 26, 4)
     change(state)
     with pytest.raises(FormatError, match=rf"resnet\.pth: {message}"):
@@ -189,7 +189,7 @@ def test_other_nets_are_refused(tmp_path: Path) -> None:
 def test_what_is_no_tensor_is_named(tmp_path: Path) -> None:
     state = seeded_state_dict(TORCHVISION, 26, 4)
     with pytest.raises(FormatError, match=r"resnet\.pth: expected a tensor 'note', found str; save a state dict alone"):
-        read_model(saved(tmp_path, state | {"note": "hello"}))  # type: ignore[dict-item]
+        read_model(saved(tmp_path, state | {"note": "hello"}))
 
 
 def test_a_tensor_that_claims_more_than_the_file_holds(tmp_path: Path) -> None:

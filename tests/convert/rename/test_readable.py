@@ -1,6 +1,7 @@
 """Names found by walking the graph: the identity on nets that have them, and the released structure's own."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from prototxt_gen.files import generate
 from tests.convert.models import RELEASED, model_of
 
 
-def nets(**options: object) -> dict[str, Model]:
+def nets(**options: Any) -> dict[str, Model]:
     """The generated TRAIN nets and deploy nets of a request."""
     made = generate(dataset="wider_att", width=8, **options)
     models = {}

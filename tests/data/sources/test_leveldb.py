@@ -4,6 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ class BadDatabaseError(Exception):
 class Stored:
     """plyvel.DB over a dictionary."""
 
-    contents: dict[bytes, bytes] = {}  # noqa: RUF012 - set by the tests
+    contents: ClassVar[dict[bytes, bytes]] = {}  # set by the tests
 
     def __init__(self, path: str, create_if_missing: bool) -> None:
         if "bad" in path:
@@ -100,7 +101,9 @@ def test_reads_what_a_real_caffe_wrote(tmp_path: Path) -> None:
     ]
     for record, (name, label) in zip(datums.fetch(range(len(listed))), listed, strict=True):
         pixels, found = datums.load(record, Draws())
-        image = cv2.resize(cv2.imread(str(DATA / "images" / name)), (6, 5))
+        whole = cv2.imread(str(DATA / "images" / name))
+        assert whole is not None
+        image = cv2.resize(whole, (6, 5))
         assert found == float(label)
         # JPEG decoders of two OpenCVs differ a little; PNG leaves no choice.
         assert np.abs(pixels.astype(int) - image).max() <= (0 if name.endswith("png") else 3)

@@ -28,7 +28,9 @@ def videos(tmp_path: Path) -> str:
 
 def frame(videos: str, name: str, gray: bool = False) -> np.ndarray:
     flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
-    return np.atleast_3d(cv2.imread(f"{Path(videos).parent}/one/{name}.jpg", flag))
+    frame = cv2.imread(f"{Path(videos).parent}/one/{name}.jpg", flag)
+    assert frame is not None
+    return np.atleast_3d(frame)
 
 
 def test_offsets() -> None:

@@ -1,6 +1,7 @@
 """Random windows as a source."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ BACKGROUND = Window(3, 0, 0.0, 0, 5, 9, 14)
 IMAGE = picture(20, 30)
 
 
-def windows(folder: Path, cache_images: bool = False, **changed: object) -> Windows:
+def windows(folder: Path, cache_images: bool = False, **changed: Any) -> Windows:
     cv2.imwrite(f"{folder}/one.png", IMAGE)
     heaps = {"foreground": [FOREGROUND], "background": [BACKGROUND, BACKGROUND], **changed}
     file = WindowFile({3: WindowedImage(f"{folder}/one.png", 3)}, **heaps)
@@ -55,5 +56,6 @@ def test_cached_images_are_read_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("heap", ["foreground", "background"])
 def test_refuses_empty_heaps(tmp_path: Path, heap: str) -> None:
+    empty: dict[str, Any] = {heap: []}
     with pytest.raises(DataError, match=rf"^layer: the window file has no {heap} windows; change the thresholds or fg"):
-        windows(tmp_path, **{heap: []})
+        windows(tmp_path, **empty)

@@ -19,7 +19,7 @@ def scaled(x: Array, scale: Array, bias: Array, axis: int) -> Array:
 
 def test_scale_and_bias_over_the_axes_asked_for() -> None:
     text = f"type: 'Scale' scale_param {{ axis: -2 num_axes: 2 bias_term: true {FILLERS} }}"
-    layer = check_layer(text, [random_bottom(2, 3, 4, 5)], lambda blobs, x: scaled(x, *blobs, 2))
+    layer = check_layer(text, [random_bottom(2, 3, 4, 5)], lambda blobs, x: scaled(x, blobs[0], blobs[1], 2))
     assert [tuple(blob.shape) for blob in layer.blobs] == [(4, 5), (4, 5)]
     assert_every_field_matters(text, random_bottom(2, 3, 4, 5))
 

@@ -34,7 +34,7 @@ def labels(layer: torch.nn.Module, count: int) -> list[float]:
     return np.concatenate([tops[1] for tops in take(layer, count)]).tolist()
 
 
-def assert_resumes(layer: torch.nn.Module, again: torch.nn.Module, batches: int = 3) -> None:
+def assert_resumes(layer: Layer, again: Layer, batches: int = 3) -> None:
     """A second layer that gets the first one's state gives, byte for byte, what the first gives next."""
     take(layer, 2)
     state = layer.state()

@@ -106,7 +106,12 @@ def test_keys_without_names_are_only_warned_of(tmp_path: Path, images: Path, cap
 def test_large_databases_are_sampled(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     key = Datums.key
-    monkeypatch.setattr(Datums, "key", lambda self, ordinal: seen.append(ordinal) or key(self, ordinal))
+
+    def noted(self: Datums, ordinal: int) -> bytes:
+        seen.append(ordinal)
+        return key(self, ordinal)
+
+    monkeypatch.setattr(Datums, "key", noted)
     monkeypatch.setattr(in_step, "_COMPARED_KEYS", 2)
     check_in_step([data(images, "images"), data(tags(tmp_path), "tags")])
     assert seen == [0, 0, 2, 2]

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tests.layers.harness import Array, assert_close, build, check_layer, random_bottom
+from tests.layers.harness import Array, assert_close, build, check_layer, gradient, random_bottom
 
 TEXT = "type: 'MultinomialLogisticLoss'"
 LABELS = torch.tensor([2.0, 0, 5, 3], dtype=torch.float64)
@@ -23,4 +23,4 @@ def test_probability_zero_is_bounded_in_value_and_gradient() -> None:
     loss = build(TEXT, probabilities, (1,))(probabilities, torch.zeros(1))
     loss.backward()
     assert_close(loss, torch.tensor(20 * np.log(10)))
-    assert_close(probabilities.grad / 1e20, torch.tensor([[-1.0, 0.0]]))
+    assert_close(gradient(probabilities) / 1e20, torch.tensor([[-1.0, 0.0]]))

@@ -1,5 +1,7 @@
 """DetectionOutput against the loops of SSD; a real SSD Caffe gave the same on five nets when it was written."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -85,9 +87,9 @@ def rows_of(
         ),
     ],
 )
-def test_detections(fields: str, code: str, options: dict[str, float]) -> None:
+def test_detections(fields: str, code: str, options: dict[str, Any]) -> None:
     inputs = bottoms(int(options.get("locations", 1)))
-    expected = rows_of(code, *(bottom.numpy() for bottom in inputs), **options)  # type: ignore[arg-type]
+    expected = rows_of(code, *(bottom.numpy() for bottom in inputs), **options)
     labels = CLASSES - (options.get("background", 0) >= 0)
     assert 2 < expected.shape[2] < ITEMS * PRIORS * labels  # some boxes are suppressed
     layer = build(text(fields), *inputs)

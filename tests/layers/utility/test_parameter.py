@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.layers.harness import assert_every_field_matters, build, check_layer
+from tests.layers.harness import assert_every_field_matters, build, check_layer, gradient
 
 TEXT = "type: 'Parameter' parameter_param { shape { dim: 2 dim: 3 } }"
 
@@ -17,4 +17,4 @@ def test_starts_at_zero_and_learns() -> None:
     layer = build(TEXT)
     layer().sum().backward()
     assert not layer.blobs[0].any()
-    assert layer.blobs[0].grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert gradient(layer.blobs[0]).tolist() == [[1, 1, 1], [1, 1, 1]]

@@ -14,7 +14,7 @@ from caffe_compat.layers.utility.python import Python
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.process import surroundings
-from tests.layers.harness import assert_close, layer_parameter, random_bottom, run
+from tests.layers.harness import assert_close, gradient, layer_parameter, random_bottom, run
 
 MODULE = "tests.layers.utility.user_layers"
 
@@ -34,7 +34,7 @@ def test_runs_forward_and_backward() -> None:
     (top,) = run(layer, bottom)
     top.backward(torch.full((2, 3), 7.0, dtype=torch.float64))
     assert_close(top, 10 * bottom, 1e-6)
-    assert bottom.grad.tolist() == [[70.0] * 3] * 2
+    assert gradient(bottom).tolist() == [[70.0] * 3] * 2
 
 
 def test_reshapes_before_every_forward_and_keeps_earlier_tops() -> None:
@@ -55,7 +55,8 @@ def test_a_loss_is_told_where_gradients_go() -> None:
     a, b = random_bottom(2, 3).float().requires_grad_(), random_bottom(2, 3, seed=1).float()
     (loss,) = run(layer, a, b)
     (2 * loss).sum().backward()
-    assert_close(a.grad, a - b, 1e-6)
+    assert_close(gradient(a), a - b, 1e-6)
+    assert isinstance(layer.instance, user_layers.SquaredDistance)
     assert layer.instance.asked == [True, False]
 
 
@@ -66,9 +67,9 @@ def test_weights_learn_and_gradients_add_up() -> None:
     for times in (1, 2):
         (top,) = run(layer, bottom)
         top.sum().backward()
-        assert_close(layer.blobs[0].grad, times * bottom.sum(0), 1e-6)
+        assert_close(gradient(layer.blobs[0]), times * bottom.sum(0), 1e-6)
     assert_close(top, 2 * bottom, 1e-6)
-    assert layer.instance.blobs[0].diff.tolist() == layer.blobs[0].grad.tolist()
+    assert layer.instance.blobs[0].diff.tolist() == gradient(layer.blobs[0]).tolist()
 
 
 def test_shares_weights_that_the_net_ties() -> None:
@@ -133,7 +134,7 @@ def test_in_place_top_and_bottom_are_one_blob() -> None:
     bottom = torch.ones(2, requires_grad=True)
     run(layer, bottom)[0].sum().backward()
     assert bottom.tolist() == [1, 1]
-    assert bottom.grad.tolist() == [3, 3]
+    assert gradient(bottom).tolist() == [3, 3]
 
 
 def test_runs_in_a_net() -> None:

@@ -1,5 +1,6 @@
 """Layers as users of pycaffe write them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from caffe_compat.layers.utility.python_interface import PythonLayer
@@ -19,7 +20,7 @@ class Times(PythonLayer):
     def forward(self, bottom: Blobs, top: Blobs) -> None:
         top[0].data[...] = self.factor * bottom[0].data
 
-    def backward(self, top: Blobs, propagate_down: list[bool], bottom: Blobs) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         bottom[0].diff[...] = self.factor * top[0].diff
 
 
@@ -34,7 +35,7 @@ class SquaredDistance(PythonLayer):
         self.difference = bottom[0].data - bottom[1].data
         top[0].data[...] = (self.difference**2).sum() / bottom[0].num / 2
 
-    def backward(self, top: Blobs, propagate_down: list[bool], bottom: Blobs) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         self.asked = propagate_down
         for index, sign in enumerate((1, -1)):
             if propagate_down[index]:
@@ -54,7 +55,7 @@ class Weighted(PythonLayer):
     def forward(self, bottom: Blobs, top: Blobs) -> None:
         top[0].data[...] = bottom[0].data * self.blobs[0].data
 
-    def backward(self, top: Blobs, propagate_down: list[bool], bottom: Blobs) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         self.blobs[0].diff[...] += (top[0].diff * bottom[0].data).sum(0)
         bottom[0].diff[...] = top[0].diff * self.blobs[0].data
 

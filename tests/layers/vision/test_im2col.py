@@ -15,8 +15,8 @@ TEXT = (
 
 def test_lists_what_each_window_reads() -> None:
     def oracle(_: list[Array], bottom: Array) -> Array:
-        top = np.zeros((2, 3, 3, 2, 3, 3))
-        window = {"stride": (2, 3), "pad": (1, 2), "dilation": (1, 2)}
+        top: Array = np.zeros((2, 3, 3, 2, 3, 3))
+        window: dict[str, Any] = {"stride": (2, 3), "pad": (1, 2), "dilation": (1, 2)}
         for place, element, at in window_places((5, 6), (3, 3), (3, 2), **window):
             top[(slice(None), slice(None), *element, *place)] = bottom[(slice(None), slice(None), *at)]
         return top.reshape(2, 18, 3, 3)
@@ -26,7 +26,7 @@ def test_lists_what_each_window_reads() -> None:
 
 def test_reads_zeros_behind_an_input_that_does_not_fill_the_window() -> None:
     def oracle(_: list[Array], bottom: Array) -> Array:
-        top = np.zeros((2, 3, 4, 1, 1, 3))
+        top: Array = np.zeros((2, 3, 4, 1, 1, 3))
         for place, element, at in window_places((3, 5), (1, 3), (4, 1), stride=(2, 2), pad=(0, 0), dilation=(1, 1)):
             top[(slice(None), slice(None), *element, *place)] = bottom[(slice(None), slice(None), *at)]
         return top.reshape(2, 12, 1, 3)

@@ -101,7 +101,7 @@ FIELDS = {
 
 
 #: What the other way round must be named: the field, with the right value.
-FIELD_NAME = {case: re.match(r"\^\(?([a-z_]+)", cause)[1] for case, (*_, cause) in FIELDS.items()}
+FIELD_NAME = {case: re.findall(r"^\^\(?([a-z_]+)", cause)[0] for case, (*_, cause) in FIELDS.items()}
 FIELD_NAME |= {
     "dilation": "(?:dilation|pad)",
     "alpha of LRN": "alpha",
@@ -296,7 +296,8 @@ def test_other_results_are_explained(case: str) -> None:
 
 def test_padding_of_same_is_explained() -> None:
     def same(own: Layer, bottom: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.conv2d(torch.nn.functional.pad(bottom, (0, 1, 0, 1)), *own.blobs, stride=2)
+        weight, bias = own.blobs
+        return torch.nn.functional.conv2d(torch.nn.functional.pad(bottom, (0, 1, 0, 1)), weight, bias, stride=2)
 
     text = layer(f"convolution_param {{ {CONV} pad: 1 stride: 2 }}", "Convolution")
     assert_explained(text, same, r"^padding: .*SAME")

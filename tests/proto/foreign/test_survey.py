@@ -1,11 +1,13 @@
 """The walk over a text: what it finds, where, and in which layer."""
 
+from typing import Any
+
 import pytest
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.foreign.survey import survey, tokens
 
-NET = caffe_pb2.NetParameter.DESCRIPTOR
+NET: Any = caffe_pb2.NetParameter.DESCRIPTOR
 
 
 def found(text: str) -> list[tuple[str, str, str]]:

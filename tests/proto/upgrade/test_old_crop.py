@@ -56,7 +56,10 @@ def test_offsets_are_those_of_coord_map() -> None:
     spec.conv = layers.Convolution(spec.data, num_output=2, kernel_size=3, pad=4)
     spec.pool = layers.Pooling(spec.conv, kernel_size=2, stride=2)
     spec.up = layers.Deconvolution(spec.pool, convolution_param={"num_output": 2, "kernel_size": 4, "stride": 2})
-    spec.score = coord_map.crop(spec.up, spec.data)
+    up, data = spec.up, spec.data
+    assert isinstance(up, Top)
+    assert isinstance(data, Top)
+    spec.score = coord_map.crop(up, data)
     expected = list(spec.to_proto().layer[-1].crop_param.offset)
     found = list(crop_of(FCN.format(window="kernel_size: 3 pad: 4", crop="")).crop_param.offset)
     assert found == expected * (len(found) // len(expected))

@@ -80,8 +80,8 @@ def test_before_and_after_weighting() -> None:
     weighted = attention.copy()
     weighted[1, 0, 1] = 0.1
     scores = score_labels(attention, weighted, {1: [(0, 10, 10, 10)]}, (20, 20))
-    assert scores["A"] == [AttentionScore(0.0, pytest.approx(0.4), 0.25)]
-    assert scores["U"] == [AttentionScore(1.0, pytest.approx(0.8), 0.25)]
+    assert scores["A"] == [pytest.approx(AttentionScore(0.0, 0.4, 0.25))]
+    assert scores["U"] == [pytest.approx(AttentionScore(1.0, 0.8, 0.25))]
     assert list(score_labels(attention, None, {}, (20, 20))) == ["A"]
 
 

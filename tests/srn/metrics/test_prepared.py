@@ -19,6 +19,7 @@ def test_names_counts_and_title(tmp_path) -> None:
     prepared = read_prepared(folder(tmp_path, GOOD))
     assert prepared.title == "my photos"
     assert prepared.class_names == ["cat", "dog"]
+    assert prepared.training_counts is not None
     assert prepared.training_counts.tolist() == [5, 0]
 
 
@@ -55,4 +56,5 @@ def test_made_scenes_have_names_alone(tmp_path) -> None:
     assert is_prepared(tmp_path)
     prepared = read_prepared(tmp_path)
     assert (prepared.title, prepared.class_names) == (tmp_path.name, ["0", "1"])
-    assert prepared.training_counts is prepared.unknown is None
+    assert prepared.training_counts is None
+    assert prepared.unknown is None

@@ -153,6 +153,7 @@ def test_own_data_need_nothing_but_their_prepared_folder(tmp_path) -> None:
     report = evaluate(Request("own", None, [tmp_path / "logits.txt"], data=home))
     assert report.rules.title == "birds & <b>bees"
     assert report.class_names == list("abcde")
+    assert report.training_counts is not None
     assert report.training_counts.tolist() == (10 * report.positives).tolist()
     assert report_json(report)["training images"] == report.training_counts.tolist()
     assert report_json(report)["title"] == "birds & <b>bees"

@@ -61,7 +61,9 @@ def test_attention_is_drawn_on_the_first_batch_with_the_weights_of_the_moment(ne
     assert [path.read_bytes() for path in again] == first
     net.params["z"][0].data[...] += np.random.default_rng(5).normal(0, 0.02, net.params["z"][0].data.shape)
     assert watch.draw(30)[0].read_bytes() != first[0]
-    assert cv2.imread(str(again[0])).shape[1] > 400
+    drawn = cv2.imread(str(again[0]))
+    assert drawn is not None
+    assert drawn.shape[1] > 400
 
 
 def test_nets_without_attention_or_pictures_are_passed_over(tmp_path) -> None:
@@ -78,6 +80,7 @@ def test_a_watched_training_leaves_events_and_report(tmp_path, caplog) -> None:
         solver.solve()
     run = read_run(tmp_path / "run" / "metrics.jsonl")
     assert [test.iteration for test in run.tests] == [0, 3, 6]
+    assert run.end is not None
     assert run.end.reason == "done"
     assert "Done: 6 of 6 iterations." in (tmp_path / "run" / "report.html").read_text()
 

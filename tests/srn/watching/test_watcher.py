@@ -84,6 +84,7 @@ def test_batches_of_an_interrupted_test_are_forgotten() -> None:
     solver, kept = make_solver(), Kept()
     with watching(solver, [kept]):
         (watcher,) = solver.observers
+        assert isinstance(watcher, Watcher)
         watcher.on_test_start(0)
         solver.test_engines[0].forward()
         watcher.on_test_batch(0, solver.test_nets[0])
