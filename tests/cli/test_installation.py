@@ -1,6 +1,7 @@
 """What the doctor finds, and what it tells to do."""
 
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -87,7 +88,7 @@ def test_a_gpu_that_torch_cannot_use(
         cuda=SimpleNamespace(is_available=lambda: False),
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setattr(installation.shutil, "which", lambda program: "/bin/nvidia-smi" if driver else None)
+    monkeypatch.setattr(shutil, "which", lambda program: "/bin/nvidia-smi" if driver else None)
     gpu = next(each for each in installation._torch() if each.part == "GPU")
     assert (gpu.cure, gpu.needed) == (cure, False)
 

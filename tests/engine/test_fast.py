@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from google.protobuf.message import Message
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine

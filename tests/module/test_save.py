@@ -20,7 +20,7 @@ def moved() -> CaffeModule:
     module(images()).square().sum().backward()
     with torch.no_grad():
         for weight in module.parameters():
-            weight -= 0.001 * gradient(weight)
+            weight.sub_(0.001 * gradient(weight))
     return module.eval()
 
 

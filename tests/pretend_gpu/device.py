@@ -36,39 +36,49 @@ CPU = torch.device("cpu")
 waits: list[str] = []
 
 
-class OnGpu(Tensor):
-    """A tensor of the pretended device; `values` holds it on the CPU."""
+#: Torch's own property, which the class below extends.
+_DATA: Any = Tensor.data
 
-    values: Tensor
+
+def _written(tensor: "OnGpu") -> str:
+    return f"OnGpu({tensor.on_cpu})"
+
+
+def _dispatch(cls: type[Any], operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    return _run(operation, args, kwargs or {})
+
+
+class OnGpu(Tensor):
+    """A tensor of the pretended device; `on_cpu` holds it on the CPU."""
+
+    on_cpu: Tensor
 
     @staticmethod
     def __new__(cls, values: Tensor) -> "OnGpu":
-        layout = {"strides": values.stride(), "storage_offset": values.storage_offset()}
-        made: OnGpu = Tensor._make_wrapper_subclass(cls, values.shape, dtype=values.dtype, device=GPU, **layout)
-        made.values = values
+        strides, offset = values.stride(), values.storage_offset()
+        made = Tensor._make_wrapper_subclass(
+            cls, values.shape, strides=strides, storage_offset=offset, dtype=values.dtype, device=GPU
+        )
+        made.on_cpu = values
         return made
-
-    def __repr__(self) -> str:
-        return f"OnGpu({self.values})"
 
     def tolist(self) -> Any:
         """Numbers, for which a host waits."""
         waits.append("tolist")
-        return self.values.tolist()
+        return self.on_cpu.tolist()
 
-    @property
-    def data(self) -> Tensor:
-        """The same memory outside of any graph."""
-        return Tensor.data.__get__(self)
+    def _get_data(self) -> Tensor:
+        return _DATA.__get__(self)
 
-    @data.setter
-    def data(self, other: "OnGpu") -> None:
-        Tensor.data.__set__(self, other)
-        self.values = other.values
+    def _set_data(self, other: "OnGpu") -> None:
+        _DATA.__set__(self, other)
+        self.on_cpu = other.on_cpu
 
-    @classmethod
-    def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return _run(operation, args, kwargs or {})
+    #: The same memory outside of any graph.
+    data: Any = property(_get_data, _set_data)
+
+    __repr__: Any = _written
+    __torch_dispatch__: Any = classmethod(_dispatch)
 
 
 class PretendGpu(TorchDispatchMode):
@@ -131,7 +141,7 @@ def _copy(operation: Any, args: Any, kwargs: dict[str, Any]) -> Tensor:
 
 
 def _values(value: Any) -> Any:
-    return value.values if isinstance(value, OnGpu) else value
+    return value.on_cpu if isinstance(value, OnGpu) else value
 
 
 # What torch does below the dispatcher, where no mode sees it.

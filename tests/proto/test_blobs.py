@@ -1,3 +1,5 @@
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from caffe_compat.proto.blobs import NET_BLOBS, blob_shape, decode_blob, encode_
 from caffe_compat.proto.wire import delimited_key, varint_field
 
 
-def encoded(**fields) -> bytes:
+def encoded(**fields: Any) -> bytes:
     shape = fields.pop("shape", None)
     message = caffe_pb2.BlobProto(**fields)
     if shape is not None:

@@ -29,7 +29,7 @@ def unpacked_doubles() -> caffe_pb2.BlobProto:
     return caffe_pb2.BlobProto.FromString(loose + blob().SerializeToString())
 
 
-FORMS = {
+FORMS: dict[str, tuple[caffe_pb2.BlobProto, np.ndarray]] = {
     "raw float": (blob(raw_data=NUMBERS.tobytes(), raw_data_type="FLOAT"), NUMBERS),
     "raw double": (blob(raw_data=NUMBERS.astype(np.float64).tobytes(), raw_data_type="DOUBLE"), NUMBERS),
     "raw half": (blob(raw_data=HALVES.tobytes(), raw_data_type="FLOAT16"), HALVES),

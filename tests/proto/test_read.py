@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_net_and_solver_as_text(caplog) -> None:
     assert (solver.type, solver.snapshot_prefix) == ("Nesterov", str(folder / "old_solver"))
 
 
-READERS = {
+READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights": (read_weights, r"weights \(.caffemodel\)"),
     "state": (read_solver_state, r"a solver state \(.solverstate\)"),
     "blob": (read_blob, r"a blob \(.binaryproto\)"),

@@ -9,7 +9,7 @@ from torch import distributed
 
 from caffe_compat import pycaffe
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.pycaffe import nccl, process
+from caffe_compat.pycaffe import process
 from caffe_compat.pycaffe.nccl import NCCL, has_nccl
 
 NET = """
@@ -98,7 +98,7 @@ def test_a_uid_is_bytes() -> None:
 
 
 def test_a_torch_without_processes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "is_available", lambda: False)
+    monkeypatch.setattr(distributed, "is_available", lambda: False)
     assert not has_nccl()
     with pytest.raises(MissingFeatureError, match=r"^this torch has no torch\.distributed"):
         NCCL.new_uid()

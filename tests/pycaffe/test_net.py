@@ -3,6 +3,7 @@
 import gc
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -126,6 +127,7 @@ def test_backward_takes_gradients_by_name(deploy: Net) -> None:
 
 @pytest.mark.parametrize("names", [{"data"}, {"data", "label", "more"}])
 def test_inputs_must_be_the_nets(net: Net, names: set[str]) -> None:
+    given: dict[str, Any] = {name: np.zeros(3) for name in names}
     with pytest.raises(GraphError, match=r"^input blob arguments do not match net inputs: expected data, label, got"):
         net.forward(**given)
 

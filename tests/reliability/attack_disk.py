@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.errors import CaffeError
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
 from caffe_compat.solvers.numbered_snapshots import newest_whole_snapshot
 from caffe_compat.solvers.solver import Solver
@@ -96,7 +98,7 @@ def attack_sizes(form: str, step: int = 4096) -> int:
     failures, limit = 0, 0
     parameter = read_solver("list_solver.prototxt")
     parameter.snapshot_prefix = f"{form.lower()}_sized"
-    parameter.snapshot_format = SNAPSHOT_FORMATS[form]
+    parameter.snapshot_format = getattr(caffe_pb2.SolverParameter, form)
     solver = Solver(parameter, "exact")
     solver.snapshot()
     solver.step(1)
@@ -134,7 +136,7 @@ def _status_of_child(work: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def inject(work: Callable[[], object], check: Callable[[], None]) -> int:
+def inject(work: Callable[[], object], check: Callable[[], object]) -> int:
     """Fails at every write of `work` in turn; `check` asserts what must hold afterwards. Returns how many failed."""
     number = 1
     while True:
@@ -155,7 +157,7 @@ def attack_snapshots(form: str) -> int:
     """Snapshots of iteration 2 over older ones; that of iteration 1 must always be there and whole."""
     parameter = read_solver("list_solver.prototxt")
     parameter.snapshot_prefix = form.lower()
-    parameter.snapshot_format = SNAPSHOT_FORMATS[form]
+    parameter.snapshot_format = getattr(caffe_pb2.SolverParameter, form)
     solver = Solver(parameter, "exact")
     for _ in range(2):
         solver.step(1)
@@ -181,7 +183,7 @@ def attack_conversion(write: Callable[[str, Any], None], path: str) -> int:
     """Weights written over older ones; the older ones must stay until the new ones are whole."""
     model = read_model("s_iter_2.caffemodel")
     write(path, model)
-    return inject(lambda: write(path, model), lambda: read_model(path) and None)
+    return inject(lambda: write(path, model), lambda: read_model(path))
 
 
 def attack() -> int:

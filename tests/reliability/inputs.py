@@ -15,6 +15,7 @@ from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.data.datum import encoded_datum, image_to_datum
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_solver, read_weights
 from caffe_compat.proto.write import write_blob
 from caffe_compat.solvers.solver import Solver
@@ -140,7 +141,7 @@ def make_weights() -> None:
     for prefix, form in (("s", "BINARYPROTO"), ("h", "HDF5")):
         parameter = read_solver("list_solver.prototxt")
         parameter.snapshot_prefix = prefix
-        parameter.snapshot_format = SNAPSHOT_FORMATS[form]
+        parameter.snapshot_format = getattr(caffe_pb2.SolverParameter, form)
         solver = Solver(parameter, "exact")
         solver.solve()
         solver.close()

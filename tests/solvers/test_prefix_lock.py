@@ -1,5 +1,6 @@
 """Two trainings never write the snapshots of one prefix."""
 
+import fcntl
 import os
 from pathlib import Path
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import SolverError
+from caffe_compat.net.net import Net
 from caffe_compat.solvers import snapshot_writer
 from caffe_compat.solvers.actions import Action
+from caffe_compat.solvers.snapshot import write_net
 from caffe_compat.solvers.snapshot_writer import SnapshotError, reason_in_words
 from caffe_compat.solvers.solver import Solver
 from caffe_compat.solvers.solver_nets import copy_weights

@@ -7,6 +7,7 @@ from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects.translate import in_dialect
 from caffe_compat.proto.write import write_text
 from tests.convert.models import LIKE, RELEASED, STAGES, model_of

@@ -7,6 +7,7 @@ from caffe_compat.convert.model import Model
 from caffe_compat.convert.norm.exchange import exchange_norms
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
+from caffe_compat.proto import caffe_pb2
 from tests.convert.models import assert_close, assert_same_blobs, model_of, run
 
 INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 5 dim: 3 dim: 4 } } }'

@@ -1,5 +1,6 @@
 """Random ResNets of three projects: every block of our net against the project's own forward pass, written by hand."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np

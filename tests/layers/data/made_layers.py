@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from google.protobuf import text_format
 
+from caffe_compat.layers.base import Layer
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2

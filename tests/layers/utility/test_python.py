@@ -15,6 +15,7 @@ from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.process import surroundings
 from tests.layers.harness import assert_close, gradient, layer_parameter, random_bottom, run
+from tests.layers.utility import user_layers
 
 MODULE = "tests.layers.utility.user_layers"
 

@@ -1,12 +1,13 @@
 """Plain loops for what slides a window."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from tests.layers.harness import Array
 
-Places = Iterator[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
+Places = Iterator[tuple[Any, Any, Any]]  # tuples of integers, which are indices of any array
 
 
 def window_places(
@@ -26,22 +27,24 @@ def window_places(
 
 
 def convolve(
-    bottom: Array, weight: Array, bias: Array | None, top_sizes: tuple[int, ...], groups: int, **window: tuple[int, ...]
+    bottom: Array, blobs: list[Array], top_sizes: tuple[int, ...], groups: int, **window: tuple[int, ...]
 ) -> Array:
-    """(N, C, *spatial) with weight (out, C / groups, *kernel)."""
+    """(N, C, *spatial) from a weight (out, C / groups, *kernel) and a bias or none."""
+    weight, *biases = blobs
     outputs, depth = weight.shape[:2]
     top = np.zeros((bottom.shape[0], outputs, *top_sizes))
     for place, element, at in window_places(bottom.shape[2:], top_sizes, weight.shape[2:], **window):
         for n, o, c in np.ndindex(bottom.shape[0], outputs, depth):
             channel = o // (outputs // groups) * depth + c
             top[(n, o, *place)] += weight[(o, c, *element)] * bottom[(n, channel, *at)]
-    return top if bias is None else top + bias.reshape(-1, *[1] * len(top_sizes))
+    return sum((bias.reshape(-1, *[1] * len(top_sizes)) for bias in biases), top)
 
 
 def deconvolve(
-    bottom: Array, weight: Array, bias: Array, top_sizes: tuple[int, ...], groups: int, **window: tuple[int, ...]
+    bottom: Array, blobs: list[Array], top_sizes: tuple[int, ...], groups: int, **window: tuple[int, ...]
 ) -> Array:
-    """(N, C, *spatial) with weight (C, out / groups, *kernel)."""
+    """(N, C, *spatial) from a weight (C, out / groups, *kernel) and a bias."""
+    weight, bias = blobs
     channels, depth = weight.shape[:2]
     top = np.zeros((bottom.shape[0], depth * groups, *top_sizes))
     for place, element, at in window_places(top_sizes, bottom.shape[2:], weight.shape[2:], **window):

@@ -21,7 +21,7 @@ def test_two_axes_with_everything_set() -> None:
     )
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
-        return convolve(bottom, *blobs, (2, 3), 2, stride=(2, 3), pad=(1, 2), dilation=(2, 1))
+        return convolve(bottom, blobs, (2, 3), 2, stride=(2, 3), pad=(1, 2), dilation=(2, 1))
 
     layer = check_layer(text, [random_bottom(2, 6, 6, 5)], oracle)
     assert [tuple(blob.shape) for blob in layer.blobs] == [(4, 3, 3, 2), (4,)]
@@ -38,7 +38,7 @@ def test_other_numbers_of_axes(sizes: tuple[int, ...], top_sizes: tuple[int, ...
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
         window = {"stride": (2,) * axes, "pad": (0,) * axes, "dilation": (1,) * axes}
-        return convolve(bottom, *blobs, top_sizes, 1, **window)
+        return convolve(bottom, blobs, top_sizes, 1, **window)
 
     check_layer(text, [random_bottom(2, 2, *sizes)], oracle, gradients=axes < 4)
 
@@ -47,7 +47,7 @@ def test_bottom_without_spatial_axes() -> None:
     text = convolution("num_output: 6 group: 3 bias_term: false")
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
-        return convolve(bottom, blobs[0], None, (), 3, stride=(), pad=(), dilation=())
+        return convolve(bottom, blobs, (), 3, stride=(), pad=(), dilation=())
 
     layer = check_layer(text, [random_bottom(4, 3)], oracle)
     assert [tuple(blob.shape) for blob in layer.blobs] == [(6, 1)]
@@ -58,7 +58,7 @@ def test_channels_on_a_later_axis() -> None:
     bottom = random_bottom(2, 3, 4, 6)
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
-        rows = convolve(bottom.reshape(6, 4, 6), *blobs, (4,), 1, stride=(1,), pad=(0,), dilation=(1,))
+        rows = convolve(bottom.reshape(6, 4, 6), blobs, (4,), 1, stride=(1,), pad=(0,), dilation=(1,))
         return rows.reshape(2, 3, 2, 4)
 
     check_layer(text, [bottom], oracle)
@@ -68,7 +68,7 @@ def test_a_window_over_the_whole_input() -> None:
     text = convolution("num_output: 6 group: 3 kernel_h: 4 kernel_w: 5")
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
-        return convolve(bottom, *blobs, (1, 1), 3, stride=(1, 1), pad=(0, 0), dilation=(1, 1))
+        return convolve(bottom, blobs, (1, 1), 3, stride=(1, 1), pad=(0, 0), dilation=(1, 1))
 
     check_layer(text, [random_bottom(2, 3, 4, 5)], oracle)
 
@@ -80,7 +80,7 @@ def test_a_first_window_that_the_input_does_not_fill(axes: int) -> None:
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
         window = {"stride": stride, "pad": (0,) * axes, "dilation": (1,) * axes}
-        return convolve(bottom, *blobs, (1, 2, 1, 1)[:axes], 2, **window)
+        return convolve(bottom, blobs, (1, 2, 1, 1)[:axes], 2, **window)
 
     text = convolution(f"num_output: 4 group: 2 {' '.join(values)}")
     check_layer(text, [random_bottom(2, 6, *sizes)], oracle, gradients=axes < 4)

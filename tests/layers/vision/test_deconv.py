@@ -20,7 +20,7 @@ def test_two_axes_with_everything_set() -> None:
     )
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
-        return deconvolve(bottom, *blobs, (5, 8), 2, stride=(2, 3), pad=(1, 2), dilation=(1, 2))
+        return deconvolve(bottom, blobs, (5, 8), 2, stride=(2, 3), pad=(1, 2), dilation=(1, 2))
 
     layer = check_layer(text, [random_bottom(2, 4, 3, 4)], oracle)
     assert [tuple(blob.shape) for blob in layer.blobs] == [(4, 3, 3, 2), (6,)]
@@ -32,7 +32,7 @@ def test_other_numbers_of_axes(sizes: tuple[int, ...], top_sizes: tuple[int, ...
 
     def oracle(blobs: list[Array], bottom: Array) -> Array:
         window = {"stride": (2,) * axes, "pad": (0,) * axes, "dilation": (1,) * axes}
-        return deconvolve(bottom, *blobs, top_sizes, 1, **window)
+        return deconvolve(bottom, blobs, top_sizes, 1, **window)
 
     check_layer(deconvolution("num_output: 2 kernel_size: 3 stride: 2"), [random_bottom(2, 3, *sizes)], oracle)
 

@@ -1,5 +1,7 @@
 """Im2col against plain loops."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def test_lists_what_each_window_reads() -> None:
         top: Array = np.zeros((2, 3, 3, 2, 3, 3))
         window: dict[str, Any] = {"stride": (2, 3), "pad": (1, 2), "dilation": (1, 2)}
         for place, element, at in window_places((5, 6), (3, 3), (3, 2), **window):
-            top[(slice(None), slice(None), *element, *place)] = bottom[(slice(None), slice(None), *at)]
+            top[:, :, *element, *place] = bottom[:, :, *at]
         return top.reshape(2, 18, 3, 3)
 
     check_layer(TEXT, [random_bottom(2, 3, 5, 6)], oracle)
@@ -28,7 +30,7 @@ def test_reads_zeros_behind_an_input_that_does_not_fill_the_window() -> None:
     def oracle(_: list[Array], bottom: Array) -> Array:
         top: Array = np.zeros((2, 3, 4, 1, 1, 3))
         for place, element, at in window_places((3, 5), (1, 3), (4, 1), stride=(2, 2), pad=(0, 0), dilation=(1, 1)):
-            top[(slice(None), slice(None), *element, *place)] = bottom[(slice(None), slice(None), *at)]
+            top[:, :, *element, *place] = bottom[:, :, *at]
         return top.reshape(2, 12, 1, 3)
 
     text = "type: 'Im2col' convolution_param { kernel_h: 4 kernel_w: 1 stride: 2 }"

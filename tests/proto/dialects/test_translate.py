@@ -1,4 +1,8 @@
+from typing import cast
+
 import pytest
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 from caffe_compat.errors import DialectError, FormatError
 from caffe_compat.proto import caffe_pb2
@@ -14,6 +18,11 @@ from caffe_compat.proto.dialects.translate import (
 )
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.wire import misfits
+
+
+def descriptor_of(message: type[Message]) -> Descriptor:
+    """The schema of a message, of the one type that protobuf's stubs give it elsewhere."""
+    return cast(Descriptor, message.DESCRIPTOR)
 
 
 def net(text: str) -> caffe_pb2.NetParameter:
@@ -216,21 +225,21 @@ def test_detects_the_dialect_it_was_written_in(text, dialect) -> None:
 
 def test_names_fields_that_do_not_fit() -> None:
     data = encoded('layer { name: "a" type: "BN" bn_param { momentum: 0.5 frozen: true } }', "srn_fork")
-    assert misfits(caffe_pb2.NetParameter.DESCRIPTOR, data) == [
+    assert misfits(descriptor_of(caffe_pb2.NetParameter), data) == [
         "EmbedParameter.bias_term",
         "EmbedParameter.bias_filler",
     ]
 
 
 def test_unpacked_and_packed_lists_both_fit() -> None:
-    descriptor = caffe_pb2.BlobProto.DESCRIPTOR
+    descriptor = descriptor_of(caffe_pb2.BlobProto)
     assert misfits(descriptor, b"\x2d\x00\x00\x80\x3f") == []
     assert misfits(descriptor, b"\x2a\x04\x00\x00\x80\x3f") == []
     assert misfits(descriptor, b"\x0d\x00\x00\x80\x3f") == ["BlobProto.num"]
 
 
 def test_bytes_that_are_no_message_do_not_fit_a_message() -> None:
-    assert misfits(caffe_pb2.BlobProto.DESCRIPTOR, b"\x3a\x02\xff\xff") == ["BlobProto.shape"]
+    assert misfits(descriptor_of(caffe_pb2.BlobProto), b"\x3a\x02\xff\xff") == ["BlobProto.shape"]
 
 
 def test_what_protobuf_writes_in_another_way_still_fits() -> None:

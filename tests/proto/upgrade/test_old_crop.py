@@ -8,7 +8,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade import upgrade_net
 from caffe_compat.pycaffe import coord_map
-from caffe_compat.pycaffe.net_spec import NetSpec, layers
+from caffe_compat.pycaffe.net_spec import NetSpec, Top, layers
 
 Net = caffe_pb2.NetParameter
 

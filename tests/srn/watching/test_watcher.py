@@ -4,7 +4,7 @@ import torch
 
 from caffe_compat.solvers.actions import Action
 from caffe_compat.srn.watching.events import End, NetTested, Shown, Start
-from caffe_compat.srn.watching.watcher import images_per_iteration, waiting_seconds, watching
+from caffe_compat.srn.watching.watcher import Watcher, images_per_iteration, waiting_seconds, watching
 from tests.srn.watching.multilabel import SECOND_LOSS, make_solver
 
 
