@@ -10,8 +10,8 @@ from pathlib import Path
 from caffe_compat.convert.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Comments and lines of pyproject.toml that turn a check off, in all sources and tests. The aim is 10.
-MOST_WAIVERS = 30
+#: Comments and lines of pyproject.toml that turn a check off, in all sources and tests. There are 4.
+MOST_WAIVERS = 10
 WAIVER = re.compile(r"#\s*(?:ruff: |mypy: )?(?:noqa|type: ignore|ignore-errors)")
 #: Files below this length that only one other file imports: they say why they stand alone, or move in. The aim is 0.
 SHORT = 50
