@@ -8,7 +8,7 @@ from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.loss.terms import clamp_below, class_labels, normalization_mode, normalizer
 from caffe_compat.layers.spec import Params
 from caffe_compat.proto import caffe_pb2
-from tests.layers.harness import layer_parameter
+from tests.layers.harness import gradient, layer_parameter
 
 SPEC = LayerSpec(layer_parameter("type: 'SoftmaxWithLoss'"))
 
@@ -16,6 +16,7 @@ SPEC = LayerSpec(layer_parameter("type: 'SoftmaxWithLoss'"))
 def test_labels_round_towards_zero_and_ignored_ones_are_marked() -> None:
     labels = class_labels(SPEC, torch.zeros(2, 4, 2), torch.tensor([1.9, -1.2, 3.0, -0.9]), 1, -1)
     assert labels.index.tolist() == [[1, 0], [3, 0]]
+    assert labels.valid is not None
     assert labels.valid.tolist() == [[True, False], [True, True]]
     assert labels.count() == 3
     assert labels.zero_ignored(torch.ones(2, 2)).tolist() == [[1, 0], [1, 1]]
@@ -32,7 +33,7 @@ def test_bounds_values_but_not_gradients() -> None:
     bounded = clamp_below(values, -1.0)
     bounded.backward(torch.tensor([2.0, 3.0, 4.0]))
     assert bounded.tolist() == [-1.0, 0.5, -1.0]
-    assert values.grad.tolist() == [2.0, 3.0, 4.0]
+    assert gradient(values).tolist() == [2.0, 3.0, 4.0]
 
 
 @pytest.mark.parametrize(
