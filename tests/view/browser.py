@@ -45,7 +45,7 @@ def act(page: Path, script: str, width: int = 1600, height: int = 1000) -> dict[
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("needs a headless Chromium on the PATH")
-    text = page.read_text(encoding="utf-8").replace("<style>", f"{BEFORE}<style>", 1)
+    text = page.read_text(encoding="utf-8").replace("<head>", f"<head>{BEFORE}", 1)
     acted = page.with_name(f"acted_{page.name}")
     acted.write_text(text.replace("</body>", AFTER.replace("SCRIPT", script) + "</body>"), encoding="utf-8")
     size, folder = f"--window-size={width},{height}", f"--user-data-dir={page.parent / 'browser'}"
