@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from caffe_compat.convert.model import Model, Shape
 from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError, prefix_file
 from caffe_compat.graph.builder import GraphBuilder
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, LayerSpec, as_tuple
-from caffe_compat.net.own_copies import Arrays, copied_beside
+from caffe_compat.net.weights import Arrays, copied_beside
 from caffe_compat.proto.blobs import same_shape
 from caffe_compat.proto.caffe_pb2 import NetParameter
 

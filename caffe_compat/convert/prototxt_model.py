@@ -6,7 +6,7 @@ from dataclasses import replace
 from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
-from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.builder import filter_net
 from caffe_compat.layers.recurrent.recurrent import Recurrent
 from caffe_compat.layers.registry import facts_of, layer_types
 from caffe_compat.net.build import Surroundings, build_net

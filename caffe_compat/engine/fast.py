@@ -17,7 +17,7 @@ from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
 from caffe_compat.engine.plan import HALF, Operation, Plan, Values, plan_steps, run_plan
-from caffe_compat.net.gradients_needed import require_possible
+from caffe_compat.net.gradients import require_possible
 from caffe_compat.net.net import Net
 
 #: Applied in this order, since each pass matches patterns that earlier passes leave.

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from caffe_compat.engine.fast import FastEngine
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import as_tuple
-from caffe_compat.net.exact_arithmetic import exact_arithmetic
+from caffe_compat.net.blob import SyncedTensor
+from caffe_compat.net.device import exact_arithmetic
 from caffe_compat.net.net import Net
-from caffe_compat.net.synced_tensor import SyncedTensor
 
 
 class LazyForward:

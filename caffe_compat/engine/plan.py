@@ -8,8 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, Tops, as_tuple
 
 HALF = (torch.bfloat16, torch.float16)

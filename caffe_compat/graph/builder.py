@@ -1,10 +1,12 @@
-"""Creates the layers of a net in order and computes the shapes of blobs from layer to layer.
+"""From a NetParameter to steps, in Caffe's order (Net::Init): layers are selected, Splits inserted, layers created.
 
-This is the only caller of `create_layer`. Running nets, converted models, walks over shapes and single layers under
-test are all built here, so a prototxt has one meaning everywhere.
+`filter_net` selects the layers of a state, `insert_splits` gives each reader of a blob its own copy, and GraphBuilder
+creates layers and computes shapes. GraphBuilder is the only caller of `create_layer`. Running nets, converted models,
+walks over shapes and single layers under test are all built here, so a prototxt has one meaning everywhere.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -12,11 +14,113 @@ import torch
 from torch import nn
 
 from caffe_compat.errors import GraphError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step, Value, Wiring
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.new_blobs import MemoryBudget
 from caffe_compat.layers.registry import create_layer
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.caffe_pb2 import LayerParameter
+
+
+def filter_net(net: caffe_pb2.NetParameter, state: caffe_pb2.NetState) -> caffe_pb2.NetParameter:
+    """Returns a copy of the net with only the layers that the state includes."""
+    filtered = caffe_pb2.NetParameter()
+    filtered.CopyFrom(net)
+    filtered.state.CopyFrom(state)
+    del filtered.layer[:]
+    filtered.layer.extend(layer for layer in net.layer if is_included(layer, state))
+    return filtered
+
+
+def is_included(layer: caffe_pb2.LayerParameter, state: caffe_pb2.NetState) -> bool:
+    """Whether the state includes the layer.
+
+    With include rules, at least one must hold. With exclude rules, none may hold. GraphError if a layer has both.
+    """
+    if layer.include and layer.exclude:
+        raise GraphError(
+            f"layer '{layer.name}' ({layer.type}): expected either include or exclude rules, found both; "
+            "say the same with one kind"
+        )
+    if layer.include:
+        return any(meets(state, rule) for rule in layer.include)
+    return not any(meets(state, rule) for rule in layer.exclude)
+
+
+def meets(state: caffe_pb2.NetState, rule: caffe_pb2.NetStateRule) -> bool:
+    """Whether the state meets the rule: its phase, its range of levels, all of its stages and none of `not_stage`."""
+    stages = set(state.stage)
+    return (
+        (not rule.HasField("phase") or rule.phase == state.phase)
+        and (not rule.HasField("min_level") or state.level >= rule.min_level)
+        and (not rule.HasField("max_level") or state.level <= rule.max_level)
+        and stages.issuperset(rule.stage)
+        and stages.isdisjoint(rule.not_stage)
+    )
+
+
+def insert_splits(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
+    """Returns a copy of the net in which every blob has at most one reader; a loss weight counts as a reader."""
+    wiring = _require_connected(net)
+    weights = _written_loss_weights(net)
+    uses = {top: len(readers) + (weights[top] != 0) for top, readers in wiring.uses.items()}
+    split = caffe_pb2.NetParameter()
+    split.CopyFrom(net)
+    del split.layer[:]
+    taken: Counter[Value] = Counter()
+    for index, original in enumerate(net.layer):
+        layer = split.layer.add()
+        layer.CopyFrom(original)
+        for position, blob in enumerate(original.bottom):
+            source = wiring.sources[index][position]
+            if source is not None and uses[source] > 1:
+                layer.bottom[position] = _split_name(net, source, blob) + f"_{taken[source]}"
+                taken[source] += 1
+        for position, blob in enumerate(original.top):
+            top = (index, position)
+            if uses[top] > 1:
+                _add_split(split, _split_name(net, top, blob), blob, uses[top], weights[top])
+                if weights[top]:
+                    layer.ClearField("loss_weight")
+                    taken[top] += 1
+    return split
+
+
+def _require_connected(net: caffe_pb2.NetParameter) -> Wiring:
+    """Returns the net's wiring; GraphError for a bottom that no earlier layer makes."""
+    wiring = Wiring.of_layers(net.layer)
+    for index, layer in enumerate(net.layer):
+        for position, blob in enumerate(layer.bottom):
+            if wiring.sources[index][position] is None:
+                made = list(dict.fromkeys(top for before in net.layer[:index] for top in before.top))
+                known = f"; blobs made before it: {', '.join(made[-8:])}" if made else ""
+                raise GraphError(
+                    f"layer '{layer.name}' ({layer.type}): unknown bottom blob '{blob}' (bottom {position}): "
+                    f"no layer before it makes this top{known}"
+                )
+    return wiring
+
+
+def _written_loss_weights(net: caffe_pb2.NetParameter) -> Counter[Value]:
+    return Counter(
+        {
+            (index, position): weight
+            for index, layer in enumerate(net.layer)
+            for position, weight in enumerate(layer.loss_weight[: len(layer.top)])
+        }
+    )
+
+
+def _split_name(net: caffe_pb2.NetParameter, top: Value, blob: str) -> str:
+    return f"{blob}_{net.layer[top[0]].name}_{top[1]}_split"
+
+
+def _add_split(net: caffe_pb2.NetParameter, name: str, blob: str, count: int, loss_weight: float) -> None:
+    layer = net.layer.add(name=name, type="Split", bottom=[blob])
+    layer.top.extend(f"{name}_{index}" for index in range(count))
+    if loss_weight:
+        layer.loss_weight.extend([loss_weight] + [0.0] * (count - 1))
+
 
 #: Caffe's name for the top of a loss layer without tops in the prototxt.
 AUTOMATIC = "(automatic)"

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.layers.utility.detection_output import DetectionOutput
 from caffe_compat.layers.vision.pooling import Pooling

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 
 def training_quirks(steps: Iterable[Step], passes: int = 1) -> Iterator[str]:

@@ -1,9 +1,40 @@
-"""Wiring: which node of a net makes each value, and which nodes read the value."""
+"""A net as it runs: its steps, and the wiring that says which node makes each value and which nodes read it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from caffe_compat.graph.step import Step
+from torch import Tensor, nn
+
+from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.proto.caffe_pb2 import LayerParameter
+
+
+@dataclass(eq=False)
+class Step:
+    """A layer with the names of the blobs it reads and writes; an in-place layer writes a blob that it reads.
+
+    The shapes are those with which the net was built. `caffe_compat.net.gradients` computes `needs_backward`,
+    `propagate_down` and `weights_need`. `inputs` and `outputs` are the tensors of the last forward.
+    """
+
+    layer: Layer
+    bottoms: list[str]
+    tops: list[str]
+    bottom_shapes: list[Shape]
+    top_shapes: list[Shape]
+    loss_weights: list[float]
+    needs_backward: bool = False
+    propagate_down: list[bool] = field(default_factory=list)
+    weights_need: list[bool] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)  # bottoms of the last forward, as leaves of its autograd graph
+    outputs: list[Tensor] = field(default_factory=list)
+
+    @property
+    def learning(self) -> list[nn.Parameter]:
+        """The weights whose gradients a backward adds to."""
+        everything = self.needs_backward and self.layer.ignores_lr_mult
+        return [blob for blob, need in zip(self.layer.blobs, self.weights_need, strict=True) if need or everything]
+
 
 #: A value: the number of the node that makes it, and the position among the node's outputs.
 Value = tuple[int, int]
@@ -107,3 +138,9 @@ class Wiring:
         for name in last.keys() - set(kept):
             gone.setdefault(last[name], []).append(name)
         return gone
+
+
+def find_outputs(steps: list[Step]) -> list[str]:
+    """Returns the tops that no layer reads, in alphabetical order (Net::Init keeps them in a std::set)."""
+    # The automatic top of a loss without tops is not an output in Caffe.
+    return sorted(Wiring((step.bottoms, step.tops[: step.layer.spec.top_count]) for step in steps).unread())

@@ -19,7 +19,7 @@ _CAFFE_FILES = {
     **dict.fromkeys(("display", "testing", "solver_nets", "snapshot", "snapshot_writer", "sidecar"), "solver"),
     **dict.fromkeys(("learning_rate", "gradients", "updater"), "sgd_solver"),
     **dict.fromkeys(("train", "test", "time", "device_query", "commands", "devices"), "caffe"),
-    **dict.fromkeys(("build", "log_build", "weights"), "net"),
+    **dict.fromkeys(("build", "weights"), "net"),
     **dict.fromkeys(("read", "upgrade_file"), "upgrade_proto"),
 }
 

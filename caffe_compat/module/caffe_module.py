@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from caffe_compat.convert.assemble import Assembly, require_blobs
 from caffe_compat.errors import MissingFeatureError, ShapeError
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.module.fast_forward import FastForward

@@ -11,8 +11,8 @@ from caffe_compat.convert.norm.bn_statistics import AUTO, to_variance
 from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.report import Report
 from caffe_compat.module.caffe_module import CaffeModule
-from caffe_compat.net.collector_paused import collector_paused
-from caffe_compat.net.own_copies import copied_beside
+from caffe_compat.net.build import collector_paused
+from caffe_compat.net.weights import copied_beside
 
 
 def load(

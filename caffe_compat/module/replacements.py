@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import Layer
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 

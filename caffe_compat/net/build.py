@@ -1,7 +1,11 @@
-"""Builds a Net from a NetParameter or a prototxt file (Net::Init)."""
+"""Builds a Net from a NetParameter or a prototxt file; logs, line for line, what Caffe logs meanwhile (Net::Init)."""
 
+import gc
+import logging
+import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -9,25 +13,102 @@ import torch
 from torch import nn
 
 from caffe_compat.errors import CaffeError, GraphError, prefix_file
-from caffe_compat.graph.builder import GraphBuilder
-from caffe_compat.graph.phase_rules import filter_net
-from caffe_compat.graph.splits import insert_splits
-from caffe_compat.graph.step import Step
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.graph.builder import GraphBuilder, filter_net, insert_splits
+from caffe_compat.graph.wiring import Step
+from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.data.in_step import check_in_step
 from caffe_compat.layers.registry import require_types
+from caffe_compat.logs.glog import DUMP, TERMINAL
 from caffe_compat.net.blob import Blob
-from caffe_compat.net.collector_paused import collector_paused
 from caffe_compat.net.device import current_device
-from caffe_compat.net.gradients_needed import find_needs
-from caffe_compat.net.log_build import MemoryLog, log_connections, log_parameters, log_result
+from caffe_compat.net.gradients import find_needs
 from caffe_compat.net.net import Net
-from caffe_compat.net.own_copies import Arrays, blobs_to_keep, copied_beside
-from caffe_compat.net.shared_params import collect_parameters
+from caffe_compat.net.weights import Arrays, blobs_to_keep, collect_parameters, copied_beside
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import same_shape
 from caffe_compat.proto.read import read_net, read_weights
+from caffe_compat.proto.text import format_text
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pauses the garbage collector while many long-lived objects are made; repeated scans of them would be wasted.
+
+    Afterwards the objects are in the oldest generation, as if two collections had run.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            _make_old()
+            gc.enable()
+
+
+def _make_old() -> None:
+    """Moves all objects to the oldest generation; does nothing if the program froze objects, which stay frozen."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
+
+
+#: `logger` writes Caffe's long dump to the log; a terminal shows only the one line of `summary`.
+logger = logging.getLogger(DUMP)
+summary = logging.getLogger(TERMINAL)
+
+BYTES_A_VALUE = 4
+
+
+def log_parameters(net: caffe_pb2.NetParameter) -> None:
+    """Logs the filtered net as prototxt."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("Initializing net from parameters: \n%s", format_text(net).rstrip())
+
+
+def log_connections(layer: Layer, tops: Sequence[str]) -> None:
+    """Logs the layer's name and the blobs that the layer reads and writes."""
+    bottoms = list(layer.spec.parameter.bottom)
+    logger.info("Creating Layer %s", layer.name)
+    for bottom in bottoms:
+        logger.info("%s <- %s", layer.name, bottom)
+    for position, top in enumerate(tops):
+        in_place = position < len(bottoms) and bottoms[position] == top
+        logger.info("%s -> %s%s", layer.name, top, " (in-place)" if in_place else "")
+
+
+class MemoryLog:
+    """Logs the shapes of tops and a running sum of the memory that they need in float32, in bytes."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+    def log_tops(self, layer: Layer, shapes: Sequence[Shape], loss_weights: Sequence[float]) -> None:
+        """Logs the tops of one layer, their loss weights and the running sum."""
+        self.values += sum(map(math.prod, shapes))
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        logger.info("Setting up %s", layer.name)
+        for shape, weight in zip(shapes, loss_weights, strict=True):
+            logger.info("Top shape: %s", " ".join([*map(str, shape), f"({math.prod(shape)})"]))
+            if weight:
+                logger.info("    with loss weight %g", weight)
+        logger.info("Memory required for data: %d", self.values * BYTES_A_VALUE)
+
+
+def log_result(net: Net) -> None:
+    """Logs which layers need backward and which blobs are the net's outputs; one summary line for terminals."""
+    for step in reversed(net.steps):
+        verdict = "needs backward computation." if step.needs_backward else "does not need backward computation."
+        logger.info("%s %s", step.layer.name, verdict)
+    for output in net.outputs:
+        logger.info("This network produces output %s", output)
+    logger.info("Network initialization done.")
+    if summary.isEnabledFor(logging.INFO):
+        numbers = sum(blob.numel() for step in net.steps for blob in step.layer.blobs)
+        outputs = ", ".join(net.outputs) or "none"
+        summary.info("Net '%s': %d layers, %s weights, outputs: %s", net.name, len(net.steps), f"{numbers:,}", outputs)
 
 
 @dataclass(frozen=True)

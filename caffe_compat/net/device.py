@@ -1,10 +1,13 @@
-"""Caffe's global mode and device, on which new nets run (caffe::Caffe)."""
+"""Where nets run and how they calculate: Caffe's global mode and device (caffe::Caffe), and its float32 arithmetic."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.layers.base import careful_sums
 
 
 @dataclass
@@ -45,3 +48,20 @@ def require_cuda() -> None:
         raise MissingFeatureError(
             "cannot use GPU mode: torch finds no CUDA device here; use solver_mode: CPU or drop --gpu"
         )
+
+
+@contextmanager
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
+    """Applies Caffe's float32 arithmetic to layers that run in the `with` block, then restores the settings."""
+    with careful_sums():
+        if device.type != "cuda":
+            yield
+            return
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        before = matmul.allow_tf32
+        matmul.allow_tf32 = False
+        try:
+            with cudnn.flags(cudnn.enabled, cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False):
+                yield
+        finally:
+            matmul.allow_tf32 = before

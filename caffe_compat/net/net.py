@@ -3,25 +3,43 @@
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from caffe_compat.errors import GraphError
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, find_outputs
 from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.blob import Blob, ParameterBlob
-from caffe_compat.net.exact_arithmetic import exact_arithmetic
-from caffe_compat.net.gradients_needed import Needs, require_possible
-from caffe_compat.net.hooks import Hooks
-from caffe_compat.net.shared_params import LearnableParameter
-from caffe_compat.net.weight_gradients import WeightGradients
-from caffe_compat.net.weights import blobs_of, copy_blobs, refuse_lost_scales, warn_of_other_net
+from caffe_compat.net.device import exact_arithmetic
+from caffe_compat.net.gradients import Needs, WeightGradients, require_possible
+from caffe_compat.net.weights import LearnableParameter, blobs_of, copy_blobs, refuse_lost_scales, warn_of_other_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import LayerBlobs
 from caffe_compat.proto.write import write_weights
+
+LayerHook = Callable[[int], object]
+
+
+@dataclass
+class Hooks:
+    """The functions called around each layer in one direction (forward or backward), in the order of addition."""
+
+    before: list[LayerHook] = field(default_factory=list)
+    after: list[LayerHook] = field(default_factory=list)
+
+    @contextmanager
+    def around(self, layer: int) -> Iterator[None]:
+        """Calls `before`, runs the `with` block, then calls `after`; each function gets the layer's index."""
+        for hook in self.before:
+            hook(layer)
+        yield
+        for hook in self.after:
+            hook(layer)
+
 
 logger = logging.getLogger("caffe_compat")
 
@@ -311,9 +329,3 @@ def _parameter_blobs(steps: list[Step], gradients: WeightGradients) -> "OrderedD
                 known.setdefault(id(blob), ParameterBlob(blob, gradients.of)) for blob in step.layer.blobs
             ]
     return params
-
-
-def find_outputs(steps: list[Step]) -> list[str]:
-    """Returns the tops that no layer reads, in alphabetical order (Net::Init keeps them in a std::set)."""
-    # The automatic top of a loss without tops is not an output in Caffe.
-    return sorted(Wiring((step.bottoms, step.tops[: step.layer.spec.top_count]) for step in steps).unread())

@@ -1,17 +1,139 @@
-"""Copies blobs into a net by layer name (Net::CopyTrainedLayersFrom) and reads them out for a file."""
+"""The weights of a net: which are learnable or shared by name, and how they get into a net and out of it.
+
+Parameters with multipliers and shared parameters are Net::AppendParam; copies by layer name are
+Net::CopyTrainedLayersFrom. `copied_beside` reads a weights file while layers are built: building needs the address
+and shape of a blob, not its values, so a thread can read the values meanwhile.
+"""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.layers.base import Layer
-from caffe_compat.net.blob import note_host_write
-from caffe_compat.proto.blobs import same_shape
+from caffe_compat.net.blob import gradient_of, note_host_write
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import Blob, same_shape
+from caffe_compat.proto.file_bytes import MappedFile, Part, mapping_of
 from caffe_compat.proto.read import LayerBlobs, read_weights
+
+
+@dataclass
+class LearnableParameter:
+    """One weight of the net that a solver may change, with its learning-rate and decay multipliers."""
+
+    parameter: nn.Parameter
+    lr_mult: float
+    decay_mult: float
+    label: str  # "conv1/0", for messages and reports
+    lr_given: bool = True
+    decay_given: bool = True
+    views: list[nn.Parameter] = field(default_factory=list)  # weights of other shapes that share this one (PERMISSIVE)
+
+    def tie_views(self) -> None:
+        """Makes sharers of other shapes use this parameter's memory; must be called again after a move of device."""
+        for view in self.views:
+            view.data = self.parameter.data.view(view.shape)
+            view.grad = gradient_of(self.parameter).view(view.shape)
+            vars(view)["is_tied"] = vars(self.parameter)["is_tied"] = True
+
+
+def is_tied(parameter: nn.Parameter) -> bool:
+    """Whether weights of other shapes share this parameter's memory, so that the memory must not be replaced."""
+    return getattr(parameter, "is_tied", False)
+
+
+@dataclass
+class _Registry:
+    owners: dict[str, LearnableParameter] = field(default_factory=dict)
+    learnable: list[LearnableParameter] = field(default_factory=list)
+
+
+def collect_parameters(layers: list[Layer]) -> list[LearnableParameter]:
+    """Returns the net's learnable parameters in Caffe's order.
+
+    Changes layers in place: blobs that share a `param` name become one parameter. GraphError for too many `param`
+    entries or different multipliers, ShapeError for shapes that cannot be shared.
+    """
+    registry = _Registry()
+    for layer in layers:
+        if len(layer.spec.parameter.param) > len(layer.blobs):
+            raise GraphError(
+                f"{layer.spec}: too many params specified: expected at most {len(layer.blobs)} (one a blob), "
+                f"got {len(layer.spec.parameter.param)}"
+            )
+        for index in range(len(layer.blobs)):
+            _append(registry, layer, index)
+    return registry.learnable
+
+
+def _append(registry: _Registry, layer: Layer, index: int) -> None:
+    spec = param_spec(layer, index)
+    fixed = index in layer.fixed_blobs
+    this = LearnableParameter(
+        layer.blobs[index],
+        0.0 if fixed else spec.lr_mult,
+        0.0 if fixed else spec.decay_mult,
+        f"{layer.name}/{index}",
+        spec.HasField("lr_mult"),
+        spec.HasField("decay_mult"),
+    )
+    owner = registry.owners.get(spec.name)
+    if owner is None:
+        registry.learnable.append(this)
+        if spec.name:
+            registry.owners[spec.name] = this
+        return
+    _check_shape(layer, index, spec, owner)
+    _merge_multipliers(layer, spec, owner, this)
+    if layer.blobs[index].shape == owner.parameter.shape:
+        layer.blobs[index] = owner.parameter
+    else:
+        owner.views.append(layer.blobs[index])
+        owner.tie_views()
+
+
+def param_spec(layer: Layer, index: int) -> caffe_pb2.ParamSpec:
+    """Returns the `param { }` entry of the layer's blob number `index`, or an empty entry."""
+    params = layer.spec.parameter.param
+    return params[index] if index < len(params) else caffe_pb2.ParamSpec()
+
+
+def _check_shape(layer: Layer, index: int, spec: caffe_pb2.ParamSpec, owner: LearnableParameter) -> None:
+    mine, theirs = layer.blobs[index], owner.parameter
+    permissive = spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE
+    if (mine.numel() == theirs.numel()) if permissive else (mine.shape == theirs.shape):
+        return
+    what = "count" if permissive else "shape"
+    raise ShapeError(
+        f"{layer.spec}: cannot share param '{spec.name}' owned by {owner.label}: {what} mismatch; "
+        f"owner shape is {tuple(theirs.shape)}, sharing layer shape is {tuple(mine.shape)}"
+    )
+
+
+def _merge_multipliers(
+    layer: Layer, spec: caffe_pb2.ParamSpec, owner: LearnableParameter, this: LearnableParameter
+) -> None:
+    for value, given in (("lr_mult", "lr_given"), ("decay_mult", "decay_given")):
+        if not getattr(this, given):
+            continue
+        if getattr(owner, given) and getattr(owner, value) != getattr(this, value):
+            raise GraphError(
+                f"{layer.spec}: shared param '{spec.name}' has mismatched {value}: "
+                f"{getattr(owner, value)} at {owner.label}, {getattr(this, value)} here"
+            )
+        setattr(owner, value, getattr(this, value))
+        setattr(owner, given, True)
+
 
 logger = logging.getLogger("caffe_compat")
 
@@ -123,3 +245,71 @@ def blobs_of(layers: Sequence[Layer]) -> dict[str, list[Array]]:
         for layer in layers
         if layer.blobs
     }
+
+
+Arrays = Mapping[str, list[Blob]]
+
+#: Number of floats in 64 bytes, the alignment of PyTorch's own tensors.
+ALIGNMENT = 16
+#: Number of floats in a memory page of 4096 bytes, the smallest page size of common systems.
+PAGE = 1024
+
+
+def blobs_to_keep(net: caffe_pb2.NetParameter, sources: Sequence[LayerBlobs]) -> Arrays:
+    """Returns, by layer name, the file's blobs that layers can use as their own weights.
+
+    Skips layer names that occur twice, since only the first such layer gets weights.
+    Also skips layers that share parameters, since a file may leave out their blobs.
+    """
+    sharers = {layer.name for layer in net.layer if any(param.name for param in layer.param)}
+    names = (_once(layer.name for layer in net.layer) & _once(source.name for source in sources)) - sharers
+    return {source.name: source.blobs for source in sources if source.name in names}
+
+
+def _once(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count == 1}
+
+
+@contextmanager
+def copied_beside(blobs: Arrays) -> Iterator[Arrays]:
+    """Yields copies of the blobs by layer name; the values are complete only when the `with` block has ended.
+
+    Copies are needed because the bytes of a mapped file are read-only and unaligned. A thread reads them meanwhile.
+    """
+    copies = _in_one_block(blobs)
+    reads = _parts(copies, blobs)
+    with ThreadPoolExecutor(1) as beside:
+        filled = [beside.submit(file.read_parts, parts) for file, parts in reads.items()]
+        yield copies
+        for reading in filled:
+            reading.result()
+
+
+def _in_one_block(blobs: Arrays) -> Arrays:
+    """Returns uninitialised arrays for the copies, all within one block of memory.
+
+    The system backs one large block with large pages, which is several times faster than many small blocks. Pages are
+    placed near the processor that writes first, so this thread touches every page before the reader thread does.
+    """
+    sizes = [-(-blob.size // ALIGNMENT) * ALIGNMENT for arrays in blobs.values() for blob in arrays]
+    block = np.empty(sum(sizes), np.float32)
+    block[::PAGE] = 0
+    starts = iter([0, *accumulate(sizes)])
+    return {name: [_place(block, next(starts), blob) for blob in arrays] for name, arrays in blobs.items()}
+
+
+def _place(block: Blob, start: int, blob: Blob) -> Blob:
+    return block[start : start + blob.size].reshape(blob.shape)
+
+
+def _parts(copies: Arrays, blobs: Arrays) -> dict[MappedFile, list[Part]]:
+    """Returns, by mapped file, the parts to read: offset and target. Copies arrays outside mapped files at once."""
+    parts: dict[MappedFile, list[Part]] = {}
+    for name, arrays in blobs.items():
+        for copy, array in zip(copies[name], arrays, strict=True):
+            file = mapping_of(array)
+            if file is None:
+                np.copyto(copy, array)
+            else:
+                parts.setdefault(file, []).append((file.offset_of(array), copy))
+    return parts

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from caffe_compat.errors import DataError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.blob import gradient_of as weight_gradient_of
-from caffe_compat.net.gradients_needed import find_needs
+from caffe_compat.net.gradients import find_needs
 from caffe_compat.net.net import Net
 from caffe_compat.parity.batch_statistics import cancelled_biases
 from caffe_compat.parity.causes.gradients import find_gradient_cause

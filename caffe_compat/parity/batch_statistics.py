@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.normalization.bn import SegNetBN
 
 #: By layer type, the numbers of the blobs that a forward pass updates.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import blobs_of
 from caffe_compat.parity.opencv_chain import Place, Rewrite

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from caffe_compat.engine.fast import FastEngine
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.blob import gradient_of as weight_gradient_of
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Recording
 from caffe_compat.proto import caffe_pb2

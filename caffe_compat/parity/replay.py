@@ -9,8 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import CaffeError, ShapeError
 from caffe_compat.graph.near_ties import jumps
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net
 from caffe_compat.parity.random_layers import is_random, is_source

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from caffe_compat.errors import DataError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 from caffe_compat.parity.batch_statistics import cancelled_biases
 from caffe_compat.parity.causes.gradients import find_factor

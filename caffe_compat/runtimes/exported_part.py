@@ -7,7 +7,7 @@ from caffe_compat.convert.assemble import Assembly
 from caffe_compat.convert.onnx.export import export_onnx
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import Shape
 from caffe_compat.net.net import Net
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
-from caffe_compat.net.shared_params import param_spec
+from caffe_compat.net.weights import param_spec
 
 logger = logging.getLogger("caffe_compat")
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
-from caffe_compat.graph.builder import GraphBuilder, shapes_only
-from caffe_compat.graph.phase_rules import filter_net
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.builder import GraphBuilder, filter_net, shapes_only
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import Shape
 from caffe_compat.layers.registry import layer_class
 from caffe_compat.layers.spec import LayerSpec

@@ -1,3 +1,5 @@
+"""Layers of a state are selected, Splits inserted, and layers built for the shapes of their bottoms."""
+
 import ast
 from functools import partial
 from pathlib import Path
@@ -7,8 +9,9 @@ from google.protobuf import text_format
 
 import caffe_compat
 from caffe_compat.errors import GraphError, ShapeError
-from caffe_compat.graph.builder import GraphBuilder, shapes_only, single_layer
+from caffe_compat.graph.builder import GraphBuilder, filter_net, insert_splits, is_included, shapes_only, single_layer
 from caffe_compat.layers.base import LayerSpec
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.caffe_pb2 import LayerParameter
 
 
@@ -116,3 +119,121 @@ def test_sizes_are_judged_before_anything_is_allocated() -> None:
         builder.add(layer("name: 'in' type: 'Input' top: 'a' input_param { shape { dim: 2 dim: 0 } }"))
     with pytest.raises(ShapeError, match=r"^layer 't' \(Tile\): top 'y' would have 8x3199999998400 = "):
         builder.add(layer("name: 't' type: 'Tile' bottom: 'x' top: 'y' tile_param { tiles: 1999999999 }"))
+
+
+def ruled_layer(rules: str) -> caffe_pb2.LayerParameter:
+    return text_format.Parse(f'name: "l" type: "ReLU" {rules}', caffe_pb2.LayerParameter())
+
+
+STATE = caffe_pb2.NetState(phase=caffe_pb2.TEST, level=2, stage=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "included"),
+    [
+        ("", True),
+        ("include { phase: TEST }", True),
+        ("include { phase: TRAIN }", False),
+        ("include { phase: TRAIN } include { stage: 'a' }", True),
+        ("include { min_level: 2 }", True),
+        ("include { min_level: 3 }", False),
+        ("include { max_level: 2 }", True),
+        ("include { max_level: 1 }", False),
+        ("include { stage: 'a' stage: 'b' }", True),
+        ("include { stage: 'a' stage: 'c' }", False),
+        ("include { not_stage: 'c' }", True),
+        ("include { not_stage: 'b' }", False),
+        ("exclude { phase: TRAIN }", True),
+        ("exclude { phase: TEST }", False),
+        ("exclude { phase: TEST level: 9 }".replace("level: 9", "min_level: 9"), True),
+        ("exclude { stage: 'a' } exclude { stage: 'z' }", False),
+    ],
+)
+def test_rule(rules: str, included: bool) -> None:
+    assert is_included(ruled_layer(rules), STATE) is included
+
+
+def test_both_kinds_are_refused() -> None:
+    with pytest.raises(GraphError, match=r"^layer 'l' \(ReLU\): expected either include or exclude rules, found both"):
+        is_included(ruled_layer("include { phase: TEST } exclude { phase: TRAIN }"), STATE)
+
+
+def test_filter_keeps_order_and_records_the_state() -> None:
+    net = caffe_pb2.NetParameter(name="n")
+    for name, rule in (("x", ""), ("y", "include { phase: TRAIN }"), ("z", "")):
+        added = net.layer.add()
+        added.CopyFrom(ruled_layer(rule))
+        added.name = name
+    filtered = filter_net(net, STATE)
+    assert [kept.name for kept in filtered.layer] == ["x", "z"]
+    assert filtered.state == STATE
+    assert len(net.layer) == 3
+
+
+def net(text: str) -> caffe_pb2.NetParameter:
+    return text_format.Parse(text, caffe_pb2.NetParameter())
+
+
+def wiring(parameter: caffe_pb2.NetParameter) -> list[tuple[str, list[str], list[str]]]:
+    return [(layer.name, list(layer.bottom), list(layer.top)) for layer in parameter.layer]
+
+
+def test_two_readers_get_copies_in_reading_order() -> None:
+    split = insert_splits(
+        net(
+            """
+            layer { name: "data" type: "Input" top: "x" top: "y" }
+            layer { name: "a" type: "ReLU" bottom: "y" top: "a" }
+            layer { name: "b" type: "ReLU" bottom: "y" top: "b" }
+            """
+        )
+    )
+    assert wiring(split) == [
+        ("data", [], ["x", "y"]),
+        ("y_data_1_split", ["y"], ["y_data_1_split_0", "y_data_1_split_1"]),
+        ("a", ["y_data_1_split_0"], ["a"]),
+        ("b", ["y_data_1_split_1"], ["b"]),
+    ]
+
+
+def test_in_place_layers_split_after_the_last_writer() -> None:
+    split = insert_splits(
+        net(
+            """
+            layer { name: "data" type: "Input" top: "x" }
+            layer { name: "relu" type: "ReLU" bottom: "x" top: "x" }
+            layer { name: "a" type: "TanH" bottom: "x" top: "a" }
+            layer { name: "b" type: "Eltwise" bottom: "x" bottom: "x" top: "b" }
+            """
+        )
+    )
+    assert wiring(split)[1:4] == [
+        ("relu", ["x"], ["x"]),
+        ("x_relu_0_split", ["x"], ["x_relu_0_split_0", "x_relu_0_split_1", "x_relu_0_split_2"]),
+        ("a", ["x_relu_0_split_0"], ["a"]),
+    ]
+
+
+def test_a_loss_weight_counts_as_a_reader_and_moves_to_the_first_copy() -> None:
+    split = insert_splits(
+        net(
+            """
+            layer { name: "data" type: "Input" top: "x" }
+            layer { name: "p" type: "Power" bottom: "x" top: "p" loss_weight: 3 }
+            layer { name: "r" type: "ReLU" bottom: "p" top: "r" }
+            """
+        )
+    )
+    power, copies, reader = split.layer[1:]
+    assert list(power.loss_weight) == []
+    assert list(copies.loss_weight) == [3, 0]
+    assert list(reader.bottom) == ["p_p_0_split_1"]
+
+
+def test_unknown_bottom_names_layer_and_blobs() -> None:
+    with pytest.raises(
+        GraphError, match=r"^layer 'r' \(ReLU\): unknown bottom blob 'z' \(bottom 0\).*blobs made before it: x"
+    ):
+        insert_splits(
+            net('layer { name: "d" type: "Input" top: "x" } layer { name: "r" type: "ReLU" bottom: "z" top: "r" }')
+        )

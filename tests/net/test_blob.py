@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.net.blob import Blob, ParameterBlob
-from caffe_compat.net.synced_tensor import SyncedTensor
+from caffe_compat.net.blob import Blob, ParameterBlob, SyncedTensor
 
 CPU = torch.device("cpu")
 

@@ -1,18 +1,24 @@
-"""What a net refuses to be built from, and what it finds out while it is built."""
+"""What a net refuses to be built from, what it finds out and logs while it is built; the collector pauses meanwhile."""
 
+import gc
+import logging
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import caffe_compat
 from caffe_compat.errors import FieldError, GraphError, UnknownLayerError
 from caffe_compat.layers.spec import LayerSpec
-from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.net.build import Surroundings, build_net, collector_paused, load_net
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.text import parse_text
 from prototxt_gen import generate
 from tests.engine.nets import build
 
@@ -147,3 +153,86 @@ def test_deploy_nets_are_built_without_torch_compile(tmp_path: Path) -> None:
         "sys.exit(' '.join(sys.modules.keys() & {'torch._dynamo', 'sympy'}) or None)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "net.prototxt")], check=True)
+
+
+RELEASED = Path(__file__).parents[1] / "goldens" / "srn_fork" / "released_like"
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The collector as it was."""
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.enable()
+    yield
+    gc.unfreeze()
+    if not was_enabled:
+        gc.disable()
+
+
+@pytest.mark.usefixtures("collector")
+def test_it_goes_on_behind_the_outermost_block() -> None:
+    with collector_paused():
+        with collector_paused():
+            made: list[list[object]] = [[] for _ in range(50_000)]
+            assert gc.get_count()[0] > 0
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_count()[0] < len(made)  # they are among the old
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("collector")
+def test_what_a_program_has_frozen_stays_so() -> None:
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with collector_paused():
+        pass
+    assert gc.get_freeze_count() == frozen > 0
+
+
+@pytest.mark.usefixtures("collector")
+def test_it_stays_off_where_it_was_off() -> None:
+    gc.disable()
+    with collector_paused():
+        pass
+    assert not gc.isenabled()
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_net_that_nobody_holds_is_gone_without_a_collection() -> None:
+    """Else the weights of nets, which count as old, would wait for a collection of all."""
+    gc.disable()
+    caffe_compat.load(str(RELEASED / "weights.caffemodel"))
+    load_net(str(RELEASED / "net.prototxt"), "TEST", weights=str(RELEASED / "weights.caffemodel"))
+    assert gc.collect() == 0
+
+
+LOG = Path(__file__).resolve().parents[1] / "goldens" / "bvlc" / "logs" / "caffe_train.log"
+PREFIX = re.compile(r"^I\d+ [\d:.]+ +\d+ (\S+):\d+\] ")
+
+
+def recorded() -> tuple[str, list[str]]:
+    """The first net that Caffe built in the log: its text, and the lines of net.cpp about it."""
+    lines = LOG.read_text().splitlines()
+    start = next(index for index, line in enumerate(lines) if "Initializing net from parameters" in line)
+    end = next(index for index, line in enumerate(lines) if "Network initialization done" in line)
+    text = [line for line in lines[start + 1 : end] if not PREFIX.match(line)]
+    said = [PREFIX.sub("", line) for line in lines[start + 1 : end + 1] if " net.cpp:" in line]
+    return "\n".join(text), said
+
+
+def test_lines_are_caffes(caplog: pytest.LogCaptureFixture) -> None:
+    text, said = recorded()
+    net = parse_text(text, caffe_pb2.NetParameter)
+    data = net.layer[0]  # its HDF5 file is not there: the same blobs from DummyData
+    data.type = "DummyData"
+    data.ClearField("hdf5_data_param")
+    for shape in ([8, 3, 9, 9], [8, 4]):
+        data.dummy_data_param.shape.add(dim=shape)
+    with caplog.at_level(logging.INFO, "caffe_compat"):
+        build_net(net, net.state)
+    mine = [record.getMessage() for record in caplog.records]
+    assert mine[0].startswith("Initializing net from parameters: \nname:")
+    # A loss has no axes: Caffe prints its shape as nothing and the count.
+    assert [line.replace("  ", " ").strip() for line in mine[1:]] == [line.replace("  ", " ").strip() for line in said]

@@ -1,4 +1,4 @@
-"""A net whose inputs change their shapes."""
+"""A net whose inputs change their shapes, and functions around its layers."""
 
 import logging
 
@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_compat.net.build import build_net
-from caffe_compat.net.net import Net
+from caffe_compat.net.net import Hooks, Net
 from caffe_compat.proto import caffe_pb2
 
 WEIGHTED = """
@@ -47,3 +47,19 @@ def test_a_weighted_top_that_shrinks_says_nothing(caplog: pytest.LogCaptureFixtu
     net.reshape()
     net.forward_range(0, 1)
     assert caplog.messages == []
+
+
+def test_they_run_in_order_around_the_layer() -> None:
+    calls: list[str] = []
+    hooks = Hooks()
+    hooks.before += [lambda layer: calls.append(f"first {layer}"), lambda layer: calls.append(f"second {layer}")]
+    hooks.after.append(lambda layer: calls.append(f"last {layer}"))
+    with hooks.around(4):
+        calls.append("layer")
+    assert calls == ["first 4", "second 4", "layer", "last 4"]
+
+
+def test_a_layer_that_fails_is_not_done() -> None:
+    hooks = Hooks(after=[lambda layer: pytest.fail("the layer has failed")])
+    with pytest.raises(ZeroDivisionError), hooks.around(0):
+        _ = 1 / 0

@@ -8,10 +8,9 @@ import pytest
 import torch
 from google.protobuf import text_format
 
-from caffe_compat.net.blob import Blob, ParameterBlob
+from caffe_compat.net.blob import Blob, ParameterBlob, SyncedTensor
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net
-from caffe_compat.net.synced_tensor import SyncedTensor
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.solver import Callback, Solver

@@ -12,7 +12,7 @@ from caffe_compat.convert.forms.train_form import train_form
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
-from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.builder import filter_net
 from caffe_compat.proto import caffe_pb2
 
 #: Fields of LayerParameter about learning and about the phases of a layer.

@@ -24,8 +24,7 @@ from caffe_compat.convert.onnx.export import needed_steps, one_line
 from caffe_compat.convert.sample_inputs import sample_inputs
 from caffe_compat.errors import CaffeError, FormatError
 from caffe_compat.graph.near_ties import is_near_tie, jumps
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import as_tuple
 
 #: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to

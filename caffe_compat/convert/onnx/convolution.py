@@ -7,7 +7,7 @@ import numpy as np
 
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 #: Spatial axes that runtimes have kernels for.
 MOST_AXES = 3

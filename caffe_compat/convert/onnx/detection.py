@@ -8,7 +8,7 @@ from onnx import helper
 
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 LOWEST = float(np.finfo(np.float32).min)
 

@@ -15,8 +15,7 @@ from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_ste
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
 from caffe_compat.graph.builder import shapes_only
-from caffe_compat.graph.step import Step
-from caffe_compat.graph.wiring import Wiring
+from caffe_compat.graph.wiring import Step, Wiring
 
 BATCH = "N"
 #: Axes of open size, by number, with their names.

@@ -11,7 +11,7 @@ from torch import Tensor
 from caffe_compat.convert.formats.blob_names import blob_keys
 from caffe_compat.convert.model import Shape
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 #: ReduceMean and Resize with axes as inputs; onnxruntime reads it since 1.14.
 OPSET = 18

@@ -10,7 +10,7 @@ from torch import Tensor
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.normalization.bn import SegNetBN
 
 

@@ -18,7 +18,7 @@ from caffe_compat.convert.onnx.shaping import LAST, cut
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import CaffeError, ShapeError
 from caffe_compat.graph.builder import GraphBuilder, shapes_only
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.vision.pooling import SMALLEST
 from caffe_compat.layers.windows import LOWEST
 

@@ -13,7 +13,7 @@ import numpy as np
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.vision.pooling import SMALLEST
 from caffe_compat.layers.windows import LOWEST, PoolingWindow
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from caffe_compat.convert.onnx.graph import Graph
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 #: hidden (first) and other states (1, N, D) after a step.
 States = list[str]

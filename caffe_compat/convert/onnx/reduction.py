@@ -9,7 +9,7 @@ import numpy as np
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.convert.onnx.shaping import cut, reverse
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 
 def softmax(graph: Graph, step: Step, bottom: str) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.convert.onnx.graph import Graph
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 
 LAST = np.iinfo(np.int64).max
 

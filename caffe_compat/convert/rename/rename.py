@@ -10,7 +10,7 @@ from caffe_compat.convert.rename.readable import readable_names
 from caffe_compat.convert.rename.role_names import RoleNames
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
-from caffe_compat.graph.splits import insert_splits
+from caffe_compat.graph.builder import insert_splits
 from caffe_compat.proto import caffe_pb2
 
 READABLE = "readable"

@@ -13,7 +13,7 @@ from caffe_compat.engine.plan import Plan
 from caffe_compat.layers.base import Tops, as_tuple
 from caffe_compat.layers.vision.conv import BaseConvolution
 from caffe_compat.net.net import Net
-from caffe_compat.net.shared_params import is_tied
+from caffe_compat.net.weights import is_tied
 
 
 def channels_last(plan: Plan) -> Plan:

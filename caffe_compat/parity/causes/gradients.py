@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.normalization.bn import BN
 from caffe_compat.parity.measure import errors_between
 from caffe_compat.parity.recording import Array

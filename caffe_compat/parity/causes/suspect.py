@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from caffe_compat.graph.step import Step
+from caffe_compat.graph.wiring import Step
 from caffe_compat.parity.causes.trial import Target, Trial
 from caffe_compat.parity.recording import Array, Recorded, Recording
 

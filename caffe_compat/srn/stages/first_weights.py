@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from caffe_compat.graph.builder import shapes_only
-from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.builder import filter_net, shapes_only
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.data.base_data import DataLayer
 from caffe_compat.proto import caffe_pb2

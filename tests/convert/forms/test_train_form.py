@@ -7,7 +7,7 @@ from caffe_compat.convert.forms.train_form import train_form
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import FormatError
-from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.builder import filter_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 from tests.convert.models import GOLDENS, RELEASED

@@ -1,7 +1,7 @@
 from google.protobuf import text_format
 
 from caffe_compat.convert.forms.undo_splits import is_automatic, undo_splits
-from caffe_compat.graph.splits import insert_splits
+from caffe_compat.graph.builder import insert_splits
 from caffe_compat.proto import caffe_pb2
 
 TEXT = """

@@ -13,7 +13,7 @@ from caffe_compat.convert.model import Model
 from caffe_compat.convert.onnx.check import compare_with_onnxruntime, difference
 from caffe_compat.convert.onnx.export import export_onnx, needed_steps, onnx_bytes
 from caffe_compat.errors import FormatError, GraphError, MissingFeatureError, ShapeError
-from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.builder import filter_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 from tests.convert.models import GOLDENS, RELEASED, STAGES

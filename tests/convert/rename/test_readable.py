@@ -8,7 +8,7 @@ import pytest
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.rename.readable import readable_names
-from caffe_compat.graph.phase_rules import filter_net
+from caffe_compat.graph.builder import filter_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
 from prototxt_gen.files import generate

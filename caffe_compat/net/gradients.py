@@ -1,13 +1,17 @@
-"""Finds the layers, bottoms and weights that need gradients (Net::Init).
+"""Which layers, bottoms and weights need gradients (Net::Init), and where the gradients of weights are.
 
-The result depends on propagate_down, lr_mult 0, force_backward, and on which layers lead to a loss.
+What needs gradients depends on propagate_down, lr_mult 0, force_backward, and on which layers lead to a loss.
 """
 
 from dataclasses import dataclass, field
 
+import torch
+from torch import Tensor, nn
+
 from caffe_compat.errors import GraphError
 from caffe_compat.layers.base import Layer, LossLayer
-from caffe_compat.net.shared_params import param_spec
+from caffe_compat.net.blob import gradient_of
+from caffe_compat.net.weights import param_spec
 
 
 @dataclass
@@ -100,3 +104,35 @@ def _force(layers: list[Layer], needs: Needs) -> None:
             need or not _is_never(layer, position) for position, need in enumerate(needs.bottoms[index])
         ]
         needs.weights[index] = [position not in layer.fixed_blobs for position in range(len(layer.blobs))]
+
+
+class WeightGradients:
+    """Finds the gradient of each weight of one net.
+
+    Normally it is the parameter's `grad`. For a weight borrowed from another net, this net has a gradient of its own
+    (Blob::ShareData shares values only).
+    """
+
+    def __init__(self) -> None:
+        self._apart: dict[nn.Parameter, Tensor | None] = {}  # None until the first request; test nets never ask
+
+    def of(self, parameter: nn.Parameter) -> Tensor:
+        """Returns the gradient of a weight; zeros if no backward pass has run."""
+        if parameter not in self._apart:
+            return gradient_of(parameter)
+        gradient = self._apart[parameter]
+        if gradient is None:
+            gradient = self._apart[parameter] = torch.zeros_like(parameter.data)
+        return gradient
+
+    def hand_over(self, own: nn.Parameter, lent: nn.Parameter) -> None:
+        """Keeps the gradient of `own` as this net's gradient of `lent`, the weight that replaces `own`."""
+        self._apart[lent] = self._apart.pop(own) if own in self._apart else own.grad
+
+    def move(self, device: torch.device) -> None:
+        """Moves gradients of borrowed weights to another device; gradients that shared memory still share it."""
+        moved: dict[int, Tensor] = {}
+        for parameter, gradient in self._apart.items():
+            if gradient is not None:
+                there = moved.setdefault(gradient.data_ptr(), gradient.to(device))
+                self._apart[parameter] = there.view(gradient.shape)

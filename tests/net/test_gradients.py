@@ -1,5 +1,6 @@
-"""Backward goes where Caffe sends it."""
+"""Which layers, bottoms and weights need gradients, and gradients of borrowed weights."""
 
+import numpy as np
 import pytest
 import torch
 from google.protobuf import text_format
@@ -10,11 +11,12 @@ from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
+from tests.engine.nets import build
 
 INNER_PRODUCT = "inner_product_param { num_output: 3 weight_filler { type: 'xavier' } }"
 
 
-def build(text: str) -> Net:
+def on_inputs(text: str) -> Net:
     net = text_format.Parse(
         "layer { name: 'in' type: 'Input' top: 'x' top: 't' "
         "input_param { shape { dim: 2 dim: 5 } shape { dim: 2 dim: 3 } } }" + text,
@@ -35,7 +37,7 @@ layer {{ name: 'loss' type: 'EuclideanLoss' bottom: 'b' bottom: 't' top: 'loss' 
 
 
 def chain(first: str = "", second: str = "", loss: str = "") -> dict[str, tuple[bool, list[bool]]]:
-    return needs(build(CHAIN.format(first=first, second=second, loss=loss, ip=INNER_PRODUCT)))
+    return needs(on_inputs(CHAIN.format(first=first, second=second, loss=loss, ip=INNER_PRODUCT)))
 
 
 def test_weights_below_a_loss_learn() -> None:
@@ -88,7 +90,7 @@ layer {{ name: 'loss' type: '{loss}' bottom: 'scores' bottom: 'labels' top: 'los
 
 def with_learnt_labels(loss: str, propagate_down: str = "") -> Net:
     text = LABELS_LEARN.format(ip=INNER_PRODUCT, loss=loss, propagate_down=propagate_down)
-    return build(text)
+    return on_inputs(text)
 
 
 @pytest.mark.parametrize("engine", ["exact", "fast"])
@@ -123,7 +125,7 @@ def test_layers_without_backward_stop_a_gradient(engine: str) -> None:
         layer {{ name: 'step' type: 'Threshold' bottom: 'a' top: 'step' }}
         layer {{ name: 'loss' type: 'EuclideanLoss' bottom: 'step' bottom: 't' top: 'loss' }}"""
     with pytest.raises(GraphError, match=r"^layer 'step' \(Threshold\): Threshold cannot backpropagate to bottom 0"):
-        create_engine(engine, build(text)).forward_backward()
+        create_engine(engine, on_inputs(text)).forward_backward()
 
 
 @pytest.mark.parametrize("engine", ["exact", "fast"])
@@ -134,7 +136,7 @@ def test_a_bottom_left_out_hides_no_gradient_of_another_reader(engine: str) -> N
         layer {{ name: 'no' type: 'Power' bottom: 'a' top: 'no' propagate_down: false }}
         layer {{ name: 'yes' type: 'Power' bottom: 'a' top: 'yes' }}
         layer {{ name: 'sum' type: 'Eltwise' bottom: 'no' bottom: 'yes' top: 'sum' loss_weight: 0.5 }}"""
-    net = build(text)
+    net = on_inputs(text)
     net.blobs["x"].assign(torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [0.0, 1.0, 0.0, 1.0, 0.0]]))
     create_engine(engine, net).forward_backward()
     assert gradient_of(net.step_of("a").layer.blobs[0])[0].tolist() == [0.5, 1.5, 1.5, 2.5, 2.5]
@@ -145,7 +147,7 @@ def test_a_layer_may_share_a_weight_with_itself() -> None:
     text = (
         "layer { name: 'a' type: 'Scale' bottom: 'x' top: 'y' loss_weight: 1 param { name: 'w' } param { name: 'w' } "
     )
-    net = build(text + "scale_param { bias_term: true } }")
+    net = on_inputs(text + "scale_param { bias_term: true } }")
     net.blobs["x"].assign(torch.ones(2, 5) * 3)
     create_engine("exact", net).forward_backward()
     assert gradient_of(net.learnable[0].parameter).tolist() == [8.0] * 5
@@ -165,7 +167,7 @@ def test_fixed_weights_of_recurrent_layers_have_gradients(engine: str, kind: str
     gradients = []
     for params in ("", "param { lr_mult: 2 } param { lr_mult: 0 }"):
         torch.manual_seed(3)
-        net = build(SEQUENCES + layer % params)
+        net = on_inputs(SEQUENCES + layer % params)
         net.blobs["s"].assign(torch.linspace(-1, 2, 30).view(2, 5, 3))
         create_engine(engine, net).forward_backward()
         gradients.append([gradient_of(blob) for blob in net.step_of("r").layer.blobs])
@@ -176,7 +178,7 @@ def test_fixed_weights_of_recurrent_layers_have_gradients(engine: str, kind: str
 
 def test_recurrent_layers_that_learn_nothing_have_no_gradients() -> None:
     fixed = "param { lr_mult: 0 } " * 3
-    net = build(
+    net = on_inputs(
         f"{SEQUENCES} layer {{ name: 'r' type: 'LSTM' bottom: 's' bottom: 'c' top: 'r' loss_weight: 0.5 {fixed}"
         "recurrent_param { num_output: 4 bias_filler { type: 'constant' value: 0.3 } } }"
     )
@@ -187,3 +189,78 @@ def test_recurrent_layers_that_learn_nothing_have_no_gradients() -> None:
 def test_propagate_down_counts_bottoms() -> None:
     with pytest.raises(GraphError, match=r"^layer 'b' \(InnerProduct\): propagate_down param must be specified"):
         chain(second="propagate_down: true propagate_down: false")
+
+
+NET = """
+layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ dim: 2 dim: 6 }} }} }}
+layer {{ name: "a" type: "InnerProduct" bottom: "x" top: "a" param {{ {shared} }}
+  inner_product_param {{ num_output: 3 bias_term: false weight_filler {{ type: "gaussian" std: 0.4 }} }} }}
+layer {{ name: "b" type: "InnerProduct" bottom: "a" top: "b" param {{ {shared} }}
+  inner_product_param {{ num_output: 6 bias_term: false weight_filler {{ type: "gaussian" std: 0.4 }} }} }}
+"""
+LOSS = 'layer { name: "sum" type: "Reduction" bottom: "b" top: "sum" loss_weight: 1.5 }'
+PERMISSIVE = 'name: "w" share_mode: PERMISSIVE'
+
+
+def net_of(shared: str = "", loss: str = LOSS) -> Net:
+    net = build(NET.format(shared=shared) + loss)
+    net.blobs["x"].data[...] = np.random.RandomState(4).randn(2, 6)
+    return net
+
+
+def pair(shared: str = "") -> tuple[Net, Net]:
+    lender, borrower = net_of(shared), net_of(shared)
+    borrower.share_weights(lender)
+    return lender, borrower
+
+
+def run(net: Net) -> None:
+    net.forward_range(0, len(net.steps) - 1)
+    net.backward_range(len(net.steps) - 1, 0)
+
+
+@pytest.mark.parametrize("shared", ["", PERMISSIVE])
+def test_a_borrower_adds_to_its_own_gradient(shared: str) -> None:
+    lender, borrower = pair(shared)
+    run(borrower)
+    run(borrower)
+    assert not lender.params["a"][0].diff.any()
+    run(lender)
+    for layer in ("a", "b"):
+        assert lender.params[layer][0].diff.any()
+        np.testing.assert_allclose(borrower.params[layer][0].diff, 2 * lender.params[layer][0].diff, rtol=1e-6)
+
+
+def test_clearing_one_net_leaves_the_other() -> None:
+    lender, borrower = pair()
+    run(lender)
+    run(borrower)
+    borrower.clear_parameter_gradients()
+    assert lender.params["b"][0].diff.any()
+    assert not borrower.params["b"][0].diff.any()
+
+
+def test_a_borrower_keeps_the_gradient_that_it_had() -> None:
+    lender, borrower, third = net_of(), net_of(), net_of()
+    borrower.params["a"][0].diff[...] = 7
+    for other in (lender, lender, third):
+        borrower.share_weights(other)
+    assert (borrower.params["a"][0].diff == 7).all()
+    assert borrower.learnable_gradients()[0].eq(7).all()
+    assert not lender.params["a"][0].diff.any()
+
+
+def test_a_net_may_learn_weights_of_one_that_does_not() -> None:
+    lender, borrower = net_of(loss=""), net_of()
+    borrower.share_weights(lender)
+    run(borrower)
+    assert borrower.params["a"][0].diff.any()
+    run(lender)
+    assert not lender.params["a"][0].diff.any()
+
+
+def test_gradients_over_one_memory_are_so_after_a_move() -> None:
+    _, borrower = pair(PERMISSIVE)
+    borrower.gradients.move(torch.device("cpu"))
+    borrower.params["a"][0].diff[...] = 3
+    assert (borrower.params["b"][0].diff == 3).all()
