@@ -10,21 +10,28 @@ from caffe_compat.errors import DataError, FormatError
 from caffe_compat.srn.datasets.regular_file import check_regular_file
 
 
-def read_json(path: Path, each_object: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+def read_json(
+    path: Path,
+    each_object: Callable[[dict[str, Any]], Any] | None = None,
+    each_pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
     """The content of a file; `each_object` may replace every object as soon as it is parsed, to keep memory small.
 
-    Raises DataError if the file cannot be read, and FormatError if it is no JSON or is nested too deeply.
+    `each_pairs` does the same and is given an object's keys and values, among which a key may come twice. Raises
+    DataError if the file cannot be read, and FormatError if it is no JSON or is nested too deeply.
     """
     check_regular_file(path, "annotations")
     try:
-        with path.open(encoding="utf-8") as file:
-            return json.load(file, object_hook=each_object)
+        with path.open(encoding="utf-8-sig") as file:
+            return json.load(file, object_hook=each_object, object_pairs_hook=each_pairs)
     except OSError as error:
         raise DataError(f"{path}: cannot read the annotations ({error.strerror}); check the path") from error
     except RecursionError as error:
         raise FormatError(f"{path}: expected annotations in JSON, found lists nested too deeply to be any") from error
     except ValueError as error:
-        raise FormatError(f"{path}: expected JSON, found {error}; was the download cut short?") from error
+        several = str(error).startswith("Extra data")
+        cure = "a file with an object per line is called .jsonl" if several else "was the download cut short?"
+        raise FormatError(f"{path}: expected JSON, found {error}; {cure}") from error
 
 
 def member(path: Path, content: Any, name: str) -> Any:

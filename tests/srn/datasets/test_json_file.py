@@ -17,6 +17,16 @@ def test_errors(tmp_path):
     path.write_text('{"images": [')
     with pytest.raises(FormatError, match=r"^.*a.json: expected JSON, found .*; was the download cut short"):
         read_json(path)
+    path.write_text('{"image": "a.jpg"}\n{"image": "b.jpg"}\n')
+    with pytest.raises(
+        FormatError, match=r"^.*a.json: .*Extra data: line 2 .*; a file with an object per line is called"
+    ):
+        read_json(path)
+
+
+def test_the_pairs_of_an_object(tmp_path):
+    (tmp_path / "a.json").write_text('\ufeff{"a": 1, "a": 2}', encoding="utf-8")
+    assert read_json(tmp_path / "a.json", each_pairs=len) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Annotations in one JSON file: MS-COCO's form, a list of objects, or an object from names to labels."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.coco import read_instances, thinned
@@ -16,7 +18,7 @@ _MEMBERS = {"images", "annotations", "categories"}
 
 def read_json_annotations(path: Path, reading: Reading) -> OwnFormat:
     """The rows of a file that is held in memory. Raises DataError or FormatError for content of another form."""
-    content = read_json(path, thinned)
+    content = read_json(path, each_pairs=partial(_thinned, path))
     if isinstance(content, Mapping) and content.keys() >= _MEMBERS:
         return _instances(path, content, reading)
     if isinstance(content, list):
@@ -30,6 +32,18 @@ def read_json_annotations(path: Path, reading: Reading) -> OwnFormat:
         f"{path}: expected MS-COCO's members images, annotations and categories, a list of objects with an image and "
         f"labels, or an object from image names to labels; found {type(content).__name__}{found}"
     )
+
+
+def _thinned(path: Path, pairs: list[tuple[str, Any]]) -> Any:
+    """What `thinned` makes of an object. Raises DataError if a key comes twice: its first value would be lost."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        key = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise DataError(
+            f"{path}: expected each key of an object once, found '{key[:80]}' more than once; give images of several "
+            'entries as a list: [{"image": "a.jpg", "labels": ["cat"]}]'
+        )
+    return thinned(found)
 
 
 def _instances(path: Path, content: object, reading: Reading) -> OwnFormat:

@@ -35,7 +35,7 @@ def format_of(entries: Callable[[], Iterator[Entry]], path: Path, reading: Readi
     """The rows of entries, which are read once beforehand: lists of numbers can be values or numbers of labels."""
     numbers = [(entry.owner, list(map(str, entry.labels))) for entry in entries() if isinstance(entry.labels, list)]
     if not numbers or not _all_numbers(entries) or not hold_values(numbers, reading):
-        return OwnFormat(partial(_rows, entries), None, path.parent)
+        return OwnFormat(partial(_rows, entries), None, path.parent, ["an entry per image with its labels"])
     names = [str(column) for column in range(len(numbers[0][1]))]
     return OwnFormat(partial(_valued, entries, names), names, path.parent, ["lists of numbers: a value for each label"])
 
