@@ -1,5 +1,6 @@
 """A row of a user's own annotations, in whatever format it was written."""
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -47,14 +48,24 @@ def listed(labels: Iterable[str]) -> dict[str, str]:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """The lines of a text file, one at a time, without a byte order mark before the first.
+    """The lines of a text file in UTF-8 or UTF-16, one at a time, without a byte order mark before the first.
 
-    Raises DataError if the file is not regular, or is no text in UTF-8.
+    Raises DataError if the file is not regular, or is text of another encoding.
     """
     check_regular_file(path, "annotations")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with path.open(encoding=_encoding(path), newline="") as lines:
             yield from lines
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error  # an OSError names the path again
-        raise DataError(f"{path}: cannot read the annotations: {reason}; expected text in UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the annotations: {error.strerror}; check the path") from error
+    except UnicodeError as error:
+        raise DataError(
+            f"{path}: cannot read the annotations: {error}; expected text in UTF-8; iconv -f WINDOWS-1252 -t UTF-8 "
+            f"turns text of old Windows programs into it"
+        ) from error
+
+
+def _encoding(path: Path) -> str:
+    """UTF-16 where the file begins with its byte order mark, as "Unicode text" of Excel does, else UTF-8."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
