@@ -42,3 +42,41 @@ def test_errors(tmp_path):
         DataError, match=r"^.*gone: cannot read the folder \(No such file or directory\); check the path"
     ):
         read_folders(tmp_path / "gone")
+
+
+def test_a_folder_of_splits(tmp_path):
+    for name in ("Train", "valid"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError) as caught:
+        read_folders(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: expected a folder for each label, found folders of splits: Train, valid; give --train "
+        f"{tmp_path}/Train --val {tmp_path}/valid"
+    )
+
+
+def test_a_label_may_be_called_as_a_split(tmp_path):
+    for name in ("train", "bus"):
+        (tmp_path / name).mkdir()
+    assert read_folders(tmp_path).class_names == ["bus", "train"]
+
+
+def test_the_folders_of_pascal_voc(tmp_path):
+    for name in ("Annotations", "JPEGImages", "ImageSets"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(
+        DataError, match=r"^.*: expected a folder .*, found PASCAL VOC's folders; give an image set, .*/Annotations$"
+    ):
+        read_folders(tmp_path)
+
+
+def test_files_of_one_name_in_several_folders(tmp_path):
+    for name in ("cat/a.jpg", "dog/a.jpg", "dog/b.jpg", "cow/c.jpg", "cow/sub/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    os.link(tmp_path / "dog" / "b.jpg", tmp_path / "cat" / "b.jpg")
+    assert read_folders(tmp_path).notes == [
+        "a folder per label",
+        "1 file names occur in several folders and are taken as different images: 'a.jpg'; links in place of copies "
+        "make one image with several labels",
+    ]
