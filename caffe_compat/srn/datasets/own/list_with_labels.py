@@ -5,7 +5,8 @@ from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
-from caffe_compat.errors import ShapeError
+from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.srn.datasets.image_header import has_image_suffix
 from caffe_compat.srn.datasets.layout import parse_listed_image
 from caffe_compat.srn.datasets.own.cells import token_of
 from caffe_compat.srn.datasets.own.rows import OwnFormat, OwnRow, text_lines
@@ -16,9 +17,16 @@ _NO_LINE = ""
 def read_list(path: Path, labels: Path, class_names: Sequence[str] | None = None) -> OwnFormat:
     """The images of a list; columns of labels are called by `class_names`, or else numbered from 0.
 
-    Raises ShapeError if names and columns do not fit, or, when rows are read, if the two files do not.
+    Raises DataError if the label file has names, and ShapeError if names and columns do not fit, or, when rows are
+    read, if the two files do not.
     """
-    columns = len(next(_lines(labels), _NO_LINE).split())
+    first = next(_lines(labels), _NO_LINE).split()
+    if first and has_image_suffix(first[0]):
+        raise DataError(
+            f"{labels}, line 1: expected numbers alone, a line for each image of {path}, found the name "
+            f"'{first[0][:80]}'; a file of names and labels is given as --train, --val or --test, without a label file"
+        )
+    columns = len(first)
     names = class_names or [str(column) for column in range(columns)]
     if len(names) != columns:
         raise ShapeError(f"{labels}: expected {len(names)} numbers per line, one for each label name, found {columns}")

@@ -46,3 +46,12 @@ def test_names_that_do_not_fit(files):
         ShapeError, match=r"^.*labels.txt: expected 2 numbers per line, one for each label name, found 3"
     ):
         read_list(*files, ["x", "y"])
+
+
+def test_a_label_file_with_names(files):
+    files[1].write_text("a.jpg 0 1 0\nc.jpg 1 0 1\n")
+    with pytest.raises(
+        DataError, match=r"^.*labels.txt, line 1: expected numbers alone, a line for each .*list.txt, found the "
+        r"name 'a.jpg'; a file of names and labels is given as --train, --val or --test, without a label file$"
+    ):  # fmt: skip
+        read_list(*files)
