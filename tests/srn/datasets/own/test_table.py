@@ -1,6 +1,6 @@
 import pytest
 
-from caffe_compat.errors import DataError
+from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.own.reading import Reading
 from caffe_compat.srn.datasets.own.table import read_table
 
@@ -42,7 +42,7 @@ def test_other_delimiters(tmp_path, name, mark):
 def test_the_image_column_is_found_by_its_name(tmp_path):
     form = read(tmp_path, "number,FileName,cat\n0,x.jpg,1\n1,y.jpg,0\n", not_labels=("number",))
     assert rows_of(form) == [("x.jpg", {"cat": "1"}), ("y.jpg", {"cat": "0"})]
-    assert form.notes == ["columns left out: number"]
+    assert form.notes == ["columns left out: number", "a column per label"]
 
 
 def test_a_table_without_a_header(tmp_path):
@@ -97,7 +97,7 @@ def test_numbers_are_names_or_values(tmp_path):
 def test_columns_of_chexpert_that_are_no_labels(tmp_path):
     form = read(tmp_path, "Path,Sex,Age,Frontal/Lateral,AP/PA,Edema,Fracture\na.jpg,F,68,Frontal,AP,1.0,\n")
     assert rows_of(form) == [("a.jpg", {"Edema": "1", "Fracture": ""})]
-    assert form.notes == ["columns left out: Sex, Age, Frontal/Lateral, AP/PA"]
+    assert form.notes == ["columns left out: Sex, Age, Frontal/Lateral, AP/PA", "a column per label"]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,84 @@ def test_an_open_quotation_mark(tmp_path):
         DataError, match=r"^.*a.csv, line 2: field larger than field limit .*; is a quotation mark left"
     ):
         list(read(tmp_path, 'image,cat\n"a.jpg' + 200_000 * "x").rows())
+
+
+def test_utf_16(tmp_path):
+    (tmp_path / "a.txt").write_text("image\tbärig\nx.jpg\t1\n", encoding="utf-16")
+    assert rows_of(read_table(tmp_path / "a.txt", Reading())) == [("x.jpg", {"bärig": "1"})]
+
+
+def test_the_line_with_which_excel_names_the_delimiter(tmp_path):
+    assert rows_of(read(tmp_path, "SEP=|\r\nimage|cat, small|cow\r\nx.jpg|1|0\r\n")) == [
+        ("x.jpg", {"cat, small": "1", "cow": "0"}),
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"^.*a.csv, line 4: expected 2 columns, as in the header, found 3"):
+        list(read(tmp_path, "sep=;\nimage;cat\nx.jpg;1\ny.jpg;1;0\n").rows())
+
+
+def test_a_quoted_header_with_other_delimiters(tmp_path):
+    form = read(tmp_path, '"image, name";"cat, small";cow\nx.jpg;1;0\n')
+    assert rows_of(form) == [("x.jpg", {"cat, small": "1", "cow": "0"})]
+
+
+def test_blanks_before_quotation_marks(tmp_path):
+    assert rows_of(read(tmp_path, 'image, labels\nx.jpg, "cat;dog"\n')) == [("x.jpg", {"cat": "1", "dog": "1"})]
+
+
+def test_a_cell_that_lists_a_value_for_each_label(tmp_path):
+    text = 'image,labels\nx.jpg,"[0, 1, 1]"\ny.jpg,"[1, 0, 0]"\n'
+    form = read(tmp_path, text)
+    assert form.class_names == ["0", "1", "2"]
+    assert rows_of(form)[0] == ("x.jpg", {"0": "0", "1": "1", "2": "1"})
+    assert form.notes == ["cells of labels: Python or JSON lists; a value for each label"]
+    named = read_table(tmp_path / "a.csv", Reading(), class_names=["cat", "dog", "cow"])
+    assert rows_of(named)[1] == ("y.jpg", {"cat": "1", "dog": "0", "cow": "0"})
+    with pytest.raises(ShapeError, match=r"^.*a.csv: expected 2 values in a row, one for each label name, found 3$"):
+        read_table(tmp_path / "a.csv", Reading(), class_names=["cat", "dog"])
+    longer = read(tmp_path, text + 'z.jpg,"[1, 0]"\n', label_cells="values")
+    with pytest.raises(ShapeError, match=r"^.*a.csv, line 4: expected 3 values, as in the first row, found 2$"):
+        list(longer.rows())
+
+
+def test_a_line_break_in_a_cell(tmp_path):
+    with pytest.raises(
+        DataError, match=r"^.*a.csv, line 3: expected cells of one line, found a line break; is a quotation mark left"
+    ):
+        list(read(tmp_path, 'image,labels\nx.jpg,"cat\ny.jpg,dog"\n').rows())
+    described = read(tmp_path, 'image,caption,labels\nx.jpg,"two\nlines",cat\n', not_labels=("caption",))
+    assert rows_of(described) == [("x.jpg", {"cat": "1"})]
+
+
+def test_a_split_column_that_names_no_split(tmp_path):
+    text = "image,fold,cat\nx.jpg,my 1,1\ny.jpg,my 2,0\n"
+    with pytest.raises(
+        DataError,
+        match=r"^.*a.csv: column 'fold' can be read in two ways: .*; it holds 'my 1', 'my 2' in place of train, val or "
+        r"test; name the rows to read, such as --train-rows 'my 1', or leave the column out: --not-labels fold$",
+    ):
+        read(tmp_path, text)
+    assert rows_of(read(tmp_path, text, rows="my 2")) == [("y.jpg", {"cat": "0"})]
+    assert len(rows_of(read(tmp_path, text, not_labels=("fold",)))) == 2
+
+
+def test_rows_of_a_split_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match=r"found 1 of 'train', 1 of 'my holdout'; .* such as --test-rows 'my holdout'$"):
+        read(tmp_path, "image,split,cat\nx.jpg,train,1\ny.jpg,my holdout,0\n", split="test")
+
+
+def test_the_image_column_is_found_by_its_cells(tmp_path):
+    form = read(tmp_path, "cat,where,dog\n1,x.jpg,0\n0,y.png,1\n")
+    assert rows_of(form) == [("x.jpg", {"cat": "1", "dog": "0"}), ("y.png", {"cat": "0", "dog": "1"})]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_column_in_which_pandas_numbers_rows(tmp_path, name):
+    form = read(tmp_path, f"{name},image,cat\n0,x.jpg,1\n1,y.jpg,0\n")
+    assert rows_of(form) == [("x.jpg", {"cat": "1"}), ("y.jpg", {"cat": "0"})]
+
+
+def test_label_values_beside_a_list_of_labels(tmp_path):
+    text = "image,tags,is cat,note\nx.jpg,sky,1,good\n"
+    with pytest.raises(DataError, match=r"--not-labels tags, or --not-labels 'is cat'$"):
+        read(tmp_path, text)
+    assert rows_of(read(tmp_path, text, not_labels=("is cat",))) == [("x.jpg", {"sky": "1"})]
