@@ -10,9 +10,11 @@ from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.image_header import has_image_suffix
 from caffe_compat.srn.datasets.own.cells import token_of
 from caffe_compat.srn.datasets.own.numbers import hold_values
-from caffe_compat.srn.datasets.own.reading import Reading
+from caffe_compat.srn.datasets.own.reading import SEPARATORS, Reading
 from caffe_compat.srn.datasets.own.rows import OwnFormat, OwnRow, listed, text_lines
 
+#: Separators that tell, where labels hold them, that blanks are parts of names.
+_MARKS = ("semicolon", "bar", "comma")
 #: A name, which may hold blanks, and the numbers after it.
 _NUMBERED = re.compile(r"(?P<name>.*?\S)(?P<numbers>(\s+[-+]?\d+(\.\d*)?)*)")
 
@@ -40,12 +42,12 @@ def read_text_list(path: Path, reading: Reading, class_names: Sequence[str] | No
     """
     rows = [(f"{path}, line {line}", *_split(text)) for line, text in islice(_lines(path), 1000)]
     if not any(numbers for _, _, numbers in rows):
-        return _words(path, rows)
+        return _words(path, rows, reading)
     if all(len(numbers) == 1 for _, _, numbers in rows) and not reading.label_cells:
         raise DataError(
-            f"{rows[0][0]}: '{rows[0][2][0]}' after the name can be read in two ways: as the number of a label, or as "
-            "how many labels the image has, which a label file beside the list names; give --label-cells names, or "
-            "the label file (--train-labels)"
+            f"{rows[0][0]}: '{rows[0][2][0]}' after the name can be read in three ways: as the number of a label "
+            "(--label-cells names), as the value of one label (--label-cells values), or as how many labels the image "
+            "has, which a label file beside the list names (--train-labels); give the flag"
         )
     if not hold_values(((f"{path}, line {line}", _split(text)[1]) for line, text in _lines(path)), reading):
         return OwnFormat(partial(_label_numbers, path), None, path.parent, ["numbers of labels after each name"])
@@ -56,25 +58,35 @@ def read_text_list(path: Path, reading: Reading, class_names: Sequence[str] | No
     return OwnFormat(partial(_values, path, names, 0), names, path.parent, ["a value for each label after each name"])
 
 
-def _words(path: Path, rows: Sequence[tuple[str, str, Sequence[str]]]) -> OwnFormat:
-    """Lines such as `a.jpg cat dog`: the name ends where an image suffix does."""
-    with_labels = [_word_row(owner, name) for owner, name, _ in rows]
-    if not any(row.cells for row in with_labels):
+def _words(path: Path, rows: Sequence[tuple[str, str, Sequence[str]]], reading: Reading) -> OwnFormat:
+    """Lines such as `a.jpg cat dog` or `a.jpg hot dog, cat`: the name ends where an image suffix does."""
+    labels = [_name_and_labels(text)[1] for _, text, _ in rows]
+    if not any(labels):
         raise DataError(
             f"{path}: expected labels after each image name, found names alone; name the label file too "
             "(--train-labels and so on), or give a .csv, .json or a folder"
         )
-    return OwnFormat(partial(_label_words, path), None, path.parent, ["names of labels after each name"])
+    separator = reading.separator or next((name for name in _MARKS if _holds(labels, SEPARATORS[name])), "space")
+    note = f"names of labels after each name, separated by {separator}"
+    return OwnFormat(partial(_label_words, path, SEPARATORS[separator]), None, path.parent, [note])
 
 
-def _label_words(path: Path) -> Iterator[OwnRow]:
-    return (_word_row(f"{path}, line {line}", text) for line, text in _lines(path))
+def _holds(labels: Sequence[str], separator: str | None) -> bool:
+    return separator is not None and any(separator in text for text in labels)
 
 
-def _word_row(owner: str, text: str) -> OwnRow:
+def _label_words(path: Path, separator: str | None) -> Iterator[OwnRow]:
+    """`separator` None stands for one label per image."""
+    for line, text in _lines(path):
+        name, labels = _name_and_labels(text)
+        words = [labels] if separator is None else labels.split(separator)
+        yield OwnRow(f"{path}, line {line}", name, listed(word.strip() for word in words))
+
+
+def _name_and_labels(text: str) -> tuple[str, str]:
     words = text.split(" ")
     end = next((place for place, word in enumerate(words, start=1) if has_image_suffix(word)), 1)
-    return OwnRow(owner, " ".join(words[:end]), listed(word.strip() for word in words[end:]))
+    return " ".join(words[:end]), " ".join(words[end:])
 
 
 def _label_numbers(path: Path) -> Iterator[OwnRow]:

@@ -61,3 +61,23 @@ def test_lines_that_do_not_fit(tmp_path, text, names, error, message):
     path = write(tmp_path, text)
     with pytest.raises(error, match=rf"^.*{message}"):
         list((read_celeba(path) if is_celeba(path) else read_text_list(path, Reading(), names)).rows())
+
+
+@pytest.mark.parametrize(
+    ("text", "separator", "labels"),
+    [
+        ("a.jpg hot dog, cat\nb.jpg cat\n", "comma", {"hot dog": "1", "cat": "1"}),
+        ("a.jpg hot dog;cat, small\n", "semicolon", {"hot dog": "1", "cat, small": "1"}),
+        ("a.jpg hot dog | cat\n", "bar", {"hot dog": "1", "cat": "1"}),
+        ("a.jpg hot dog\n", "space", {"hot": "1", "dog": "1"}),
+    ],
+)
+def test_what_separates_words(tmp_path, text, separator, labels):
+    form = read_text_list(write(tmp_path, text), Reading(), None)
+    assert rows_of(form)[0] == ("a.jpg", labels)
+    assert form.notes == [f"names of labels after each name, separated by {separator}"]
+
+
+def test_the_separator_flag_decides(tmp_path):
+    path = write(tmp_path, "a.jpg hot dog, cat\n")
+    assert rows_of(read_text_list(path, Reading(separator="none"), None)) == [("a.jpg", {"hot dog, cat": "1"})]
