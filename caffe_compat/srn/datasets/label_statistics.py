@@ -15,12 +15,13 @@ class LabelStatistics:
     """Counts of a label file.
 
     `together` (C, C) counts images that have both labels; its diagonal counts those that have one label. `unknown`
-    (C,) counts images of which a label is unknown.
+    (C,) counts images of which a label is unknown. `unlabelled` is how many images have no label.
     """
 
     images: int
     together: NDArray[np.int64]
     unknown: NDArray[np.int64]
+    unlabelled: int = 0
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -43,7 +44,7 @@ def count_labels(path: Path, labels: int, unknown_code: int | None = None) -> La
 
     `unknown_code` is the number that stands for an unknown label, if any does.
     """
-    images, together = 0, np.zeros((labels, labels), np.int64)
+    images, unlabelled, together = 0, 0, np.zeros((labels, labels), np.int64)
     unknown = np.zeros(labels, np.int64)
     with path.open("rb") as lines:
         while block := list(islice(lines, _LINES)):
@@ -53,7 +54,8 @@ def count_labels(path: Path, labels: int, unknown_code: int | None = None) -> La
                 unknown += (cells == ord(str(unknown_code)[0])).sum(axis=0)
             together += (present.T @ present).astype(np.int64)
             images += len(present)
-    return LabelStatistics(images, together, unknown)
+            unlabelled += int((present.max(axis=1) == 0).sum())
+    return LabelStatistics(images, together, unknown, unlabelled)
 
 
 def _cells(text: bytes, labels: int) -> NDArray[np.uint8]:

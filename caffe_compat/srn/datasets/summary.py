@@ -10,6 +10,7 @@ from caffe_compat.srn.datasets.label_statistics import LabelStatistics
 from caffe_compat.srn.datasets.progress import Progress
 
 NAME = "summary.json"
+SHOWN = 300  # characters of label names on a terminal
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def _split(split: SplitSummary, class_names: Sequence[str]) -> dict[str, Any]:
         "published": split.published,
         "left out": split.progress.left_out,
         "changed": split.progress.changed,
+        "without labels": split.statistics.unlabelled,
         "labels per image": round(split.statistics.labels_per_image, 4),
         "label counts": dict(zip(class_names, split.statistics.counts.tolist(), strict=True)),
         "unknown counts": dict(zip(class_names, split.statistics.unknown.tolist(), strict=True)),
@@ -73,6 +75,8 @@ def terminal_lines(folder: Path) -> Iterator[str]:
     """The summary of a prepared folder for people: notes, and a few lines per split."""
     content = json.loads((folder / NAME).read_text(encoding="utf-8"))
     yield from (f"note: {note}" for note in content["notes"])
+    names = ", ".join(next(iter(content["splits"].values()))["label counts"])
+    yield f"labels: {names if len(names) <= SHOWN else names[:SHOWN] + ' ...'} ({content['labels']})"
     for name, split in content["splits"].items():
         yield f"{name}: {split['images']:,} images, {split['labels per image']:.2f} of {content['labels']} labels each"
         yield from _published(split)
@@ -80,6 +84,8 @@ def terminal_lines(folder: Path) -> Iterator[str]:
             if split[what]:
                 counted = ", ".join(f"{number:,} {kind}" for kind, number in sorted(split[what].items()))
                 yield f"  {what}: {counted} (why: {name}_report.tsv)"
+        if split["without labels"]:
+            yield f"  without labels: {split['without labels']:,} (which: {name}_unlabelled.txt)"
         if unknown := sum(split["unknown counts"].values()):
             yield f"  unknown labels: {unknown:,}, of {sum(map(bool, split['unknown counts'].values()))} classes"
         if never := [label for label, number in split["label counts"].items() if number == 0]:

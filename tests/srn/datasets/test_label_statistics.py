@@ -19,6 +19,7 @@ def test_counts_are_those_of_loops(tmp_path, monkeypatch):
     np.testing.assert_array_equal(count_labels(path, 5, unknown_code=0).unknown, (rows == 0).sum(axis=0))
     np.testing.assert_array_equal(count_labels(path, 5).unknown, np.zeros(5))
     assert statistics.images == 11
+    assert statistics.unlabelled == sum(1 not in row for row in rows)
     assert statistics.labels_per_image == (rows == 1).sum() / 11
     np.testing.assert_allclose(statistics.conditional[2], np.divide(together[2], together[2][2]))
 

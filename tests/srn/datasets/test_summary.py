@@ -14,7 +14,7 @@ def summary():
     together = np.array([[900, 100, 0], [100, 600, 0], [0, 0, 0]])
     train = SplitSummary(
         Progress(1300, 1200, left_out=Counter(missing=60, corrupt=40), changed=Counter(grey=7)),
-        LabelStatistics(1200, together, np.array([0, 2, 3])),
+        LabelStatistics(1200, together, np.array([0, 2, 3]), unlabelled=40),
         1201,
         side=256,
     )
@@ -26,10 +26,12 @@ def test_terminal_lines(summary, tmp_path):
     write_summary(summary, tmp_path)
     assert list(terminal_lines(tmp_path)) == [
         "note: -1 means unknown",
+        "labels: cat, dog, cow (3)",
         "train: 1,200 images, 1.25 of 3 labels each",
         "  not as many as the paper's authors had (1,201)",
         "  left out: 40 corrupt, 60 missing (why: train_report.tsv)",
         "  changed: 7 grey (why: train_report.tsv)",
+        "  without labels: 40 (which: train_unlabelled.txt)",
         "  unknown labels: 5, of 2 classes",
         "  labels that no image has: cow",
         "test: 10 images, 0.60 of 3 labels each",
@@ -43,6 +45,13 @@ def test_json(summary, tmp_path):
     assert split["left out"] == {"missing": 60, "corrupt": 40}
 
 
+def test_many_labels_are_shown_in_part(tmp_path):
+    names = [f"label{number}" for number in range(90)]
+    split = SplitSummary(Progress(kept=2), LabelStatistics(2, np.eye(90, dtype=int), np.zeros(90, int)), None)
+    write_summary(Summary("own", names, {"train": split}), tmp_path)
+    assert next(terminal_lines(tmp_path)) == f"labels: {', '.join(names)[:300]} ... (90)"
+
+
 def test_what_the_generator_reads(summary, tmp_path):
     write_summary(summary, tmp_path)
     content = json.loads((tmp_path / "summary.json").read_text())
@@ -53,4 +62,4 @@ def test_what_the_generator_reads(summary, tmp_path):
 def test_as_many_as_published(tmp_path):
     split = SplitSummary(Progress(kept=2), LabelStatistics(2, np.diag([1, 2]), np.zeros(2, int)), 2)
     write_summary(Summary("coco", ["a", "b"], {"train": split}), tmp_path)
-    assert list(terminal_lines(tmp_path))[1] == "  as many as the paper's authors had (2)"
+    assert list(terminal_lines(tmp_path))[2] == "  as many as the paper's authors had (2)"
