@@ -68,8 +68,10 @@ def test_own_data_of_every_format(tmp_path, prepare):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "note: train: cells of labels: separated by ; or |",
+        "note: val: an entry per image with its labels",
         "note: 1 images are in train and in val: 'b.png'",
         "note: -1 means absent (1 cells)",
+        "labels: dog, cat (2)",
         "train: 2 images, 1.50 of 2 labels each",
         "  left out: 1 missing (why: train_report.tsv)",
         "val: 1 images, 1.00 of 2 labels each",
@@ -141,7 +143,7 @@ def test_from_raw_downloads_to_figures(tmp_path, dataset, prepare, program, monk
     given, images = write_raw(tmp_path / "raw")
     done = prepare(*given, "--out", tmp_path / "data", "--resize", 104, "--test-resize", 96, "--workers", 2)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"train: {train_images} images, ")
+    assert f"\ntrain: {train_images} images, " in done.stdout
     assert f"test: {test_images} images, " in done.stdout
 
     counts = ("--labels", labels, "--train-images", train_images, "--test-images", test_images, "--max-iter", 2)

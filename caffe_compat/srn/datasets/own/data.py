@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from caffe_compat.errors import DataError
+from caffe_compat.srn.datasets.image_header import has_image_suffix
 from caffe_compat.srn.datasets.layout import check_class_names
 from caffe_compat.srn.datasets.own.cells import Meaning, decide_meaning
 from caffe_compat.srn.datasets.own.folders import read_folders
@@ -64,7 +65,10 @@ def own_data(
     if not splits:
         raise DataError("expected the annotations of at least one split, found none; name --train")
     formats = {split: _format(_Request(split, given, class_names, reading)) for split, given in splits.items()}
-    scans = {split: Scan(form, root or form.root, reading.repeats) for split, form in formats.items()}
+    scans = {
+        split: Scan(form, splits[split].annotations, root or form.root, reading.repeats)
+        for split, form in formats.items()
+    }
     first = next(iter(splits))
     names = list(class_names or formats[first].class_names or ordered(scans[first].labels))
     check_class_names(str(splits[first].annotations), names)
@@ -77,7 +81,7 @@ def own_data(
         names,
         {split: partial(OwnSamples, found, names, meaning) for split, found in scans.items()},
         unknown_labels=any(meaning.values[cell] == UNKNOWN for cell in seen),
-        notes=list(_notes(formats, scans, meaning)),
+        notes=[*_notes(formats, scans, meaning), *_alike(names)],
         options=reading.given(),
     )
 
@@ -110,13 +114,14 @@ def _text(path: Path, request: _Request) -> OwnFormat:
         return read_image_set(path)
     if is_celeba(path):
         return read_celeba(path)
-    if any(mark in next(text_lines(path), "") for mark in ",;\t"):
+    first = next(text_lines(path), "")
+    if any(mark in first for mark in ",;\t") and not has_image_suffix(first.split(" ")[0]):
         return _table(path, request)
     return read_text_list(path, request.reading, request.class_names)
 
 
 def _table(path: Path, request: _Request) -> OwnFormat:
-    return read_table(path, request.reading, request.split, request.given.rows)
+    return read_table(path, request.reading, request.split, request.given.rows, request.class_names)
 
 
 _FORMATS: dict[str, Callable[[Path, _Request], OwnFormat]] = {
@@ -135,6 +140,16 @@ def _notes(formats: Mapping[str, OwnFormat], scans: Mapping[str, Scan], meaning:
         yield from repeat_notes(scans[split].joined, split)
     yield from images_in_several(scans)
     yield from meaning.notes
+
+
+def _alike(names: Sequence[str]) -> Iterator[str]:
+    """A note on labels that may be one, written in two ways."""
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        spellings.setdefault("".join(name.split()).casefold(), []).append(name)
+    found = [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
+    if found:
+        yield f"labels that differ in case or blanks alone, taken as different ones: {', '.join(found)[:200]}"
 
 
 class OwnSamples:

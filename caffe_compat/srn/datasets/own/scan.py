@@ -16,16 +16,19 @@ class Scan:
     `labels` maps each label to the place of its first row, `seen` each kind of cell to its count and first place.
     """
 
-    def __init__(self, form: OwnFormat, root: Path, repeats: str) -> None:
-        """Raises DataError if there is no row, or if rows of one image differ and `repeats` is ""."""
+    def __init__(self, form: OwnFormat, annotations: Path, root: Path, repeats: str) -> None:
+        """`root` is the folder of images, `annotations` the file, which messages name.
+
+        Raises DataError if there is no row, or if rows of one image differ and `repeats` is "".
+        """
         self.root, self._form = root, form
         self.labels: dict[str, str] = {}
         self.names: dict[str, None] = {}
         self.seen: dict[str, Seen] = {}
-        self._fewest: tuple[int, str] | None = None  # labels of a row whose rest is empty, and its place
+        self._rest_is_empty = False
         repeated = {row.name for row in self._named() if self._note(row)}
         if not self.names:
-            raise DataError(f"{form.root}: expected a row per image in the annotations, found none")
+            raise DataError(f"{annotations}: expected a row per image in the annotations, found none")
         self.joined: Joined = join_repeats(self._named() if repeated else (), repeated, repeats)
         unsure = [row.owner for row in self.joined.rows.values() if UNSURE in row.cells.values()]
         if unsure:
@@ -55,10 +58,14 @@ class Scan:
             )
 
     def cells(self, labels: int) -> Mapping[str, Seen]:
-        """`seen`, with the empty cells of rows that do not name all labels."""
-        if self._fewest is None or self._fewest[0] >= labels:
+        """`seen`, with the empty cells of images whose rows do not name all labels."""
+        if not self._rest_is_empty:
             return self.seen
-        return {EMPTY: Seen(1, self._fewest[1])} | self.seen
+        without = [(labels - len(row.cells), row.owner) for row in self.rows() if len(row.cells) < labels]
+        if not without:
+            return self.seen
+        before = self.seen.get(EMPTY, Seen(0, without[0][1]))
+        return {**self.seen, EMPTY: Seen(before.cells + sum(cells for cells, _ in without), before.first)}
 
     def _named(self) -> Iterator[OwnRow]:
         names = ImageNames(self.root)
@@ -70,8 +77,7 @@ class Scan:
             self.labels.setdefault(label, row.owner)
             before = self.seen.get(cell)
             self.seen[cell] = Seen(1, row.owner) if before is None else Seen(before.cells + 1, before.first)
-        if row.rest == EMPTY and (self._fewest is None or len(row.cells) < self._fewest[0]):
-            self._fewest = (len(row.cells), row.owner)
+        self._rest_is_empty |= row.rest == EMPTY
         if row.name in self.names:
             return True
         self.names[row.name] = None

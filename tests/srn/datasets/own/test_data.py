@@ -100,7 +100,7 @@ def test_kinds_of_annotations(tmp_path, name, text, flags, labels, rows):
         (
             "a.txt",
             "a.jpg 1\nb.jpg 0\n",
-            r"'1' after the name can be read in two ways: .*; give --label-cells names, or",
+            r"'1' after the name can be read in three ways: .*--train-labels\); give the flag$",
         ),
         ("a.txt", "a.jpg 0 1\nb.jpg 1 0\n", r"'0 1' can be read in two ways: as a value for each label, or as numbers"),
     ],
@@ -119,6 +119,7 @@ def test_rows_of_one_image_that_differ(tmp_path, repeats, row):
     assert rows_of(source) == {"a.jpg": row, "b.jpg": [0, 0, 1]}
     assert source.unknown_labels == (repeats == "unknown")
     assert source.notes == [
+        "train: a column per label",
         "train: 2 images stand in several rows, which are joined: 'a.jpg' 2 times, 'b.jpg' 2 times",
         f"train: 2 labels in which rows of one image differ: x in {tmp_path}/a.csv, line 4, y in {tmp_path}/a.csv, "
         "line 4",
@@ -181,7 +182,10 @@ def test_a_label_that_training_has_not(tmp_path):
     [
         ("a.xyz", "", r"^.*a.xyz: expected a folder, .csv, .*, or an image list with its label file; name the label"),
         ("a.txt", "a.jpg\nb.jpg\n", r"^.*a.txt: expected labels after each image name, found names alone; name the "),
-        ("a.csv", "image,cat\n", r"^.*: expected a row per image in the annotations, found none"),
+        ("a.csv", "image,cat\n", r"^.*a.csv: expected a row per image below the header, found none"),
+        ("a.json", "[]", r"^.*a.json: expected a row per image in the annotations, found none"),
+        ("a.json", '{"a.jpg": ["cat"], "a.jpg": ["dog"]}', r"^.*a.json: expected each key .* once, found 'a.jpg' more"),
+        ("a.json", '{"a": 1}\n{"a": 1}\n', r"^.*a.json: expected JSON, found Extra data.* per line is called .jsonl$"),
         ("a.csv", "image,cat,cat\na.jpg,1,0\n", r"^.*a.csv: expected label names, each once, found 'cat' 2 times"),
         ("a.json", "7", r"^.*a.json: expected MS-COCO's members .*; found int$"),
         ("a.json", '{"images": [], "info": 1}', r"^.*a.json: expected MS-COCO's .*; found dict with images, info$"),
@@ -209,3 +213,38 @@ def test_class_names(tmp_path):
     path.write_text("\n")
     with pytest.raises(DataError, match=r"^.*classes.txt: expected label names, each once, found 'any' 0 times"):
         read_class_names(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "flags", "labels", "rows"),
+    [
+        ("vectors.csv", 'image,labels\na.jpg,"[0, 1, 1]"\nb.jpg,"[1, 0, 0]"\n', {},
+         ["0", "1", "2"], {"a.jpg": [0, 1, 1], "b.jpg": [1, 0, 0]}),
+        ("words.txt", "a.jpg hot dog, cat\nb.jpg cat\n", {},
+         ["cat", "hot dog"], {"a.jpg": [1, 1], "b.jpg": [1, 0]}),
+        ("words.txt", "a.jpg hot dog; cat, small\n", {},
+         ["cat, small", "hot dog"], {"a.jpg": [1, 1]}),
+        ("words.txt", "a.jpg hot dog\nb.jpg cat\n", {"separator": "none"},
+         ["cat", "hot dog"], {"a.jpg": [0, 1], "b.jpg": [1, 0]}),
+        ("excel.csv", "sep=;\nimage;cat\na.jpg;1\nb.jpg;0\n", {}, ["cat"], {"a.jpg": [1], "b.jpg": [0]}),
+    ],
+)  # fmt: skip
+def test_rarer_kinds_of_annotations(tmp_path, name, text, flags, labels, rows):
+    source = source_of(tmp_path / name, text, **flags)
+    assert sorted(source.class_names) == labels
+    assert rows_of(source) == rows
+
+
+def test_labels_alike_in_case_or_blanks(tmp_path):
+    source = source_of(tmp_path / "a.csv", "image,labels\na.jpg,Cat;hot dog;cow\nb.jpg,cat;hotdog\n")
+    assert source.notes[-1] == (
+        "labels that differ in case or blanks alone, taken as different ones: 'Cat' and 'cat', 'hot dog' and 'hotdog'"
+    )
+
+
+def test_names_given_for_values_without_a_header(tmp_path):
+    (tmp_path / "a.csv").write_text("a.jpg,1,0\nb.jpg,0,1\n")
+    splits = {"train": OwnSplit(tmp_path / "a.csv")}
+    assert own_data(splits, class_names=["cat", "dog"]).class_names == ["cat", "dog"]
+    with pytest.raises(CaffeError, match=r"^.*a.csv: expected 3 values in a row, one for each label name, found 2$"):
+        own_data(splits, class_names=["cat", "dog", "cow"])
