@@ -46,6 +46,12 @@ TEXT_KINDS = (
     (re.compile(rb"(?m)^\s*(net|train_net|base_lr|solver_mode|max_iter)\s*:"), SOLVER_TEXT),
     (re.compile(rb"(?m)^\s*(layers?\s*:?\s*\{|name\s*:|input\s*:)"), NET_TEXT),
 )
+#: What to give in place of a text file where a binary file is expected.
+BINARY_FILE_CURES = {
+    NET_TEXT: "it holds no weights: give the .caffemodel that belongs to it",
+    SOLVER_TEXT: "it holds no weights: give the .caffemodel that its training wrote",
+    OTHER_TEXT: "give a binary file that Caffe wrote, or download it again",
+}
 HEAD = 4096
 
 #: Caffe's messages that a binary file can hold.
@@ -160,7 +166,8 @@ def refuse_other_kinds(path: str | Path, data: bytes, wanted: str) -> None:
     """Raises FormatError if the bytes are a file of another known kind."""
     kind = kind_of(data[:HEAD])
     if kind is not None:
-        raise FormatError(f"{path}: expected {wanted}, found {kind}")
+        cure = f"; {BINARY_FILE_CURES[kind]}" if kind in BINARY_FILE_CURES else ""
+        raise FormatError(f"{path}: expected {wanted}, found {kind}{cure}")
 
 
 def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str) -> None:

@@ -121,10 +121,22 @@ def test_refuses_missing_empty_and_folders(tmp_path) -> None:
             read_bytes(tmp_path / name, "weights")
 
 
-def test_refuses_other_kinds() -> None:
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            b"base_lr: 0.1",
+            r"a solver as text \(prototxt\); it holds no weights: give the .caffemodel that its training",
+        ),
+        (b"layer { }", r"a net as text \(prototxt\); it holds no weights: give the .caffemodel that belongs to it$"),
+        (b"hello", "a text file; give a binary file that Caffe wrote, or download it again$"),
+        (b"%PDF", "a PDF document$"),
+    ],
+)
+def test_refuses_other_kinds(data: bytes, message: str) -> None:
     refuse_other_kinds("a", b"\n\x01a\x12\x02\x22\x00", "weights")
-    with pytest.raises(FormatError, match=r"^a: expected weights, found a solver as text \(prototxt\)"):
-        refuse_other_kinds("a", b"base_lr: 0.1", "weights")
+    with pytest.raises(FormatError, match=f"^a: expected weights, found {message}"):
+        refuse_other_kinds("a", data, "weights")
 
 
 @pytest.mark.parametrize("given", MESSAGES)

@@ -143,10 +143,14 @@ def _read_predictions(path: Path, labels: Path, shape: tuple[int, ...]) -> NDArr
     scores = read_scores(path)
     if scores.shape != shape:
         raise ShapeError(
-            f"{path}: expected {shape[0]} lines of {shape[1]} scores, as {labels} has labels, found {scores.shape[0]} "
-            f"lines of {scores.shape[1]}; labels and predictions must come from one image list"
+            f"{path}: expected {_lines(shape[0])} of {shape[1]} scores, as {labels} has labels, found "
+            f"{_lines(scores.shape[0])} of {scores.shape[1]}; labels and predictions must come from one image list"
         )
     return scores
+
+
+def _lines(number: int) -> str:
+    return f"{number} line" if number == 1 else f"{number} lines"
 
 
 def _accessible_images(request: Request, images: int) -> NDArray[np.intp]:

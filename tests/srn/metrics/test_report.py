@@ -99,6 +99,11 @@ def test_predictions_of_another_image_list(tmp_path) -> None:
         evaluate(Request(**arguments))
 
 
+def test_predictions_of_one_image(tmp_path) -> None:
+    with pytest.raises(ShapeError, match=r"has labels, found 1 line of 2; labels and predictions must come from one"):
+        evaluate(Request(**files(tmp_path, scores=((1.0, 2.0),))))
+
+
 def test_json_of_several_files(tmp_path) -> None:
     arguments = files(tmp_path) | {"predictions": [tmp_path / "a.txt", tmp_path / "b.txt"], "rounds": 5}
     result = report_json(evaluate(Request(**arguments)))

@@ -61,7 +61,7 @@ def text_lines(path: Path) -> Iterator[str]:
     except UnicodeError as error:
         raise DataError(
             f"{path}: cannot read the annotations: {error}; expected text in UTF-8; iconv -f WINDOWS-1252 -t UTF-8 "
-            f"turns text of old Windows programs into it"
+            "turns text of old Windows programs into it"
         ) from error
 
 
