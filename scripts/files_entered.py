@@ -42,13 +42,22 @@ layer { name: "data" type: "Data" top: "data" top: "label"
 """
 
 
+def importing(frame: FrameType | None) -> bool:
+    """Tells whether a frame belongs to the import of a file of ours: its body, its classes' bodies, its decorators."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(PACKAGE):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def files_entered(call: Callable[[], object]) -> list[str]:
     """The files of ours whose functions run during the call."""
     found: set[str] = set()
 
     def note(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        if event == "call" and code.co_name != "<module>" and code.co_filename.startswith(PACKAGE):
+        if event == "call" and code.co_filename.startswith(PACKAGE) and not importing(frame):
             found.add(str(Path(code.co_filename).relative_to(PACKAGE)))
 
     threading.setprofile(note)
