@@ -12,7 +12,7 @@ from caffe_compat.cli.parser import BooleanAction, CommandParser
 from caffe_compat.data.image_size import DEFAULT_MOST_PIXELS, set_most_pixels
 from caffe_compat.net.build import Surroundings
 from caffe_compat.solvers.actions import ACTIONS
-from caffe_compat.solvers.number_guard import POLICIES
+from caffe_compat.solvers.guards import POLICIES
 
 Value = str | int | bool
 

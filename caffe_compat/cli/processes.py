@@ -17,8 +17,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from caffe_compat.cli.endings import DONE, FAILED
 from caffe_compat.net.device import current_device
-from caffe_compat.solvers.actions import STOPPED_EARLY
-from caffe_compat.solvers.parent_watch import PARENT
+from caffe_compat.solvers.actions import PARENT, STOPPED_EARLY
 
 SECONDS_BETWEEN_LOOKS = 1.0
 #: torchrun's names, and Open MPI's for the fork's `mpirun -n 2 caffe train`.

@@ -16,8 +16,8 @@ from tqdm import tqdm
 _SEVERITIES = {logging.DEBUG: "I", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E", logging.CRITICAL: "F"}
 #: Programs that read Caffe's logs look for its file names: ours, where they are not Caffe's own.
 _CAFFE_FILES = {
-    **dict.fromkeys(("display", "testing", "solver_nets", "snapshot", "snapshot_writer", "sidecar"), "solver"),
-    **dict.fromkeys(("learning_rate", "gradients", "updater"), "sgd_solver"),
+    **dict.fromkeys(("display", "solver_nets", "snapshot", "prefix", "sidecar"), "solver"),
+    **dict.fromkeys(("learning_rate", "updater"), "sgd_solver"),
     **dict.fromkeys(("train", "test", "time", "device_query", "commands", "devices"), "caffe"),
     **dict.fromkeys(("build", "weights"), "net"),
     **dict.fromkeys(("read", "upgrade_file"), "upgrade_proto"),

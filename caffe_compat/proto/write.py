@@ -20,7 +20,6 @@ from caffe_compat.proto.text import format_text
 
 logger = logging.getLogger("caffe_compat")
 
-
 CAFFE_LIMIT = 2**31 - 1
 
 

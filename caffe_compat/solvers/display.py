@@ -1,13 +1,15 @@
-"""The figures of a solver as lines of Caffe's log, for programs that read such logs."""
+"""The figures of a solver: lines of Caffe's log, for programs that read such logs, and numbers for observers."""
 
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.base import Engine
 from caffe_compat.net.net import Net
 
 logger = logging.getLogger("caffe_compat")
@@ -75,3 +77,78 @@ def describe_output(net: Net, name: str, value: float) -> str:
     weight = net.blob_loss_weights[name]
     share = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
     return f"{name} = {value:g}{share}"
+
+
+@dataclass(frozen=True)
+class Display:
+    """The figures of one display."""
+
+    iteration: int
+    loss: float  # the mean of the last average_loss iterations
+    outputs: dict[str, float]  # of the train net; the second element of a blob is called `name[1]`
+    learning_rate: float
+    iterations: int  # since the last display
+    seconds: float  # since the last display
+
+
+@dataclass(frozen=True)
+class ResultOfTest:
+    """The means over the batches of one test."""
+
+    iteration: int
+    index: int  # of the test net
+    loss: float  # the weighted sum of the losses
+    outputs: dict[str, float]
+
+
+class Observer:
+    """Watches a training; each method does nothing unless a subclass says otherwise."""
+
+    def on_display(self, display: Display) -> None:
+        """Called after the lines of a display are logged."""
+
+    def on_test_start(self, index: int) -> None:
+        """Called before the first batch of test net `index`."""
+
+    def on_test_batch(self, index: int, net: Net) -> None:
+        """Called after each batch of test net `index`, whose blobs hold the batch's values."""
+
+    def on_test(self, result: ResultOfTest) -> None:
+        """Called after the lines of a test are logged; not where a test is interrupted."""
+
+
+def name_elements(names: Sequence[str], values: Sequence[float]) -> dict[str, float]:
+    """Values by the name of their blob; the further elements of a blob are called `name[1]`, `name[2]` and so on."""
+    named: dict[str, float] = {}
+    seen: dict[str, int] = {}
+    for name, value in zip(names, values, strict=True):
+        place = seen[name] = seen.get(name, -1) + 1
+        named[f"{name}[{place}]" if place else name] = value
+    return named
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over the batches of a test."""
+
+    loss: float  # the weighted sum of the losses
+    outputs: list[float]  # the elements of all output blobs
+
+
+def run_test(
+    engine: Engine, batches: int, is_interrupted: Callable[[], bool], after_batch: Callable[[Net], object]
+) -> Scores | None:
+    """Run the net `batches` times and call `after_batch` with it each time.
+
+    Returns None where `is_interrupted`, which is asked before every batch, says so, and where there is no batch.
+    """
+    loss, outputs = torch.zeros(()), torch.zeros(())
+    with torch.no_grad():
+        for _ in range(batches):
+            if is_interrupted():
+                logger.info("Test interrupted.")
+                return None
+            loss = loss + engine.forward()
+            outputs = output_values(engine.net) + outputs.to(engine.net.device)
+            after_batch(engine.net)
+    return Scores(float(loss) / batches, (outputs / batches).tolist()) if batches else None

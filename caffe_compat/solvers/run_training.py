@@ -1,6 +1,7 @@
 """One training from its start, or from a snapshot, to its exit status, as the command `train` runs it per process."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,14 +10,12 @@ from torch import distributed as processes
 
 from caffe_compat.net.build import Surroundings
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals
-from caffe_compat.solvers.heartbeat import DEFAULT_PATIENCE, heartbeat
-from caffe_compat.solvers.numbered_snapshots import newest_whole_snapshot
-from caffe_compat.solvers.parent_watch import end_with_parent
-from caffe_compat.solvers.prefix_lock import locked_prefix
-from caffe_compat.solvers.progress import progress_bar
+from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals, end_with_parent
+from caffe_compat.solvers.prefix import locked_prefix, newest_whole_snapshot
 from caffe_compat.solvers.snapshot import check_snapshot_prefix
-from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.solver import Callback, Solver
+from caffe_compat.solvers.workers import DEFAULT_PATIENCE, heartbeat
+from caffe_compat.terminal.progress import Progress
 
 logger = logging.getLogger("caffe_compat")
 
@@ -111,3 +110,17 @@ def _state_to_resume(parameter: caffe_pb2.SolverParameter, wishes: Wishes) -> st
     if not found[0]:
         logger.info("--snapshot=auto: no snapshot of %s yet", parameter.snapshot_prefix)
     return found[0] or ""
+
+
+@contextmanager
+def progress_bar(solver: Solver) -> Iterator[None]:
+    """While the block runs, a bar shows how many of max_iter iterations are done; log lines stand above the bar."""
+    total, name = solver.parameter.max_iter, solver.net.name
+    shown = solver.is_root and sys.stderr.isatty()  # elsewhere the log's own lines tell how far the training is
+    with Progress(name, total, "iterations", done=solver.iteration, shown=shown) as bar:
+        callback = Callback(on_start=lambda: None, on_gradients_ready=bar.advance)
+        solver.callbacks.append(callback)
+        try:
+            yield
+        finally:
+            solver.callbacks.remove(callback)

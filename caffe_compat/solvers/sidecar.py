@@ -5,15 +5,18 @@ was not. The file holds checksums of the weights and of the state that it was wr
 the three files of a snapshot belong together.
 """
 
+import base64
 import hashlib
 import json
 import logging
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from google.protobuf import text_format
 
 from caffe_compat.errors import SolverError
@@ -22,7 +25,6 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.text import format_text
 from caffe_compat.proto.write import write_bytes
-from caffe_compat.solvers import random_states
 from caffe_compat.solvers.learning_rate import Schedule
 from caffe_compat.solvers.sidecar_schema import check_layer_state, read_sidecar_file, sidecar_error
 
@@ -63,7 +65,7 @@ def sidecar_path(state: str) -> Path:
 
 def process_state(nets: Sequence[Net]) -> dict[str, Any]:
     """This process's part; `nets` are the train net and then the test nets."""
-    return {"random": random_states.capture(nets[0].device), "layers": [_layer_states(net) for net in nets]}
+    return {"random": capture_generators(nets[0].device), "layers": [_layer_states(net) for net in nets]}
 
 
 def restore_process(nets: Sequence[Net], state: dict[str, Any], file: Path) -> None:
@@ -79,7 +81,7 @@ def restore_process(nets: Sequence[Net], state: dict[str, Any], file: Path) -> N
             except _UNFIT as error:
                 raise sidecar_error(file, f"the state of layer '{step.layer.name}': {_first_line(error)}") from error
     try:
-        random_states.restore(state["random"], nets[0].device)  # last: layers may draw numbers
+        restore_generators(state["random"], nets[0].device)  # last: layers may draw numbers
     except _UNFIT as error:
         raise sidecar_error(file, f"random states: {_first_line(error)}") from error
 
@@ -169,3 +171,36 @@ def checksum_of_state(state: SolverState) -> str:
         digest.update(f" {blob.size} ".encode())
         digest.update(np.ascontiguousarray(blob, np.float32).data)
     return digest.hexdigest()
+
+
+def capture_generators(device: torch.device) -> dict[str, Any]:
+    """The states of torch's generators (of the CPU and of this GPU), of NumPy's and of Python's."""
+    generator, words, place, has_gauss, gauss = np.random.get_state(legacy=True)
+    version, internal, gauss_next = random.getstate()
+    states: dict[str, Any] = {
+        "torch": _encode(torch.get_rng_state()),
+        "numpy": [str(generator), [int(word) for word in words], place, has_gauss, gauss],
+        "python": [version, list(internal), gauss_next],
+    }
+    if device.type == "cuda":
+        states["cuda"] = _encode(torch.cuda.get_rng_state(device))
+    return states
+
+
+def restore_generators(states: dict[str, Any], device: torch.device) -> None:
+    """Sets the generators to states of `capture_generators`; RuntimeError or ValueError where one does not fit."""
+    torch.set_rng_state(_decode(states["torch"]))
+    generator, words, *rest = states["numpy"]
+    np.random.set_state((generator, np.array(words, np.uint32), *rest))
+    version, internal, gauss_next = states["python"]
+    random.setstate((version, tuple(internal), gauss_next))
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(_decode(states["cuda"]), device)
+
+
+def _encode(state: torch.Tensor) -> str:
+    return base64.b64encode(state.numpy().tobytes()).decode()
+
+
+def _decode(text: str) -> torch.Tensor:
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

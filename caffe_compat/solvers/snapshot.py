@@ -2,17 +2,26 @@
 
 import logging
 import os
+import re
+import shutil
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from caffe_compat.errors import SolverError
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import blobs_of
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.read import SolverState, read_solver_state
-from caffe_compat.proto.write import write_weights
-from caffe_compat.solvers.sidecar import sidecar_path
+from caffe_compat.proto.write import write_solver_state, write_weights
+from caffe_compat.solvers.guards import describe_bad_weight
+from caffe_compat.solvers.learning_rate import Schedule
+from caffe_compat.solvers.prefix import numbered_snapshots
+from caffe_compat.solvers.sidecar import sidecar_path, write_sidecar
 
 logger = logging.getLogger("caffe_compat")
 
@@ -93,12 +102,132 @@ def read_state(file: str, histories: int) -> SolverState:
     return read_solver_state(file)
 
 
-def find_learned_net(state: SolverState, file: str) -> str:
-    """The weights that a state names, "" if it names none; where they have moved, those beside the state."""
-    if not state.learned_net:
-        return ""
-    beside = Path(file).with_name(Path(state.learned_net).name)
-    if Path(state.learned_net).exists() or not beside.exists():
-        return state.learned_net
-    logger.info("%s: learned_net %s is not there; taking %s", file, state.learned_net, beside)
-    return str(beside)
+#: What a file system, or HDF5 above it, raises where something cannot be written.
+_DISK = (OSError, RuntimeError)
+#: How long, and in which steps (seconds), a last snapshot waits for a disk that takes it.
+WAIT_SECONDS, RETRY_SECONDS = 1800.0, 10.0
+
+
+class SnapshotError(SolverError):
+    """The disk refuses a snapshot."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a snapshot holds beside the weights: where training stands, in all processes."""
+
+    schedule: Schedule
+    histories: list[Blob]
+    processes: list[dict[str, Any]]
+
+
+class SnapshotWriter:
+    """Writes the snapshots of one net. `last` is the weights file of the last good one, "" before the first."""
+
+    def __init__(self, net: Net, solver: caffe_pb2.SolverParameter, on_nan: str, keep: int) -> None:
+        if keep < 0:
+            raise SolverError(f"--keep {keep}: expected a number of snapshots, or 0 for all")
+        self._net = net
+        self._solver = solver
+        self._writes_nan = on_nan == "ignore"
+        self._keep = keep
+        self.last = ""
+
+    def write(self, moment: Moment) -> None:
+        """Writes weights, sidecar, and last the state that names the weights; then removes old ones for --keep.
+
+        SolverError where the disk refuses, or where weights are NaN or infinite; older snapshots stay whole.
+        """
+        iteration = moment.schedule.iteration
+        files = SnapshotFiles.of(self._solver, iteration)
+        bad = describe_bad_weight(self._net)
+        if bad is None:
+            self._write(files, moment)
+            self.last = files.weights
+            if self._keep:
+                remove_old(self._solver.snapshot_prefix, iteration, self._keep)
+        elif not self._writes_nan:
+            raise SolverError(f"{files.weights}: not written, for it would hold NaN or infinite weights ({bad}); "
+                              f"{self.last_in_words()}")  # fmt: skip
+        elif Path(files.weights).exists():
+            logger.error("%s: not written over an older snapshot, for it would hold NaN or infinite weights (%s)",
+                         files.weights, bad)  # fmt: skip
+        else:
+            logger.warning("%s will hold NaN or infinite weights (%s)", files.weights, bad)
+            self._write(files, moment)
+
+    def write_last(self, moment: Moment, is_interrupted: Callable[[], bool]) -> str:
+        """The same at the end of a training, whose weights would be lost; returns the folder of a fallback, or "".
+
+        Where the prefix cannot be written, the snapshot goes to a new folder for temporary files. Where that cannot
+        either, both are tried again until one works, the user interrupts, or half an hour is over.
+        """
+        end = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                self.write(moment)
+                return ""
+            except SnapshotError as error:
+                logger.error("%s", error)
+                failure = error
+            fallback = self._write_fallback(moment)
+            if fallback:
+                return fallback
+            if time.monotonic() > end or is_interrupted():
+                raise failure
+            logger.error("Trying again in %g s: make room, or interrupt to end without this snapshot", RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS)
+
+    def last_in_words(self) -> str:
+        """The last good snapshot, as an error tells it."""
+        return f"the last good snapshot is {self.last}" if self.last else "this run has written no snapshot yet"
+
+    def _write(self, files: SnapshotFiles, moment: Moment) -> None:
+        schedule = moment.schedule
+        state = SolverState(schedule.iteration, files.weights, schedule.current_step, moment.histories)
+        try:
+            logger.info("Snapshotting to %s file %s", files.format, files.weights)
+            write_net(self._net, files.weights, self._solver.snapshot_diff)
+            write_sidecar(files.state, files.weights, state, self._solver, schedule, moment.processes)
+            logger.info("Snapshotting solver state to %s file %s", files.format, files.state)
+            write_solver_state(files.state, state)
+        except _DISK as error:
+            raise SnapshotError(f"{files.weights}: cannot write this snapshot: {reason_in_words(error)}; "
+                                f"{self.last_in_words()}") from error  # fmt: skip
+
+    def _write_fallback(self, moment: Moment) -> str:
+        """The new folder that took the snapshot, or "" where none did."""
+        try:
+            folder = tempfile.mkdtemp(prefix="caffe_compat_snapshot_")  # for this user only
+        except OSError as error:
+            logger.error("No folder for temporary files takes the snapshot: %s", error.strerror)
+            return ""
+        elsewhere = caffe_pb2.SolverParameter()
+        elsewhere.CopyFrom(self._solver)
+        elsewhere.snapshot_prefix = str(Path(folder) / Path(self._solver.snapshot_prefix).name)
+        try:
+            self._write(SnapshotFiles.of(elsewhere, moment.schedule.iteration), moment)
+        except SnapshotError as error:
+            logger.error("%s", error)
+            shutil.rmtree(folder, ignore_errors=True)
+            return ""
+        return folder
+
+
+def remove_old(prefix: str, iteration: int, keep: int) -> None:
+    """Removes all but the `keep` newest snapshots up to this iteration; the state first, so that no half is taken."""
+    until_now = [snapshot for snapshot in numbered_snapshots(prefix) if snapshot.iteration <= iteration]
+    for snapshot in until_now[keep:]:
+        for file in (snapshot.state, snapshot.sidecar, snapshot.weights):
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("%s: cannot be removed (--keep): %s", file, error.strerror)
+
+
+def reason_in_words(error: BaseException) -> str:
+    """Why something could not be written, in a few words; HDF5 hides the system's own in a long message."""
+    if isinstance(error, OSError) and error.strerror and "\n" not in error.strerror and error.errno:
+        return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"
+    found = re.search(r"error message = '([^']*)'", str(error))
+    return found[1] if found else (str(error).splitlines() or [type(error).__name__])[0][:200]

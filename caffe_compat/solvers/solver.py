@@ -17,13 +17,21 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import LoggingEngine
-from caffe_compat.solvers.display import SmoothedLoss, Speed, log_outputs, output_names, output_values
-from caffe_compat.solvers.first_bad_number import describe_bad_weight
-from caffe_compat.solvers.first_labels import check_first_labels
-from caffe_compat.solvers.gradients import check_regularization
+from caffe_compat.solvers.display import (
+    Display,
+    Observer,
+    ResultOfTest,
+    SmoothedLoss,
+    Speed,
+    log_outputs,
+    name_elements,
+    output_names,
+    output_values,
+    run_test,
+)
+from caffe_compat.solvers.guards import CURE, NumberGuard, check_first_labels, describe_bad_weight
 from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
-from caffe_compat.solvers.number_guard import CURE, NumberGuard
-from caffe_compat.solvers.observers import Display, Observer, ResultOfTest, name_elements
+from caffe_compat.solvers.prefix import find_learned_net
 from caffe_compat.solvers.sidecar import (
     Sidecar,
     log_changes,
@@ -32,12 +40,16 @@ from caffe_compat.solvers.sidecar import (
     restore_process,
     sidecar_path,
 )
-from caffe_compat.solvers.snapshot import check_snapshot_prefix, find_learned_net, read_state
-from caffe_compat.solvers.snapshot_writer import Moment, SnapshotError, SnapshotWriter
+from caffe_compat.solvers.snapshot import (
+    Moment,
+    SnapshotError,
+    SnapshotWriter,
+    check_snapshot_prefix,
+    read_state,
+)
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
-from caffe_compat.solvers.testing import run_test
 from caffe_compat.solvers.update_rules.registry import create_update_rule
-from caffe_compat.solvers.updater import Updater
+from caffe_compat.solvers.updater import Updater, check_regularization
 from caffe_compat.solvers.workers import join_workers, log_batch_size
 
 logger = logging.getLogger("caffe_compat")
@@ -81,7 +93,7 @@ class Solver:
         self.test_nets = self._build_test_nets(surroundings)
         self.workers.share_weights(self.net)
         self.engine = create_engine(engine, self.net)
-        self._logging_engine = LoggingEngine(self.net)
+        self._logging_engine = LoggingEngine(self.net) if parameter.debug_info else self.engine
         self.test_engines = [
             LoggingEngine(test_net) if parameter.debug_info else create_engine(engine, test_net)
             for test_net in self.test_nets

@@ -10,7 +10,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_weights
 from caffe_compat.proto.upgrade import upgrade_net
-from caffe_compat.solvers.first_bad_number import describe_bad_weight
+from caffe_compat.solvers.guards import describe_bad_weight
 
 logger = logging.getLogger("caffe_compat")
 

@@ -28,7 +28,7 @@ from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.errors import CaffeError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
-from caffe_compat.solvers.numbered_snapshots import newest_whole_snapshot
+from caffe_compat.solvers.prefix import newest_whole_snapshot
 from caffe_compat.solvers.solver import Solver
 from tests.reliability.inputs import make_inputs
 

@@ -1,6 +1,8 @@
-"""A run that is cut off and resumed ends with the bytes of one that was not."""
+"""A run that is cut off and resumed ends with the bytes of one that was not, random numbers included."""
 
+import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,9 +13,10 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from caffe_compat.errors import FormatError, SolverError
-from caffe_compat.solvers.sidecar import sidecar_path
+from caffe_compat.solvers.sidecar import capture_generators, restore_generators, sidecar_path
 from tests.solvers.least_squares import make_solver
 
 NET = """
@@ -173,3 +176,19 @@ def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", ["a/s_iter_10.solverstate", "a/s_iter_10.solverstate.h5"])
 def test_both_formats_have_the_same_sidecar(state: str) -> None:
     assert sidecar_path(state) == Path("a/s_iter_10.resume.json")
+
+
+CPU = torch.device("cpu")
+
+
+def draw() -> list[float]:
+    return [float(torch.rand(())), float(torch.randn(())), np.random.rand(), np.random.randn(), random.random()]
+
+
+def test_generators_go_on_where_they_were_after_a_way_through_json() -> None:
+    draw()
+    states = json.loads(json.dumps(capture_generators(CPU)))
+    first = draw()
+    draw()
+    restore_generators(states, CPU)
+    assert draw() == first

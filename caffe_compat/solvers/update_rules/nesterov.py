@@ -2,8 +2,7 @@
 
 import torch
 
-from caffe_compat.solvers.update_rules.registry import register_update_rule
-from caffe_compat.solvers.update_rules.update import Update, UpdateRule
+from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, register_update_rule
 
 
 @register_update_rule("Nesterov")

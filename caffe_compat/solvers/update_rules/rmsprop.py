@@ -4,8 +4,7 @@ import torch
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.solvers.update_rules.registry import register_update_rule
-from caffe_compat.solvers.update_rules.update import Update, UpdateRule, refuse_momentum
+from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, refuse_momentum, register_update_rule
 
 
 @register_update_rule("RMSProp")

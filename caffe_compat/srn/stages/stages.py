@@ -8,7 +8,7 @@ from pathlib import Path
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
-from caffe_compat.solvers.numbered_snapshots import numbered_snapshots
+from caffe_compat.solvers.prefix import numbered_snapshots
 from caffe_compat.solvers.run_training import AUTO
 from caffe_compat.solvers.snapshot import SnapshotFiles
 

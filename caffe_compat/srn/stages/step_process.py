@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from caffe_compat.solvers.parent_watch import environment_of_child
+from caffe_compat.solvers.actions import environment_of_child
 from caffe_compat.srn.stages.stages import Stage
 
 ROOT = Path(__file__).resolve().parents[3]

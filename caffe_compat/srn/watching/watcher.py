@@ -9,7 +9,7 @@ from typing import Protocol
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.net.net import Net
-from caffe_compat.solvers.observers import Display, Observer, ResultOfTest
+from caffe_compat.solvers.display import Display, Observer, ResultOfTest
 from caffe_compat.solvers.solver import Solver
 from caffe_compat.srn.watching.attention_watch import AttentionWatch
 from caffe_compat.srn.watching.environment import describe_environment

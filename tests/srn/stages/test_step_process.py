@@ -106,7 +106,7 @@ def test_ctrl_c_on_the_terminal_reaches_a_step_once(tmp_path):
 def test_a_step_ends_when_its_parent_is_killed(tmp_path):
     child = (
         "import time\n"
-        "from caffe_compat.solvers.parent_watch import end_with_parent\n"
+        "from caffe_compat.solvers.actions import end_with_parent\n"
         "end_with_parent()\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from caffe_compat.solvers.progress import progress_bar
+from caffe_compat.solvers.run_training import progress_bar
 from caffe_compat.terminal import progress
 from tests.solvers.least_squares import make_solver
 
