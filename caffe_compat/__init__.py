@@ -4,7 +4,7 @@ Names are looked up when first used, so that the schema alone can be imported wi
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 #: The version of this program, stated here and nowhere else. After install_as_caffe(), `caffe.__version__` is Caffe's.
 __version__ = "0.2.0"
@@ -63,6 +63,57 @@ _MODULES = {
 }
 
 __all__ = sorted({*_HOMES, *_MODULES} - {"_caffe"})
+
+
+# For editors and type checkers, which do not run __getattr__; a test holds it equal to the tables above.
+if TYPE_CHECKING:
+    from caffe_compat import layers as layers
+    from caffe_compat import proto as proto
+    from caffe_compat import pycaffe as pycaffe
+    from caffe_compat.module.load import load as load
+    from caffe_compat.module.save import save as save
+    from caffe_compat.net.blob import Blob as Blob
+    from caffe_compat.net.device import set_device as set_device
+    from caffe_compat.net.device import set_mode_cpu as set_mode_cpu
+    from caffe_compat.net.device import set_mode_gpu as set_mode_gpu
+    from caffe_compat.proto.caffe_pb2 import TEST as TEST
+    from caffe_compat.proto.caffe_pb2 import TRAIN as TRAIN
+    from caffe_compat.pycaffe import Layer as Layer
+    from caffe_compat.pycaffe import classifier as classifier
+    from caffe_compat.pycaffe import coord_map as coord_map
+    from caffe_compat.pycaffe import detector as detector
+    from caffe_compat.pycaffe import draw as draw
+    from caffe_compat.pycaffe import io as io
+    from caffe_compat.pycaffe import net_spec as net_spec
+    from caffe_compat.pycaffe.classifier import Classifier as Classifier
+    from caffe_compat.pycaffe.detector import Detector as Detector
+    from caffe_compat.pycaffe.install import install_as_caffe as install_as_caffe
+    from caffe_compat.pycaffe.nccl import NCCL as NCCL
+    from caffe_compat.pycaffe.nccl import has_nccl as has_nccl
+    from caffe_compat.pycaffe.net import Net as Net
+    from caffe_compat.pycaffe.net_spec import NetSpec as NetSpec
+    from caffe_compat.pycaffe.net_spec import params as params
+    from caffe_compat.pycaffe.net_spec import to_proto as to_proto
+    from caffe_compat.pycaffe.process import allow_python_layers as allow_python_layers
+    from caffe_compat.pycaffe.process import init_log as init_log
+    from caffe_compat.pycaffe.process import layer_type_list as layer_type_list
+    from caffe_compat.pycaffe.process import log as log
+    from caffe_compat.pycaffe.process import set_multiprocess as set_multiprocess
+    from caffe_compat.pycaffe.process import set_phase_test as set_phase_test
+    from caffe_compat.pycaffe.process import set_phase_train as set_phase_train
+    from caffe_compat.pycaffe.process import set_random_seed as set_random_seed
+    from caffe_compat.pycaffe.process import set_solver_count as set_solver_count
+    from caffe_compat.pycaffe.process import set_solver_rank as set_solver_rank
+    from caffe_compat.pycaffe.process import solver_count as solver_count
+    from caffe_compat.pycaffe.process import solver_rank as solver_rank
+    from caffe_compat.pycaffe.solver import AdaDeltaSolver as AdaDeltaSolver
+    from caffe_compat.pycaffe.solver import AdaGradSolver as AdaGradSolver
+    from caffe_compat.pycaffe.solver import AdamSolver as AdamSolver
+    from caffe_compat.pycaffe.solver import NesterovSolver as NesterovSolver
+    from caffe_compat.pycaffe.solver import RMSPropSolver as RMSPropSolver
+    from caffe_compat.pycaffe.solver import SGDSolver as SGDSolver
+    from caffe_compat.pycaffe.solver import get_solver as get_solver
+    from caffe_compat.pycaffe.timer import Timer as Timer
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,8 @@
 """The names that `import caffe_compat as caffe` shows."""
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,13 @@ def test_the_constants_are_caffes() -> None:
     assert (caffe_compat.TRAIN, caffe_compat.TEST) == (0, 1)
     assert re.fullmatch(r"\d+\.\d+\.\d+", caffe_compat.__version__)
     assert caffe_compat.proto.caffe_pb2 is io.caffe_pb2
+
+
+def test_editors_see_every_name_where_it_is() -> None:
+    tree = ast.parse(Path(str(caffe_compat.__file__)).read_text(encoding="utf-8"))
+    (shown,) = [node for node in tree.body if isinstance(node, ast.If)]
+    lines = [node for node in shown.body if isinstance(node, ast.ImportFrom)]
+    seen = {node.names[0].asname: (node.module, node.names[0].name) for node in lines}
+    modules = {name: home for name, home in caffe_compat._MODULES.items() if name != "_caffe"}
+    split = {name: tuple(home.rpartition(".")[::2]) for name, home in modules.items()}
+    assert seen == {name: (home, name) for name, home in caffe_compat._HOMES.items()} | split

@@ -3,12 +3,19 @@
 import gc
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import caffe_compat as caffe
 from tests.pycaffe.conftest import DEPLOY, NetFile
+
+
+def named(name: str, array: NDArray[Any]) -> dict[str, Any]:
+    """An input's name and array, as keywords."""
+    return {name: array}
 
 
 def test_threads_never_see_each_others_numbers(net_file: NetFile) -> None:
@@ -16,12 +23,12 @@ def test_threads_never_see_each_others_numbers(net_file: NetFile) -> None:
     (name,) = net.inputs
     random = np.random.RandomState(2)
     inputs = [random.rand(*net.blobs[name].data.shape).astype(np.float32) for _ in range(3)]
-    expected = [{key: array.copy() for key, array in net.forward(**{name: array}).items()} for array in inputs]
+    expected = [{key: array.copy() for key, array in net.forward(**named(name, array)).items()} for array in inputs]
     wrong: list[str] = []
 
     def run(index: int) -> None:
         for _ in range(40):
-            found = net.forward(**{name: inputs[index]})
+            found = net.forward(**named(name, inputs[index]))
             wrong.extend(key for key, array in found.items() if not np.array_equal(array, expected[index][key]))
 
     threads = [threading.Thread(target=run, args=(index,)) for index in range(3)]
@@ -44,9 +51,9 @@ def test_arrays_of_one_thread_stay_live(net_file: NetFile) -> None:
 def test_another_threads_run_leaves_arrays_alone(net_file: NetFile) -> None:
     net = caffe.Net(net_file(DEPLOY), caffe.TEST)
     (name,) = net.inputs
-    (held,) = net.forward(**{name: np.ones_like(net.blobs[name].data)}).values()
+    (held,) = net.forward(**named(name, np.ones_like(net.blobs[name].data))).values()
     kept = held.copy()
-    other = threading.Thread(target=lambda: net.forward(**{name: np.full_like(net.blobs[name].data, 9)}))
+    other = threading.Thread(target=lambda: net.forward(**named(name, np.full_like(net.blobs[name].data, 9))))
     other.start()
     other.join()
     np.testing.assert_array_equal(held, kept)
