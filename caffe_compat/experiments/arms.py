@@ -43,7 +43,7 @@ class Setting:
     """What all arms of an experiment share.
 
     `images` counts the images of each split ("train", "val", "test"); `input_size` is the side of an image in pixels;
-    `options` are further options of the generator.
+    `options` are further options of the generator. `validations` is how often a step is tested on "val", for its curve.
     """
 
     images: Mapping[str, int]
@@ -52,6 +52,7 @@ class Setting:
     batch_size: int
     options: Mapping[str, Any] = field(default_factory=dict)
     clip_gradients: float = 0  # largest L2 norm of all gradients together; 0 does not clip
+    validations: int = 8
 
 
 #: The parts of a step after which its learning rate is a tenth.

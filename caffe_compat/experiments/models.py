@@ -13,8 +13,8 @@ from caffe_compat.proto.write import write_text
 from prototxt_gen.files import messages
 from prototxt_gen.options import Options, command
 
-#: Tests on the validation split in each step, for the curves.
-TESTS = 8
+#: Lines of a step's loss in its log.
+DISPLAYS = 32
 
 
 def write_models(folder: Path, arm: Arm, setting: Setting, seed: int) -> None:
@@ -56,19 +56,19 @@ def _options(arm: Arm, setting: Setting, seed: int) -> Options:
 def _adjust(message: Message, iterations: int, setting: Setting) -> None:
     """Set what the generator has no option for."""
     if isinstance(message, caffe_pb2.SolverParameter):
-        _schedule(message, iterations)
+        _schedule(message, iterations, setting.validations)
         if setting.clip_gradients:
             message.clip_gradients = setting.clip_gradients
     elif isinstance(message, caffe_pb2.NetParameter):
         _shuffle(message)
 
 
-def _schedule(solver: caffe_pb2.SolverParameter, iterations: int) -> None:
+def _schedule(solver: caffe_pb2.SolverParameter, iterations: int, tests: int) -> None:
     """When the rate falls, how often to log and test; no snapshots on the way."""
     solver.stepvalue[:] = [int(part * iterations) for part in RATE_DROPS]
-    solver.display = max(1, iterations // (4 * TESTS))
+    solver.display = max(1, iterations // DISPLAYS)
     solver.average_loss = solver.display
-    solver.test_interval = max(1, iterations // TESTS)
+    solver.test_interval = max(1, iterations // tests)
     solver.snapshot = 0
 
 

@@ -17,6 +17,7 @@ from caffe_compat.data.prefetch import available_cores
 from caffe_compat.errors import SolverError
 from caffe_compat.experiments.arms import Arm
 from caffe_compat.experiments.models import deploy_net
+from caffe_compat.experiments.shared_steps import take_over_steps
 from caffe_compat.srn.datasets.layout import SplitFiles, image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.srn.stages.stages import Stage, find_stages
@@ -118,6 +119,8 @@ def _last_iteration(log: Path) -> int:
 def _train(run: Run, threads: int, say: Say) -> None:
     """Runs `train-stages`; its lines about steps are passed on, Caffe's log goes to a file."""
     started = time.monotonic()
+    for stage in take_over_steps(run.folder):
+        say(f"{run}: {stage} is the same in another run, so its weights are taken over")
     command = [sys.executable, "-m", "caffe_compat", "train-stages", "--models", "models", "--device", "cpu"]
     command += ["--allow-python-layers"] * run.arm.runs_python
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -18,7 +18,7 @@ from caffe_compat.experiments.mechanism.relation_scenes import CELL
 DATA = {"relations": RelationRules(), "coin": RelationRules(coin_labels=True)}
 
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
-SRN_STEPS = (Step(6, 0.05), Step(3, 0.02), Step(8, 0.05), Step(8, 0.03))
+SRN_STEPS = (Step(6, 0.05), Step(3, 0.02), Step(12, 0.05), Step(4, 0.03))
 BASELINE_STEPS = same_budget(SRN_STEPS, rate=0.05)
 
 
@@ -67,4 +67,5 @@ def setting(train_images: int, receptive_field: int, tests: int = 1000, validati
             "head_norm": "bn",
         },
         clip_gradients=10,
+        validations=1,
     )
