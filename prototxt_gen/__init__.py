@@ -8,6 +8,6 @@
 
 from prototxt_gen.files import count, generate, write
 from prototxt_gen.options import DATASETS, Options
-from prototxt_gen.recipes import MODELS
+from prototxt_gen.recipes import COMPARED_MODELS, MODELS, PAPERS_MODELS
 
-__all__ = ["DATASETS", "MODELS", "Options", "count", "generate", "write"]
+__all__ = ["COMPARED_MODELS", "DATASETS", "MODELS", "PAPERS_MODELS", "Options", "count", "generate", "write"]

@@ -11,7 +11,7 @@ from prototxt_gen.files import count, write
 from prototxt_gen.machine import follow_machine, machine_lines, this_machine
 from prototxt_gen.options import DATASETS, Options, flag
 from prototxt_gen.prepared import read_prepared
-from prototxt_gen.recipes import MODELS
+from prototxt_gen.recipes import PAPERS_MODELS
 
 EPILOG = """
 With --norm batchnorm (default) the files use only what BVLC Caffe knows, so their augmentation is its random crop;
@@ -62,7 +62,7 @@ def _requests(everything: bool, out: str, options: Options) -> Iterable[tuple[Op
     return [
         (dataclasses.replace(options, model=model, dataset=dataset), f"{out}/{dataset}/{model}")
         for dataset in DATASETS
-        for model in MODELS
+        for model in PAPERS_MODELS
     ]
 
 
@@ -82,7 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(flag(field.name), **_argument(field))
     parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (default: .)")
     parser.add_argument("--count", action="store_true", help="print how many numbers each part learns; write nothing")
-    parser.add_argument("--all", action="store_true", help="every model and dataset, as OUT/DATASET/MODEL")
+    parser.add_argument(
+        "--all", action="store_true", help="every model of the paper and every dataset, as OUT/DATASET/MODEL"
+    )
 
 
 def _argument(field: dataclasses.Field[Any]) -> dict[str, Any]:

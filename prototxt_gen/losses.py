@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.options import Options
+from prototxt_gen.recipes import MODELS
 
 UNKNOWN = -1  # marks an unknown label in label files and label LMDBs
 
@@ -13,8 +14,8 @@ def add_losses(net: NetBuilder, scores: Mapping[str, Blob], label: Blob, options
 
     Labels are 0 or 1, and also UNKNOWN if `unknown_labels` is set.
     """
-    add = _plain_loss
-    if options.unknown_labels:
+    add = _ranking_loss if MODELS[options.model].ranks else _plain_loss
+    if options.unknown_labels and not MODELS[options.model].ranks:
         add = {"batchnorm": _ignoring_loss, "bn": _masked_loss}[options.norm]
     for loss, score in scores.items():
         add(net, loss, score, label)
@@ -22,6 +23,11 @@ def add_losses(net: NetBuilder, scores: Mapping[str, Blob], label: Blob, options
 
 def _plain_loss(net: NetBuilder, loss: str, score: Blob, label: Blob) -> None:
     net.layer("SigmoidCrossEntropyLoss", loss, [score, label], Blob(loss, 1))
+
+
+def _ranking_loss(net: NetBuilder, loss: str, score: Blob, label: Blob) -> None:
+    """Adds the loss of WARP, a layer of this project's runtime alone, which leaves unknown labels out by itself."""
+    net.layer("WARPLoss", loss, [score, label], Blob(loss, 1))
 
 
 def _ignoring_loss(net: NetBuilder, loss: str, score: Blob, label: Blob) -> None:

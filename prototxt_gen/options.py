@@ -31,7 +31,9 @@ def _option(default: Any, text: str, choices: tuple[Any, ...] = ()) -> Any:
 class Options:
     """The generator's options. An empty string or 0 stands for a value that follows from others, or from the data."""
 
-    model: str = _option("resnet101_srn", "which of the paper's models", tuple(MODELS))
+    model: str = _option(
+        "resnet101_srn", "which of the paper's models, or a method that it compares with", tuple(MODELS)
+    )
     dataset: str = _option("", "gives the number of labels and the length of an epoch", tuple(DATASETS))
     labels: int = _option(0, "number of labels of a dataset of your own (default: as --data or --dataset says)")
     step: str = _option("all", "which training step's files; test: the net that predicts", ("all", *"1234", "test"))

@@ -23,11 +23,15 @@ class Step:
 
 
 class Model(NamedTuple):
-    """A row of the paper's tables: its steps, blocks after res5c, and whether S weights the attention (Eq. 8)."""
+    """A row of the paper's tables: its steps, blocks after res5c, and whether S weights the attention (Eq. 8).
+
+    `ranks` says that the losses rank labels (WARP) in place of the cross-entropy of each label.
+    """
 
     steps: tuple[Step, ...]
     extra_blocks: int = 0
     weighted_attention: bool = True
+    ranks: bool = False
 
 
 SRN_PARTS = ("main", "attention", "regularization")
@@ -47,7 +51,8 @@ SEMANTIC = Step(
     epochs=30,
 )
 
-MODELS = {
+#: The paper's own models (section 4.1).
+PAPERS_MODELS = {
     "resnet101": Model((MAIN,)),
     "resnet107": Model((dataclasses.replace(MAIN, name="resnet107"),), extra_blocks=2),
     "resnet101_semantic": Model((MAIN, SEMANTIC)),
@@ -62,6 +67,11 @@ MODELS = {
     ),
     "resnet101_srn": Model((MAIN, ATTENTION, REGULARIZATION, FINETUNE)),
 }
+#: The methods that the paper compares with (section 4.1), over the same backbones. KNN has the files of resnet101.
+COMPARED_MODELS = {
+    "warp": Model((dataclasses.replace(MAIN, name="warp"),), ranks=True),
+}
+MODELS = PAPERS_MODELS | COMPARED_MODELS
 
 #: Losses of step 4 in the released code: one per classifier, and none for the sum of classifiers.
 RELEASED_FINETUNE_LOSSES = {"loss_att": "y_att", "loss_sr": "y_sr", "loss_cls": "y_cls"}

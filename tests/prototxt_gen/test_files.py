@@ -6,7 +6,7 @@ from google.protobuf import text_format
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from prototxt_gen import DATASETS, MODELS, Options, count, generate, write
+from prototxt_gen import DATASETS, PAPERS_MODELS, Options, count, generate, write
 from prototxt_gen.__main__ import main
 from prototxt_gen.options import command
 
@@ -20,7 +20,7 @@ def parsed(path_or_text, dialect, name):
     return text_format.Parse(path_or_text, message)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", PAPERS_MODELS)
 @pytest.mark.parametrize("backbone", ["resnet", "preresnet"])
 @pytest.mark.parametrize("norm", ["batchnorm", "bn"])
 @pytest.mark.parametrize("layout", ["paper", "released"])

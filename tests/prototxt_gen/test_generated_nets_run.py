@@ -7,7 +7,7 @@ import pytest
 from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import MODELS, Options, count, generate
+from prototxt_gen import PAPERS_MODELS, Options, count, generate
 
 SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 64}
 TRAIN, TEST = (caffe_pb2.NetState(phase=phase) for phase in ("TRAIN", "TEST"))
@@ -41,7 +41,7 @@ def give_statistics(net):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", PAPERS_MODELS)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
 def test_the_net_that_predicts_builds_and_counts(model, variant):
     (message,) = generate(**SMALL, **variant, model=model, step="test").values()

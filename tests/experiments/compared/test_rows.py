@@ -1,0 +1,52 @@
+"""The table of compared methods: what each row generates, trains and predicts."""
+
+import numpy as np
+import pytest
+
+from caffe_compat.experiments.arms import Setting
+from caffe_compat.experiments.compared.method import Budget
+from caffe_compat.experiments.compared.rows import ROWS, rows_of
+from caffe_compat.srn.datasets.scene_pictures import CELL
+from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules
+from caffe_compat.srn.datasets.scenes import write_scenes
+
+SCENES = {"train": 24, "val": 8, "test": 11}
+BUDGET = Budget(
+    Setting(
+        images=SCENES,
+        labels=len(CLASS_NAMES),
+        input_size=CELL * SceneRules().grid,
+        batch_size=8,
+        options={"depth": 26, "width": 2, "head_width": 4},
+    ),
+    epochs=2,
+    rate=0.01,
+)
+
+
+def test_tables_list_the_methods_that_the_paper_lists():
+    assert [method.name for method in rows_of(1).values()][:2] == ["KNN", "WARP"]
+    assert "warp" in rows_of(2)
+    assert "knn" not in rows_of(2)
+    assert all(method.citation and method.ours for method in ROWS.values())
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_every_row_writes_files_for_its_budget(tmp_path, key):
+    run = ROWS[key].prepare(tmp_path / key, 3, BUDGET)
+    iterations = [stage.solver.max_iter for stage in run.stages]
+    assert sum(iterations) == BUDGET.epochs * 3  # 24 scenes in batches of 8
+    assert run.deploy_net.exists()
+    assert run.files("test").folder == tmp_path / "data"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", rows_of(1))
+def test_rows_of_table_1_train_and_predict(tmp_path, key):
+    write_scenes(tmp_path / "data", SCENES, 5, SceneRules())
+    method = ROWS[key]
+    run = method.train(tmp_path / key, 3, BUDGET)
+    scores = method.predict(run)
+    assert scores.shape == (SCENES["test"], len(CLASS_NAMES))
+    assert np.isfinite(scores).all()
+    assert np.array_equal(scores, method.predict(run))
