@@ -70,6 +70,17 @@ class CaffeModule(nn.Module):
         results = self._fast(values) if fast else self._run(values)
         return results if len(results) > 1 else results[self._outputs[0]]
 
+    def _repr_html_(self) -> str:
+        from caffe_compat.pages.notebook import notebook_table  # a late import: only notebooks need Jinja2
+
+        rows = [
+            (name, type(part).__name__, f"{_count(part):,}" if _count(part) else "")
+            for name, part in self.layers().items()
+        ]
+        sentence = f"{_count(self):,} weights, engine {self.engine}, {'training' if self.training else 'evaluation'}. "
+        sentence += f"Inputs: {', '.join(self.inputs)}. Outputs: {', '.join(self.outputs)}."
+        return notebook_table(f"CaffeModule {self._net.name}", sentence, ("submodule", "type", "weights"), rows)
+
     def parts(self) -> list[nn.Module]:
         """Returns the modules in the order of the layers: each layer itself, or the module that replaced it."""
         return [_at(self, path) for path in self._paths]
@@ -97,6 +108,10 @@ class CaffeModule(nn.Module):
             found = f"{len(inputs)} in order" + (f" and {', '.join(named)}" if named else "")
             raise ShapeError(f"net '{self._net.name}': expected inputs {', '.join(names)}, got {found}")
         return values
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _forward_of(engine: str, net: Assembly, outputs: list[str]) -> FastForward:

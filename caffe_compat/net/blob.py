@@ -197,6 +197,9 @@ class Blob(_LegacyShape):
         self.value.reshape(axes)
         self.gradient.reshape(axes)
 
+    def _repr_html_(self) -> str:
+        return _html("Blob", self.value.snapshot())
+
     def let_go(self) -> None:
         """Detaches the arrays returned so far: `data` and `diff` become new arrays with the same numbers."""
         self.value.let_go()
@@ -206,6 +209,13 @@ class Blob(_LegacyShape):
         """Puts both tensors on another device."""
         self.value.move(device)
         self.gradient.move(device)
+
+
+def _html(kind: str, value: Tensor) -> str:
+    """What a notebook shows. The values are copied, so that looking keeps later runs fused."""
+    from caffe_compat.pages.notebook import blob_html  # a late import: only notebooks need Jinja2 and OpenCV
+
+    return blob_html(kind, value.detach().float().cpu().numpy())
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:
@@ -284,6 +294,9 @@ class ParameterBlob(_LegacyShape):
     def diff(self) -> HostArray:
         """The accumulated gradient, writable in place."""
         return self._diff.of(self._gradient(self.parameter))
+
+    def _repr_html_(self) -> str:
+        return _html("weights", self.parameter)
 
     def flush(self) -> None:
         """Copies host arrays handed out since the last flush to the device."""

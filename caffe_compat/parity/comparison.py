@@ -80,6 +80,13 @@ class Comparison:
     not_compared: list[str] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
 
+    def _repr_html_(self) -> str:
+        from caffe_compat.pages.notebook import notebook_table  # late imports: only notebooks need them
+        from caffe_compat.parity.text_table import HEADINGS, cells, conclusion
+
+        rows = [cells(difference) for difference in self.differences]
+        return notebook_table(f"Parity with {self.against}", conclusion(self), HEADINGS, rows, marked=Verdict.DIFFERS)
+
     @property
     def unseen_layers(self) -> list[str]:
         """The layers without a row, neither their own nor one of a later layer into which they were folded."""

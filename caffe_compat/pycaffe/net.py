@@ -134,6 +134,11 @@ class Net(Of2014):
         face.close = net.close
         return face
 
+    def _repr_html_(self) -> str:
+        from caffe_compat.pycaffe.net_html import net_html  # a late import: only notebooks need Jinja2 and OpenCV
+
+        return net_html(self)
+
     def __enter__(self) -> Self:
         return self
 

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "layers": {"errors", "logs", "proto"},
     "layers/data": {"errors", "logs", "proto", "layers", "data"},
     "graph": {"errors", "logs", "proto", "layers"},
-    "net": {"errors", "logs", "proto", "layers", "graph"},
+    "net": {"errors", "logs", "pages", "proto", "layers", "graph"},
     "engine": {"errors", "logs", "proto", "layers", "graph", "net"},
     "solvers": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "engine"},
     "pycaffe": {
@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         "convert",
         "srn",
     },
-    "module": {"errors", "logs", "proto", "data", "layers", "graph", "net", "engine", "convert", "runtimes"},
+    "module": {"errors", "logs", "pages", "proto", "data", "layers", "graph", "net", "engine", "convert", "runtimes"},
     "terminal": {"errors"},
     "pages": {"errors", "logs", "proto"},
     "view": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "convert"},

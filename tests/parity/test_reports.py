@@ -53,6 +53,12 @@ def test_the_summary_names_the_first_that_differs_and_why() -> None:
     )
 
 
+def test_a_notebook_shows_the_conclusion_and_marks_what_differs() -> None:
+    page = wrong()[1]._repr_html_()
+    assert "first that differs: layer &#39;right&#39;" in page
+    assert re.findall(r'bold"><td[^>]*>([^<]+)<', page) == ["right"]
+
+
 def test_agreement_is_said_in_a_sentence() -> None:
     net = net_of(BLOCK.format(1))
     assert conclusion(compare(net, record_layers(net, inputs_of(net)))) == (
