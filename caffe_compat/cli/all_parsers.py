@@ -5,8 +5,8 @@ import importlib
 from typing import cast
 
 from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import COMMANDS, module_name
 from caffe_compat.cli.start import CommandModule
-from caffe_compat.cli.table import COMMANDS, module_name
 
 
 def parser_of(command: str) -> CommandParser:

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from caffe_compat.cli.table import CAFFES, program_name
 from caffe_compat.errors import CaffeError, nearest
 
 
@@ -81,17 +80,6 @@ class CommandParser(argparse.ArgumentParser):
         near = nearest(str(value), known)
         cure = f"; did you mean '{near}'?" if near else ""
         raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {', '.join(known)}){cure}")
-
-
-def command_parser(command: str, description: str, example: str = "") -> CommandParser:
-    """The parser of one command of the table, without its flags."""
-    result = CommandParser(
-        prog=program_name(command),
-        description=description,
-        epilog=f"example:\n  {example}" if example else None,
-    )
-    result.logs = command in CAFFES
-    return result
 
 
 class Spellings:

@@ -1,15 +1,17 @@
-"""Runs one command: its exit status, and one line for whatever goes wrong."""
+"""The commands: their table, how one is run, and how it ends."""
 
 import argparse
+import io
 import logging
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from caffe_compat.cli.endings import DONE, FAILED, WRONG_USAGE, guarded
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.errors import CaffeError
 from caffe_compat.logs.glog import environment_level, log_to_stderr, only_warnings_on_stderr
@@ -17,7 +19,111 @@ from caffe_compat.terminal.progress import no_progress
 
 logger = logging.getLogger("caffe_compat")
 
+
+class Command(NamedTuple):
+    """One command: its line in the list, and the name of the program in tools/ that does the same, if there is one."""
+
+    summary: str
+    tool: str = ""
+
+
+#: Caffe's own commands.
+CAFFES = {
+    "train": Command("train or finetune a model"),
+    "test": Command("score a model"),
+    "time": Command("benchmark model execution time"),
+    "device_query": Command("show GPU diagnostic information"),
+    "upgrade_net_proto_text": Command("upgrade a net's prototxt to today's format"),
+    "upgrade_net_proto_binary": Command("upgrade a .caffemodel to today's format"),
+    "upgrade_solver_proto_text": Command("upgrade a solver's prototxt to today's format"),
+    "convert_imageset": Command("write images and labels into an LMDB or LevelDB"),
+    "compute_image_mean": Command("compute the mean image of an LMDB or LevelDB"),
+    "extract_features": Command("write the values of a net's blobs into databases"),
+}
+#: What is beyond Caffe.
+OURS = {
+    "generate": Command("write every net and solver of the paper as Caffe files"),
+    "convert": Command("convert trained nets to and from Caffe's formats", "convert_caffemodel"),
+    "verify": Command("compare a net layer by layer with another runtime", "verify_parity"),
+    "summary": Command("print a net's layers with shapes, costs and totals"),
+    "view": Command("write a page to explore a net in a browser"),
+    "predict": Command("save a net's raw scores for the images of a list", "predict"),
+    "evaluate": Command("compute mAP, F1, precision and recall of raw scores", "evaluate"),
+    "prepare": Command("write a dataset in the released file layout", "prepare_dataset"),
+    "train-stages": Command("train a model in the paper's four steps", "train_stages"),
+    "visualize": Command("draw attention maps over images", "visualize_attention"),
+    "parse-log": Command("turn a training log into two tables", "parse_log"),
+    "plot-log": Command("draw curves of training logs", "plot_training_log"),
+    "create-label-lmdb": Command("write label vectors into an LMDB", "create_label_lmdb"),
+    "record": Command("record every blob of a run inside another pycaffe"),
+    "run": Command("run an unmodified pycaffe script"),
+    "demo": Command("generate, train, evaluate and check a small SRN", "demo"),
+    "reproduce": Command("train and measure every row of a table of the paper or of the study of its mechanism"),
+    "doctor": Command("check Python, torch, OpenCV and the other parts, and say what to do"),
+    "completion": Command("print a completion script for a shell"),
+}
+#: Every command; the module in caffe_compat.cli.commands has its name, with underscores.
+COMMANDS = CAFFES | OURS
+#: Programs of tools/ that are a command, and that command.
+TOOLS = {command.tool: name for name, command in COMMANDS.items() if command.tool}
+
+
+def module_name(command: str) -> str:
+    """Returns the name of the module that holds a command."""
+    return f"caffe_compat.cli.commands.{command.replace('-', '_')}"
+
+
+def program_name(command: str) -> str:
+    """Returns the name under which the user called a command: `evaluate.py` or `caffe-compat evaluate`."""
+    called = Path(sys.argv[0])
+    return called.name if TOOLS.get(called.stem) == command else f"caffe-compat {command}"
+
+
+#: Exit statuses; docs/command_line.md explains them.
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+#: Of `verify`, as of diff and cmp: there, 1 says that the two sides differ.
+CANNOT_COMPARE = 2
+#: As shells report SIGINT and SIGPIPE.
+INTERRUPTED, CLOSED_PIPE = 130, 141
+
+
+def guarded(program: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
+    """Does the work and returns its exit status; Ctrl-C and a closed pipe have statuses of their own.
+
+    `interrupted` is the line on stderr after Ctrl-C, with the name of the program in front.
+    """
+    try:
+        status = work() or DONE
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"{program}: {interrupted}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return CLOSED_PIPE
+    return status
+
+
+def _discard_output() -> None:
+    """Sends what is left to nowhere: Python flushes stdout once more when it ends, which must not fail again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # a stdout that is no file has nothing to flush
+        sys.stdout = io.StringIO()
+
+
 Work = Callable[[argparse.Namespace], int]
+
+
+def command_parser(command: str, description: str, example: str = "") -> CommandParser:
+    """The parser of one command of the table, without its flags."""
+    result = CommandParser(
+        prog=program_name(command),
+        description=description,
+        epilog=f"example:\n  {example}" if example else None,
+    )
+    result.logs = command in CAFFES
+    return result
 
 
 def run_program(

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import caffe_compat
-from caffe_compat.cli.endings import WRONG_USAGE, guarded
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.table import CAFFES, COMMANDS, OURS, TOOLS, module_name, program_name
+from caffe_compat.cli.program import CAFFES, COMMANDS, OURS, TOOLS, WRONG_USAGE, guarded, module_name, program_name
 from caffe_compat.errors import nearest
 
 

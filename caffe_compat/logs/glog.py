@@ -1,6 +1,7 @@
 """Log lines as Caffe's glog writes them: `I0520 23:00:23.213491  9848 solver.cpp:280] Iteration 0, lr = 0.01`.
 
-Programs call `log_to_stderr`; as a library the package only hands its records to the logger "caffe_compat".
+Programs call `log_to_stderr`, and `log_to_file` to keep them; as a library the package only hands its records to the
+logger "caffe_compat".
 """
 
 import logging
@@ -13,12 +14,17 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from caffe_compat.errors import SolverError
+
+logger = logging.getLogger("caffe_compat")
+
+
 _SEVERITIES = {logging.DEBUG: "I", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E", logging.CRITICAL: "F"}
 #: Programs that read Caffe's logs look for its file names: ours, where they are not Caffe's own.
 _CAFFE_FILES = {
     **dict.fromkeys(("display", "solver_nets", "snapshot", "prefix", "sidecar"), "solver"),
     **dict.fromkeys(("learning_rate", "updater"), "sgd_solver"),
-    **dict.fromkeys(("train", "test", "time", "device_query", "commands", "devices"), "caffe"),
+    **dict.fromkeys(("train", "test", "time", "device_query", "flags", "devices"), "caffe"),
     **dict.fromkeys(("build", "weights"), "net"),
     **dict.fromkeys(("read", "upgrade_file"), "upgrade_proto"),
 }
@@ -82,3 +88,25 @@ def environment_level() -> int:
     levels = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
     asked = os.environ.get(LEAST_LEVEL, "0")
     return levels[min(int(asked), 3)] if asked.isdigit() else logging.INFO
+
+
+@contextmanager
+def log_to_file(path: str) -> Iterator[None]:
+    """Appends log lines to this file while the block runs; "" means no file."""
+    if not path:
+        yield
+        return
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise SolverError(
+            f"{path}: cannot write the log: {error.strerror}; name a file in a folder that exists"
+        ) from error
+    handler.setFormatter(GlogFormatter())
+    handler.addFilter(lambda record: record.name != TERMINAL)
+    logging.getLogger("caffe_compat").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("caffe_compat").removeHandler(handler)
+        handler.close()

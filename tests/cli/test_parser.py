@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from caffe_compat.cli.common_flags import whole_number
+from caffe_compat.cli.flags import whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser, HelpFormatter, UsageError
 
 

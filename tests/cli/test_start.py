@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.cli.table import CAFFES, COMMANDS, TOOLS, module_name, program_name
+from caffe_compat.cli.program import CAFFES, COMMANDS, TOOLS, module_name, program_name
 from tests.cli.conftest import Program, Run
 from tests.cli.messages import messages
 

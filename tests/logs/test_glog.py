@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.logs.glog import DUMP, TERMINAL, GlogFormatter, log_to_stderr
-from caffe_compat.logs.log_file import log_to_file
+from caffe_compat.errors import SolverError
+from caffe_compat.logs.glog import DUMP, TERMINAL, GlogFormatter, log_to_file, log_to_stderr
+
+logger = logging.getLogger("caffe_compat")
 
 
 def record(path: str, level: int = logging.INFO) -> logging.LogRecord:
@@ -38,7 +40,6 @@ def test_files_go_by_caffes_names(file: str, caffes: str) -> None:
 
 
 def test_a_second_call_does_not_double_the_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = logging.getLogger("caffe_compat")
     level = logger.level
     log_to_stderr()
     log_to_stderr(logging.WARNING)
@@ -64,3 +65,28 @@ def test_a_terminal_shows_one_line_for_the_dump_of_a_net_and_a_file_the_dump(
     assert shown == (["Net: 1 layer", "Iteration 0"] if is_terminal else ["Creating Layer conv1", "Iteration 0"])
     kept = [line.split("] ")[1] for line in (tmp_path / "log").read_text().splitlines()]
     assert kept == ["Creating Layer conv1", "Iteration 0"]
+
+
+def test_lines_go_to_the_end_of_the_file_while_the_block_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    path = tmp_path / "a.log"
+    path.write_text("before\n")
+    with log_to_file(str(path)):
+        logger.info("Iteration %d, lr = %g", 3, 0.1)
+    logger.info("after")
+
+    first, second = path.read_text().splitlines()
+    assert first == "before"
+    assert re.fullmatch(r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \w+\.cpp:\d+\] Iteration 3, lr = 0\.1", second)
+
+
+def test_no_file_is_no_error_and_a_wrong_one_is(tmp_path):
+    with log_to_file(""):
+        assert not list(tmp_path.iterdir())
+    with (
+        pytest.raises(
+            SolverError, match=r"^.*/no/a.log: cannot write the log: No such file or directory; name a file in"
+        ),
+        log_to_file(str(tmp_path / "no" / "a.log")),
+    ):
+        pass

@@ -3,9 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.errors import MissingFeatureError
 
 SHELLS = ("bash", "zsh", "tcsh")

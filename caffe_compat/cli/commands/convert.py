@@ -15,11 +15,10 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from caffe_compat.cli.common_flags import add_allow_unfilled, add_quiet
-from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.flags import add_allow_unfilled, add_quiet
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser, UsageError
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.convert.conversion import convert
 from caffe_compat.convert.formats.mean_image import MEAN_TARGETS, convert_mean, is_mean
 from caffe_compat.convert.model import Shape

@@ -5,11 +5,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import add_quiet, whole_number
-from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_folder
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.experiments.demo.demo import Request, run_demo
 from caffe_compat.experiments.demo.recipe import FULL, TINY
 from caffe_compat.terminal.progress import say

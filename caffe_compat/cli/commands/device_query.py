@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from caffe_compat.cli.caffe_flags import add_caffe_flags, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of
-from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.flags import add_caffe_flags, warn_of_idle_flags
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.net.device import require_cuda
 
 logger = logging.getLogger("caffe_compat")

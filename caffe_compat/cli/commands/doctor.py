@@ -4,10 +4,9 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from caffe_compat.cli.endings import DONE, FAILED
 from caffe_compat.cli.installation import Finding, examine
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, FAILED, command_parser, run_program
 from caffe_compat.terminal.table import print_table
 
 

@@ -5,12 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import add_quiet, whole_number
-from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
-from caffe_compat.cli.table import program_name
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, program_name, run_program
 from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.metrics.average_precision import AP_METHODS
 from caffe_compat.srn.metrics.datasets import DATASETS, Conventions

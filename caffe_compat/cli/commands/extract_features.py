@@ -9,12 +9,11 @@ from contextlib import ExitStack
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.cli.common_flags import add_quiet, whole_number
 from caffe_compat.cli.databases import BACKENDS, Writer, create_database
 from caffe_compat.cli.devices import use_gpu
-from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.flags import add_quiet, whole_number
+from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.errors import DataError, ShapeError, did_you_mean
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.device import set_mode_cpu

@@ -4,10 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.logs.parsing.csv_files import write_tables
 from caffe_compat.logs.parsing.reader import read_log
 

@@ -4,11 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import whole_number
-from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.flags import whole_number
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.logs.parsing.charts import CHARTS, write_chart
 from caffe_compat.logs.parsing.follow import follow_logs
 from caffe_compat.logs.parsing.reader import read_log

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caffe_compat.cli.common_flags import (
+from caffe_compat.cli.devices import gpus_of
+from caffe_compat.cli.flags import (
     add_allow_unfilled,
     add_batch_size,
     add_device,
@@ -18,11 +19,9 @@ from caffe_compat.cli.common_flags import (
     add_weights,
     whole_number,
 )
-from caffe_compat.cli.devices import gpus_of
-from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser, UsageError
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from caffe_compat.cli.common_flags import add_quiet
-from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.flags import add_quiet
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.datasets.nus_wide import Accessible, nus_wide

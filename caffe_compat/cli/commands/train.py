@@ -2,27 +2,26 @@
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
-from caffe_compat.cli.common_flags import add_seed
-from caffe_compat.cli.devices import gpus_of, use_gpu
-from caffe_compat.cli.endings import DONE
+from caffe_compat.cli.devices import Place, gpus_of, place_of_environment, process_group, start_workers, use_gpu
+from caffe_compat.cli.flags import add_caffe_flags, add_seed, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.outputs import claim_folder
-from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError, command_parser
-from caffe_compat.cli.processes import Place, place_of_environment, process_group, start_workers
-from caffe_compat.cli.program import run_program
-from caffe_compat.logs.log_file import log_to_file
+from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
+from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.logs.glog import log_to_file
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
 from caffe_compat.solvers.run_training import AUTO, Watch, Wishes, run_training
-from caffe_compat.srn.watching.watch_folder import watched
+from caffe_compat.solvers.solver import Solver
 
 OWN_FLAGS = (
     "solver",
@@ -88,7 +87,16 @@ def _watch(arguments: argparse.Namespace) -> Watch:
     folder = Path(arguments.watch) if arguments.watch else None
     if folder is not None:
         claim_folder(folder)
-    return partial(watched, folder=folder, tensorboard=arguments.tensorboard)
+    return partial(_watched, folder=folder, tensorboard=arguments.tensorboard)
+
+
+def _watched(solver: Solver, folder: Path | None, tensorboard: bool) -> AbstractContextManager[None]:
+    """Watches a training for its folder, for a terminal, or to measure its tests; else there is nothing to watch."""
+    if folder is None and not sys.stderr.isatty() and not solver.test_nets:
+        return nullcontext()
+    from caffe_compat.srn.watching.watch_folder import watched
+
+    return watched(solver, folder, tensorboard)
 
 
 def _wishes(arguments: argparse.Namespace) -> Wishes:

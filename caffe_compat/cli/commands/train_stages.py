@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
 
-from caffe_compat.cli.common_flags import add_device, add_engine, add_quiet
-from caffe_compat.cli.endings import DONE
-from caffe_compat.cli.parser import BooleanAction, CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.flags import add_device, add_engine, add_quiet
+from caffe_compat.cli.parser import BooleanAction, CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.errors import SolverError
 from caffe_compat.solvers.actions import ENDED_BY_SIGNAL, STOPPED_EARLY
 from caffe_compat.srn.stages.first_weights import start_of

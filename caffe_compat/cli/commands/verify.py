@@ -21,12 +21,11 @@ from pathlib import Path
 
 import caffe_compat
 from caffe_compat.cli.commands.record import SCRIPT
-from caffe_compat.cli.common_flags import add_allow_unfilled, add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.devices import gpus_of, use_gpu
-from caffe_compat.cli.endings import CANNOT_COMPARE, DONE, FAILED
+from caffe_compat.cli.flags import add_allow_unfilled, add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.outputs import claim_files
-from caffe_compat.cli.parser import CommandParser, UsageError, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser, UsageError
+from caffe_compat.cli.program import CANNOT_COMPARE, DONE, FAILED, command_parser, run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net

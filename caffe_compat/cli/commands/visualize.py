@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.common_flags import (
+from caffe_compat.cli.devices import gpus_of, use_gpu
+from caffe_compat.cli.flags import (
     add_allow_unfilled,
     add_device,
     add_prototxt,
@@ -12,11 +13,9 @@ from caffe_compat.cli.common_flags import (
     add_weights,
     whole_number,
 )
-from caffe_compat.cli.devices import gpus_of, use_gpu
-from caffe_compat.cli.endings import DONE
 from caffe_compat.cli.outputs import claim_folder
-from caffe_compat.cli.parser import CommandParser, command_parser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.program import DONE, command_parser, run_program
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
