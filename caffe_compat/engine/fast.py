@@ -8,7 +8,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.chosen_kernels import chosen_kernels
 from caffe_compat.engine.passes.channels_last import channels_last, innermost_channels, lay_out_weights
 from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
@@ -19,6 +18,19 @@ from caffe_compat.engine.passes.relu_in_place import relu_in_place
 from caffe_compat.engine.plan import HALF, Operation, Plan, Values, plan_steps, run_plan
 from caffe_compat.net.gradients import require_possible
 from caffe_compat.net.net import Net
+
+
+def chosen_kernels(device: torch.device) -> AbstractContextManager[None]:
+    """Returns a context in which cuDNN measures kernels, on a GPU only; not if torch asks for deterministic kernels."""
+    if device.type != "cuda":
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    fixed = cudnn.deterministic
+    flags: AbstractContextManager[None] = cudnn.flags(
+        cudnn.enabled, not fixed, deterministic=fixed, allow_tf32=cudnn.allow_tf32
+    )
+    return flags
+
 
 #: Applied in this order, since each pass matches patterns that earlier passes leave.
 PASSES: tuple[Callable[[Plan], Plan], ...] = (

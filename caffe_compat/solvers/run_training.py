@@ -116,8 +116,10 @@ def _state_to_resume(parameter: caffe_pb2.SolverParameter, wishes: Wishes) -> st
 def progress_bar(solver: Solver) -> Iterator[None]:
     """While the block runs, a bar shows how many of max_iter iterations are done; log lines stand above the bar."""
     total, name = solver.parameter.max_iter, solver.net.name
-    shown = solver.is_root and sys.stderr.isatty()  # elsewhere the log's own lines tell how far the training is
-    with Progress(name, total, "iterations", done=solver.iteration, shown=shown) as bar:
+    if not (solver.is_root and sys.stderr.isatty()):  # the log's own lines tell how far the training is
+        yield
+        return
+    with Progress(name, total, "iterations", done=solver.iteration) as bar:
         callback = Callback(on_start=lambda: None, on_gradients_ready=bar.advance)
         solver.callbacks.append(callback)
         try:

@@ -1,10 +1,10 @@
-"""The fast engine equals the exact one: losses, outputs, gradients and running statistics."""
+"""cuDNN's search for kernels holds while the fast engine runs, and no longer; flags only: no GPU is touched."""
 
 import pytest
 import torch
 
 from caffe_compat.engine.create import create_engine
-from caffe_compat.engine.fast import FastEngine
+from caffe_compat.engine.fast import FastEngine, chosen_kernels
 from caffe_compat.engine.plan import Plan
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.blob import gradient_of
@@ -14,6 +14,25 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
 from prototxt_gen import generate
 from tests.engine.nets import build, double, seeded
+
+cudnn = torch.backends.cudnn
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_on_a_gpu_the_quickest_kernels_unless_they_must_be_deterministic(deterministic: bool) -> None:
+    with cudnn.flags(enabled=True, benchmark=False, deterministic=deterministic, allow_tf32=False):
+        with chosen_kernels(torch.device("cuda")):
+            assert cudnn.benchmark is not deterministic
+            assert cudnn.deterministic is deterministic
+            assert cudnn.allow_tf32 is False
+        assert cudnn.benchmark is False
+
+
+def test_on_the_cpu_nothing_changes() -> None:
+    before = cudnn.benchmark
+    with chosen_kernels(torch.device("cpu")):
+        assert cudnn.benchmark == before
+
 
 #: In float64 both engines do the same mathematics; what is left is the order of sums.
 RELATIVE = 1e-9

@@ -4,10 +4,9 @@ from typing import cast
 
 from torch import Tensor
 
-from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
 from caffe_compat.engine.passes.fuse_normalization import is_channel_scale
 from caffe_compat.engine.passes.made_of_weights import MadeOfWeights
-from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, replace_chains
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.normalization.batch_norm import BatchNorm, affine_of, fold_into
 from caffe_compat.layers.normalization.bn import BN

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from caffe_compat.engine.passes.follow import Chains, fuse, replace_chains
-from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, replace_chains
 from caffe_compat.layers.activation.scale import Scale
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 
