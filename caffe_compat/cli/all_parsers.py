@@ -5,8 +5,7 @@ import importlib
 from typing import cast
 
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import COMMANDS, module_name
-from caffe_compat.cli.start import CommandModule
+from caffe_compat.cli.start import COMMANDS, CommandModule, module_name
 
 
 def parser_of(command: str) -> CommandParser:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from caffe_compat.cli.all_parsers import parser_of
-from caffe_compat.cli.program import CAFFES, OURS
+from caffe_compat.cli.start import CAFFES, OURS
 
 OPENING = """\
 # The command line

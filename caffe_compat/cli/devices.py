@@ -16,7 +16,7 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
-from caffe_compat.cli.program import DONE, FAILED
+from caffe_compat.cli.start import DONE, FAILED
 from caffe_compat.net.device import current_device, require_cuda, set_device, set_mode_cpu, set_mode_gpu
 from caffe_compat.solvers.actions import PARENT, STOPPED_EARLY
 

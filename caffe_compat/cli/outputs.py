@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from caffe_compat.errors import DataError
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 
 
 def claim_files(paths: Iterable[str | Path | None]) -> None:

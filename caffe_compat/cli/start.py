@@ -1,18 +1,197 @@
-"""The program's entry: finds the command that the command line names and runs it.
+"""The program's entry: the table of commands, how one is found and run, and how it ends.
 
 Nothing heavy is imported before a command is known, so that Ctrl-C in the first seconds is one line.
 """
 
+import argparse
 import importlib
+import io
+import logging
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import caffe_compat
-from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import CAFFES, COMMANDS, OURS, TOOLS, WRONG_USAGE, guarded, module_name, program_name
-from caffe_compat.errors import nearest
+from caffe_compat.cli.parser import CommandParser, UsageError
+from caffe_compat.errors import CaffeError, nearest
+from caffe_compat.logs.glog import environment_level, log_to_stderr, only_warnings_on_stderr
+from caffe_compat.terminal.progress import no_progress
+
+logger = logging.getLogger("caffe_compat")
+
+
+class Command(NamedTuple):
+    """One command: its line in the list, and the name of the program in tools/ that does the same, if there is one."""
+
+    summary: str
+    tool: str = ""
+
+
+#: Caffe's own commands.
+CAFFES = {
+    "train": Command("train or finetune a model"),
+    "test": Command("score a model"),
+    "time": Command("benchmark model execution time"),
+    "device_query": Command("show GPU diagnostic information"),
+    "upgrade_net_proto_text": Command("upgrade a net's prototxt to today's format"),
+    "upgrade_net_proto_binary": Command("upgrade a .caffemodel to today's format"),
+    "upgrade_solver_proto_text": Command("upgrade a solver's prototxt to today's format"),
+    "convert_imageset": Command("write images and labels into an LMDB or LevelDB"),
+    "compute_image_mean": Command("compute the mean image of an LMDB or LevelDB"),
+    "extract_features": Command("write the values of a net's blobs into databases"),
+}
+#: What is beyond Caffe.
+OURS = {
+    "generate": Command("write every net and solver of the paper as Caffe files"),
+    "convert": Command("convert trained nets to and from Caffe's formats", "convert_caffemodel"),
+    "verify": Command("compare a net layer by layer with another runtime", "verify_parity"),
+    "summary": Command("print a net's layers with shapes, costs and totals"),
+    "view": Command("write a page to explore a net in a browser"),
+    "predict": Command("save a net's raw scores for the images of a list", "predict"),
+    "evaluate": Command("compute mAP, F1, precision and recall of raw scores", "evaluate"),
+    "prepare": Command("write a dataset in the released file layout", "prepare_dataset"),
+    "train-stages": Command("train a model in the paper's four steps", "train_stages"),
+    "visualize": Command("draw attention maps over images", "visualize_attention"),
+    "parse-log": Command("turn a training log into two tables", "parse_log"),
+    "plot-log": Command("draw curves of training logs", "plot_training_log"),
+    "create-label-lmdb": Command("write label vectors into an LMDB", "create_label_lmdb"),
+    "record": Command("record every blob of a run inside another pycaffe"),
+    "run": Command("run an unmodified pycaffe script"),
+    "demo": Command("generate, train, evaluate and check a small SRN", "demo"),
+    "reproduce": Command("train and measure every row of a table of the paper or of the study of its mechanism"),
+    "doctor": Command("check Python, torch, OpenCV and the other parts, and say what to do"),
+    "completion": Command("print a completion script for a shell"),
+}
+#: Every command; the module in caffe_compat.cli.commands has its name, with underscores.
+COMMANDS = CAFFES | OURS
+#: Programs of tools/ that are a command, and that command.
+TOOLS = {command.tool: name for name, command in COMMANDS.items() if command.tool}
+
+
+def module_name(command: str) -> str:
+    """Returns the name of the module that holds a command."""
+    return f"caffe_compat.cli.commands.{command.replace('-', '_')}"
+
+
+def program_name(command: str) -> str:
+    """Returns the name under which the user called a command: `evaluate.py` or `caffe-compat evaluate`."""
+    called = Path(sys.argv[0])
+    return called.name if TOOLS.get(called.stem) == command else f"caffe-compat {command}"
+
+
+#: Exit statuses; docs/command_line.md explains them.
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+#: Of `verify`, as of diff and cmp: there, 1 says that the two sides differ.
+CANNOT_COMPARE = 2
+#: As shells report SIGINT and SIGPIPE.
+INTERRUPTED, CLOSED_PIPE = 130, 141
+
+
+def guarded(program: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
+    """Does the work and returns its exit status; Ctrl-C and a closed pipe have statuses of their own.
+
+    `interrupted` is the line on stderr after Ctrl-C, with the name of the program in front.
+    """
+    try:
+        status = work() or DONE
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"{program}: {interrupted}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return CLOSED_PIPE
+    return status
+
+
+def _discard_output() -> None:
+    """Sends what is left to nowhere: Python flushes stdout once more when it ends, which must not fail again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # a stdout that is no file has nothing to flush
+        sys.stdout = io.StringIO()
+
+
+Work = Callable[[argparse.Namespace], int]
+
+
+def command_parser(command: str, description: str, example: str = "") -> CommandParser:
+    """The parser of one command of the table, without its flags."""
+    result = CommandParser(
+        prog=program_name(command),
+        description=description,
+        epilog=f"example:\n  {example}" if example else None,
+    )
+    result.logs = command in CAFFES
+    return result
+
+
+def run_program(
+    parser: CommandParser,
+    work: Work,
+    argv: Sequence[str] | None,
+    interrupted: str = "interrupted",
+    failed: int = FAILED,
+) -> int:
+    """Parses `argv` (default: the process's arguments) and does the work; returns the exit status.
+
+    Errors become one line on stderr, in Caffe's log where the parser says so. `interrupted` is the line after Ctrl-C,
+    `failed` the status after an error.
+    """
+    if parser.logs:
+        log_to_stderr(environment_level())
+
+    def parse_and_work() -> int:
+        try:
+            arguments = parser.parse_args(sys.argv[1:] if argv is None else list(argv))
+            with _as_loud_as_asked(arguments):
+                return work(arguments)
+        except SystemExit as leaving:  # argparse leaves this way after --help
+            return leaving.code if isinstance(leaving.code, int) else DONE
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            _complain(parser, _one_line(error))
+            return WRONG_USAGE if isinstance(error, UsageError) else failed
+
+    return guarded(parser.prog, parse_and_work, interrupted)
+
+
+@contextmanager
+def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
+    """Obeys --quiet while the block runs: no progress, and only warnings and errors of the log on stderr."""
+    if not getattr(arguments, "quiet", False):
+        yield
+        return
+    with no_progress(), only_warnings_on_stderr():
+        yield
+
+
+def _one_line(error: Exception) -> str:
+    """Returns the line that tells the user of an error; the traceback of an unexpected error goes to a file."""
+    if isinstance(error, CaffeError | OSError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}; please report it with {_trace_file()}"
+
+
+def _complain(parser: CommandParser, message: str) -> None:
+    if parser.logs:
+        logger.critical("%s", message)
+    else:
+        print(f"{parser.prog}: {message}", file=sys.stderr)
+
+
+def _trace_file() -> Path:
+    """Writes the traceback of the exception being handled to a new private file and returns its path."""
+    descriptor, name = tempfile.mkstemp(prefix="caffe-compat-", suffix=".txt")
+    with open(descriptor, "w", encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    return Path(name)
 
 
 class CommandModule(Protocol):

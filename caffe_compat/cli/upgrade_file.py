@@ -8,7 +8,7 @@ from typing import Any
 
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import command_parser
+from caffe_compat.cli.start import command_parser
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.upgrade import PROBLEMS
 

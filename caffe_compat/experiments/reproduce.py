@@ -7,7 +7,7 @@ from caffe_compat.experiments.mechanism import table
 from caffe_compat.experiments.mechanism.study import run_study
 from caffe_compat.experiments.mechanism.trials import TABLES
 from caffe_compat.experiments.runs import Say
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 
 
 def reproduce(name: str, seeds: int, out: Path, say: Say) -> str:

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 
 from caffe_compat.errors import DialectError, FormatError
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.file_bytes import replacing
 
 _WEIGHTS, _STATE = "weights (/data/<layer>/<i>)", "a solver state (/iter, /history/<i>)"
 # Deflate's limit, the best ratio of HDF5's own compression. Higher ratios are refused, so that a small file cannot

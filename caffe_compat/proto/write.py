@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 
 from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2, hdf5
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
 from caffe_compat.proto.dialects.translate import encode_nearest, encode_net
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.text import format_text
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from caffe_compat.cli.command_page import page
-from caffe_compat.cli.program import COMMANDS
+from caffe_compat.cli.start import COMMANDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"
 

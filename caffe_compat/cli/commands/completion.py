@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import MissingFeatureError
 
 SHELLS = ("bash", "zsh", "tcsh")

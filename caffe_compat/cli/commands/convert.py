@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from caffe_compat.cli.flags import add_allow_unfilled, add_quiet
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.convert.conversion import convert
 from caffe_compat.convert.formats.mean_image import MEAN_TARGETS, convert_mean, is_mean
 from caffe_compat.convert.model import Shape

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.srn.datasets.databases import write_label_database
 
 

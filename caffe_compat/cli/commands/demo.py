@@ -8,7 +8,7 @@ from pathlib import Path
 from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.experiments.demo.demo import Request, run_demo
 from caffe_compat.experiments.demo.recipe import FULL, TINY
 from caffe_compat.terminal.progress import say

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from caffe_compat.cli.installation import Finding, examine
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, FAILED, command_parser, run_program
+from caffe_compat.cli.start import DONE, FAILED, command_parser, run_program
 from caffe_compat.terminal.table import print_table
 
 

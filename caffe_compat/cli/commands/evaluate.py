@@ -8,7 +8,7 @@ from pathlib import Path
 from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, program_name, run_program
+from caffe_compat.cli.start import DONE, command_parser, program_name, run_program
 from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.metrics.average_precision import AP_METHODS
 from caffe_compat.srn.metrics.datasets import DATASETS, Conventions

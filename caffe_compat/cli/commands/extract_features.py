@@ -13,7 +13,7 @@ from caffe_compat.cli.databases import BACKENDS, Writer, create_database
 from caffe_compat.cli.devices import use_gpu
 from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import DataError, ShapeError, did_you_mean
 from caffe_compat.net.build import Surroundings, load_net
 from caffe_compat.net.device import set_mode_cpu

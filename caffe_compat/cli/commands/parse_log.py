@@ -6,7 +6,7 @@ from pathlib import Path
 
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.logs.parsing.csv_files import write_tables
 from caffe_compat.logs.parsing.reader import read_log
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from caffe_compat.cli.flags import whole_number
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.logs.parsing.charts import CHARTS, write_chart
 from caffe_compat.logs.parsing.follow import follow_logs
 from caffe_compat.logs.parsing.reader import read_log
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 
 
 def parser() -> CommandParser:

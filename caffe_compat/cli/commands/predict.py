@@ -21,8 +21,8 @@ from caffe_compat.cli.flags import (
 )
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.cli.program import DONE, command_parser, run_program
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.cli.start import DONE, command_parser, run_program
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.terminal.progress import duration

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.datasets.nus_wide import Accessible, nus_wide

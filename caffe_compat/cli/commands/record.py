@@ -14,7 +14,7 @@ from pathlib import Path
 from caffe_compat import parity
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import MissingFeatureError
 
 #: The file that runs inside any pycaffe.

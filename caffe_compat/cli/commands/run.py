@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.cli.program import DONE, FAILED, command_parser, run_program
 from caffe_compat.cli.python_2 import offer_old_names, python_2_hint
+from caffe_compat.cli.start import DONE, FAILED, command_parser, run_program
 from caffe_compat.cli.translation import compile_script, finder_for, offer_old_division
 from caffe_compat.errors import FormatError
 from caffe_compat.logs.glog import environment_level, log_to_stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 from caffe_compat.cli.commands.convert import input_shape
 from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.terminal.table import print_table
 from caffe_compat.view.nets import read_shown_net
 from caffe_compat.view.summary import COLUMNS, NUMBERS, summary_json, summary_rows, totals_line

@@ -10,7 +10,7 @@ from caffe_compat.cli.devices import gpus_of, use_first
 from caffe_compat.cli.flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.outputs import claim_files, figure, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.engine.base import Engine
 from caffe_compat.engine.create import create_engine
 from caffe_compat.net.build import load_net

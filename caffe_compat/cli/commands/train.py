@@ -15,7 +15,7 @@ from caffe_compat.cli.devices import Place, gpus_of, place_of_environment, proce
 from caffe_compat.cli.flags import add_caffe_flags, add_seed, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.logs.glog import log_to_file
 from caffe_compat.net.device import set_mode_cpu
 from caffe_compat.proto import caffe_pb2

@@ -12,7 +12,7 @@ from signal import Signals
 
 from caffe_compat.cli.flags import add_device, add_engine, add_quiet
 from caffe_compat.cli.parser import BooleanAction, CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import SolverError
 from caffe_compat.solvers.actions import ENDED_BY_SIGNAL, STOPPED_EARLY
 from caffe_compat.srn.stages.first_weights import start_of

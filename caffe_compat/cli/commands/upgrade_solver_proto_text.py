@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import run_program
+from caffe_compat.cli.start import run_program
 from caffe_compat.cli.upgrade_file import UpgradeKind, run_upgrade, upgrade_parser
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_text

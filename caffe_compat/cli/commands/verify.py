@@ -25,7 +25,7 @@ from caffe_compat.cli.devices import gpus_of, use_gpu
 from caffe_compat.cli.flags import add_allow_unfilled, add_device, add_quiet, add_seed, add_weights, whole_number
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.cli.program import CANNOT_COMPARE, DONE, FAILED, command_parser, run_program
+from caffe_compat.cli.start import CANNOT_COMPARE, DONE, FAILED, command_parser, run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import Surroundings, build_net
 from caffe_compat.net.net import Net
@@ -51,7 +51,7 @@ from caffe_compat.parity.text_table import summary_lines, table_lines
 from caffe_compat.parity.training import compare_training
 from caffe_compat.parity.training_runs import record_training, take_weights, training_solver
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.proto.read import read_net, read_solver
 from caffe_compat.solvers.solver_nets import copy_weights
 from caffe_compat.srn.prediction.filled_weights import is_caffes, require_filled

@@ -10,7 +10,7 @@ from pathlib import Path
 from caffe_compat.cli.commands.convert import input_shape
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.view.nets import read_shown_net
 from caffe_compat.view.page import write_net_page
 from caffe_compat.view.parity_report import read_parity

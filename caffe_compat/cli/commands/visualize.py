@@ -15,7 +15,7 @@ from caffe_compat.cli.flags import (
 )
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
-from caffe_compat.cli.program import DONE, command_parser, run_program
+from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net

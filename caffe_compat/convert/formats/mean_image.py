@@ -10,8 +10,8 @@ from safetensors.numpy import save
 from caffe_compat.convert.formats.numpy_file import load_npy
 from caffe_compat.convert.model import path_with_suffix
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.proto.read import read_blob
 from caffe_compat.proto.write import write_blob
 

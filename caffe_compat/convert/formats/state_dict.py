@@ -20,8 +20,8 @@ from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
 from caffe_compat.convert.pretrained.read import pretrained_model
 from caffe_compat.convert.pretrained.recognise import is_resnet
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.file_bytes import replacing
 
 #: Keys under which training scripts store the state dict in a checkpoint.
 NESTED = ("state_dict", "model_state_dict", "model")

@@ -13,8 +13,8 @@ from caffe_compat.convert.pretrained.pixels import Pixels, from_caffe
 from caffe_compat.convert.pretrained.recognise import COUNTER, DEPTHS, NORM_PARTS, convolution_shapes
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import FormatError
-from caffe_compat.proto.atomic_file import replacing
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.file_bytes import replacing
 
 TORCHVISION = NAMINGS[0]
 #: A layer of the SRN paper's ResNet-107, which has two blocks more than a ResNet-101.

@@ -8,7 +8,7 @@ from typing import Any
 from caffe_compat.experiments.demo.outcomes import FIGURES, Outcome, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.parity.comparison import Comparison
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 
 
 def write_results(

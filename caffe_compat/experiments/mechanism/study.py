@@ -16,7 +16,7 @@ from caffe_compat.experiments.mechanism.relation_scenes import write_relation_sc
 from caffe_compat.experiments.mechanism.trials import Trial
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say, predict, train
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.datasets import DATASETS
 from caffe_compat.srn.metrics.measurement import measure
 from caffe_compat.srn.metrics.text_matrices import read_labels

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.terminal.progress import follow
 
 NAME = "manifest.sha256"

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 
 from caffe_compat.errors import DataError
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.datasets.label_statistics import count_labels
 from caffe_compat.srn.datasets.layout import SplitFiles, check_class_names, write_class_names
 from caffe_compat.srn.datasets.manifest import write_manifest

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.figures import write_png
 from caffe_compat.srn.metrics.json_report import report_json
 from caffe_compat.srn.metrics.report import Report

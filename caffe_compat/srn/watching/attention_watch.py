@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caffe_compat.net.net import Net
-from caffe_compat.proto.atomic_file import replacing
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from caffe_compat.srn.prediction.attention_maps import BLOB_NAMES, Attention, Picture
 from caffe_compat.srn.prediction.released_input import MEAN_BGR
