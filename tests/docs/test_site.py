@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import act
 from tests.docs.blocks import ROOT
-from tests.view.browser import act
 
 #: What a browser fetches while it shows a page; links that a person follows are not among it.
 _FETCHED = re.compile(

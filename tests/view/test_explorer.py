@@ -7,7 +7,7 @@ import pytest
 from caffe_compat.cli.commands.view import main
 from prototxt_gen.files import write
 from prototxt_gen.options import Options
-from tests.view.browser import act
+from tests.browser import act
 
 pytestmark = pytest.mark.slow
 

@@ -40,7 +40,7 @@ AFTER = """<script>
 </script>"""
 
 
-def act(page: Path, script: str, width: int = 1600, height: int = 1000) -> dict[str, Any]:
+def act(page: Path, script: str, width: int = 1600, height: int = 1000, is_dark: bool = False) -> dict[str, Any]:
     """What `script` puts into `found`; fails for any error in the console. Needs a browser named chromium."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
@@ -49,7 +49,8 @@ def act(page: Path, script: str, width: int = 1600, height: int = 1000) -> dict[
     acted = page.with_name(f"acted_{page.name}")
     acted.write_text(text.replace("</body>", AFTER.replace("SCRIPT", script) + "</body>"), encoding="utf-8")
     size, folder = f"--window-size={width},{height}", f"--user-data-dir={page.parent / 'browser'}"
-    command = [browser, *FLAGS, size, folder, "--dump-dom", acted.as_uri()]
+    colours = f"--blink-settings=preferredColorScheme={0 if is_dark else 1}"
+    command = [browser, *FLAGS, colours, size, folder, "--dump-dom", acted.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     result = re.search(r'<pre id="found-by-test">(.*?)</pre>', shown, re.DOTALL)
     assert result, f"the script did not end: {shown[-500:]}"
