@@ -82,13 +82,13 @@ class NetBuilder:
             **({} if bias else {"bias_term": False}),
             **({"group": group} if group > 1 else {}),
         }
-        self._count(channels * (bottom.channels // group) * kernel**2 + channels * bias)
+        self.count(channels * (bottom.channels // group) * kernel**2 + channels * bias)
         top = Blob(name, channels, (bottom.size + 2 * pad - kernel) // stride + 1)
-        return self.layer("Convolution", name, [bottom], top, convolution_param=fields, param=self._rates(bias))
+        return self.layer("Convolution", name, [bottom], top, convolution_param=fields, param=self.rates(bias))
 
     def inner_product(self, bottom: Blob, name: str, channels: int, top: str = "", filler: str = "xavier") -> Blob:
         """Adds a fully connected layer and returns its top."""
-        self._count(channels * (bottom.channels * bottom.size**2 + 1))
+        self.count(channels * (bottom.channels * bottom.size**2 + 1))
         fields = {"num_output": channels, "weight_filler": {"type": filler}}
         return self.layer(
             "InnerProduct",
@@ -96,12 +96,12 @@ class NetBuilder:
             [bottom],
             Blob(top or name, channels),
             inner_product_param=fields,
-            param=self._rates(bias=True),
+            param=self.rates(bias=True),
         )
 
     def norm(self, bottom: Blob, name: str, in_place: bool = True) -> Blob:
         """Adds a normalisation per channel with slope and bias; in place, unless the style forbids it."""
-        self._count(2 * bottom.channels)
+        self.count(2 * bottom.channels)
         top = bottom if in_place and not self.released_style else Blob(name, bottom.channels, bottom.size)
         return self._norm(bottom, name, top)
 
@@ -134,7 +134,7 @@ class NetBuilder:
 
     def scalar(self, bottom: Blob, name: str, value: float, top: str) -> Blob:
         """Adds a multiplication by a single learned number, which starts at `value`."""
-        self._count(1)
+        self.count(1)
         # With num_axes 0, Scale's weight is a single number.
         fields = {"axis": 0, "num_axes": 0, "filler": {"type": "constant", "value": value}}
         made = Blob(top, bottom.channels, bottom.size)
@@ -144,6 +144,18 @@ class NetBuilder:
         """Adds a Silence layer for blobs that nothing else reads, so that Caffe neither logs nor outputs them."""
         if blobs:
             self.layer("Silence", "silence", blobs, blobs[0])
+
+    def rates(self, bias: bool) -> list[dict[str, float]]:
+        """The `param` blocks of a layer with a weight and perhaps a bias."""
+        return self._params(WEIGHT, BIAS) if bias else self._params(WEIGHT)
+
+    def shared_weight(self, name: str) -> list[dict[str, Any]]:
+        """The `param` block of a weight that all layers with this name share; a deploy net's file holds copies."""
+        return [block | {"name": name} for block in self._params(WEIGHT)]
+
+    def count(self, parameters: int) -> None:
+        """Adds to the learned numbers of the current part."""
+        self.parameters[self._part] += parameters
 
     def _window(self, kernel: int, stride: int, pad: int) -> dict[str, Any]:
         if not self.released_style:
@@ -173,17 +185,11 @@ class NetBuilder:
             fields |= {"momentum": self._moving_average_fraction} if self._lr_mult else {"frozen": True}
         return self.layer("BN", name, [bottom], top, bn_param=fields, param=self._params(SLOPE, SLOPE))
 
-    def _rates(self, bias: bool) -> list[dict[str, float]]:
-        return self._params(WEIGHT, BIAS) if bias else self._params(WEIGHT)
-
     def _params(self, *rates: tuple[float, float]) -> list[dict[str, float]]:
         """The layer's `param` blocks; a deploy net learns nothing and has none."""
         if self._deploy:
             return []
         return [{"lr_mult": lr * self._lr_mult, "decay_mult": decay if self._lr_mult else 0} for lr, decay in rates]
-
-    def _count(self, parameters: int) -> None:
-        self.parameters[self._part] += parameters
 
 
 def _scale_name(norm_name: str) -> str:

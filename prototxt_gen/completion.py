@@ -5,11 +5,12 @@ from typing import Any
 
 from caffe_compat.errors import FieldError
 from prototxt_gen.backbones import FIELDS
+from prototxt_gen.label_paths import LONGEST_PATH
 from prototxt_gen.options import DATASETS, DEFAULTS, UNLESS_GIVEN, Dataset, Options, flag
 from prototxt_gen.prepared import Prepared, read_prepared
 from prototxt_gen.recipes import MODELS
 from prototxt_gen.scale import check_scale
-from prototxt_gen.stored_databases import read_databases
+from prototxt_gen.stored_databases import channels_of, read_databases
 
 PAPERS_BATCH = 96
 #: Default augmentation by norm: only the Caffe with layer BN also has the paper's crops.
@@ -23,6 +24,9 @@ LEAST = {
     "width": 1,
     "head_width": 1,
     "input_size": 33,
+    "embedding": 1,
+    "hidden": 1,
+    "path_steps": 2,
     "gpus": 1,
     "batch_size": 1,
     "iter_size": 1,
@@ -72,6 +76,9 @@ def _first_values(options: Options) -> dict[str, Any]:
         "backbone": BACKBONE[options.layout],
         "head_norm": HEAD_NORM[options.layout],
         "head_width": 8 * options.width,
+        "embedding": options.width,
+        "hidden": 8 * options.width,
+        "path_steps": _path_steps(options) or LONGEST_PATH,
         "data": f"data/{options.dataset or 'custom'}",
         "source": "lmdb",
         "test_split": "val" if options.lr_policy == "plateau" else "test",
@@ -79,6 +86,11 @@ def _first_values(options: Options) -> dict[str, Any]:
         "train_images": known.train_images,
         "test_images": known.test_images,
     }
+
+
+def _path_steps(options: Options) -> int:
+    """The steps of the paths of labels that the data's LMDB holds; 0 without one."""
+    return channels_of(options.data, "train", "path") if options.data and options.model == "cnn_rnn" else 0
 
 
 def _fill(options: Options, values: dict[str, Any]) -> Options:
@@ -146,6 +158,10 @@ def _check_together(options: Options) -> None:
         raise FieldError(
             "options: --pooling floor needs a field (round_mode) that the Caffe of --norm bn lacks; take --norm "
             "batchnorm"
+        )
+    if options.norm == "bn" and options.model == "cnn_rnn":
+        raise FieldError(
+            "options: --model cnn_rnn needs Embed and LSTM, which the Caffe of --norm bn lacks; take --norm batchnorm"
         )
     if options.learn_alpha and options.finetune_losses == "released":
         raise FieldError(

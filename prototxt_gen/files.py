@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from caffe_compat.proto.write import write_text
 from prototxt_gen.completion import complete
+from prototxt_gen.label_paths import next_label_net
 from prototxt_gen.nets import test_net, train_net
 from prototxt_gen.options import Options, command
 from prototxt_gen.recipes import Step, steps_of
@@ -32,6 +33,8 @@ def messages(options: Options, folder: str) -> dict[str, Message]:
             made |= _training_files(full, step, f"step_{number}_{step.name}", folder)
         if chosen or (full.step == "test" and step == _last_step(full)):
             made[_test_name(full, step, number)] = test_net(full, step).message
+            if "path" in step.parts:
+                made[f"{full.dataset}_{full.model}_path_test.prototxt"] = next_label_net(full).message
     return made
 
 
@@ -48,7 +51,9 @@ def write(options: Options, folder: str) -> list[Path]:
 def count(options: Options) -> dict[str, int]:
     """The number of learned values of each part of the whole net; running statistics are not learned."""
     full = complete(options)
-    return dict(test_net(full, _last_step(full)).parameters)
+    step = _last_step(full)
+    parts = test_net(full, step).parameters
+    return dict(parts + next_label_net(full).parameters if "path" in step.parts else parts)
 
 
 def _training_files(options: Options, step: Step, name: str, folder: str) -> dict[str, Message]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prototxt_gen import heads, released_heads
+from prototxt_gen import heads, label_paths, released_heads
 from prototxt_gen.backbones import CountedNames, Naming, Size, narrow, preresnet, public_names, resnet, stages
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.data_layers import add_data_layers, add_input
@@ -19,7 +19,11 @@ def train_net(options: Options, step: Step) -> NetBuilder:
     net = _builder(options, step, deploy=False)
     data, label = add_data_layers(net, options)
     scores = _scores(net, data, options, step, wanted=set(step.losses.values()))
-    add_losses(net, {loss: scores[score] for loss, score in step.losses.items()}, label, options)
+    if "path" in step.parts:
+        path = label_paths.add_path_data(net, options)
+        label_paths.add_path_loss(net, scores["image_embedding"], path, options)
+    else:
+        add_losses(net, {loss: scores[score] for loss, score in step.losses.items()}, label, options)
     losses = set(step.losses)
     net.silence([blob for name, blob in net.loose.items() if name not in losses])
     return net
@@ -69,6 +73,9 @@ def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: s
         if "y" in wanted:
             learns_alpha = options.learn_alpha and "y" in step.losses.values()
             made["y"] = heads.fuse(net, made["y_cls"], made["y_sr"], options, learns_alpha)
+    if "path" in step.parts:
+        net.begin("path", float("path" in step.learns), released)
+        made["image_embedding"] = label_paths.embed_image(net, pooled, options)
     if "semantic" in step.parts:
         net.begin("semantic", float("semantic" in step.learns), released)
         made["y"] = heads.semantic(net, pooled, scores, options)

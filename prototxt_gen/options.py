@@ -89,6 +89,13 @@ class Options:
     finetune_losses: str = _option(
         "paper", "of step 4: loss + loss_att, or the released code's att + sr + cls", ("paper", "released")
     )
+    embedding: int = _option(
+        0, "of cnn_rnn: numbers of a label's or an image's embedding (default: width; its paper's 64)"
+    )
+    hidden: int = _option(0, "of cnn_rnn: outputs of the LSTM (default: 8 x width; its paper's 512)")
+    path_steps: int = _option(
+        0, "of cnn_rnn: steps of the longest path of labels, the end included (default: as --data says, else 19)"
+    )
     input_size: int = _option(224, "height and width of the net's input, in pixels")
     data: str = _option(
         "", "folder that prepare wrote; gives labels, numbers of images and sizes (default: data/DATASET)"

@@ -51,6 +51,8 @@ SEMANTIC = Step(
     epochs=30,
 )
 
+#: CNN-RNN keeps the convolutional net as it is while it learns the rest.
+LABEL_PATHS = Step("cnn_rnn", ("main", "path"), ("path",), {"loss_path": "path"}, score="image_embedding", epochs=30)
 #: The paper's own models (section 4.1).
 PAPERS_MODELS = {
     "resnet101": Model((MAIN,)),
@@ -69,6 +71,7 @@ PAPERS_MODELS = {
 }
 #: The methods that the paper compares with (section 4.1), over the same backbones. KNN has the files of resnet101.
 COMPARED_MODELS = {
+    "cnn_rnn": Model((MAIN, LABEL_PATHS)),
     "warp": Model((dataclasses.replace(MAIN, name="warp"),), ranks=True),
 }
 MODELS = PAPERS_MODELS | COMPARED_MODELS

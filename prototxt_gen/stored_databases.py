@@ -32,6 +32,12 @@ def read_databases(folder: str) -> Prepared | None:
     )
 
 
+def channels_of(folder: str, split: str, kind: str) -> int:
+    """The channels of the records of SPLIT_KIND_lmdb in a folder; 0 if there is no such database."""
+    path = _database(folder, split, kind)
+    return _ends(path)[1][0].channels if path.is_file() else 0
+
+
 def _database(folder: str, split: str, kind: str) -> Path:
     return Path(folder) / f"{split}_{kind}_lmdb" / "data.mdb"
 

@@ -32,21 +32,28 @@ class Method:
 
     `tables` are the paper's tables that list the method. `ours` says what the method's paper leaves open or what
     differs here. `thresholded` says whether a score above 0 means that the label is present; without it only rankings
-    and the top 3 have a meaning. `arm` gives the generator's model and its steps for a budget; `scores` the scores of
-    a trained run for a split.
+    and the top 3 have a meaning. `arm` gives the generator's model and its steps for a budget and a folder of data;
+    `scores` the scores of a trained run for a split. `complete_data` adds what the method reads besides images and
+    labels to a folder of data, where it is missing.
     """
 
     name: str
     citation: str
     tables: tuple[int, ...]
     ours: str
-    arm: Callable[[Budget], Arm]
+    arm: Callable[[Budget, Path], Arm]
     scores: Callable[[Run, str], Scores] | None = None
+    complete_data: Callable[[Path], None] = lambda data: None
     thresholded: bool = True
 
     def prepare(self, folder: Path, seed: int, budget: Budget) -> Run:
-        """Writes nets and solvers to FOLDER/models and returns the run; the data must lie in FOLDER/../data."""
-        run = Run(folder.name, self.arm(budget), folder.resolve().parent, seed)
+        """Writes nets and solvers to FOLDER/models and returns the run; the data must lie in FOLDER/../data.
+
+        Adds to the data what the method alone reads.
+        """
+        dataset = folder.resolve().parent
+        run = Run(folder.name, self.arm(budget, dataset / "data"), dataset, seed)
+        self.complete_data(dataset / "data")
         write_models(run.folder, run.arm, budget.setting, seed)
         return run
 

@@ -1,15 +1,24 @@
 """The compared methods of section 4.1, by name, in the order of the paper's tables."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from caffe_compat.experiments.arms import Arm, Step
+from caffe_compat.experiments.compared.cnn_rnn import cnn_rnn_scores, path_steps, write_path_databases
 from caffe_compat.experiments.compared.knn import knn_scores
 from caffe_compat.experiments.compared.method import Budget, Method
 
 
-def _one_step(title: str, model: str, output: str = "y_cls") -> Callable[[Budget], Arm]:
+def _one_step(title: str, model: str, output: str = "y_cls") -> Callable[[Budget, Path], Arm]:
     """An arm that spends the whole budget on one step of the generator's model."""
-    return lambda budget: Arm(title, model, (Step(budget.epochs, budget.rate),), (output,))
+    return lambda budget, data: Arm(title, model, (Step(budget.epochs, budget.rate),), (output,))
+
+
+def _cnn_rnn(budget: Budget, data: Path) -> Arm:
+    """Half of the epochs for the convolutional net, which then stays as it is, and half for the rest."""
+    first = budget.epochs // 2
+    steps = (Step(first, budget.rate), Step(budget.epochs - first, budget.rate))
+    return Arm("CNN-RNN", "cnn_rnn", steps, ("image_embedding",), {"path_steps": path_steps(data)})
 
 
 ROWS = {
@@ -28,6 +37,15 @@ ROWS = {
         ours="the backbone is ResNet-101; absent labels are drawn without replacement",
         arm=_one_step("WARP", "warp"),
         thresholded=False,
+    ),
+    "cnn_rnn": Method(
+        name="CNN-RNN",
+        citation="Wang et al., CNN-RNN: a unified framework for multi-label image classification, CVPR 2016 [36]",
+        tables=(1, 2),
+        ours="the backbone is ResNet-101, without dropout; no label twice in a path; scores made of the beam's paths",
+        arm=_cnn_rnn,
+        scores=cnn_rnn_scores,
+        complete_data=write_path_databases,
     ),
 }
 

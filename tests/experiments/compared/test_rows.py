@@ -31,21 +31,28 @@ def test_tables_list_the_methods_that_the_paper_lists():
     assert all(method.citation and method.ours for method in ROWS.values())
 
 
-@pytest.mark.parametrize("key", ROWS)
-def test_every_row_writes_files_for_its_budget(tmp_path, key):
-    run = ROWS[key].prepare(tmp_path / key, 3, BUDGET)
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """A folder with scenes in its folder `data`."""
+    folder = tmp_path_factory.mktemp("scenes")
+    write_scenes(folder / "data", SCENES, 5, SceneRules())
+    return folder
+
+
+@pytest.mark.parametrize("key", rows_of(1))
+def test_every_row_writes_files_for_its_budget(dataset, key):
+    run = ROWS[key].prepare(dataset / key, 3, BUDGET)
     iterations = [stage.solver.max_iter for stage in run.stages]
     assert sum(iterations) == BUDGET.epochs * 3  # 24 scenes in batches of 8
     assert run.deploy_net.exists()
-    assert run.files("test").folder == tmp_path / "data"
+    assert run.files("test").folder == dataset / "data"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", rows_of(1))
-def test_rows_of_table_1_train_and_predict(tmp_path, key):
-    write_scenes(tmp_path / "data", SCENES, 5, SceneRules())
+def test_rows_of_table_1_train_and_predict(dataset, key):
     method = ROWS[key]
-    run = method.train(tmp_path / key, 3, BUDGET)
+    run = method.train(dataset / key, 3, BUDGET)
     scores = method.predict(run)
     assert scores.shape == (SCENES["test"], len(CLASS_NAMES))
     assert np.isfinite(scores).all()

@@ -1,0 +1,132 @@
+"""The labels of an image as a path, searched with a beam through the nets of `generate --model cnn_rnn`.
+
+Wang et al., "CNN-RNN: a unified framework for multi-label image classification" (CVPR 2016), section 3.4: the path of
+the largest product of probabilities. Ours: no label comes twice in a path, and `label_scores` makes scores of paths.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.net.build import load_net
+
+Values = NDArray[np.float32]
+#: Token 0 is read at the start of a path and predicted at its end; label i is token i + 1.
+START = END = 0
+#: Probabilities in scores stay this far from 0 and 1.
+MARGIN = 1e-6
+
+
+class NextLabels(NamedTuple):
+    """Probabilities of the next token (paths, labels + 1), and the LSTM's states (paths, hidden) after the last."""
+
+    probabilities: Values
+    hidden: Values
+    cell: Values
+
+
+class NextLabel(Protocol):
+    """A function that steps along several paths at once: last tokens (paths,), None at the start, and states."""
+
+    def __call__(self, tokens: NDArray[np.int64], states: tuple[Values, Values] | None, /) -> NextLabels: ...
+
+
+@dataclass(frozen=True)
+class LabelPath:
+    """Labels in their order, the probability of each and of the end, and of the whole path.
+
+    `highest` (labels,) is the largest probability that each label had at any step of the path.
+    """
+
+    labels: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    highest: NDArray[np.float64]
+    ended: bool = False
+
+    @property
+    def probability(self) -> float:
+        """The product of the probabilities of all steps."""
+        return float(np.prod(self.probabilities))
+
+
+class PathNet:
+    """The net CUSTOM_cnn_rnn_path_test.prototxt, which predicts the next label of each path."""
+
+    def __init__(self, prototxt: str, weights: str) -> None:
+        self._net = load_net(prototxt, "TEST", weights=weights)
+
+    def next_label(self, image: Values) -> NextLabel:
+        """The step function for an image, which is its blob image_embedding (embedding,)."""
+
+        def step(tokens: NDArray[np.int64], states: tuple[Values, Values] | None) -> NextLabels:
+            return self._step(image, tokens, states)
+
+        return step
+
+    def _step(self, image: Values, tokens: NDArray[np.int64], states: tuple[Values, Values] | None) -> NextLabels:
+        blobs, count = self._net.blobs, len(tokens)
+        if blobs["token"].shape[1] != count:
+            for name in self._net.inputs:
+                first, second, *rest = blobs[name].shape
+                blobs[name].reshape(*((count, second) if name == "image_embedding" else (first, count)), *rest)
+            self._net.reshape()
+        blobs["image_embedding"].data[...] = image
+        blobs["token"].data[...] = tokens
+        blobs["path_mark"].data[...] = states is not None
+        for name, state in zip(("hidden", "cell"), states or (0.0, 0.0), strict=True):
+            blobs[name].data[...] = state
+        self._net.forward_range(0, len(self._net.steps) - 1)
+        return NextLabels(*(blobs[name].data[0].copy() for name in ("probabilities", "hidden_next", "cell_next")))
+
+
+def search_paths(next_label: NextLabel, width: int, longest: int) -> list[LabelPath]:
+    """The most probable paths that a beam of `width` finds, at most `width` of them, the best first.
+
+    A path that has `longest` labels ends there. The search stops where no open path is more probable than the last of
+    `width` ended ones, because probabilities only fall.
+    """
+    ended: list[LabelPath] = []
+    predicted = next_label(np.array([START]), None)
+    open_paths = [LabelPath((), (), np.zeros(predicted.probabilities.shape[1] - 1))]
+    while True:
+        grown = sorted(_grown(open_paths, predicted.probabilities), key=lambda one: -one[1].probability)[:width]
+        ended += [path for _, path in grown if path.ended or len(path.labels) == longest]
+        ended = sorted(ended, key=lambda path: -path.probability)[:width]
+        kept = [(row, path) for row, path in grown if not path.ended and len(path.labels) < longest]
+        if not kept or (len(ended) == width and kept[0][1].probability <= ended[-1].probability):
+            return ended
+        rows, open_paths = [row for row, _ in kept], [path for _, path in kept]
+        tokens = np.array([path.labels[-1] + 1 for path in open_paths])
+        predicted = next_label(tokens, (predicted.hidden[rows], predicted.cell[rows]))
+
+
+def _grown(paths: Sequence[LabelPath], probabilities: Values) -> list[tuple[int, LabelPath]]:
+    """Each path with each next token, and its number among the paths; a label that the path has is left out."""
+    grown = []
+    for row, path in enumerate(paths):
+        of_labels = probabilities[row, 1:].astype(np.float64)
+        highest = np.maximum(path.highest, of_labels)
+        ends = LabelPath(path.labels, (*path.probabilities, float(probabilities[row, END])), highest, ended=True)
+        grown.append((row, ends))
+        for label in np.setdiff1d(np.arange(len(of_labels)), path.labels).tolist():
+            steps = (*path.probabilities, float(of_labels[label]))
+            grown.append((row, LabelPath((*path.labels, label), steps, highest)))
+    return grown
+
+
+def label_scores(paths: Sequence[LabelPath]) -> NDArray[np.float64]:
+    """The log odds (labels,) that a label is in the image, from its paths and their probabilities.
+
+    A path speaks with its share of all paths' probability: 1 for a label that it has, else the largest probability
+    that the label had at a step of the path.
+    """
+    weights = np.array([path.probability for path in paths])
+    weights = weights / weights.sum() if weights.sum() else np.full(len(paths), 1 / len(paths))
+    said = np.stack([path.highest for path in paths])
+    for row, path in zip(said, paths, strict=True):
+        row[list(path.labels)] = 1
+    share = np.clip(weights @ said, MARGIN, 1 - MARGIN)
+    return np.asarray(np.log(share / (1 - share)))
