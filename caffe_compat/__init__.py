@@ -26,27 +26,27 @@ _HOMES = {
     "TEST": "caffe_compat.proto.caffe_pb2",
     "TRAIN": "caffe_compat.proto.caffe_pb2",
     "Timer": "caffe_compat.pycaffe.timer",
-    "allow_python_layers": "caffe_compat.pycaffe.process",
+    "allow_python_layers": "caffe_compat.net.settings",
     "get_solver": "caffe_compat.pycaffe.solver",
     "has_nccl": "caffe_compat.pycaffe.nccl",
-    "init_log": "caffe_compat.pycaffe.process",
+    "init_log": "caffe_compat.net.settings",
     "install_as_caffe": "caffe_compat.pycaffe.install",
-    "layer_type_list": "caffe_compat.pycaffe.process",
+    "layer_type_list": "caffe_compat.net.settings",
     "load": "caffe_compat.module.load",
-    "log": "caffe_compat.pycaffe.process",
+    "log": "caffe_compat.net.settings",
     "params": "caffe_compat.pycaffe.net_spec",
     "save": "caffe_compat.module.save",
-    "set_device": "caffe_compat.net.device",
-    "set_mode_cpu": "caffe_compat.net.device",
-    "set_mode_gpu": "caffe_compat.net.device",
-    "set_multiprocess": "caffe_compat.pycaffe.process",
-    "set_phase_test": "caffe_compat.pycaffe.process",
-    "set_phase_train": "caffe_compat.pycaffe.process",
-    "set_random_seed": "caffe_compat.pycaffe.process",
-    "set_solver_count": "caffe_compat.pycaffe.process",
-    "set_solver_rank": "caffe_compat.pycaffe.process",
-    "solver_count": "caffe_compat.pycaffe.process",
-    "solver_rank": "caffe_compat.pycaffe.process",
+    "set_device": "caffe_compat.net.settings",
+    "set_mode_cpu": "caffe_compat.net.settings",
+    "set_mode_gpu": "caffe_compat.net.settings",
+    "set_multiprocess": "caffe_compat.net.settings",
+    "set_phase_test": "caffe_compat.net.settings",
+    "set_phase_train": "caffe_compat.net.settings",
+    "set_random_seed": "caffe_compat.net.settings",
+    "set_solver_count": "caffe_compat.net.settings",
+    "set_solver_rank": "caffe_compat.net.settings",
+    "solver_count": "caffe_compat.net.settings",
+    "solver_rank": "caffe_compat.net.settings",
     "to_proto": "caffe_compat.pycaffe.net_spec",
 }
 _MODULES = {
@@ -73,9 +73,21 @@ if TYPE_CHECKING:
     from caffe_compat.module.load import load as load
     from caffe_compat.module.save import save as save
     from caffe_compat.net.blob import Blob as Blob
-    from caffe_compat.net.device import set_device as set_device
-    from caffe_compat.net.device import set_mode_cpu as set_mode_cpu
-    from caffe_compat.net.device import set_mode_gpu as set_mode_gpu
+    from caffe_compat.net.settings import allow_python_layers as allow_python_layers
+    from caffe_compat.net.settings import init_log as init_log
+    from caffe_compat.net.settings import layer_type_list as layer_type_list
+    from caffe_compat.net.settings import log as log
+    from caffe_compat.net.settings import set_device as set_device
+    from caffe_compat.net.settings import set_mode_cpu as set_mode_cpu
+    from caffe_compat.net.settings import set_mode_gpu as set_mode_gpu
+    from caffe_compat.net.settings import set_multiprocess as set_multiprocess
+    from caffe_compat.net.settings import set_phase_test as set_phase_test
+    from caffe_compat.net.settings import set_phase_train as set_phase_train
+    from caffe_compat.net.settings import set_random_seed as set_random_seed
+    from caffe_compat.net.settings import set_solver_count as set_solver_count
+    from caffe_compat.net.settings import set_solver_rank as set_solver_rank
+    from caffe_compat.net.settings import solver_count as solver_count
+    from caffe_compat.net.settings import solver_rank as solver_rank
     from caffe_compat.proto.caffe_pb2 import TEST as TEST
     from caffe_compat.proto.caffe_pb2 import TRAIN as TRAIN
     from caffe_compat.pycaffe import Layer as Layer
@@ -94,18 +106,6 @@ if TYPE_CHECKING:
     from caffe_compat.pycaffe.net_spec import NetSpec as NetSpec
     from caffe_compat.pycaffe.net_spec import params as params
     from caffe_compat.pycaffe.net_spec import to_proto as to_proto
-    from caffe_compat.pycaffe.process import allow_python_layers as allow_python_layers
-    from caffe_compat.pycaffe.process import init_log as init_log
-    from caffe_compat.pycaffe.process import layer_type_list as layer_type_list
-    from caffe_compat.pycaffe.process import log as log
-    from caffe_compat.pycaffe.process import set_multiprocess as set_multiprocess
-    from caffe_compat.pycaffe.process import set_phase_test as set_phase_test
-    from caffe_compat.pycaffe.process import set_phase_train as set_phase_train
-    from caffe_compat.pycaffe.process import set_random_seed as set_random_seed
-    from caffe_compat.pycaffe.process import set_solver_count as set_solver_count
-    from caffe_compat.pycaffe.process import set_solver_rank as set_solver_rank
-    from caffe_compat.pycaffe.process import solver_count as solver_count
-    from caffe_compat.pycaffe.process import solver_rank as solver_rank
     from caffe_compat.pycaffe.solver import AdaDeltaSolver as AdaDeltaSolver
     from caffe_compat.pycaffe.solver import AdaGradSolver as AdaGradSolver
     from caffe_compat.pycaffe.solver import AdamSolver as AdamSolver
@@ -123,7 +123,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name) or ("caffe_compat.pycaffe.solver" if name.endswith("Solver") else None)
     if home is None or not hasattr(importlib.import_module(home), name):
         raise AttributeError(f"module 'caffe_compat' has no attribute '{name}'")
-    return getattr(importlib.import_module(home), name)
+    found = globals()[name] = getattr(importlib.import_module(home), name)  # the next look-up does not come here
+    return found
 
 
 def __dir__() -> list[str]:

@@ -30,7 +30,8 @@ from caffe_compat.catalogue.examples import example_of, write_files
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers import layer_types
 from caffe_compat.layers.new_blobs import VARIABLE
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 
 WHOLE = (0, 1, 2, 3, 5, 7, 255, 1000, 2**31 - 1, 2**31, 2**32 - 1, -1, -2, -(2**31))

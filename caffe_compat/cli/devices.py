@@ -17,7 +17,7 @@ from torch import distributed
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from caffe_compat.cli.start import DONE, FAILED
-from caffe_compat.net.device import current_device, require_cuda, set_device, set_mode_cpu, set_mode_gpu
+from caffe_compat.net.settings import current_device, require_cuda, set_device, set_mode_cpu, set_mode_gpu
 from caffe_compat.solvers.actions import PARENT, STOPPED_EARLY
 
 logger = logging.getLogger("caffe_compat")

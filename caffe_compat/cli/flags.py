@@ -10,7 +10,7 @@ from typing import Any
 
 from caffe_compat.cli.parser import BooleanAction, CommandParser
 from caffe_compat.data.image_size import DEFAULT_MOST_PIXELS, set_most_pixels
-from caffe_compat.net.build import Surroundings
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.solvers.actions import ACTIONS
 from caffe_compat.solvers.guards import POLICIES
 

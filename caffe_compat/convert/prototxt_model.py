@@ -9,7 +9,8 @@ from caffe_compat.errors import GraphError
 from caffe_compat.graph.builder import filter_net
 from caffe_compat.layers.recurrent.recurrent import Recurrent
 from caffe_compat.layers.registry import facts_of, layer_types
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 

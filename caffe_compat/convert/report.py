@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from caffe_compat.convert.model import Model, Shape
-from caffe_compat.proto.write import write_bytes
+from caffe_compat.proto.file_bytes import write_bytes
 
 KEPT = "kept"
 HEADINGS = ("source", "type", "shapes", "target", "type", "shapes", "done")

@@ -1,16 +1,55 @@
-"""Creates engines by name."""
+"""Engines, through which solvers and programs run a net: their interface, the exact one, and creation by name."""
 
 import importlib
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
-from caffe_compat.engine.base import Engine
-from caffe_compat.engine.exact import ExactEngine
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.net import Net
+
+
+class Engine(Protocol):
+    """Runs one net. After a run the net's output blobs hold their values; the exact engine fills every blob."""
+
+    net: Net
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """Makes the next and later runs also store the values of these blobs."""
+
+    def forward(self) -> Tensor:
+        """Runs one forward pass; returns the weighted sum of the losses, shape (), on the net's device."""
+
+    def forward_backward(self) -> Tensor:
+        """Runs forward and backward; adds to the gradients of learnable weights and returns the loss, shape ()."""
+
+
+class ExactEngine:
+    """Runs all layers of a net in order, as Caffe does, in float32.
+
+    Every blob is readable, and in-place layers overwrite blobs.
+    """
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+
+    def keep(self, blobs: Iterable[str]) -> None:
+        """Does nothing, since every blob holds its values after a run."""
+
+    def forward(self) -> Tensor:
+        """Runs all layers; returns the weighted sum of the losses, shape ()."""
+        return self.net.run_range(0, len(self.net.steps) - 1)
+
+    def forward_backward(self) -> Tensor:
+        """Runs all layers forward and then backward; returns the weighted sum of the losses, shape ()."""
+        loss = self.forward()
+        self.net.backward_range(len(self.net.steps) - 1, 0)
+        return loss
+
 
 MakeEngine = Callable[[Net, Iterable[str] | None], Engine]
 

@@ -1,9 +1,12 @@
-"""Plan: a net as a list of operations for passes to rewrite, in which each value is written once, and its chains."""
+"""Plan: a net as a list of operations for passes to rewrite; each value is written once.
+
+Chains finds operations that a pass may fuse, of which each is the only reader of the one before.
+"""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, wraps
 
 import torch
 from torch import Tensor
@@ -59,6 +62,11 @@ class Plan:
     def last_uses(self) -> dict[int, list[str]]:
         """By operation index, the values that can be freed after that operation."""
         return self.wiring.last_uses(self.kept)
+
+    def has(self, types: Iterable[str], learning: bool) -> bool:
+        """Whether a layer of one of these types is in the plan; if `learning` is false, one that does not learn."""
+        counted = [operation for operation in self.operations if learning or not operation.learns]
+        return any(layer.spec.type in types for operation in counted for layer in operation.layers)
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -152,6 +160,25 @@ def _execute(operation: Operation, values: Values) -> None:
     values.update(zip(operation.outputs, results, strict=True))
 
 
+Rewrite = Callable[[Plan], Plan]
+
+
+def only_with(*types: str, learning: bool = True) -> Callable[[Rewrite], Rewrite]:
+    """Decorator of a pass that is not called for a plan without layers of these types.
+
+    With `learning` false, layers that learn do not count.
+    """
+
+    def decorate(rewrite: Rewrite) -> Rewrite:
+        @wraps(rewrite)
+        def rewrite_if_needed(plan: Plan) -> Plan:
+            return rewrite(plan) if plan.has(types, learning) else plan
+
+        return rewrite_if_needed
+
+    return decorate
+
+
 class Chains:
     """Finds consecutive operations of a plan that can be fused."""
 
@@ -189,3 +216,8 @@ def fuse(chain: list[Operation], run: Callable[..., Tops]) -> Operation:
         chain[-1].outputs,
         any(operation.learns for operation in chain),
     )
+
+
+def innermost_channels(value: Tensor) -> Tensor:
+    """Returns a tensor (N, C, H, W) in channels-last memory; returns tensors of other dimensions unchanged."""
+    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value

@@ -21,7 +21,7 @@ from caffe_compat.proto import caffe_pb2
 
 __all__ = [
     "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "as_tuple", "at_least", "between",
-    "careful_sums", "channels_of_image", "exactly", "sums_are_careful",
+    "careful_sums", "channel_sums", "channels_of_image", "exactly", "sums_are_careful",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -272,7 +272,12 @@ class LossLayer(Layer):
 
 @contextmanager
 def careful_sums() -> Iterator[None]:
-    """Context manager of the exact engine: graphs recorded within it sum cancelling terms in float64 (zero_sums.py)."""
+    """Context manager of the exact engine: sums that cancel in gradients are computed in float64.
+
+    Before a batch normalisation, the bias of a convolution has no effect, so the terms of its gradient cancel. In
+    float32 the sum leaves a rounding error that would move the bias by its last bits. Caffe's own error is mostly too
+    small for that. The fast engine skips the extra pass over the data that float64 takes.
+    """
     token = _CAREFUL.set(True)
     try:
         yield
@@ -283,6 +288,15 @@ def careful_sums() -> Iterator[None]:
 def sums_are_careful() -> bool:
     """Whether `careful_sums` is active."""
     return not torch.compiler.is_compiling() and _CAREFUL.get()
+
+
+def channel_sums(values: Tensor) -> Tensor:
+    """The float64 sums (C,) over all axes of values (N, C, ...) but axis 1."""
+    axes = tuple(axis for axis in range(values.dim()) if axis != 1)
+    if values.device.type == "cpu" and values.dtype == torch.float32:
+        # NumPy converts to float64 while it sums; torch would first store a float64 copy, which takes 4 times as long.
+        return torch.from_numpy(np.add.reduce(values.detach().numpy(), axis=axes, dtype=np.float64))
+    return values.sum(axes, dtype=torch.float64)
 
 
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:

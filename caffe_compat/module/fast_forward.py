@@ -11,8 +11,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from caffe_compat.convert.assemble import Assembly
 from caffe_compat.engine.fast import rewrite_plan
-from caffe_compat.engine.passes.channels_last import innermost_channels
-from caffe_compat.engine.plan import Plan, plan_steps, run_plan
+from caffe_compat.engine.plan import Plan, innermost_channels, plan_steps, run_plan
 
 
 class FastForward:

@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -21,9 +21,9 @@ from caffe_compat.layers.data.in_step import check_in_step
 from caffe_compat.layers.registry import require_types
 from caffe_compat.logs.glog import DUMP, TERMINAL
 from caffe_compat.net.blob import Blob
-from caffe_compat.net.device import current_device
 from caffe_compat.net.gradients import find_needs
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import DEFAULT_SURROUNDINGS, Surroundings, current_device
 from caffe_compat.net.weights import Arrays, blobs_to_keep, collect_parameters, copied_beside
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import same_shape
@@ -111,23 +111,11 @@ def log_result(net: Net) -> None:
         summary.info("Net '%s': %d layers, %s weights, outputs: %s", net.name, len(net.steps), f"{numbers:,}", outputs)
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """Settings of a net that its prototxt does not contain."""
-
-    device: torch.device | None = None  # None: the device of Caffe's global mode
-    random_seed: int | None = None
-    rank: int = 0
-    world_size: int = 1
-    allow_python_layers: bool = False
-    weights: Arrays = field(default_factory=dict)  # by layer name: blobs used instead of running fillers
-
-
 @collector_paused()
 def load_net(
     path: str,
     phase: str,
-    surroundings: Surroundings = Surroundings(),
+    surroundings: Surroundings = DEFAULT_SURROUNDINGS,
     level: int = 0,
     stages: tuple[str, ...] = (),
     weights: str | None = None,
@@ -152,7 +140,7 @@ def load_net(
 
 @collector_paused()
 def build_net(
-    parameter: caffe_pb2.NetParameter, state: caffe_pb2.NetState, surroundings: Surroundings = Surroundings()
+    parameter: caffe_pb2.NetParameter, state: caffe_pb2.NetState, surroundings: Surroundings = DEFAULT_SURROUNDINGS
 ) -> Net:
     """Builds a net: filters layers by state, inserts Splits, creates and connects layers, finds where gradients go."""
     filtered = filter_net(parameter, state)

@@ -14,8 +14,8 @@ from caffe_compat.errors import GraphError
 from caffe_compat.graph.wiring import Step, find_outputs
 from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.blob import Blob, ParameterBlob
-from caffe_compat.net.device import exact_arithmetic
 from caffe_compat.net.gradients import Needs, WeightGradients, require_possible
+from caffe_compat.net.settings import exact_arithmetic
 from caffe_compat.net.weights import LearnableParameter, blobs_of, copy_blobs, refuse_lost_scales, warn_of_other_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import LayerBlobs

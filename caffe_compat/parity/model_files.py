@@ -7,8 +7,9 @@ from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Model
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.parity.own_runs import record_layers, twin
 from caffe_compat.parity.recording import Array, Recording
 from caffe_compat.proto import caffe_pb2

@@ -9,8 +9,9 @@ import torch
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.graph.wiring import Step
 from caffe_compat.net.blob import gradient_of as weight_gradient_of
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.parity.batch_statistics import statistics_of
 from caffe_compat.parity.recording import Array, Recorded, Recording
 from caffe_compat.parity.replay import array_of, fill_inputs, gradient_of, value_of

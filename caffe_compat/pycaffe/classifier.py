@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from caffe_compat.convert.formats.numpy_file import load_npy
 from caffe_compat.errors import FormatError
-from caffe_compat.net.device import set_mode_cpu, set_mode_gpu
+from caffe_compat.net.settings import set_mode_cpu, set_mode_gpu
 from caffe_compat.proto.caffe_pb2 import TEST
 from caffe_compat.pycaffe.images import oversample as crops_of
 from caffe_compat.pycaffe.images import resize_image

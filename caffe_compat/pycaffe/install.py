@@ -7,7 +7,7 @@ from typing import Any
 
 import caffe_compat
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.pycaffe.process import allow_python_layers as allow
+from caffe_compat.net.settings import allow_python_layers as allow
 
 #: Value of `caffe.__version__`, which scripts compare: the version of Caffe whose interface this is.
 CAFFE_VERSION = "1.0.0"

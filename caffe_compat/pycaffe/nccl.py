@@ -7,8 +7,7 @@ import torch
 from torch import distributed as processes
 
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.net.device import current_device
-from caffe_compat.pycaffe.process import solver_count, solver_rank
+from caffe_compat.net.settings import current_device, solver_count, solver_rank
 
 if TYPE_CHECKING:
     from caffe_compat.pycaffe.solver import SGDSolver

@@ -1,95 +1,63 @@
-"""pycaffe's Net."""
+"""pycaffe's Net, whose calls from several threads run one after the other."""
 
-import logging
+import functools
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.engine.lazy_forward import LazyForward
+from caffe_compat.engine.fast import LazyForward
 from caffe_compat.errors import FormatError, GraphError, ShapeError
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
 from caffe_compat.net.blob import Blob
 from caffe_compat.net.build import load_net
-from caffe_compat.net.device import current_device
+from caffe_compat.net.settings import current_device, surroundings
 from caffe_compat.net.weights import blobs_of
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.read import read_weights
 from caffe_compat.pycaffe import batches
 from caffe_compat.pycaffe.nccl import NCCL
+from caffe_compat.pycaffe.net_structure import USAGE, NetArgumentError, NetArguments, NetStructure
 from caffe_compat.pycaffe.of_2014 import Of2014
-from caffe_compat.pycaffe.process import default_phase, surroundings
-from caffe_compat.pycaffe.turns import in_turn
-
-logger = logging.getLogger("caffe_compat")
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
-
-USAGE = "expected Net(file, phase, level=0, stages=['name', ...], weights=file), or Net(file, weights, phase)"
 
 
 class NetFileError(FormatError, RuntimeError):
     """A file cannot be read; also a RuntimeError, which pycaffe raises for such files."""
 
 
-class NetArgumentError(GraphError, TypeError):
-    """Arguments that no pycaffe accepts; also a TypeError, as Boost's ArgumentError is."""
-
-
 class LayerNameError(GraphError, ValueError):
     """The net has no layer of this name; also a ValueError, which pycaffe raises from a search in a list."""
 
 
-@dataclass
-class _Options:
-    """Arguments of Net after the file. In pycaffe's old order, `weights` comes before `phase`."""
-
-    phase: int = -1
-    level: int = 0
-    stages: Sequence[str] | None = None
-    weights: str | None = None
-    allow_python_layers: bool | None = None
-    engine: str = "fast"
-
-    @classmethod
-    def of(cls, arguments: tuple[Any, ...], named: dict[str, Any]) -> "_Options":
-        old_order = bool(arguments) and isinstance(arguments[0], str | os.PathLike)
-        if old_order:
-            logger.warning("DEPRECATION WARNING - deprecated use of Python interface")
-            logger.warning('Use this instead (with the named "weights" parameter): Net(file, phase, weights=file)')
-            if len(arguments) == 1 and "phase" not in named:
-                named = {**named, "phase": default_phase()}  # of 2014: the phase was set for the whole process
-        given = _named(("weights", "phase") if old_order else ("phase", "level", "stages", "weights"), arguments)
-        unknown = set(named) - set(cls.__dataclass_fields__) | set(named) & set(given)
-        if unknown:
-            raise NetArgumentError(f"{USAGE}; got the argument '{min(unknown)}' twice, or it is none of Net's")
-        options = cls(**given, **named)
-        options._require_types()
-        return options
-
-    def _require_types(self) -> None:
-        if self.phase not in caffe_pb2.Phase.values():
-            raise NetArgumentError(
-                f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {self.phase}"
-            )
-        if self.engine not in ("fast", "exact"):
-            raise NetArgumentError(f"expected engine='fast' or engine='exact', got {self.engine!r}")
-        kinds = {"level": int, "weights": str | os.PathLike | None, "stages": list | tuple | None}
-        for name, kind in kinds.items():
-            if not isinstance(getattr(self, name), kind):
-                raise NetArgumentError(f"{USAGE}; got {getattr(self, name)!r} as {name}")
+Call = TypeVar("Call", bound=Callable[..., Any])
 
 
-def _named(names: Sequence[str], arguments: Sequence[Any]) -> dict[str, Any]:
-    if len(arguments) > len(names):
-        raise NetArgumentError(f"{USAGE}; got {len(arguments)} arguments after the file")
-    return dict(zip(names, arguments, strict=False))
+def in_turn(call: Call) -> Call:
+    """Makes a method of a net wait for calls of other threads.
+
+    Arrays of a net are live: the next run writes into them. If the next run is in another thread, the blobs get new
+    arrays first. So the arrays of one thread never show results of another.
+    """
+
+    @functools.wraps(call)
+    def waiting(net: NetStructure, *arguments: Any, **named: Any) -> Any:
+        turns = net.turns
+        with turns.lock:
+            if turns.last != threading.get_ident():
+                turns.last = threading.get_ident()
+                for blob in net.blobs.values():
+                    blob.let_go()
+            return call(net, *arguments, **named)
+
+    return cast(Call, waiting)
 
 
 class Net(Of2014):
@@ -109,7 +77,7 @@ class Net(Of2014):
     close: Callable[[], object]
 
     def __init__(self, network_file: str, *arguments: Any, **named: Any) -> None:
-        options = _Options.of(arguments, named)
+        options = NetArguments.of(arguments, named)
         if not isinstance(network_file, str | os.PathLike):
             raise NetArgumentError(f"{USAGE}; got {network_file!r} as file")
         phase = caffe_pb2.Phase.Name(options.phase)
@@ -121,7 +89,8 @@ class Net(Of2014):
         except FormatError as error:
             raise NetFileError(str(error)) from error
         self._follows_mode = True
-        self._lazy = LazyForward(self._net) if options.engine == "fast" else None
+        self._may_fuse = options.engine == "fast" and phase == "TEST"
+        self._lazy: LazyForward | None = None  # made by the first run
         self.close = weakref.finalize(self, self._net.close)
 
     @classmethod
@@ -130,7 +99,8 @@ class Net(Of2014):
         face = cls.__new__(cls)
         face._show(net)
         face._follows_mode = False
-        face._lazy = None  # no fused runs, since the solver may change weights at any time
+        face._may_fuse = False  # since the solver may change weights at any time
+        face._lazy = None
         face.close = net.close
         return face
 
@@ -201,8 +171,9 @@ class Net(Of2014):
     def _forward(self, start: int, end: int) -> float:
         self._follow_mode()
         is_whole = start == 0 and end == len(self.layers) - 1
-        if is_whole and self._lazy is not None and self._lazy.allows():
-            return float(self._lazy.forward())
+        lazy = self._fused() if is_whole else None
+        if lazy is not None and lazy.allows():
+            return float(lazy.forward())
         self._settle()
         loss = self._net.forward_range(start, end)
         if is_whole:
@@ -215,14 +186,21 @@ class Net(Of2014):
         self._settle()
         self._net.backward_range(start, end)
 
+    def _fused(self) -> LazyForward | None:
+        """Returns what runs this net with fused layers; None if each run must go layer by layer."""
+        if self._may_fuse and self._lazy is None:
+            self._lazy = LazyForward(self._net)
+        return self._lazy
+
     def _settle(self) -> None:
         """Computes blobs that a fused run skipped; called before their inputs or weights change."""
         if self._lazy is not None:
             self._lazy.settle()
 
     def _note_shapes(self) -> None:
-        if self._lazy is not None:
-            self._lazy.note_shapes()
+        lazy = self._fused()
+        if lazy is not None:
+            lazy.note_shapes()
 
     def _follow_mode(self) -> None:
         # Caffe reads the mode at every run, so set_mode_gpu also applies to nets built earlier.
@@ -300,7 +278,8 @@ class Net(Of2014):
         self._settle()
         other._settle()
         self._net.share_weights(other._net)
-        self._lazy = other._lazy = None  # no fused runs, since each net may change the other's weights
+        for net in (self, other):
+            net._may_fuse, net._lazy = False, None  # since each net may change the other's weights
 
     @in_turn
     def save(self, path: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.errors import GraphError
-from caffe_compat.net.device import set_device, set_mode_cpu, set_mode_gpu
+from caffe_compat.net.settings import set_device, set_mode_cpu, set_mode_gpu
 from caffe_compat.pycaffe.array_error import ArrayError
 from caffe_compat.pycaffe.images import resize_image
 from caffe_compat.pycaffe.net_structure import NetStructure

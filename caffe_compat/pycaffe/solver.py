@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 
 from caffe_compat.errors import SolverError
+from caffe_compat.net.settings import surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
 from caffe_compat.pycaffe.nccl import NCCL
 from caffe_compat.pycaffe.net import Net
-from caffe_compat.pycaffe.process import surroundings
 from caffe_compat.solvers.solver import Callback, Solver
 from caffe_compat.solvers.update_rules.registry import solver_types
 

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from caffe_compat.net.device import current_device
+from caffe_compat.net.settings import current_device
 
 
 class Timer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.base import Engine
+from caffe_compat.engine.create import Engine
 from caffe_compat.net.net import Net
 
 logger = logging.getLogger("caffe_compat")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import distributed as processes
 
-from caffe_compat.net.build import Surroundings
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals, end_with_parent
 from caffe_compat.solvers.prefix import locked_prefix, newest_whole_snapshot

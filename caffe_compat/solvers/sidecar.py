@@ -22,9 +22,9 @@ from google.protobuf import text_format
 from caffe_compat.errors import SolverError
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.file_bytes import write_bytes
 from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.text import format_text
-from caffe_compat.proto.write import write_bytes
 from caffe_compat.solvers.learning_rate import Schedule
 from caffe_compat.solvers.sidecar_schema import check_layer_state, read_sidecar_file, sidecar_error
 

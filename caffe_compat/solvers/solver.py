@@ -11,8 +11,8 @@ from google.protobuf import text_format
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import SolverError
 from caffe_compat.logs.glog import DUMP
-from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action

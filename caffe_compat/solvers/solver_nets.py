@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from caffe_compat.errors import CaffeError, SolverError, prefix_file
 from caffe_compat.graph.quirks import training_quirks
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_weights
 from caffe_compat.proto.upgrade import upgrade_net

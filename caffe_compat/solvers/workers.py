@@ -15,8 +15,8 @@ from torch import Tensor
 from torch import distributed as processes
 
 from caffe_compat.errors import SolverError
-from caffe_compat.net.build import Surroundings
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 
 logger = logging.getLogger("caffe_compat")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from caffe_compat.cli.start import start
-from caffe_compat.net.device import set_mode_cpu
+from caffe_compat.net.settings import set_mode_cpu
 from caffe_compat.terminal import progress
 
 Run = Callable[..., tuple[int, str]]

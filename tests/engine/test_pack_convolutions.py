@@ -6,8 +6,9 @@ import torch
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.engine.passes.drop_splits import drop_splits
-from caffe_compat.engine.passes.pack_convolutions import PackedConvolution, kernels_exist, pack_convolutions
+from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import Operation, plan_steps
+from caffe_compat.engine.prepared_convolution import PackedConvolution, kernels_exist
 from caffe_compat.net.net import Net
 from tests.engine.nets import build, double
 

@@ -15,8 +15,9 @@ import torch
 import caffe_compat
 from caffe_compat.errors import FieldError, GraphError, UnknownLayerError
 from caffe_compat.layers.spec import LayerSpec
-from caffe_compat.net.build import Surroundings, build_net, collector_paused, load_net
+from caffe_compat.net.build import build_net, collector_paused, load_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import parse_text
 from prototxt_gen import generate

@@ -9,8 +9,9 @@ import torch
 from google.protobuf import text_format
 
 from caffe_compat.net.blob import Blob, ParameterBlob, SyncedTensor
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.solver import Callback, Solver

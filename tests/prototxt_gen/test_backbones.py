@@ -7,7 +7,8 @@ import torch
 from google.protobuf import text_format
 from torch.nn import functional
 
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import srn_fork_pb2
 from caffe_compat.proto.upgrade import upgrade_net

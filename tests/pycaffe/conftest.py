@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from caffe_compat.pycaffe import process
+from caffe_compat.net import settings
 from caffe_compat.pycaffe.net import Net
 
 NetFile = Callable[[str], str]
@@ -61,7 +61,7 @@ def deploy(net_file: NetFile) -> Net:
 def same_process_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Seed, solver count, trust and the modules called caffe are set back."""
     torch.manual_seed(0)
-    monkeypatch.setattr(process, "_PROCESS", replace(process._PROCESS))
+    monkeypatch.setattr(settings, "_PROCESS", replace(settings._PROCESS))
     before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "caffe"}
     yield
     for name in [name for name in sys.modules if name.split(".")[0] == "caffe"]:

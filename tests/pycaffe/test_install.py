@@ -10,8 +10,8 @@ import pytest
 
 import caffe_compat
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.net.settings import surroundings
 from caffe_compat.pycaffe.install import MODULES
-from caffe_compat.pycaffe.process import surroundings
 
 IMPORTS = """
 import caffe_compat; caffe_compat.install_as_caffe()

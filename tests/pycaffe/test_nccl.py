@@ -9,7 +9,7 @@ from torch import distributed
 
 from caffe_compat import pycaffe
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.pycaffe import process
+from caffe_compat.net import settings
 from caffe_compat.pycaffe.nccl import NCCL, has_nccl
 
 NET = """
@@ -43,9 +43,9 @@ def train(solver: pycaffe.SGDSolver) -> None:
 
 
 def train_one_of_two(folder: str, uid: bytes, rank: int) -> None:
-    process.set_solver_count(2)
-    process.set_solver_rank(rank)
-    process.set_random_seed(rank)
+    settings.set_solver_count(2)
+    settings.set_solver_rank(rank)
+    settings.set_random_seed(rank)
     solver = pycaffe.SGDSolver(f"{folder}/solver.prototxt")
     joined = NCCL(solver, uid)
     joined.bcast()

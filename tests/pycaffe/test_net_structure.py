@@ -1,7 +1,14 @@
 """Names and numbers of a net's parts, as pycaffe shows them."""
 
+import sys
 from collections import OrderedDict
+from types import ModuleType
 
+import pytest
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.layers.utility.python_interface import Blobs, PythonLayer
+from caffe_compat.net.settings import allow_python_layers
 from caffe_compat.proto.caffe_pb2 import TEST
 from caffe_compat.pycaffe.net import Net
 from tests.pycaffe.conftest import NET, NetFile
@@ -52,3 +59,53 @@ def test_blobs_of_several_readers_are_split_as_in_caffe(net_file: NetFile) -> No
     net = Net(net_file(NET + "layer { name: 'soft' type: 'Softmax' bottom: 'scores' top: 'soft' }"), TEST)
     assert "scores_fc_0_split" in net._layer_names
     assert net.top_names["scores_fc_0_split"] == ["scores_fc_0_split_0", "scores_fc_0_split_1"]
+
+
+TEXT = """
+layer { name: 'numbers' type: 'Python' top: 'numbers'
+  python_param { module: 'a_users_module' layer: 'Numbers' param_str: '3' } }
+"""
+
+
+class Numbers(PythonLayer):
+    """What `tell` was last given, in a blob of param_str's size."""
+
+    def setup(self, bottom: Blobs, top: Blobs) -> None:
+        top[0].reshape(int(self.param_str))
+        self.number = 0
+
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
+        pass
+
+    def tell(self, number: int) -> None:
+        self.number = number
+
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
+        top[0].data[...] = self.number
+
+
+@pytest.fixture
+def users_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("a_users_module")
+    vars(module)["Numbers"] = Numbers
+    monkeypatch.setitem(sys.modules, "a_users_module", module)
+
+
+@pytest.mark.usefixtures("users_module")
+def test_a_python_layer_is_the_users_object(net_file: NetFile) -> None:
+    net = Net(net_file(TEXT), TEST, allow_python_layers=True)
+    numbers = net.layers[0]
+    assert isinstance(numbers, Numbers)
+    numbers.tell(7)
+    assert net.forward()["numbers"].tolist() == [7, 7, 7]
+    assert net.layers[0].type == "Python"
+
+
+@pytest.mark.usefixtures("users_module")
+def test_python_layers_must_be_allowed(net_file: NetFile) -> None:
+    with pytest.raises(MissingFeatureError, match=r"layer 'numbers' \(Python\): runs the code of 'a_users_module'"):
+        Net(net_file(TEXT), TEST)
+    allow_python_layers()
+    Net(net_file(TEXT), TEST)
+    with pytest.raises(MissingFeatureError, match="runs the code"):
+        Net(net_file(TEXT), TEST, allow_python_layers=False)

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto.read import read_weights
 from tests.recorded.records import case_name, folders, parts_of, relative_error
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from caffe_compat.net.build import Surroundings
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto.read import read_solver
 from caffe_compat.solvers.run_training import AUTO, Wishes, run_training
 from tests.reliability.inputs import make_inputs

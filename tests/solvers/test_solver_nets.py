@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_compat.errors import GraphError, SolverError
-from caffe_compat.net.build import Surroundings
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
 

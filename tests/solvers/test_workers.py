@@ -18,7 +18,7 @@ from google.protobuf import text_format
 from torch import distributed
 
 from caffe_compat.errors import SolverError
-from caffe_compat.net.build import Surroundings
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action

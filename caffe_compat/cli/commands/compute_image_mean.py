@@ -18,7 +18,7 @@ from caffe_compat.data.datum import datum_pixels, parse_datum
 from caffe_compat.data.sources.database import Database
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.write import write_bytes
+from caffe_compat.proto.file_bytes import write_bytes
 from caffe_compat.terminal.progress import follow
 
 logger = logging.getLogger("caffe_compat")

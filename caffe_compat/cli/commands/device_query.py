@@ -10,7 +10,7 @@ from caffe_compat.cli.devices import gpus_of
 from caffe_compat.cli.flags import add_caffe_flags, warn_of_idle_flags
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.net.device import require_cuda
+from caffe_compat.net.settings import require_cuda
 
 logger = logging.getLogger("caffe_compat")
 

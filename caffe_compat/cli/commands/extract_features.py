@@ -15,9 +15,9 @@ from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import DataError, ShapeError, did_you_mean
-from caffe_compat.net.build import Surroundings, load_net
-from caffe_compat.net.device import set_mode_cpu
+from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings, set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.solver_nets import copy_weights
 from caffe_compat.terminal.progress import follow

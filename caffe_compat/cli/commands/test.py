@@ -11,8 +11,7 @@ from caffe_compat.cli.flags import add_caffe_flags, stages_of, surroundings_of, 
 from caffe_compat.cli.outputs import claim_files, figure, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.engine.base import Engine
-from caffe_compat.engine.create import create_engine
+from caffe_compat.engine.create import Engine, create_engine
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.solvers.display import describe_output, output_names, output_values

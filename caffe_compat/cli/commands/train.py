@@ -17,7 +17,7 @@ from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.logs.glog import log_to_file
-from caffe_compat.net.device import set_mode_cpu
+from caffe_compat.net.settings import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver
 from caffe_compat.solvers.run_training import AUTO, Watch, Wishes, run_training

@@ -27,8 +27,9 @@ from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import CANNOT_COMPARE, DONE, FAILED, command_parser, run_program
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.parity.compare import compare, random_seeds
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.html_page import write_page

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from caffe_compat.engine.plan import Plan
+from caffe_compat.engine.plan import Plan, innermost_channels
 from caffe_compat.layers.base import Tops, as_tuple
 from caffe_compat.layers.vision.conv import BaseConvolution
 from caffe_compat.net.net import Net
@@ -46,11 +45,6 @@ def lay_out(weight: torch.nn.Parameter) -> None:
         weight.data = innermost_channels(weight.data)
         if weight.grad is not None:
             weight.grad = innermost_channels(weight.grad)
-
-
-def innermost_channels(value: Tensor) -> Tensor:
-    """Returns a tensor (N, C, H, W) in channels-last memory; returns tensors of other dimensions unchanged."""
-    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
 
 
 def _laid_out(run: Callable[..., Tops]) -> Callable[..., Tops]:

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from caffe_compat.engine.plan import Plan
+from caffe_compat.engine.plan import Plan, only_with
 
 
+@only_with("Split")
 def drop_splits(plan: Plan) -> Plan:
     """Returns the plan without Splits; operations that read a Split's tops read the Split's bottom."""
     names = {out: op.inputs[0] for op in plan.operations if op.is_a("Split") for out in op.outputs}

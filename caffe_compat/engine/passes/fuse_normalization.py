@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, replace_chains
+from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
 from caffe_compat.layers.activation.scale import Scale
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 
 
+@only_with("BatchNorm")
 def fuse_normalization(plan: Plan) -> Plan:
     """Replaces BatchNorm and Scale over channels by one operation, which reads the data once instead of twice."""
     chains = Chains(plan)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn.functional import relu_
 
-from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.engine.plan import Operation, Plan, only_with
 from caffe_compat.layers.activation.relu import ReLU
 
 
+@only_with("ReLU")
 def relu_in_place(plan: Plan) -> Plan:
     """Makes ReLUs run in place where possible, which saves a copy of each activation before a ReLU."""
     kept = plan.kept

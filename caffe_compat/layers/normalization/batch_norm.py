@@ -1,15 +1,14 @@
 """BatchNorm of BVLC Caffe (batch_norm_layer.cpp), and the normalisation that BN shares with it."""
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image, sums_are_careful
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channel_sums, channels_of_image, sums_are_careful
 from caffe_compat.layers.caffes import BVLC, Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.zero_sums import centre_gradient
 from caffe_compat.proto import caffe_pb2
 
 
@@ -18,6 +17,27 @@ def require_eps(spec: LayerSpec, eps: float) -> float:
     if not eps >= 0:
         raise FieldError(f"{spec}: expected eps of at least 0, got {eps:g}")
     return eps
+
+
+class _CentreGradient(torch.autograd.Function):
+    """Identity on `values`; backward subtracts from the gradient (N, C, ...) each channel's mean (a rounding error)."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gradient,) = gradients
+        channels = gradient.shape[1]
+        rest = channel_sums(gradient) / (gradient.numel() // channels)
+        return gradient - rest.to(gradient.dtype).view(channels, *[1] * (gradient.dim() - 2))
+
+
+def centre_gradient(values: Tensor) -> Tensor:
+    """Returns values (N, C, ...) unchanged; in backward the gradients of each channel sum to zero."""
+    same: Tensor = _CentreGradient.apply(values)
+    return same
 
 
 def normalise_by_batch(

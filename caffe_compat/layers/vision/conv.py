@@ -3,18 +3,17 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, at_least, sums_are_careful
+from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, at_least, channel_sums, sums_are_careful
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import ConvolutionWindowFields, image_columns, require_output, require_positive
-from caffe_compat.layers.zero_sums import add_bias
 from caffe_compat.proto import caffe_pb2
 
 
@@ -200,3 +199,23 @@ class Convolution(BaseConvolution):
         if bias is not None:
             top = top + bias[:, None]
         return top.reshape(*top.shape[:2], *window.convolved(sizes))
+
+
+class _AddBias(torch.autograd.Function):
+    """top (N, C, ...) + bias (C,), with the gradient of the bias summed in float64."""
+
+    @staticmethod
+    def forward(ctx: Any, top: Tensor, bias: Tensor) -> Tensor:
+        ctx.mark_dirty(top)
+        return top.add_(bias.view(-1, *[1] * (top.dim() - 2)))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        (gradient,) = gradients
+        return gradient, channel_sums(gradient).to(gradient.dtype)
+
+
+def add_bias(top: Tensor, bias: Tensor) -> Tensor:
+    """Adds a learnable bias (C,) to top (N, C, ...) and returns the result; `top` is overwritten."""
+    sums: Tensor = _AddBias.apply(top, bias)
+    return sums

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean
-from caffe_compat.net.build import Surroundings, load_net
+from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.srn.prediction.filled_weights import require_filled
 from caffe_compat.srn.prediction.released_input import net_input
 

@@ -10,7 +10,7 @@ import pytest
 
 from caffe_compat.cli.commands.run import main
 from caffe_compat.cli.python_2 import MODULES
-from caffe_compat.pycaffe.process import allow_python_layers
+from caffe_compat.net.settings import allow_python_layers
 from tests.cli.conftest import Done
 
 Runs = Callable[..., Done]

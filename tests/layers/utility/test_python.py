@@ -11,9 +11,9 @@ from caffe_compat.errors import FieldError, MissingFeatureError
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.layers.utility.python import Python
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings, surroundings
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.pycaffe.process import surroundings
 from tests.layers.harness import assert_close, gradient, layer_parameter, random_bottom, run
 from tests.layers.utility import user_layers
 

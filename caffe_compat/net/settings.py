@@ -1,14 +1,20 @@
-"""Settings of the whole process (class caffe::Caffe): seed, solver rank and count, log, Python layers."""
+"""Settings of the whole process (class caffe::Caffe): mode, device, seed, solver rank and count, log, Python layers.
+
+`Surroundings` holds what of them a new net takes, and `exact_arithmetic` how its layers calculate.
+"""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 
-from caffe_compat.errors import SolverError
+from caffe_compat.errors import MissingFeatureError, SolverError
+from caffe_compat.layers.base import careful_sums
 from caffe_compat.layers.registry import layer_types
 from caffe_compat.logs.glog import log_to_stderr
-from caffe_compat.net.build import Surroundings
+from caffe_compat.net.weights import Arrays
 from caffe_compat.proto import caffe_pb2
 
 _LOGGER = logging.getLogger("caffe_compat")
@@ -17,6 +23,8 @@ _LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 
 @dataclass
 class _Process:
+    gpu: bool = False
+    device: int = 0
     random_seed: int | None = None
     solver_count: int = 1
     solver_rank: int = 0
@@ -28,6 +36,21 @@ class _Process:
 _PROCESS = _Process()
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Settings of a net that its prototxt does not contain."""
+
+    device: torch.device | None = None  # None: the device of Caffe's global mode
+    random_seed: int | None = None
+    rank: int = 0
+    world_size: int = 1
+    allow_python_layers: bool = False
+    weights: Arrays = field(default_factory=dict)  # by layer name: blobs used instead of running fillers
+
+
+DEFAULT_SURROUNDINGS = Surroundings()
+
+
 def surroundings(python_layers: bool | None = None) -> Surroundings:
     """Returns the settings for new nets and solvers; `python_layers` None means the value of `allow_python_layers`."""
     return Surroundings(
@@ -36,6 +59,60 @@ def surroundings(python_layers: bool | None = None) -> Surroundings:
         world_size=_PROCESS.solver_count,
         allow_python_layers=_PROCESS.python_layers if python_layers is None else python_layers,
     )
+
+
+# -- device and arithmetic
+
+
+def set_mode_cpu() -> None:
+    """Nets built from now on run on the CPU."""
+    _PROCESS.gpu = False
+
+
+def set_mode_gpu() -> None:
+    """Nets built from now on run on the GPU chosen by `set_device`."""
+    require_cuda()
+    _PROCESS.gpu = True
+
+
+def set_device(index: int) -> None:
+    """Chooses the GPU by index for GPU mode, which `set_mode_gpu` turns on; MissingFeatureError for no such GPU."""
+    if torch.cuda.is_available() and not 0 <= index < torch.cuda.device_count():
+        raise MissingFeatureError(f"expected a GPU below {torch.cuda.device_count()}, got {index}")
+    _PROCESS.device = index
+
+
+def current_device() -> torch.device:
+    """Returns the device on which nets are built now: the CPU, or the chosen GPU in GPU mode."""
+    return torch.device("cuda", _PROCESS.device) if _PROCESS.gpu else torch.device("cpu")
+
+
+def require_cuda() -> None:
+    """Raises MissingFeatureError if torch finds no CUDA device."""
+    if not torch.cuda.is_available():
+        raise MissingFeatureError(
+            "cannot use GPU mode: torch finds no CUDA device here; use solver_mode: CPU or drop --gpu"
+        )
+
+
+@contextmanager
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
+    """Applies Caffe's float32 arithmetic to layers that run in the `with` block, then restores the settings."""
+    with careful_sums():
+        if device.type != "cuda":
+            yield
+            return
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        before = matmul.allow_tf32
+        matmul.allow_tf32 = False
+        try:
+            with cudnn.flags(cudnn.enabled, cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False):
+                yield
+        finally:
+            matmul.allow_tf32 = before
+
+
+# -- what pycaffe sets
 
 
 def allow_python_layers(allowed: bool = True) -> None:

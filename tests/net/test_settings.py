@@ -7,7 +7,7 @@ import torch
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.layers.base import sums_are_careful
-from caffe_compat.net.device import exact_arithmetic, set_device
+from caffe_compat.net.settings import exact_arithmetic, set_device
 
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What holds for the whole process."""
+"""Settings of the process, as a script sets them."""
 
 import logging
 
@@ -7,9 +7,9 @@ import pytest
 
 import caffe_compat
 from caffe_compat.errors import SolverError
+from caffe_compat.net.settings import surroundings
 from caffe_compat.proto.caffe_pb2 import TRAIN
 from caffe_compat.pycaffe.net import Net
-from caffe_compat.pycaffe.process import surroundings
 from tests.pycaffe.conftest import NET, NetFile
 
 

@@ -1,0 +1,178 @@
+"""Convolutions that the fast engine prepares once: weights with a normalisation in them, or in the kernels' order.
+
+PackedConvolution also runs the sum and the ReLU behind it, in one call of oneDNN, torch's library on CPUs.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
+
+import torch
+from torch import Tensor, ops
+
+from caffe_compat.engine.plan import Operation, innermost_channels
+from caffe_compat.layers.base import Layer, Shape, as_tuple
+from caffe_compat.layers.normalization.batch_norm import BatchNorm, affine_of, fold_into
+from caffe_compat.layers.normalization.bn import BN
+from caffe_compat.layers.vision.conv import Convolution
+from caffe_compat.net.blob import host_writes
+
+T = TypeVar("T")
+
+#: Number of values of a weight that are compared between calls.
+PROBES = 8
+
+#: Kernels of torch.ops.mkldnn that torch.compile also calls for constant weights; torch does not document them.
+KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
+
+
+class MadeOfWeights(Generic[T]):
+    """Caches the result of a function of some layers' blobs, and computes it again when a blob has changed.
+
+    A call passes its arguments to the function. Other arguments alone do not cause a new computation.
+    """
+
+    def __init__(self, layers: Sequence[Layer], make: Callable[..., T]) -> None:
+        self._layers = layers
+        self._make = make
+        self._made: tuple[list[object], T] | None = None
+
+    def __call__(self, *arguments: Any) -> T:
+        marks: list[object] = [_mark(blob) for layer in self._layers for blob in layer.blobs]
+        if self._made is None or self._made[0] != marks:
+            with torch.no_grad():
+                self._made = marks, self._make(*arguments)
+        return self._made[1]
+
+
+def _mark(blob: Tensor) -> object:
+    """Returns a mark that differs after a change of the blob.
+
+    The mark holds the memory address, torch's and our counts of writes, and some values. Torch does not count writes
+    through `.data`: the values reveal most such writes, but changes of single elements may be missed. Torch's own
+    compiled and frozen modules miss them too.
+    """
+    version = 0 if blob.is_inference() else blob._version
+    return (blob.data_ptr(), version, host_writes(blob), _probe(blob))
+
+
+def _probe(blob: Tensor) -> list[float] | None:
+    """Returns PROBES values spread over the blob's memory; None on a GPU, where reading would wait for the device."""
+    if blob.device.type != "cpu" or not blob.numel():
+        return None
+    stride = max(1, (blob.numel() - 1) // (PROBES - 1))
+    values: list[float] = blob.detach().as_strided((min(PROBES, blob.numel()),), (stride,)).tolist()
+    return values
+
+
+class FoldedConvolution:
+    """Runs a convolution whose weight and bias include a normalisation."""
+
+    def __init__(self, convolution: Convolution, behind: list[Layer]) -> None:
+        self._convolution = convolution
+        self._weights = MadeOfWeights([convolution, *behind], lambda: fold(convolution, *behind))
+
+    def __call__(self, bottom: Tensor) -> Tensor:
+        return self._convolution.convolve_with(bottom, *self._weights())
+
+
+def fold(convolution: Layer, norm: Layer, scale: Layer | None = None) -> tuple[Tensor, Tensor]:
+    """Returns weight and bias of one convolution equal to convolution, normalisation and Scale."""
+    weight, *bias = convolution.blobs
+    return fold_into(_affine(norm, scale), weight, bias[0] if bias else None)
+
+
+def _affine(norm: Layer, scale: Layer | None) -> tuple[Tensor, Tensor]:
+    """Returns slope and shift per channel, shape (C,), of a normalisation and the Scale behind it."""
+    if isinstance(norm, BatchNorm):
+        return affine_of(*norm.stored_statistics(), norm.eps, *(scale.blobs if scale is not None else ()))
+    gain, bias, mean, variance = norm.blobs
+    eps = cast(BN, norm).eps  # `_by_stored_statistics` lets no third type through
+    return affine_of(mean, variance, eps, gain, bias)
+
+
+def kernels_exist() -> bool:
+    """Whether the installed torch has all KERNELS."""
+    exists = torch.backends.mkldnn.is_available()
+    return exists and all(hasattr(ops.mkldnn, name) for name in KERNELS)
+
+
+def _precision() -> torch.dtype:
+    """Returns the dtype of autocast if it is on, else float32."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+
+
+@cache
+def _has_kernels_in(precision: torch.dtype) -> bool:
+    if precision == torch.bfloat16:
+        return bool(ops.mkldnn._is_mkldnn_bf16_supported())
+    return precision == torch.float32
+
+
+class PackedConvolution:
+    """Runs a chain of operations: a convolution, whose weights may be folded, an optional Eltwise SUM and ReLU.
+
+    `sums_in_place` is true if the sum's other term may be overwritten.
+    """
+
+    sums_in_place = False
+
+    def __init__(self, chain: list[Operation]) -> None:
+        self.chain = chain
+        self._layer = next(layer for layer in chain[0].layers if isinstance(layer, Convolution))
+        self._unary = "relu" if chain[-1].is_a("ReLU") else None
+        self._weights = MadeOfWeights(chain[0].layers, self._pack)
+        window = self._layer.window
+        self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
+
+    def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
+        """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
+
+        `term`, the other term of the sum, has the top's shape. Runs the operations one by one if the kernels do not
+        fit: other devices, dtypes or sizes.
+        """
+        if not self._fits(bottom, *term):
+            return self._one_by_one(bottom, *term)
+        precision = _precision()
+        weight, bias = self._weights(bottom.shape, precision)
+        call = (innermost_channels(bottom.to(precision)), weight, bias, *self._window)
+        if term:
+            return self._with_sum(call, term[0])
+        top: Tensor = ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")
+        return top
+
+    def _with_sum(self, call: tuple[Any, ...], term: Tensor) -> Tensor:
+        addend = innermost_channels(term.to(_precision()))
+        if addend is term and not self.sums_in_place:
+            addend = addend.clone()
+        top: Tensor = ops.mkldnn._convolution_pointwise_(addend, *call, "add", 1.0, self._unary, [], None)
+        return top
+
+    def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
+        layers = self.chain[0].layers
+        weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
+        # The order is the fastest for images of these sizes, and still correct for other sizes.
+        packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
+        return packed, bias if bias is None else bias.to(precision)
+
+    def _fits(self, bottom: Tensor, *term: Tensor) -> bool:
+        layer, sizes, precision = self._layer, bottom.shape[2:], _precision()
+        if bottom.dim() != 4 or bottom.shape[1] != layer.channels:
+            return False
+        if layer.window.covers(sizes) or any(layer.window.missing(sizes)):
+            return False
+        top_shape = (bottom.shape[0], layer.outputs, *layer.window.convolved(sizes))
+        return (
+            _has_kernels_in(precision)
+            and all(value.device.type == "cpu" for value in (bottom, *term))
+            and all(value.dtype in (torch.float32, precision) for value in (bottom, *term))
+            and all(size > 0 for size in top_shape)
+            and all(value.shape == top_shape for value in term)
+        )
+
+    def _one_by_one(self, bottom: Tensor, *term: Tensor) -> Tensor:
+        (top,) = as_tuple(self.chain[0].run(bottom))
+        for operation in self.chain[1:]:
+            others = term if operation.is_a("Eltwise") else ()
+            (top,) = as_tuple(operation.run(top, *others))
+        return top
