@@ -17,7 +17,8 @@ from caffe_compat.convert.pretrained.write import write_torchvision
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialects.translate import OWN, can_be_written, in_dialect
-from caffe_compat.proto.write import write_bytes, write_text
+from caffe_compat.proto.file_bytes import write_bytes
+from caffe_compat.proto.write import write_text
 
 Write = Callable[[str, Model, Options, Report], None]
 

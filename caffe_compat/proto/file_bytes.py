@@ -18,7 +18,7 @@ import numpy as np
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.blobs import NET_BLOBS
+from caffe_compat.proto.blobs import NET_BLOBS, Chunk
 from caffe_compat.proto.dialects import srn_fork_pb2
 from caffe_compat.proto.wire import fields, misfits
 
@@ -307,3 +307,10 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_bytes(path: str | Path, chunks: Iterable[Chunk]) -> None:
+    """Writes a file from pieces, completely or not at all."""
+    with replacing(path) as beside, open(beside, "wb") as file:
+        for chunk in chunks:
+            file.write(chunk)

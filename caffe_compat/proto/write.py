@@ -14,7 +14,7 @@ from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2, hdf5
 from caffe_compat.proto.blobs import NET_BLOBS, STATE_BLOBS, Blob, Chunk, encode_blob, put_back
 from caffe_compat.proto.dialects.translate import encode_nearest, encode_net
-from caffe_compat.proto.file_bytes import replacing
+from caffe_compat.proto.file_bytes import write_bytes
 from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.text import format_text
 
@@ -27,13 +27,6 @@ def write_text(path: str | Path, message: Message, header: str | None = None) ->
     """Writes a message as a prototxt, with `header` as comment lines at the top."""
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines()) if header else ""
     write_bytes(path, [(comment + format_text(message)).encode()])
-
-
-def write_bytes(path: str | Path, chunks: Iterable[Chunk]) -> None:
-    """Writes a file from pieces, completely or not at all."""
-    with replacing(path) as beside, open(beside, "wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
 
 
 def write_weights(
