@@ -29,9 +29,9 @@ from sklearn.datasets import load_sample_images
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.data.datum import encoded_datum, image_to_datum, record_key
+from caffe_compat.data.batch import available_cores
 from caffe_compat.data.lmdb_writer import LmdbWriter
-from caffe_compat.data.prefetch import available_cores
+from caffe_compat.data.sources.datums import encoded_datum, image_to_datum, record_key
 from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.layers.spec import LayerSpec

@@ -18,8 +18,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from caffe_compat.data.datum import array_to_datum, record_key
-from caffe_compat.data.order import Order
+from caffe_compat.data.draws import Order
+from caffe_compat.data.sources.datums import array_to_datum, record_key
 from caffe_compat.data.sources.lmdb import Lmdb
 
 BATCH = 96

@@ -1,6 +1,6 @@
 """How many of our files does a reader enter who follows one call? Counted while the call runs.
 
-    python scripts/files_entered.py
+    python scripts/files_entered.py [--files]
 
 A file counts when one of its functions runs during the call; what runs at import alone does not. Each call is followed
 on every thread that it starts.

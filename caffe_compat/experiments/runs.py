@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data.prefetch import available_cores
+from caffe_compat.data.batch import available_cores
 from caffe_compat.errors import SolverError
 from caffe_compat.experiments.arms import Arm
 from caffe_compat.experiments.models import deploy_net

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data import datum as datums
+from caffe_compat.data.sources import datums
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import blob_shape

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from caffe_compat.data.datum import image_to_datum, record_key
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.data.sources.datums import image_to_datum, record_key
 from caffe_compat.proto import caffe_pb2
 
 Pixels = np.ndarray

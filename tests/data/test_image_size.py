@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caffe_compat.data.datum import decode_image
 from caffe_compat.data.image_size import DEFAULT_MOST_PIXELS, declared_size, require_pixels, set_most_pixels
+from caffe_compat.data.sources.datums import decode_image
 from caffe_compat.errors import DataError
 
 

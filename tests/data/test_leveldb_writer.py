@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import array_to_datum
 from caffe_compat.data.leveldb_writer import LevelDbWriter
+from caffe_compat.data.sources.datums import array_to_datum
 from caffe_compat.data.sources.leveldb import LevelDb
 from caffe_compat.errors import DataError, MissingFeatureError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.data.datum import encoded_datum, image_to_datum
 from caffe_compat.data.lmdb_writer import COMMIT_EVERY, LmdbWriter
+from caffe_compat.data.sources.datums import encoded_datum, image_to_datum
 from caffe_compat.data.sources.lmdb import Lmdb
 from caffe_compat.errors import DataError
 from tests.data.made_files import picture

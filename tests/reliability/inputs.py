@@ -13,8 +13,8 @@ from caffe_compat.convert.formats.mean_image import convert_mean
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
-from caffe_compat.data.datum import encoded_datum, image_to_datum
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.data.sources.datums import encoded_datum, image_to_datum
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_solver, read_weights
 from caffe_compat.proto.write import write_blob

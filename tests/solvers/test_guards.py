@@ -10,7 +10,7 @@ import pytest
 import torch
 from google.protobuf import text_format
 
-from caffe_compat.data.datum import array_to_datum
+from caffe_compat.data.sources.datums import array_to_datum
 from caffe_compat.errors import DataError, SolverError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers import guards

@@ -14,8 +14,8 @@ from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.data.datum import datum_pixels, parse_datum
 from caffe_compat.data.sources.database import Database
+from caffe_compat.data.sources.datums import datum_pixels, parse_datum
 from caffe_compat.errors import DataError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.file_bytes import write_bytes

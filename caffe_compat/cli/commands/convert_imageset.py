@@ -13,9 +13,9 @@ from caffe_compat.cli.databases import BACKENDS, create_database
 from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.data.datum import Pixels, encoded_datum, image_to_datum, record_key
 from caffe_compat.data.image_size import DEFAULT_MOST_PIXELS, set_most_pixels
 from caffe_compat.data.regular_file import open_text, read_regular
+from caffe_compat.data.sources.datums import Pixels, encoded_datum, image_to_datum, record_key
 from caffe_compat.data.sources.image_file import read_image
 from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data.order import permutation
+from caffe_compat.data.draws import permutation
 from caffe_compat.data.regular_file import open_regular, open_text, shown
 from caffe_compat.errors import DataError
 

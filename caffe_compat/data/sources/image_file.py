@@ -5,9 +5,9 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
-from caffe_compat.data.datum import decode_image
 from caffe_compat.data.image_size import require_pixels
 from caffe_compat.data.regular_file import read_regular, shown
+from caffe_compat.data.sources.datums import decode_image
 
 
 def read_image(path: str, flag: int, owner: str, height: int = 0, width: int = 0) -> NDArray[Any]:

@@ -10,8 +10,7 @@ at most a page of steps away. Large values lie on separate pages, which the pass
 from bisect import bisect_right
 from typing import Protocol
 
-from caffe_compat.data.sources.lmdb_cursor import LmdbCursor
-from caffe_compat.data.sources.lmdb_pages import node
+from caffe_compat.data.sources.lmdb_tree import LmdbCursor, node
 from caffe_compat.errors import DataError
 
 _DIGITS = 8

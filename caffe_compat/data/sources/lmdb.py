@@ -2,17 +2,18 @@
 
 import logging
 import os
+import struct
 import weakref
 from functools import cached_property
 from typing import Any
 
 import lmdb
 
+from caffe_compat.data.regular_file import open_regular
 from caffe_compat.data.sources.database import Database, KeyValue
 from caffe_compat.data.sources.environments import close_environment, open_environment
 from caffe_compat.data.sources.key_index import KeyIndex, index_of
-from caffe_compat.data.sources.lmdb_cursor import LmdbCursor
-from caffe_compat.data.sources.lmdb_pages import Meta, PageFile
+from caffe_compat.data.sources.lmdb_tree import PAGE_HEADER, LmdbCursor, Meta, PageFile
 from caffe_compat.errors import DataError
 
 logger = logging.getLogger("caffe_compat")
@@ -23,6 +24,61 @@ _WALK_AT_MOST = 64
 _LEAST_BYTES = 10
 #: A writer may commit between the start of a transaction and the reading of its meta page.
 _ATTEMPTS = 20
+MAGIC, VERSION = 0xBEEFC0DE, 1
+_META = struct.Struct("<IIQQ")  # magic, version, address, size of the map
+_DATABASE = struct.Struct("<IHHQQQQQ")  # page size, flags, depth, branch, leaf and overflow pages, entries, root
+_META_END = struct.Struct("<QQ")  # last page, transaction
+_META_BYTES = PAGE_HEADER.size + _META.size + 2 * _DATABASE.size + _META_END.size
+
+
+class DataFile(PageFile):
+    """An open data.mdb; `meta(transaction)` returns the description of its database."""
+
+    def __init__(self, path: str, owner: str) -> None:
+        super().__init__(open_regular(path, owner))
+        try:
+            self.refresh(owner)
+        except BaseException:
+            self.close()
+            raise
+        self.page_size = self._metas[0].page_size
+
+    def meta(self, transaction: int | None = None) -> Meta:
+        """The meta page of a transaction, or the newest meta page for None."""
+        newest = max(self._metas, key=lambda meta: meta.transaction)
+        return next((meta for meta in self._metas if meta.transaction == transaction), newest)
+
+    def refresh(self, place: str) -> None:
+        """Reads the meta pages again, because a writer may have replaced them."""
+        self.length = os.fstat(self._descriptor).st_size
+        self._metas = self._read_metas(place)
+        self.last_page = max(meta.last_page for meta in self._metas)
+
+    def is_short(self) -> bool:
+        """Whether the file ends before the last page counted by the newest meta page."""
+        return (self.meta().last_page + 1) * self.page_size > self.length
+
+    def _read_metas(self, place: str) -> list[Meta]:
+        first = self._read_meta(0)
+        second = None if first is None else self._read_meta(first.page_size)
+        if first is None or second is None or first.page_size != second.page_size:
+            raise DataError(
+                f"{place} is no LMDB of 64 bits, or its first pages are damaged; copy it again, or make it again with "
+                "convert_imageset"
+            )
+        return [first, second]
+
+    def _read_meta(self, offset: int) -> Meta | None:
+        content = os.pread(self._descriptor, _META_BYTES, offset)
+        if len(content) < _META_BYTES:
+            return None
+        magic, version, _, _ = _META.unpack_from(content, PAGE_HEADER.size)
+        free_at = PAGE_HEADER.size + _META.size
+        page_size = _DATABASE.unpack_from(content, free_at)[0]
+        _, flags, depth, _, _, _, entries, root = _DATABASE.unpack_from(content, free_at + _DATABASE.size)
+        last_page, transaction = _META_END.unpack_from(content, free_at + 2 * _DATABASE.size)
+        known = magic == MAGIC and version == VERSION and 512 <= page_size <= 65536 and page_size & (page_size - 1) == 0
+        return Meta(page_size, flags, depth, entries, root, last_page, transaction) if known else None
 
 
 class Lmdb(Database):
@@ -37,7 +93,7 @@ class Lmdb(Database):
         self._place = f"{owner}: LMDB '{path}'"
         if not os.path.exists(os.path.join(path, "data.mdb")):
             raise DataError(f"{owner}: cannot open LMDB '{path}': no data.mdb there; make it with convert_imageset")
-        file = PageFile(os.path.join(path, "data.mdb"), self._place)
+        file = DataFile(os.path.join(path, "data.mdb"), self._place)
         try:
             environment = open_environment(path, owner, _open)
             # Runs even if `close` is never called. The path is absolute: the program may change its folder.
@@ -102,12 +158,12 @@ class Lmdb(Database):
         self._give_back()
 
 
-def _give_back(file: PageFile, path: str) -> None:
+def _give_back(file: DataFile, path: str) -> None:
     file.close()
     close_environment(path)
 
 
-def _begin(environment: Any, file: PageFile, place: str) -> tuple[Any, Meta]:
+def _begin(environment: Any, file: DataFile, place: str) -> tuple[Any, Meta]:
     """A transaction and the meta page of the same moment; None in place of the transaction if there are no locks."""
     if environment.readers() is None:
         return None, file.meta()

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data.datum import decode_image
 from caffe_compat.data.draws import Draws
 from caffe_compat.data.regular_file import read_regular
+from caffe_compat.data.sources.datums import decode_image
 from caffe_compat.data.sources.source import Item, Source
 from caffe_compat.data.sources.window_file import Window, WindowFile
 from caffe_compat.data.window_warp import Warp, warp_window

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data.datum import array_to_datum, record_key
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.data.sources.datums import array_to_datum, record_key
 from caffe_compat.experiments.runs import BATCH_SIZE, Run
 from caffe_compat.srn.datasets.layout import SPLITS, SplitFiles, image_path, read_image_list
 from caffe_compat.srn.datasets.new_folder import new_folder

@@ -5,14 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.data.arithmetic import Arithmetic
-from caffe_compat.data.batch import Batch
-from caffe_compat.data.draws import DrawsByPlace, fresh_seed
-from caffe_compat.data.order import Order, random_skip
-from caffe_compat.data.prefetch import Prefetcher
+from caffe_compat.data.batch import Batch, Prefetcher, upload
+from caffe_compat.data.draws import DrawsByPlace, Order, fresh_seed, random_skip
 from caffe_compat.data.sources.source import Source
-from caffe_compat.data.transform import Transform
-from caffe_compat.data.upload import upload
+from caffe_compat.data.transform import Arithmetic, Transform
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, Shape, exactly
 from caffe_compat.layers.spec import LayerSpec

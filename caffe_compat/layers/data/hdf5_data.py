@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from caffe_compat.data.order import Order
+from caffe_compat.data.batch import upload
+from caffe_compat.data.draws import Order
 from caffe_compat.data.sources.hdf5 import Hdf5Rows
-from caffe_compat.data.upload import upload
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Shape, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.data.datum import record_key
+from caffe_compat.data.sources.datums import record_key
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.data.data import Data

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caffe_compat.data.datum import array_to_datum, decode_image, encoded_datum, record_key
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.data.sources.datums import array_to_datum, decode_image, encoded_datum, record_key
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.layout import ListedImage, image_path, listed_images, read_image_list
 from caffe_compat.srn.datasets.new_folder import new_folder

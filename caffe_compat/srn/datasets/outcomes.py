@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data.datum import array_to_datum, encoded_datum, image_to_datum, record_key
+from caffe_compat.data.sources.datums import array_to_datum, encoded_datum, image_to_datum, record_key
 from caffe_compat.srn.datasets.image_check import CheckedImage, check_image
 from caffe_compat.srn.datasets.regular_file import kind_of_other_file
 from caffe_compat.srn.datasets.samples import ABSENT, PRESENT, UNKNOWN, Box, Finding, LabelRow, Sample

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from caffe_compat.data.datum import record_key
+from caffe_compat.data.sources.datums import record_key
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.block_database import BlockDatabase
 from caffe_compat.srn.datasets.in_order import in_order

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import array_to_datum
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.data.sources.datums import array_to_datum
 from tests.cli.conftest import Run
 from tests.cli.messages import messages
 

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.data.datum import encoded_datum, record_key
+from caffe_compat.data.sources.datums import encoded_datum, record_key
 from caffe_compat.data.sources.key_index import FirstKeys, NumberedKeys, index_of
-from caffe_compat.data.sources.lmdb_cursor import LmdbCursor
-from caffe_compat.data.sources.lmdb_pages import PageFile
+from caffe_compat.data.sources.lmdb import DataFile
+from caffe_compat.data.sources.lmdb_tree import LmdbCursor
 from caffe_compat.errors import DataError
 from tests.data.made_files import write_lmdb
 
 
 def cursor_over(folder: Path, keys: list[bytes]) -> LmdbCursor:
     path = write_lmdb(folder / "db", [encoded_datum(b"x")] * len(keys), keys)
-    file = PageFile(str(path / "data.mdb"), "layer")
+    file = DataFile(str(path / "data.mdb"), "layer")
     return LmdbCursor(file, file.meta(), "layer")
 
 

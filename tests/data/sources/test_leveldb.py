@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import record_key
 from caffe_compat.data.draws import Draws
-from caffe_compat.data.sources.datums import Datums
+from caffe_compat.data.sources.datums import Datums, record_key
 from caffe_compat.data.sources.leveldb import LevelDb
 from caffe_compat.errors import DataError, MissingFeatureError
 from tests.data.made_files import picture, raw_lmdb

@@ -7,8 +7,8 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from caffe_compat.data.datum import encoded_datum, record_key
 from caffe_compat.data.sources import environments
+from caffe_compat.data.sources.datums import encoded_datum, record_key
 from caffe_compat.data.sources.lmdb import Lmdb
 from caffe_compat.errors import DataError
 from tests.data.made_files import write_lmdb

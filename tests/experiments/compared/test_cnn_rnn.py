@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from caffe_compat.data.datum import parse_datum
+from caffe_compat.data.sources.datums import parse_datum
 from caffe_compat.data.sources.lmdb import Lmdb
 from caffe_compat.experiments.compared import cnn_rnn
 

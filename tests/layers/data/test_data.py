@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import array_to_datum, encoded_datum
+from caffe_compat.data.sources.datums import array_to_datum, encoded_datum
 from caffe_compat.errors import DataError, FieldError, MissingFeatureError
 from tests.data.made_files import picture, raw_lmdb, write_lmdb
 from tests.layers.data.made_layers import assert_resumes, labels, make_layer, take

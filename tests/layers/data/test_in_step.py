@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import array_to_datum
-from caffe_compat.data.sources.datums import Datums
+from caffe_compat.data.sources.datums import Datums, array_to_datum
 from caffe_compat.errors import DataError
 from caffe_compat.layers.data import in_step
 from caffe_compat.layers.data.in_step import check_in_step

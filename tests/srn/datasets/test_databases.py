@@ -5,7 +5,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import parse_datum
+from caffe_compat.data.sources.datums import parse_datum
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.databases import write_image_database, write_label_database
 

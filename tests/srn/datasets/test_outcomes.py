@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import datum_pixels, parse_datum
+from caffe_compat.data.sources.datums import datum_pixels, parse_datum
 from caffe_compat.srn.datasets.outcomes import LabelRules, PictureRules, outcome_of
 from caffe_compat.srn.datasets.samples import Box, Finding, Sample
 from tests.srn.datasets.synthetic_images import encode, pixels, write_image

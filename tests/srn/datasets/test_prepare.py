@@ -8,7 +8,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from caffe_compat.data.datum import parse_datum
+from caffe_compat.data.sources.datums import parse_datum
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets import prepare as prepare_module
 from caffe_compat.srn.datasets import split_writer

@@ -5,7 +5,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from caffe_compat.data.datum import parse_datum
+from caffe_compat.data.sources.datums import parse_datum
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.layout import SplitFiles, read_image_list
 from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules

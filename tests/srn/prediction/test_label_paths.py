@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import softmax
 
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
 from caffe_compat.proto.write import write_text

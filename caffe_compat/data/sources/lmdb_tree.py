@@ -1,23 +1,145 @@
-"""A cursor over the main database of an LMDB, with LMDB's operations; every offset in a page is checked."""
+"""The tree of records of an LMDB's data.mdb (format 1 of LMDB 0.9): its pages, and a cursor with LMDB's operations.
 
+LMDB's own reader trusts the file: a damaged or truncated file ends the process (SIGSEGV, SIGBUS, SIGABRT). Here every
+offset is checked against the file. Pages are read by `pread`, so that truncation during reading and disk errors also
+become exceptions.
+"""
+
+import os
+import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from caffe_compat.data.sources.lmdb_pages import (
-    BRANCH,
-    LEAF,
-    DamagedError,
-    Meta,
-    Node,
-    PageFile,
-    key_at,
-    node,
-    node_count,
-)
 from caffe_compat.errors import DataError
 
+NO_PAGE = 2**64 - 1
+BRANCH, LEAF, OVERFLOW = 0x01, 0x02, 0x04
+_KINDS = 0x07
+BIG_VALUE, OTHER_VALUES = 0x01, 0x06  # node flags: value on overflow pages; sub-databases and duplicates
+PAGE_HEADER = struct.Struct("<QHHHH")  # page number, padding, flags, end of the offsets, start of the nodes
+NODE_HEADER = struct.Struct("<HHHH")  # size or page number (low, high), flags or page number, size of the key
+_OFFSET = struct.Struct("<H")
 #: Number of branch pages kept in memory; at 100 children per page, enough for tens of millions of records.
 _KEPT_PAGES = 2048
+
+
+class Meta(NamedTuple):
+    """The description of the main database in a meta page."""
+
+    page_size: int
+    flags: int
+    depth: int
+    entries: int
+    root: int
+    last_page: int
+    transaction: int
+
+
+class DamagedError(Exception):
+    """What is wrong with a page; callers add the file and the key."""
+
+
+class Node(NamedTuple):
+    """An entry of a page: its key, and the number of the child page or the place of the value."""
+
+    key: bytes
+    child: int
+    value: bytes | None  # None: the value's `size` bytes lie on overflow pages from page `child` on
+    size: int
+
+
+class PageFile:
+    """An open file of pages of `page_size` bytes: no page lies behind `last_page`, and no byte behind `length`."""
+
+    page_size = 0
+    length = 0
+    last_page = 0
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def page(self, number: int, kind: int) -> bytes:
+        """A page; DamagedError unless its header states this page number and kind."""
+        content = self._read(number * self.page_size, self.page_size, number)
+        own, _, flags, lower, upper = PAGE_HEADER.unpack_from(content)
+        if own != number:
+            raise DamagedError(f"page {number} says that it is page {own}")
+        if flags & _KINDS != kind:
+            raise DamagedError(f"page {number} is of another kind ({flags:#x}) than the pages above say ({kind:#x})")
+        if not PAGE_HEADER.size <= lower <= upper <= self.page_size:
+            raise DamagedError(f"page {number} has its nodes at {lower} to {upper} of {self.page_size} bytes")
+        return content
+
+    def big_value(self, number: int, size: int) -> bytes:
+        """A value on overflow pages, which begin at page `number`."""
+        header = self._read(number * self.page_size, PAGE_HEADER.size, number)
+        own, _, flags, low, high = PAGE_HEADER.unpack_from(header)
+        pages = low | high << 16
+        if own != number or flags & _KINDS != OVERFLOW or pages * self.page_size < size + PAGE_HEADER.size:
+            raise DamagedError(f"page {number} does not hold the {size} bytes of a value")
+        return self._read(number * self.page_size + PAGE_HEADER.size, size, number)
+
+    def _read(self, offset: int, size: int, page: int) -> bytes:
+        if page > self.last_page or offset + size > self.length:
+            raise DamagedError(f"page {page} lies behind the end of the file ({self.length} bytes)")
+        try:
+            content = os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            raise DamagedError(f"page {page} cannot be read: {error.strerror}") from error
+        if len(content) < size:
+            raise DamagedError(f"page {page} lies behind the end of the file, which was cut while it was read")
+        return content
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def node_count(page: bytes) -> int:
+    """The number of nodes of a page."""
+    lower: int = PAGE_HEADER.unpack_from(page)[3]
+    return (lower - PAGE_HEADER.size) // 2
+
+
+def key_at(page: bytes, index: int) -> bytes:
+    """The key of a node; faster than `node`, for searches."""
+    (start,) = _OFFSET.unpack_from(page, PAGE_HEADER.size + 2 * index)
+    if start + NODE_HEADER.size > len(page):
+        raise DamagedError(f"node {index} of page {PAGE_HEADER.unpack_from(page)[0]} lies outside of the page")
+    (size,) = _OFFSET.unpack_from(page, start + 6)
+    return page[start + NODE_HEADER.size : start + NODE_HEADER.size + size]
+
+
+def node(page: bytes, index: int) -> Node:
+    """A node of a branch or leaf page; `index` must be below `node_count`."""
+    number, _, kind, _, upper = PAGE_HEADER.unpack_from(page)
+    (start,) = _OFFSET.unpack_from(page, PAGE_HEADER.size + 2 * index)
+    key_start = start + NODE_HEADER.size
+    if start < upper or key_start > len(page):
+        raise DamagedError(f"node {index} of page {number} lies outside of the page")
+    low, high, flags, key_size = NODE_HEADER.unpack_from(page, start)
+    end = key_start + key_size
+    if kind & BRANCH:
+        _require_inside(end, page, index, number)
+        return Node(page[key_start:end], low | high << 16 | flags << 32, None, 0)
+    if flags & OTHER_VALUES:
+        raise DamagedError(
+            f"node {index} of page {number} is a sub-database or has duplicates, which Caffe never writes"
+        )
+    size = low | high << 16
+    if flags & BIG_VALUE:
+        _require_inside(end + 8, page, index, number)
+        return Node(page[key_start:end], int.from_bytes(page[end : end + 8], "little"), None, size)
+    _require_inside(end + size, page, index, number)
+    return Node(page[key_start:end], NO_PAGE, page[end : end + size], size)
+
+
+def _require_inside(end: int, page: bytes, index: int, number: int) -> None:
+    if end > len(page):
+        raise DamagedError(f"node {index} of page {number} ends behind the page")
 
 
 class LmdbCursor:

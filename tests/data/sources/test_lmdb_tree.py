@@ -9,9 +9,8 @@ import lmdb
 import numpy as np
 import pytest
 
-from caffe_compat.data.sources.lmdb import Lmdb
-from caffe_compat.data.sources.lmdb_cursor import LmdbCursor
-from caffe_compat.data.sources.lmdb_pages import PageFile
+from caffe_compat.data.sources.lmdb import DataFile, Lmdb
+from caffe_compat.data.sources.lmdb_tree import LmdbCursor
 from caffe_compat.errors import DataError
 
 PAGE = 4096
@@ -32,7 +31,7 @@ def make(folder: Path, seed: int, records: int, longest: int) -> dict[bytes, byt
 
 
 def cursor_of(folder: Path) -> LmdbCursor:
-    file = PageFile(str(folder / "data.mdb"), "db")
+    file = DataFile(str(folder / "data.mdb"), "db")
     return LmdbCursor(file, file.meta(), "db")
 
 
