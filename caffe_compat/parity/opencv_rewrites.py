@@ -269,14 +269,15 @@ RewriteRule = Callable[[Place], Rewrite | None]
 
 #: Types without a rule: OpenCV has nothing for them, or reads them so differently that their tops are fed from our run.
 FED = (
-    "ArgMax", "BatchReduction", "BatchReindex", "Embed", "Filter", "Gather", "Im2col", "LSTM", "LSTMUnit", "Parameter",
-    "RNN", "ROIPooling", "SPP", "Scatter", "Threshold", "Upsample",
+    "ArgMax", "BatchReduction", "BatchReindex", "Embed", "Filter", "Gather", "Im2col", "ImResize", "LSTM", "LSTMUnit",
+    "MaskPooling", "MaskResize", "Parameter", "RNN", "Reorg", "SPP", "Scatter", "Threshold", "Unpooling", "Upsample",
 )  # fmt: skip
 
 #: Types that OpenCV runs as Caffe does, for all values of their fields.
 AS_THEY_ARE = (
-    "AbsVal", "BNLL", "Concat", "Crop", "Dropout", "ELU", "Eltwise", "Exp", "Flatten", "MVN", "PReLU", "Permute",
-    "Power", "ReLU", "ReLU6", "Reshape", "Scale", "ShuffleChannel", "Sigmoid", "Softmax", "TanH",
+    "AbsVal", "BNLL", "Concat", "Crop", "Dropout", "ELU", "Eltwise", "Exp", "Flatten", "MVN", "PReLU",
+    "PSROIPooling", "Permute", "Power", "ROIPooling", "ReLU", "ReLU6", "Reshape", "Scale", "ShuffleChannel",
+    "Sigmoid", "Softmax", "TanH",
 )  # fmt: skip
 REWRITES: dict[str, RewriteRule] = {
     **dict[str, RewriteRule].fromkeys(AS_THEY_ARE, as_it_is),

@@ -55,13 +55,13 @@ def test_unknown_types_in_another_spelling(unknown: str, nearest: str) -> None:
 
 
 def test_all_unknown_types_of_a_net_are_listed_at_once() -> None:
-    names = {"a": "Mish", "b": "ReLU", "c": "Reorg", "d": "Mish"}
+    names = {"a": "Mish", "b": "ReLU", "c": "Yolov3", "d": "Mish"}
     specs = [LayerSpec(layer_parameter(f"name: '{name}' type: '{kind}'", 1)) for name, kind in names.items()]
     with pytest.raises(UnknownLayerError) as caught:
         require_types(specs)
     first, second = str(caught.value).split("\n")
     assert first.startswith("layer 'a' (Mish) (and 1 more): no layer of this type, which the YOLO v4 ports added; ")
-    assert second.startswith("layer 'c' (Reorg): no layer of this type, which the YOLO ports added; ")
+    assert second.startswith("layer 'c' (Yolov3): no layer of this type, which the YOLO ports added; ")
     require_types(specs[1:2])
 
 

@@ -60,9 +60,9 @@ def test_accepts_what_caffes_users_write() -> None:
         ),
         ("wibble_wobble: 3", SOLVER, "^f:1:1: SolverParameter .* take it out if it changes no result; the line"),
         (
-            "layer { name: 'a' } layer { name: 'r' type: 'Reorganise' reorg_param { stride: 2 } }",
+            "layer { name: 'a' } layer { name: 'r' type: 'Regions' region_param { stride: 2 } }",
             NET,
-            r"^f:1:58: layer 'r' \(Reorganise\): LayerParameter has no field 'reorg_param', a field of the YOLO p",
+            r"^f:1:55: layer 'r' \(Regions\): LayerParameter has no field 'region_param', a field of the YOLO p",
         ),
         (
             "layer { name: 'b' batch_norm_param { relu: true } }",
@@ -118,7 +118,7 @@ layer { name: "a" type: "Convolution" forward_type: FLOAT16
   convolution_param { num_output: 3 engine: MKLDNN conv_algorithm: "direct"
     weight_filler { type: "constant" value: - 0.5 } } }
 layer { name: "b" type: "ReLU" engine: "MKL2017" relu_param { engine: MLU } }
-layer { name: "c" type: "Reorg" bottom: "b" reorg_param { stride: 2 inner { deep: [1, -2] } } top: "c" }
+layer { name: "c" type: "RegionLoss" bottom: "b" region_loss_param { stride: 2 inner { deep: [1, -2] } } top: "c" }
 """
 
 
@@ -128,15 +128,15 @@ def test_words_of_other_caffes_are_left_out_with_one_warning(caplog: pytest.LogC
     expected = parse_text(
         "layer { name: 'a' type: 'Convolution' convolution_param { num_output: 3 weight_filler "
         "{ type: 'constant' value: -0.5 } } } layer { name: 'b' type: 'ReLU' relu_param { } } "
-        "layer { name: 'c' type: 'Reorg' bottom: 'b' top: 'c' }",
+        "layer { name: 'c' type: 'RegionLoss' bottom: 'b' top: 'c' }",
         NET,
     )
     assert net == expected
     assert [record.getMessage() for record in caplog.records] == [
         "f: left out, as no prediction needs it: default_forward_type (of NVIDIA's Caffe), default_conv_algos_override "
         "(of NVIDIA's Caffe), forward_type (of NVIDIA's Caffe), engine: MKLDNN (of other Caffes), conv_algorithm "
-        "(of Intel's Caffe), engine (of Intel's Caffe), engine: MLU (of other Caffes), reorg_param (of the YOLO ports, "
-        "whose Reorg cannot run here)"
+        "(of Intel's Caffe), engine (of Intel's Caffe), engine: MLU (of other Caffes), region_loss_param (of the YOLO "
+        "ports, whose RegionLoss cannot run here)"
     ]
 
 

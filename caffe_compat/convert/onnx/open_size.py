@@ -274,9 +274,10 @@ def upsample(graph: Graph, step: Step, _larger: Step, bottom: str, mask: str = "
 
 #: Types whose usual nodes hold no size of an open axis.
 WITHOUT_SIZES = (
-    "AbsVal", "Axpy", "BN", "BNLL", "BatchNorm", "BatchReindex", "Clip", "Concat", "Dropout", "ELU", "Eltwise", "Exp",
-    "Filter", "Gather", "LRN", "Log", "MVN", "Normalize", "NormalizeBBox", "PReLU", "Permute", "Power", "ROIPooling",
-    "ReLU", "ReLU6", "Scatter", "Sigmoid", "Softmax", "Split", "Swish", "TanH", "Threshold", "Tile",
+    "AbsVal", "Axpy", "BN", "BNLL", "BatchNorm", "BatchReindex", "Clip", "Concat", "Dropout", "ELU", "Eltwise",
+    "Exp", "Filter", "Gather", "LRN", "Log", "MVN", "MaskPooling", "Normalize", "NormalizeBBox", "PReLU", "Permute",
+    "Power", "ROIPooling", "ReLU", "ReLU6", "Scatter", "Sigmoid", "Softmax", "Split", "Swish", "TanH", "Threshold",
+    "Tile",
 )  # fmt: skip
 OPEN_SIZE: dict[str, OpenExporter] = {
     **dict[str, OpenExporter].fromkeys(WITHOUT_SIZES, as_for_one_size),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.convert.onnx.resampling import scattered
 from caffe_compat.graph.wiring import Step
 
 LAST = np.iinfo(np.int64).max
@@ -110,19 +111,7 @@ def upsample(graph: Graph, step: Step, bottom: str, mask: str = "") -> str:
         target = graph.ints(*step.top_shapes[0][2:])
         mode = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return graph.op("Resize", bottom, "", "", target, axes=[2, 3], **mode)
-    graph.require_fixed_batch(step, "ONNX scatters into zeros of a fixed shape")
-    batch, channels, height, width = step.top_shapes[0]
-    flat = (batch, channels, int(np.prod(step.bottom_shapes[0][2:])))
-    zeros = graph.constant(np.zeros((batch, channels, height * width), np.float32))
-    places = graph.op("Cast", graph.reshape(mask, flat), to=7)
-    top = graph.op("ScatterElements", zeros, places, graph.reshape(bottom, flat), axis=2)
-    return graph.reshape(top, step.top_shapes[0])
-
-
-def roi_pooling(graph: Graph, step: Step, features: str, regions: str) -> str:
-    layer: Any = step.layer
-    rows = graph.op("Reshape", regions, graph.ints(-1, 5))
-    return graph.op("MaxRoiPool", features, rows, pooled_shape=list(layer.bins), spatial_scale=layer.scale)
+    return scattered(graph, step, bottom, mask)
 
 
 def prior_box(graph: Graph, step: Step, features: str, image: str) -> str:

@@ -149,7 +149,7 @@ class Convolution(BaseConvolution):
             "TSN",
             "the same",
             "dilation_h and dilation_w",
-            "refused: write dilation twice",
+            "becomes dilation",
         ),
         Meaning(
             "Intel",

@@ -7,6 +7,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import Params
+from caffe_compat.layers.vision.unpool import places_of, unpool
 from caffe_compat.layers.windows import SpatialField, require_positive
 
 ONLY_WITH_MASK = ("upsample_h", "upsample_w", "pad_out_h", "pad_out_w")
@@ -82,14 +83,7 @@ class Upsample(Layer):
 
     def _unpooled(self, bottom: Tensor, mask: Tensor) -> Tensor:
         height, width = self.size or self._scaled(bottom.shape)
-        places = mask.detach().long().flatten(2)
-        if not places.is_meta and bool(((places < 0) | (places >= height * width)).any()):
-            raise ShapeError(
-                f"{self.spec}: expected mask indices below {height}x{width}, got {int(places.max())}; "
-                "scale or size must match the pooling that made the mask"
-            )
-        top = bottom.new_zeros(*bottom.shape[:2], height * width)
-        return top.scatter(2, places, bottom.flatten(2)).reshape(*top.shape[:2], height, width)
+        return unpool(bottom, places_of(self.spec, mask, height, width), height, width)
 
     def _size(self, params: Params) -> tuple[int, int] | None:
         if params.has("upsample_h") != params.has("upsample_w"):

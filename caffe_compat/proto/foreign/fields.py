@@ -56,7 +56,7 @@ REFUSED = {
     "SegNet": ("dense_image_data_param", "weight_by_label_freqs", "class_weighting"),
     "ENet": ("spatial_dropout_param",),
     "DeconvNet": (
-        "unpooling_param", "window_cls_data_param", "eltwise_accuracy_param", "binary_accuracy_param",
+        "window_cls_data_param", "eltwise_accuracy_param", "binary_accuracy_param",
         "red_accuracy_param", "red_softmax_loss_param", "select_seg_binary_param", "max_labels", "has_label",
         "other_object_label",
     ),
@@ -83,7 +83,7 @@ REFUSED = {
         "min_width", "min_height", "bgr2rgb", "ReLUParameter.fuse", "FillerParameter.scale",
     ),
     "the YOLO ports": (
-        "reorg_param", "region_loss_param", "region_param", "yolov3_param", "eval_detection_param",
+        "region_loss_param", "region_param", "yolov3_param", "eval_detection_param",
         "yolo_detection_output_param", "yolov3_detection_output_param", "mish_param", "yolo_seg_param",
         "segmentation_evaluate_param", "stagelr", "stageiter", "DataParameter.side",
         "DetectionOutputParameter.classes", "DetectionOutputParameter.side", "DetectionOutputParameter.num_box",
@@ -92,9 +92,8 @@ REFUSED = {
     ),
     "RefineDet and deepdetect": ("objectness_score", "soft_nms", "theta"),
     "deepdetect": ("continuation_indicator_param", "labelsequence_accuracy_param"),
-    "MNC": ("roi_warping_param", "mask_pooling_param"),
     "R-FCN": (
-        "psroi_pooling_param", "box_annotator_ohem_param", "pre_fixed_normalizer", "proposal_param", "roi_align_param",
+        "box_annotator_ohem_param", "pre_fixed_normalizer", "proposal_param", "roi_align_param",
     ),
     "Wulingtian/yolov5_caffe": (
         "UpsampleParameter.mode", "UpsampleParameter.height", "UpsampleParameter.width",
@@ -109,7 +108,7 @@ REFUSED = {
         "range_start", "range_end", "rand_permute", "rand_permute_seed", "DataParameter.slice_point", "encoding",
         "DataParameter.subtract", "permute_every_iter", "block_size",
     ),
-    "OpenPose": ("cpm_transform_param", "imresize_param", "nms_param", "op_transform_param"),
+    "OpenPose": ("cpm_transform_param", "nms_param", "op_transform_param"),
     "the face recognition forks": ("center_loss_param", "triplet_loss_param", "margin_inner_product_param"),
     "happynear/caffe-windows": (
         "insanity_param", "local_param", "flip_param", "InnerProductParameter.normalize", "normalize_type",
@@ -120,7 +119,7 @@ REFUSED = {
     "CRF-RNN": ("multi_stage_meanfield_param",),
     "junhyukoh/caffe-lstm": ("lstm_param",),
     "TSN's Caffe": (
-        "ConvolutionParameter.dilation_h", "ConvolutionParameter.dilation_w", "BatchReductionParameter.pos",
+        "BatchReductionParameter.pos",
         "seg_data_param", "upper_height", "upper_width", "upper_size", "TransformationParameter.stride", "grayscale",
     ),
     "Cambricon's Caffe": (

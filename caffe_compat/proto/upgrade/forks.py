@@ -1,13 +1,18 @@
-"""Fields of other Caffes that say what BVLC's say in other words: DeepLab's holes, and pooling that rounds down."""
+"""Fields of other Caffes that say what BVLC's say in other words: holes, dilation_h, and pooling that rounds down."""
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 
-HOLES = ("hole", "hole_h", "hole_w")
+#: Fields for height and width, of DeepLab and of TSN's Caffe; DeepLab's `hole` stands for both.
+PAIRS = (("hole_h", "hole_w"), ("dilation_h", "dilation_w"))
+HOLES = ("hole", *PAIRS[0], *PAIRS[1])
 
 
 def say_fields_of_forks_as_bvlc(net: caffe_pb2.NetParameter) -> list[str]:
-    """`hole`, or hole_h and hole_w, become `dilation`; `ceil_mode: false` becomes `round_mode: FLOOR`; in place."""
+    """Rewrites a net in place: `hole` (hole_h and hole_w, dilation_h and dilation_w) becomes `dilation`.
+
+    `ceil_mode: false` becomes `round_mode: FLOOR`.
+    """
     for layer in net.layer:
         if _holes(layer):
             _holes_to_dilation(layer)
@@ -21,20 +26,18 @@ def _holes(layer: caffe_pb2.LayerParameter) -> list[str]:
 
 
 def _holes_to_dilation(layer: caffe_pb2.LayerParameter) -> None:
-    param = layer.convolution_param
-    if param.dilation or (param.HasField("hole") and len(_holes(layer)) > 1):
-        found = ", ".join([*_holes(layer), *(["dilation"] if param.dilation else [])])
+    param, given = layer.convolution_param, _holes(layer)
+    pair = next((pair for pair in PAIRS if set(given) <= set(pair)), None)
+    if param.dilation or (pair is None and given != ["hole"]):
+        found = ", ".join([*given, *(["dilation"] if param.dilation else [])])
         raise FormatError(
-            f"layer '{layer.name}' ({layer.type}): expected one of dilation, hole, or hole_h and hole_w, got {found}"
+            f"layer '{layer.name}' ({layer.type}): expected one of dilation, hole, hole_h and hole_w, or dilation_h "
+            f"and dilation_w, got {found}"
         )
-    param.dilation.extend(_distances(param))
+    # Height and width of a pair, of which a missing one is 1.
+    param.dilation.extend([getattr(param, field) for field in pair or ("hole",)])
     for field in HOLES:
         param.ClearField(field)
-
-
-def _distances(param: caffe_pb2.ConvolutionParameter) -> tuple[int, ...]:
-    """One for all axes, or height and width, where a missing one is 1."""
-    return (param.hole,) if param.HasField("hole") else (param.hole_h, param.hole_w)
 
 
 def _ceil_mode_to_round_mode(layer: caffe_pb2.LayerParameter) -> None:

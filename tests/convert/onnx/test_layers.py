@@ -50,6 +50,11 @@ DYNAMIC: dict[str, tuple[Any, ...]] = {
     "BatchNorm": (layer("BatchNorm", "batch_norm_param { eps: 0.1 }"), IMAGE),
     "BatchNorm, rows": (layer("BatchNorm"), (4, 3)),
     "BatchNorm, one axis": (layer("BatchNorm"), (4,)),
+    "MaskPooling": (layer("MaskPooling", bottoms="ab"), IMAGE, (2, 1, 7, 5)),
+    "MaskResize": (layer("MaskResize", "mask_resize_param { output_height: 4 output_width: 11 }"), IMAGE),
+    "Reorg": (layer("Reorg", "reorg_param { stride: 2 }"), (2, 8, 6, 4)),
+    "Reorg, reverse": (layer("Reorg", "reorg_param { stride: 2 reverse: true }"), (2, 8, 3, 4)),
+    "Unpooling, mean": (layer("Unpooling", "unpooling_param { unpool: AVE kernel_size: 3 stride: 2 }"), IMAGE),
     "BatchReduction": (
         layer(
             "BatchReduction", "batch_reduction_param { level: 1 level: 2 reduction_param { operation: MEAN axis: 1 } }"
@@ -193,9 +198,19 @@ FIXED: dict[str, tuple[str, list[tuple[int, ...]], dict[str, Any]]] = {
         [(4, 2, 5), (4, 2), (2, 6), (1, 2, 3), (1, 2, 3)],
         {"b": MARKERS},
     ),
+    "ImResize": (
+        layer("ImResize", "imresize_param { factor: 2 start_scale: 0.75 scale_gap: 0.25 }"),
+        [(2, 3, 8, 9)],
+        {},
+    ),
     "LSTMUnit": (layer("LSTMUnit", bottoms="abc", tops="c2 h"), [(1, 2, 3), (1, 2, 12), (1, 2)], {"c": [[1, 0]]}),
     "Log": (layer("Log", "log_param { base: 3 scale: 0.5 shift: 1 }"), [(2, 3)], {"a": [[1, 2, 3], [0.5, 0, 9]]}),
     "Log to e": (layer("Log"), [(2,)], {"a": [1, 2]}),
+    "PSROIPooling": (
+        layer("PSROIPooling", "psroi_pooling_param { output_dim: 3 group_size: 2 spatial_scale: 0.5 }", "ab"),
+        [(2, 12, 6, 8), (5, 5)],
+        {"b": [[0, 1, 2, 13, 9], [1, -3, 5, 40, 11], [1, 4, 4, 4, 4], [0, 90, 90, 99, 99], [1, 9, 9, 2, 3]]},
+    ),
     "Parameter": (layer("Parameter", "parameter_param { shape { dim: 2 dim: 3 } }", ""), [], {}),
     "Permute of the batch": (layer("Permute", "permute_param { order: 2 }"), [IMAGE], {}),
     "PriorBox": (
@@ -224,6 +239,12 @@ FIXED: dict[str, tuple[str, list[tuple[int, ...]], dict[str, Any]]] = {
     "Slice of the batch": (layer("Slice", "slice_param { axis: 0 }", tops="x y"), [IMAGE], {}),
     "Tied values": (layer("ArgMax", "argmax_param { top_k: 2 }"), [(2, 4)], {"a": [[1, 3, 3, 0], [2, 2, 2, 2]]}),
     "Upsample without a mask": (layer("Upsample", "upsample_param { scale_h: 3 scale_w: 2 }"), [(2, 6, 6, 4)], {}),
+    "Unpooling": (
+        layer("Pooling", "pooling_param { kernel_size: 2 stride: 2 }", tops="x mask")
+        + layer("Unpooling", "unpooling_param { kernel_size: 2 stride: 2 unpool_size: 9 }", ["x", "mask"]),
+        [(2, 6, 6, 4)],
+        {},
+    ),
     "Upsample": (
         layer("Pooling", "pooling_param { kernel_size: 2 stride: 2 }", tops="x mask")
         + layer("Upsample", "upsample_param { upsample_h: 7 upsample_w: 5 }", ["x", "mask"]),

@@ -18,6 +18,8 @@ def net(fields: str) -> caffe_pb2.NetParameter:
         ("convolution_param { hole: 12 pad: 3 }", "convolution_param { dilation: 12 pad: 3 }"),
         ("convolution_param { hole_h: 2 hole_w: 3 }", "convolution_param { dilation: 2 dilation: 3 }"),
         ("convolution_param { hole_w: 3 }", "convolution_param { dilation: 1 dilation: 3 }"),
+        ("convolution_param { dilation_h: 2 dilation_w: 3 }", "convolution_param { dilation: 2 dilation: 3 }"),
+        ("convolution_param { dilation_h: 4 }", "convolution_param { dilation: 4 dilation: 1 }"),
         ("pooling_param { ceil_mode: false stride: 2 }", "pooling_param { round_mode: FLOOR stride: 2 }"),
         ("pooling_param { ceil_mode: true }", "pooling_param { }"),
     ],
@@ -39,8 +41,12 @@ def test_old_layers_are_upgraded_first() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("convolution_param { hole: 2 dilation: 2 }", "hole, or hole_h and hole_w, got hole, dilation"),
+        (
+            "convolution_param { hole: 2 dilation: 2 }",
+            "or dilation_h and dilation_w, got hole, dilation",
+        ),
         ("convolution_param { hole: 2 hole_h: 3 }", "got hole, hole_h"),
+        ("convolution_param { dilation_h: 2 hole_w: 3 }", "got hole_w, dilation_h"),
         ("pooling_param { round_mode: CEIL ceil_mode: true }", "round_mode and ceil_mode, got both"),
     ],
 )
