@@ -18,7 +18,8 @@ class Arm:
     """One model of a comparison.
 
     `model` is the generator's name for it and `options` are further options of the generator. `outputs` are the blobs
-    whose scores are measured; the first one is the model's prediction.
+    whose scores are measured; the first one is the model's prediction. With `end_to_end`, the model's last training
+    step is the only one, and starts from random weights.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Arm:
     steps: tuple[Step, ...]
     outputs: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    end_to_end: bool = False
 
     @property
     def runs_python(self) -> bool:
@@ -43,7 +45,8 @@ class Setting:
     """What all arms of an experiment share.
 
     `images` counts the images of each split ("train", "val", "test"); `input_size` is the side of an image in pixels;
-    `options` are further options of the generator. `validations` is how often a step is tested on "val", for its curve.
+    `options` are further options of the generator. `validations` is how often a step is tested on "val", for its curve,
+    and `snapshots` how often it is saved on the way, so that a long training can go on after a stop.
     """
 
     images: Mapping[str, int]
@@ -53,6 +56,7 @@ class Setting:
     options: Mapping[str, Any] = field(default_factory=dict)
     clip_gradients: float = 0  # largest L2 norm of all gradients together; 0 does not clip
     validations: int = 8
+    snapshots: int = 0
 
 
 #: The parts of a step after which its learning rate is a tenth.

@@ -12,6 +12,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
 from prototxt_gen.files import messages
 from prototxt_gen.options import Options, command
+from prototxt_gen.recipes import MODELS
 
 #: Lines of a step's loss in its log.
 DISPLAYS = 32
@@ -21,12 +22,24 @@ def write_models(folder: Path, arm: Arm, setting: Setting, seed: int) -> None:
     """Write an arm's files into FOLDER/models; data lie beside FOLDER, and paths count from FOLDER."""
     (folder / "models").mkdir(parents=True, exist_ok=True)
     common = _options(arm, setting, seed)
+    batch = setting.batch_size * common.iter_size
     for number, step in enumerate(arm.steps, start=1):
-        iterations = step.epochs * math.ceil(setting.images["train"] / setting.batch_size)
-        options = dataclasses.replace(common, step=str(number), base_lr=step.rate, max_iter=iterations)
-        for name, message in messages(options, "models").items():
+        iterations = step.epochs * math.ceil(setting.images["train"] / batch)
+        model_step = len(MODELS[arm.model].steps) if arm.end_to_end else number
+        options = dataclasses.replace(common, step=str(model_step), base_lr=step.rate, max_iter=iterations)
+        for name, message in _numbered(messages(options, "models"), model_step, number).items():
             _adjust(message, iterations, setting)
             write_text(folder / "models" / name, message, header=command(options, "models"))
+
+
+def _numbered(made: dict[str, Message], step: int, number: int) -> dict[str, Message]:
+    """The files of a model's step as those of step `number` of a training."""
+    old, new = f"step_{step}_", f"step_{number}_"
+    for message in made.values():
+        if isinstance(message, caffe_pb2.SolverParameter):
+            message.net = message.net.replace(old, new)
+            message.snapshot_prefix = message.snapshot_prefix.replace(old, new)
+    return {name.replace(old, new): message for name, message in made.items()}
 
 
 def deploy_net(folder: Path, arm: Arm) -> Path:
@@ -56,20 +69,24 @@ def _options(arm: Arm, setting: Setting, seed: int) -> Options:
 def _adjust(message: Message, iterations: int, setting: Setting) -> None:
     """Set what the generator has no option for."""
     if isinstance(message, caffe_pb2.SolverParameter):
-        _schedule(message, iterations, setting.validations)
+        _schedule(message, iterations, setting)
         if setting.clip_gradients:
             message.clip_gradients = setting.clip_gradients
     elif isinstance(message, caffe_pb2.NetParameter):
         _shuffle(message)
 
 
-def _schedule(solver: caffe_pb2.SolverParameter, iterations: int, tests: int) -> None:
-    """When the rate falls, how often to log and test; no snapshots on the way."""
-    solver.stepvalue[:] = [int(part * iterations) for part in RATE_DROPS]
+def _schedule(solver: caffe_pb2.SolverParameter, iterations: int, setting: Setting) -> None:
+    """When the rate falls, and how often to log, test and snapshot.
+
+    A plateau policy decides by tests of its own, so they stay as they are: one for each epoch.
+    """
+    if solver.lr_policy != "plateau":
+        solver.stepvalue[:] = [int(part * iterations) for part in RATE_DROPS]
+        solver.test_interval = max(1, iterations // setting.validations)
     solver.display = max(1, iterations // DISPLAYS)
     solver.average_loss = solver.display
-    solver.test_interval = max(1, iterations // tests)
-    solver.snapshot = 0
+    solver.snapshot = max(1, iterations // setting.snapshots) if setting.snapshots else 0
 
 
 def _shuffle(net: caffe_pb2.NetParameter) -> None:

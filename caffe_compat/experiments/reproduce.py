@@ -1,28 +1,76 @@
-"""Makes a table of the mechanism study and writes it as Markdown, LaTeX and JSON."""
+"""Makes a table or a study and writes it as Markdown, LaTeX and JSON."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from caffe_compat.experiments.mechanism import table
 from caffe_compat.experiments.mechanism.study import run_study
 from caffe_compat.experiments.mechanism.trials import TABLES
-from caffe_compat.experiments.runs import Say
+from caffe_compat.experiments.models import write_models
+from caffe_compat.experiments.runs import Run, Say
+from caffe_compat.experiments.tables import form
+from caffe_compat.experiments.tables.plans import TablePlan
+from caffe_compat.experiments.tables.run_table import make_rows
+from caffe_compat.experiments.training_time import StepTime, estimate_lines, time_run
 from caffe_compat.proto.file_bytes import replacing
+
+#: The mechanism study as a whole: the rows of its three tables, each once.
+MECHANISM = {"mechanism": tuple(dict.fromkeys(trial for trials in TABLES.values() for trial in trials))} | TABLES
 
 
 def reproduce(name: str, seeds: int, out: Path, say: Say) -> str:
-    """Runs what is missing of table `name` for seeds 0, 1 ... and writes OUT/NAME.md, .tex and .json.
+    """Runs what is missing of study `name` for seeds 0, 1 ... and writes OUT/NAME.md, .tex and .json.
 
     Returns the table as Markdown. Training files stay in OUT/work, so that an interrupted call goes on.
     """
-    results = run_study(TABLES[name], range(seeds), out.resolve() / "work", say)
-    shown = table.markdown(results)
-    texts = {
-        f"{name}.md": shown,
-        f"{name}.tex": table.latex(results),
-        f"{name}.json": json.dumps(table.as_json(results), indent=1) + "\n",
-    }
-    for file, text in texts.items():
-        with replacing(out / file) as beside:
+    results = run_study(MECHANISM[name], range(seeds), out.resolve() / "work", say)
+    return _write(out, name, table.markdown(results), table.latex(results), table.as_json(results))
+
+
+def reproduce_table(plan: TablePlan, seeds: int, out: Path, say: Say, rate_factors: Sequence[float] = (1,)) -> str:
+    """The same for one of the paper's tables or the ablations; says first how long it will take."""
+    work = out.resolve() / "work"
+    say(expectation(plan, seeds, work, rate_factors))
+    measured = make_rows(plan, range(seeds), work, say, rate_factors)
+    return _write(
+        out, plan.name, form.markdown(plan, measured), form.latex(plan, measured), form.as_json(plan, measured)
+    )
+
+
+def expectation(plan: TablePlan, seeds: int, work: Path, rate_factors: Sequence[float] = (1,)) -> str:
+    """How long the trainings of a plan that are not done will take, from one measured step of the plan's last row."""
+    times = time_plan(plan)
+    done = [
+        [
+            (work / f"seed_{seed}" / plan.folder / row.key / f"test_figures_{plan.name}.json").exists()
+            for row in plan.rows
+        ]
+        for seed in range(seeds)
+    ]
+    missing = sum(not each for rows in done for each in rows)
+    tried = 0 if len(rate_factors) == 1 else len(plan.rows) * len(rate_factors)
+    hours = (missing + tried) * sum(step.hours() for step in times)
+    *_, whole = estimate_lines(times)
+    return (
+        f"{plan.rows[-1].title}: {whole}; {missing + tried} trainings to do, about {60 * hours:.0f} minutes one by one"
+    )
+
+
+def time_plan(plan: TablePlan) -> list[StepTime]:
+    """The measured steps of a plan's last row, ResNet-SRN in the paper's tables."""
+    with TemporaryDirectory() as folder:
+        run = Run("timed", plan.rows[-1].arm, Path(folder), 0)
+        write_models(run.folder, run.arm, plan.setting, run.seed)
+        setting = plan.setting
+        return time_run(run, (setting.batch_size, 3, setting.input_size, setting.input_size), setting.labels)
+
+
+def _write(out: Path, name: str, markdown: str, latex: str, content: Any) -> str:
+    texts = {"md": markdown, "tex": latex, "json": json.dumps(content, indent=1) + "\n"}
+    for ending, text in texts.items():
+        with replacing(out / f"{name}.{ending}") as beside:
             beside.write_text(text, encoding="utf-8")
-    return shown
+    return markdown

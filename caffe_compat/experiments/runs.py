@@ -28,6 +28,7 @@ BATCH_SIZE = 50
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_LINES = 2.0, 10.0
 #: Bytes at the end of a log that surely hold its last display.
 LOG_END = 8192
+ON_CPU = ("--device", "cpu")
 Say = Callable[[str], None]
 
 
@@ -68,15 +69,15 @@ class Run:
         return SplitFiles(self.dataset / "data", split)
 
 
-def train(runs: Sequence[Run], say: Say) -> None:
-    """Train all runs, two at a time, each on its share of the cores."""
+def train(runs: Sequence[Run], say: Say, flags: Sequence[str] = ON_CPU) -> None:
+    """Train all runs, two at a time, each on its share of the cores; `flags` are those of `train-stages`."""
     if not runs:
         return
     cores = available_cores()
-    parallel = min(2, cores, len(runs))
+    parallel = min(2, cores, len(runs)) if flags == ON_CPU else 1  # runs do not share a GPU
     with ThreadPoolExecutor(parallel) as pool:
         try:
-            training = [pool.submit(_train, run, cores // parallel, say) for run in runs]
+            training = [pool.submit(_train, run, cores // parallel, say, flags) for run in runs]
             _show_progress(runs, training)
             for each in training:
                 each.result()
@@ -116,12 +117,12 @@ def _last_iteration(log: Path) -> int:
     return int(named[-1]) if named else 0
 
 
-def _train(run: Run, threads: int, say: Say) -> None:
+def _train(run: Run, threads: int, say: Say, flags: Sequence[str]) -> None:
     """Runs `train-stages`; its lines about steps are passed on, Caffe's log goes to a file."""
     started = time.monotonic()
     for stage in take_over_steps(run.folder):
         say(f"{run}: {stage} is the same in another run, so its weights are taken over")
-    command = [sys.executable, "-m", "caffe_compat", "train-stages", "--models", "models", "--device", "cpu"]
+    command = [sys.executable, "-m", "caffe_compat", "train-stages", "--models", "models", *flags]
     command += ["--allow-python-layers"] * run.arm.runs_python
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}

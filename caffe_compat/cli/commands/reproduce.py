@@ -1,9 +1,13 @@
 """Make a table: train every row from generated files, measure it, and write Markdown, LaTeX and JSON.
 
-controls  does spatial regularization itself do the work? SRN, its controls and its baselines (docs/mechanism.md)
-dose      the same over backbones that see more and more of the picture
-samples   the whole picture in view, with fewer and more training scenes
+1, 2, 3    the paper's tables, its numbers beside ours
+ablations  SRN with one thing changed
+mechanism  does spatial regularization itself do the work (docs/mechanism.md)? It has three parts:
+controls   SRN, its controls and its baselines
+dose       backbones that see more and more of the picture
+samples    the whole picture in view, with fewer and more training scenes
 
+At demo scale the data are drawn and the nets are small. At full scale the data come from a folder that `prepare` wrote.
 A run that was interrupted goes on where it was.
 """
 
@@ -12,19 +16,45 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.flags import add_quiet, whole_number
+from caffe_compat.cli.devices import gpus_of, use_first
+from caffe_compat.cli.flags import add_device, add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_folder
-from caffe_compat.cli.parser import CommandParser
+from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.experiments.mechanism.trials import TABLES
-from caffe_compat.experiments.reproduce import reproduce
+from caffe_compat.experiments.reproduce import MECHANISM, reproduce, reproduce_table, time_plan
+from caffe_compat.experiments.runs import ON_CPU, Say
+from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
+from caffe_compat.experiments.tables.plans import DEMO_TABLES, TablePlan, demo_plan, full_plan
+from caffe_compat.experiments.training_time import against_paper, estimate_lines
+
+PAPER_BATCH = 96
+_TABLES = sorted({*MECHANISM, *DEMO_TABLES, *PAPER_TABLES})
 
 
 def parser() -> CommandParser:
     """The command line."""
     result = command_parser("reproduce", __doc__ or "", "caffe-compat reproduce --table controls --seeds 3")
-    result.add_argument("--table", choices=sorted(TABLES), required=True, help="which table to make")
+    result.add_argument("--table", choices=_TABLES, required=True, help="which table to make")
+    result.add_argument("--scale", choices=("demo", "full"), default="demo", help="drawn data, or a prepared folder")
+    result.add_argument(
+        "--data", type=Path, metavar="DIR", help="of --scale full: the prepared folder (default: data/ and its dataset)"
+    )
     result.add_argument("--seeds", type=whole_number(1), default=3, metavar="N", help="how many seeds, from 0 on")
+    result.add_argument(
+        "--rates", type=_factors, default=(1.0,), metavar="X,Y",
+        help="factors of the learning rates; the validation split chooses one for each row (default: 1)",
+    )  # fmt: skip
+    result.add_argument("--weights", metavar="FILE", help="of --scale full: what the first steps start from")
+    result.add_argument(
+        "--batch-size", type=whole_number(1), default=24, metavar="N", help="of --scale full: images at once"
+    )
+    add_device(result)
+    result.add_argument(
+        "--estimate", action="store_true", help="measure one step, say how long training takes, and end"
+    )
+    result.add_argument(
+        "--gpus", type=whole_number(1), default=1, metavar="N", help="of --estimate: devices that share each batch"
+    )
     result.add_argument("--out", type=Path, default=Path("out/reproduce"), help="folder for the table and all its runs")
     add_quiet(result, "print the table, but no progress")
     return result
@@ -32,16 +62,67 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs what is missing, writes the table, prints it."""
+    if arguments.table in MECHANISM:
+        return _run_study(arguments)
+    use_first(gpus_of(arguments.device))
+    plan = _plan(arguments)
+    if arguments.estimate:
+        _print_estimate(plan, arguments.gpus)
+        return DONE
     claim_folder(arguments.out)
+    print(reproduce_table(plan, arguments.seeds, arguments.out, _teller(arguments), arguments.rates))
+    return DONE
+
+
+def _run_study(arguments: argparse.Namespace) -> int:
+    if arguments.scale == "full" or arguments.estimate:
+        raise UsageError(f"--table {arguments.table} draws its own data; leave --scale and --estimate out")
+    claim_folder(arguments.out)
+    print(reproduce(arguments.table, arguments.seeds, arguments.out, _teller(arguments)))
+    return DONE
+
+
+def _plan(arguments: argparse.Namespace) -> TablePlan:
+    if arguments.scale == "demo":
+        if arguments.table not in DEMO_TABLES:
+            raise UsageError(f"--table {arguments.table} has no demo scale; take --scale full")
+        return demo_plan(arguments.table)
+    if arguments.table not in PAPER_TABLES:
+        raise UsageError(f"--table {arguments.table} has no full scale; take {', '.join(PAPER_TABLES)}")
+    data = arguments.data or Path("data") / PAPER_TABLES[arguments.table].dataset
+    flags = ("--device", arguments.device) if arguments.device else ON_CPU
+    if arguments.weights:
+        flags = (*flags, "--weights", str(Path(arguments.weights).resolve()))
+    passes = max(1, PAPER_BATCH // arguments.batch_size)
+    mode = "GPU" if gpus_of(arguments.device) else "CPU"
+    return full_plan(arguments.table, data, flags, batch_size=arguments.batch_size, iter_size=passes, solver_mode=mode)
+
+
+def _print_estimate(plan: TablePlan, devices: int) -> None:
+    """The measured steps of ResNet-SRN, and the paper's own hours for table 2."""
+    times = time_plan(plan)
+    for line in estimate_lines(times, devices):
+        print(line)
+    if plan.dataset == PAPER_TABLES["2"].dataset:
+        print(against_paper(times, devices))
+
+
+def _teller(arguments: argparse.Namespace) -> Say:
     started = time.monotonic()
 
     def tell(line: str) -> None:
         if not arguments.quiet:
             print(f"[{time.monotonic() - started:5.0f} s] {line}", flush=True)
 
-    shown = reproduce(arguments.table, arguments.seeds, arguments.out, tell)
-    print(shown)
-    return DONE
+    return tell
+
+
+def _factors(text: str) -> tuple[float, ...]:
+    """The numbers of --rates; ValueError, which argparse reports, for others."""
+    factors = tuple(float(part) for part in text.split(","))
+    if not all(0 < factor < 1000 for factor in factors):
+        raise ValueError(text)
+    return factors
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,10 +32,15 @@ class Trial:
         """What its nets and data are made from."""
         return setting(self.scenes, self.receptive_field)
 
+    @property
+    def run_name(self) -> str:
+        """The name of its folder, which a table with the same row may share."""
+        return f"{self.arm}_{self.receptive_field}"
+
     def run(self, work: Path, seed: int) -> Run:
         """The trial with one seed, in WORK/seed_S/DATA_SCENES/ARM_FIELD; trials of the same data share its folder."""
         data = work / f"seed_{seed}" / f"{self.made_of.data}_{self.scenes}"
-        return Run(f"{self.arm}_{self.receptive_field}", self.made_of.arm, data, seed)
+        return Run(self.run_name, self.made_of.arm, data, seed)
 
     def __str__(self) -> str:
         return f"{self.made_of.arm.title}, field {self.receptive_field}, {self.scenes} scenes"

@@ -1,0 +1,125 @@
+"""A table in the paper's form, the paper's numbers below ours: Markdown, LaTeX and JSON."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
+from caffe_compat.experiments.tables.plans import TablePlan
+from caffe_compat.experiments.tables.rows import Row
+from caffe_compat.experiments.tables.run_table import Measured
+
+Cells = dict[str, SeedStatistics]
+
+
+def cells_of(plan: TablePlan, measured: Sequence[Measured]) -> list[tuple[Row, Cells]]:
+    """Each row with the statistics over seeds of its columns, in per cent."""
+    return [
+        (row, {name: over_seeds([100 * item.figures[name] for item in measured if item.row == row]) for name in shown})
+        for row in plan.rows
+        if (shown := shown_columns(plan, row))
+    ]
+
+
+def shown_columns(plan: TablePlan, row: Row) -> tuple[str, ...]:
+    """The columns that mean something for a row: of scores without a threshold only mAP and top-3 figures."""
+    if row.thresholded:
+        return plan.columns
+    return tuple(name for name in plan.columns if name.endswith(("mAP", "AP")) or name.startswith("top3"))
+
+
+def gains(plan: TablePlan, measured: Sequence[Measured], column: str) -> dict[str, SeedStatistics]:
+    """What each row but the first gains over the first in a column, in points, paired by seed; by the row's key."""
+    first = {item.seed: item.figures[column] for item in measured if item.row == plan.rows[0]}
+    return {
+        row.key: over_seeds([100 * (i.figures[column] - first[i.seed]) for i in measured if i.row == row])
+        for row in plan.rows[1:]
+    }
+
+
+def markdown(plan: TablePlan, measured: Sequence[Measured]) -> str:
+    """The table as Markdown: mean and half of the 95 % interval over seeds; the paper's numbers in lines of their own.
+
+    A table without paper's numbers has a last column: the gain in the last figure over the first row.
+    """
+    lines = list(_markdown_rows(plan, measured))
+    header = ["", *_headers(plan)]
+    rule = "|---|" + "---|" * (len(header) - 1)
+    return "\n".join([_line(header), rule, *map(_line, lines), "", _note(plan, measured)]) + "\n"
+
+
+def _markdown_rows(plan: TablePlan, measured: Sequence[Measured]) -> Iterator[list[str]]:
+    gained = {} if plan.paper else gains(plan, measured, plan.columns[-1])
+    for row, cells in cells_of(plan, measured):
+        last = [] if plan.paper else [_interval(gained[row.key]) if row.key in gained else ""]
+        yield [row.title, *(_cell(cells.get(name)) for name in plan.columns), *last]
+        if row.title in plan.paper:
+            numbers = plan.paper[row.title]
+            yield [f"*paper, {plan.rules.title}*", *("" if value is None else f"*{value:.1f}*" for value in numbers)]
+
+
+def _headers(plan: TablePlan) -> list[str]:
+    headers = [name.replace("top3+filter", "top-3").replace("top3", "top-3") for name in plan.columns]
+    return headers if plan.paper else [*headers, f"gain in {headers[-1]}"]
+
+
+def _note(plan: TablePlan, measured: Sequence[Measured]) -> str:
+    seeds = len({item.seed for item in measured})
+    spread = f"mean of {seeds} seeds ± half of the 95 % t-interval" if seeds > 1 else "one seed, so no interval"
+    numbers = ", ".join(f"{number:,} {split}" for split, number in plan.setting.images.items())
+    return f"Per cent, {spread}. Data: {plan.dataset} ({numbers} images). All rows train for as many epochs."
+
+
+def latex(plan: TablePlan, measured: Sequence[Measured]) -> str:
+    """The table as a LaTeX tabular with the paper's two groups of columns."""
+    count = len(_headers(plan))
+    top = sum(name.startswith("top3") for name in plan.columns)
+    groups = rf" & \multicolumn{{{count - top}}}{{c}}{{All}} & \multicolumn{{{top}}}{{c}}{{top-3}} \\"
+    names = [name.rpartition(" ")[2] if name.startswith("top-3") else name for name in _headers(plan)]
+    head = [r"\begin{tabular}{l" + "r" * count + "}", r"\hline", *([groups] if top else []), _tex(["", *names])]
+    return "\n".join([*head, r"\hline", *map(_tex, _markdown_rows(plan, measured)), r"\hline", r"\end{tabular}"]) + "\n"
+
+
+def as_json(plan: TablePlan, measured: Sequence[Measured]) -> dict[str, Any]:
+    """Everything about the table; figures in 0..1 for each seed, statistics in per cent."""
+    return {
+        "table": plan.name,
+        "dataset": plan.dataset,
+        "images": dict(plan.setting.images),
+        "rows": [
+            {
+                "title": row.title,
+                "epochs": row.arm.epochs,
+                "rate_factor": next(item.rate_factor for item in measured if item.row == row),
+                "per_cent": {name: vars(value) for name, value in cells.items()},
+                "seeds": {str(item.seed): item.figures for item in measured if item.row == row},
+                "paper": dict(zip(plan.columns, plan.paper[row.title], strict=True))
+                if row.title in plan.paper
+                else None,
+            }
+            for row, cells in cells_of(plan, measured)
+        ],
+    }
+
+
+def _cell(value: SeedStatistics | None) -> str:
+    if value is None:
+        return ""
+    return f"{value.mean:.1f}" if value.high is None else f"{value.mean:.1f} ± {value.high - value.mean:.1f}"
+
+
+def _interval(value: SeedStatistics) -> str:
+    if value.low is None:
+        return f"{value.mean:+.1f}"
+    return f"{value.mean:+.1f} ({value.low:+.1f} to {value.high:+.1f})"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _tex(cells: Sequence[str]) -> str:
+    def escaped(cell: str) -> str:
+        text = cell.replace("_", r"\_").replace("%", r"\%").replace(" ± ", r" $\pm$ ")
+        return rf"\textit{{{text.replace('*', '')}}}" if text.startswith("*") else text
+
+    return " & ".join(map(escaped, cells)) + r" \\"

@@ -1,0 +1,176 @@
+"""What a table is made of: rows, data and setting, at demo scale and at full scale.
+
+At demo scale the data are drawn: relation scenes stand for table 1, digit scenes for table 2. At full scale they are a
+folder that `prepare` wrote, and the nets, epochs and rates are those of the paper and the generator.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from caffe_compat.errors import DataError
+from caffe_compat.experiments.arms import Setting, Step
+from caffe_compat.experiments.compared.method import Budget
+from caffe_compat.experiments.compared.rows import rows_of
+from caffe_compat.experiments.demo.recipe import FULL, SRN
+from caffe_compat.experiments.mechanism.arms import DATA, SRN_STEPS
+from caffe_compat.experiments.mechanism.arms import setting as relation_setting
+from caffe_compat.experiments.mechanism.relation_scenes import write_relation_scenes
+from caffe_compat.experiments.mechanism.study import GROUPS
+from caffe_compat.experiments.mechanism.trials import FIELDS, NARROW, SCENES
+from caffe_compat.experiments.runs import ON_CPU
+from caffe_compat.experiments.tables.ablations import ABLATION_ROWS
+from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES, Numbers
+from caffe_compat.experiments.tables.rows import Row, paper_rows
+from caffe_compat.srn.datasets.scene_rules import SceneRules
+from caffe_compat.srn.datasets.scenes import write_scenes
+from caffe_compat.srn.metrics.datasets import DATASETS, EvaluationRules
+from prototxt_gen.prepared import Prepared, read_prepared
+from prototxt_gen.recipes import MODELS
+
+#: Writes the data of a seed into a folder that is not there yet.
+DataWriter = Callable[[Path, int], None]
+#: Epochs of SRN's four steps are the generator's; the rate of each is the paper's.
+PAPER_STEPS = tuple(Step(step.epochs, 1e-3) for step in MODELS["resnet101_srn"].steps)
+TABLE_1_SCENES = 1000
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """A table before it is made.
+
+    `columns` name figures of `srn/metrics`; `paper` has the paper's numbers in the same order, by the title of a row.
+    `groups` are further columns: the mean AP of some labels. `flags` are those of `train-stages`.
+    """
+
+    name: str
+    dataset: str
+    rows: Sequence[Row]
+    setting: Setting
+    write_data: DataWriter
+    rules: EvaluationRules
+    columns: tuple[str, ...]
+    paper: dict[str, Numbers] = field(default_factory=dict)
+    groups: dict[str, slice] = field(default_factory=dict)
+    flags: tuple[str, ...] = ON_CPU
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that holds the data and the runs of a seed."""
+        return f"{self.dataset}_{self.setting.images['train']}"
+
+
+def demo_plan(name: str) -> TablePlan:
+    """The plan of a table at demo scale, one of DEMO_TABLES."""
+    return _DEMO_PLANS[name]()
+
+
+def full_plan(
+    name: str, data: Path, flags: tuple[str, ...] = ON_CPU, steps: tuple[Step, ...] = PAPER_STEPS, **options: Any
+) -> TablePlan:
+    """The plan of the paper's table "1", "2" or "3" on a prepared folder.
+
+    `options` are further options of the generator, and `steps` SRN's epochs and rates. DataError where `data` is no
+    folder that `prepare` wrote.
+    """
+    table = PAPER_TABLES[name]
+    setting = _full_setting(read_folder(data), options)
+    return TablePlan(
+        name=name,
+        dataset=table.dataset,
+        rows=_with_compared(int(name), paper_rows("full", steps, steps[0].rate), setting, steps),
+        setting=setting,
+        write_data=lambda folder, seed: folder.symlink_to(data.resolve(), target_is_directory=True),
+        rules=DATASETS[table.dataset],
+        columns=table.columns,
+        paper=table.rows,
+        flags=flags,
+    )
+
+
+def read_folder(data: Path) -> Prepared:
+    """The summary of a prepared folder; DataError where there is none, or no folder of pictures."""
+    prepared = read_prepared(str(data))
+    if prepared is None:
+        raise DataError(f"{data}: expected a folder that prepare wrote, found no summary.json there; give it as --data")
+    if "folder" not in prepared.stored:
+        raise DataError(
+            f"{data}: expected pictures in a folder too, from which tests read them, found {prepared.stored[0]} alone; "
+            "prepare the data with --write lmdb folder"
+        )
+    return prepared
+
+
+def _full_setting(prepared: Prepared, options: dict[str, Any]) -> Setting:
+    split = "val" if "val" in prepared.images else "test"
+    given: dict[str, Any] = {
+        "augmentation": "",
+        "mirror": True,
+        "batch_size": 24,
+        "iter_size": 4,
+        "test_split": split,
+        "source": "lmdb" if "lmdb" in prepared.stored else "folder",
+        "unknown_labels": prepared.unknown_labels,
+    } | options
+    return Setting(
+        images={"train": prepared.images["train"], "val": prepared.images[split]},
+        labels=prepared.labels,
+        input_size=given.pop("input_size", 224),
+        batch_size=given["batch_size"],
+        options=given,
+        snapshots=10,
+    )
+
+
+def _table_1() -> TablePlan:
+    setting = relation_setting(TABLE_1_SCENES, FIELDS[-1])
+    rows = paper_rows(str(FIELDS[-1]), SRN_STEPS, SRN_STEPS[0].rate)
+    return _demo("1", "relations", _with_compared(1, rows, setting, SRN_STEPS), setting)
+
+
+def _table_2() -> TablePlan:
+    setting, steps = FULL.setting, FULL.arms[SRN].steps
+    rows = paper_rows(str(FULL.depth), steps, steps[0].rate)
+    return _demo("2", "scenes", _with_compared(2, rows, setting, steps), setting)
+
+
+def _ablations() -> TablePlan:
+    return TablePlan(
+        name="ablations",
+        dataset="relations",
+        rows=ABLATION_ROWS,
+        setting=relation_setting(SCENES, NARROW),
+        write_data=_writer("relations", relation_setting(SCENES, NARROW)),
+        rules=DATASETS["own"],
+        columns=("mAP", "F1-C", "F1-O", *(f"{group} AP" for group in GROUPS)),
+        groups=GROUPS,
+    )
+
+
+def _demo(name: str, dataset: str, rows: Sequence[Row], setting: Setting) -> TablePlan:
+    table = PAPER_TABLES[name]
+    return TablePlan(
+        name, dataset, rows, setting, _writer(dataset, setting), DATASETS[table.dataset], table.columns, table.rows
+    )
+
+
+def _writer(dataset: str, setting: Setting) -> DataWriter:
+    if dataset == "relations":
+        return lambda folder, seed: write_relation_scenes(folder, setting.images, seed, DATA["relations"])
+    return lambda folder, seed: write_scenes(folder, setting.images, seed, SceneRules())
+
+
+def _with_compared(table: int, rows: Sequence[Row], setting: Setting, steps: Sequence[Step]) -> list[Row]:
+    """The rows of the compared methods, then `rows`."""
+    budget = Budget(setting, sum(step.epochs for step in steps), steps[0].rate)
+    suffix = rows[0].key.rpartition("_")[2]
+    compared = [
+        Row(f"{key}_{suffix}", method.arm(budget), method.scores, method.thresholded)
+        for key, method in rows_of(table).items()
+    ]
+    return [*compared, *rows]
+
+
+_DEMO_PLANS: dict[str, Callable[[], TablePlan]] = {"1": _table_1, "2": _table_2, "ablations": _ablations}
+DEMO_TABLES = tuple(_DEMO_PLANS)

@@ -1,0 +1,64 @@
+"""A row of a table: a model that is trained, and how its scores are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_compat.experiments.arms import Arm, Step, same_budget
+from caffe_compat.experiments.runs import Run, predict
+
+Scores = NDArray[np.float64]
+
+#: Outputs of the SRN models; the first one is the prediction.
+SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: the arm to train, and where its scores come from if not from the arm's first output.
+
+    `key` names its folder. Rows of equal nets, solvers, data and seed may share a key with another table, and are then
+    trained once. Without `thresholded`, a score above 0 does not mean that a label is present, so only mAP and the
+    figures of the top 3 labels are shown.
+    """
+
+    key: str
+    arm: Arm
+    scores: Callable[[Run, str], Scores] | None = None
+    thresholded: bool = True
+
+    @property
+    def title(self) -> str:
+        """The row's name in the table."""
+        return self.arm.title
+
+    def predict(self, run: Run, split: str) -> Scores:
+        """Raw scores (images, labels) of a trained run."""
+        return self.scores(run, split) if self.scores else predict(run, self.arm.outputs[0], split)
+
+    def scaled(self, factor: float) -> "Row":
+        """The row with all its learning rates times `factor`, under a key of its own unless the factor is 1."""
+        if factor == 1:
+            return self
+        steps = tuple(Step(step.epochs, step.rate * factor) for step in self.arm.steps)
+        return replace(self, key=f"{self.key}_rate_{factor:g}", arm=replace(self.arm, steps=steps))
+
+
+def paper_rows(suffix: str, srn: tuple[Step, ...], rate: float) -> list[Row]:
+    """The five models of section 4.1, in the order of the tables; all train for as many epochs as SRN's steps together.
+
+    `srn` are SRN's four steps, and `rate` is the first rate of models that train in one go. ResNet-101-semantic takes
+    two thirds of its epochs for its first step.
+    """
+    (whole,) = same_budget(srn, rate)
+    first = round(whole.epochs * 2 / 3)
+    semantic = (Step(first, rate), Step(whole.epochs - first, rate / 2))
+    return [
+        Row(f"baseline_{suffix}", Arm("ResNet-101", "resnet101", (whole,), ("y_cls",))),
+        Row(f"deeper_{suffix}", Arm("ResNet-107", "resnet107", (whole,), ("y_cls",))),
+        Row(f"semantic_{suffix}", Arm("ResNet-101-semantic", "resnet101_semantic", semantic, ("y", "y_cls"))),
+        Row(f"srn_att_{suffix}", Arm("ResNet-SRN-att", "resnet101_srn_att", srn, SRN_OUTPUTS)),
+        Row(f"srn_{suffix}", Arm("ResNet-SRN", "resnet101_srn", srn, SRN_OUTPUTS)),
+    ]

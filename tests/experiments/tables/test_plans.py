@@ -1,0 +1,82 @@
+"""What the tables are made of."""
+
+import pytest
+
+from caffe_compat.errors import DataError
+from caffe_compat.experiments.mechanism.trials import Trial
+from caffe_compat.experiments.models import write_models
+from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
+from caffe_compat.experiments.tables.plans import DEMO_TABLES, demo_plan, full_plan
+from caffe_compat.proto.read import read_net
+from caffe_compat.srn.datasets.coco import coco
+from caffe_compat.srn.datasets.outcomes import PictureRules
+from caffe_compat.srn.datasets.prepare import prepare
+from caffe_compat.srn.stages.stages import find_stages
+from tests.srn.datasets.synthetic_coco import write_coco
+
+
+@pytest.mark.parametrize("name", DEMO_TABLES)
+def test_all_rows_have_the_same_budget(name):
+    plan = demo_plan(name)
+    assert len({row.arm.epochs for row in plan.rows}) == 1
+    assert len({row.key for row in plan.rows}) == len(plan.rows)
+
+
+@pytest.mark.parametrize("name", set(DEMO_TABLES) & set(PAPER_TABLES))
+def test_rows_are_named_and_ordered_as_in_the_paper(name):
+    titles = [row.title for row in demo_plan(name).rows]
+    assert titles == [title for title in PAPER_TABLES[name].rows if title in titles]
+    assert titles[-5:] == ["ResNet-101", "ResNet-107", "ResNet-101-semantic", "ResNet-SRN-att", "ResNet-SRN"]
+
+
+def test_rows_that_other_tables_train_too_have_their_folders():
+    samples = Trial("srn", 111, 1000).run_name
+    assert samples in [row.key for row in demo_plan("1").rows]
+    controls = [Trial(arm).run_name for arm in ("srn", "srn_att")]
+    assert controls == [row.key for row in demo_plan("ablations").rows[:2]]
+
+
+def test_each_ablation_changes_the_nets_or_the_solvers(tmp_path):
+    plan = demo_plan("ablations")
+    contents = []
+    for row in plan.rows:
+        write_models(tmp_path / row.key, row.arm, plan.setting, 0)
+        last = find_stages(tmp_path / row.key / "models")[-1]
+        contents.append((list(read_net(tmp_path / row.key / last.solver.net).layer), last.solver))
+    assert all(one != other for number, one in enumerate(contents) for other in contents[:number])
+
+
+def test_an_end_to_end_training_is_the_last_step_alone(tmp_path):
+    plan = demo_plan("ablations")
+    (row,) = [row for row in plan.rows if row.arm.end_to_end]
+    write_models(tmp_path, row.arm, plan.setting, 0)
+    (stage,) = find_stages(tmp_path / "models")
+    assert stage.solver.max_iter == 25 * 50
+    layers = {layer.name: layer for layer in read_net(tmp_path / stage.solver.net).layer}
+    assert {"loss", "loss_att", "srn_conv4"} <= set(layers)
+    assert layers["conv1"].param[0].lr_mult == layers["srn_conv4"].param[0].lr_mult == 1
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    prepare(coco(*write_coco(tmp_path / "raw")), tmp_path / "coco", PictureRules(size=72, folder=True), 1)
+    return tmp_path / "coco"
+
+
+def test_the_full_plan_follows_the_prepared_folder(prepared, tmp_path):
+    plan = full_plan("2", prepared)
+    assert (plan.setting.labels, plan.setting.images["train"], plan.folder) == (5, 8, "coco_8")
+    assert [row.title for row in plan.rows] == [title for title in PAPER_TABLES["2"].rows if title in
+                                                {row.title for row in plan.rows}]  # fmt: skip
+    assert sum(step.epochs for step in plan.rows[-1].arm.steps) == 80
+    write_models(tmp_path / "run", plan.rows[-1].arm, plan.setting, 0)
+    first, *_ = find_stages(tmp_path / "run" / "models")
+    assert (first.solver.iter_size, first.solver.max_iter, first.solver.base_lr) == (4, 30, pytest.approx(1e-3))
+
+
+def test_what_is_no_prepared_folder_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"expected a folder that prepare wrote, found no summary.json there; give it"):
+        full_plan("2", tmp_path)
+    prepare(coco(*write_coco(tmp_path / "raw")), tmp_path / "coco", PictureRules(size=24), 1)
+    with pytest.raises(DataError, match=r"expected pictures in a folder too.*found lmdb alone; prepare the data with"):
+        full_plan("2", tmp_path / "coco")
