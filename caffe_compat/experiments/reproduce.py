@@ -62,7 +62,7 @@ def expectation(plan: TablePlan, seeds: int, work: Path, rate_factors: Sequence[
 def time_plan(plan: TablePlan) -> list[StepTime]:
     """The measured steps of a plan's last row, ResNet-SRN in the paper's tables."""
     with TemporaryDirectory() as folder:
-        run = Run("timed", plan.rows[-1].arm, Path(folder), 0)
+        run = Run("timed", plan.rows[-1].arm(Path(folder)), Path(folder), 0)
         write_models(run.folder, run.arm, plan.setting, run.seed)
         setting = plan.setting
         return time_run(run, (setting.batch_size, 3, setting.input_size, setting.input_size), setting.labels)

@@ -85,10 +85,10 @@ def as_json(plan: TablePlan, measured: Sequence[Measured]) -> dict[str, Any]:
         "table": plan.name,
         "dataset": plan.dataset,
         "images": dict(plan.setting.images),
+        "epochs": plan.epochs,
         "rows": [
             {
                 "title": row.title,
-                "epochs": row.arm.epochs,
                 "rate_factor": next(item.rate_factor for item in measured if item.row == row),
                 "per_cent": {name: vars(value) for name, value in cells.items()},
                 "seeds": {str(item.seed): item.figures for item in measured if item.row == row},

@@ -22,7 +22,7 @@ from caffe_compat.experiments.mechanism.trials import FIELDS, NARROW, SCENES
 from caffe_compat.experiments.runs import ON_CPU
 from caffe_compat.experiments.tables.ablations import ABLATION_ROWS
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES, Numbers
-from caffe_compat.experiments.tables.rows import Row, paper_rows
+from caffe_compat.experiments.tables.rows import Row, compared_row, paper_rows
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.metrics.datasets import DATASETS, EvaluationRules
@@ -41,7 +41,8 @@ class TablePlan:
     """A table before it is made.
 
     `columns` name figures of `srn/metrics`; `paper` has the paper's numbers in the same order, by the title of a row.
-    `groups` are further columns: the mean AP of some labels. `flags` are those of `train-stages`.
+    `groups` are further columns: the mean AP of some labels. `epochs` is the budget of every row. `flags` are those of
+    `train-stages`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class TablePlan:
     rows: Sequence[Row]
     setting: Setting
     write_data: DataWriter
+    epochs: int
     rules: EvaluationRules
     columns: tuple[str, ...]
     paper: dict[str, Numbers] = field(default_factory=dict)
@@ -82,6 +84,7 @@ def full_plan(
         rows=_with_compared(int(name), paper_rows("full", steps, steps[0].rate), setting, steps),
         setting=setting,
         write_data=lambda folder, seed: folder.symlink_to(data.resolve(), target_is_directory=True),
+        epochs=sum(step.epochs for step in steps),
         rules=DATASETS[table.dataset],
         columns=table.columns,
         paper=table.rows,
@@ -126,13 +129,13 @@ def _full_setting(prepared: Prepared, options: dict[str, Any]) -> Setting:
 def _table_1() -> TablePlan:
     setting = relation_setting(TABLE_1_SCENES, FIELDS[-1])
     rows = paper_rows(str(FIELDS[-1]), SRN_STEPS, SRN_STEPS[0].rate)
-    return _demo("1", "relations", _with_compared(1, rows, setting, SRN_STEPS), setting)
+    return _demo("1", "relations", rows, setting, SRN_STEPS)
 
 
 def _table_2() -> TablePlan:
     setting, steps = FULL.setting, FULL.arms[SRN].steps
     rows = paper_rows(str(FULL.depth), steps, steps[0].rate)
-    return _demo("2", "scenes", _with_compared(2, rows, setting, steps), setting)
+    return _demo("2", "scenes", rows, setting, steps)
 
 
 def _ablations() -> TablePlan:
@@ -142,16 +145,25 @@ def _ablations() -> TablePlan:
         rows=ABLATION_ROWS,
         setting=relation_setting(SCENES, NARROW),
         write_data=_writer("relations", relation_setting(SCENES, NARROW)),
+        epochs=sum(step.epochs for step in SRN_STEPS),
         rules=DATASETS["own"],
         columns=("mAP", "F1-C", "F1-O", *(f"{group} AP" for group in GROUPS)),
         groups=GROUPS,
     )
 
 
-def _demo(name: str, dataset: str, rows: Sequence[Row], setting: Setting) -> TablePlan:
+def _demo(name: str, dataset: str, rows: Sequence[Row], setting: Setting, steps: Sequence[Step]) -> TablePlan:
     table = PAPER_TABLES[name]
     return TablePlan(
-        name, dataset, rows, setting, _writer(dataset, setting), DATASETS[table.dataset], table.columns, table.rows
+        name=name,
+        dataset=dataset,
+        rows=_with_compared(int(name), rows, setting, steps),
+        setting=setting,
+        write_data=_writer(dataset, setting),
+        epochs=sum(step.epochs for step in steps),
+        rules=DATASETS[table.dataset],
+        columns=table.columns,
+        paper=table.rows,
     )
 
 
@@ -165,10 +177,7 @@ def _with_compared(table: int, rows: Sequence[Row], setting: Setting, steps: Seq
     """The rows of the compared methods, then `rows`."""
     budget = Budget(setting, sum(step.epochs for step in steps), steps[0].rate)
     suffix = rows[0].key.rpartition("_")[2]
-    compared = [
-        Row(f"{key}_{suffix}", method.arm(budget), method.scores, method.thresholded)
-        for key, method in rows_of(table).items()
-    ]
+    compared = [compared_row(f"{key}_{suffix}", method, budget) for key, method in rows_of(table).items()]
     return [*compared, *rows]
 
 

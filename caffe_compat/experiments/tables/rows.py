@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.experiments.arms import Arm, Step, same_budget
+from caffe_compat.experiments.compared.method import Budget, Method
 from caffe_compat.experiments.runs import Run, predict
 
 Scores = NDArray[np.float64]
@@ -15,35 +17,58 @@ Scores = NDArray[np.float64]
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
 
 
+def fixed(arm: Arm) -> Callable[[Path], Arm]:
+    """An arm that is the same for all data."""
+    return lambda data: arm
+
+
 @dataclass(frozen=True)
 class Row:
-    """A row: the arm to train, and where its scores come from if not from the arm's first output.
+    """A row: its title, the arm to train for a folder of data, and where its scores come from.
 
     `key` names its folder. Rows of equal nets, solvers, data and seed may share a key with another table, and are then
-    trained once. Without `thresholded`, a score above 0 does not mean that a label is present, so only mAP and the
-    figures of the top 3 labels are shown.
+    trained once. `scores` replaces the arm's first output. `complete_data` adds what the row alone reads to the data.
+    Without `thresholded`, a score above 0 does not mean that a label is present, so only mAP and the figures of the top
+    3 labels are shown.
     """
 
     key: str
-    arm: Arm
+    title: str
+    arm: Callable[[Path], Arm]
     scores: Callable[[Run, str], Scores] | None = None
     thresholded: bool = True
-
-    @property
-    def title(self) -> str:
-        """The row's name in the table."""
-        return self.arm.title
+    complete_data: Callable[[Path], None] = lambda data: None
 
     def predict(self, run: Run, split: str) -> Scores:
         """Raw scores (images, labels) of a trained run."""
-        return self.scores(run, split) if self.scores else predict(run, self.arm.outputs[0], split)
+        return self.scores(run, split) if self.scores else predict(run, run.arm.outputs[0], split)
 
     def scaled(self, factor: float) -> "Row":
         """The row with all its learning rates times `factor`, under a key of its own unless the factor is 1."""
         if factor == 1:
             return self
-        steps = tuple(Step(step.epochs, step.rate * factor) for step in self.arm.steps)
-        return replace(self, key=f"{self.key}_rate_{factor:g}", arm=replace(self.arm, steps=steps))
+        return replace(self, key=f"{self.key}_rate_{factor:g}", arm=lambda data: _scaled(self.arm(data), factor))
+
+
+def _scaled(arm: Arm, factor: float) -> Arm:
+    return replace(arm, steps=tuple(Step(step.epochs, step.rate * factor) for step in arm.steps))
+
+
+def own_row(key: str, arm: Arm) -> Row:
+    """A row of one of our models, the same for all data."""
+    return Row(key, arm.title, fixed(arm))
+
+
+def compared_row(key: str, method: Method, budget: Budget) -> Row:
+    """A row of a compared method."""
+    return Row(
+        key,
+        method.name,
+        lambda data: method.arm(budget, data),
+        method.scores,
+        method.thresholded,
+        method.complete_data,
+    )
 
 
 def paper_rows(suffix: str, srn: tuple[Step, ...], rate: float) -> list[Row]:
@@ -56,9 +81,9 @@ def paper_rows(suffix: str, srn: tuple[Step, ...], rate: float) -> list[Row]:
     first = round(whole.epochs * 2 / 3)
     semantic = (Step(first, rate), Step(whole.epochs - first, rate / 2))
     return [
-        Row(f"baseline_{suffix}", Arm("ResNet-101", "resnet101", (whole,), ("y_cls",))),
-        Row(f"deeper_{suffix}", Arm("ResNet-107", "resnet107", (whole,), ("y_cls",))),
-        Row(f"semantic_{suffix}", Arm("ResNet-101-semantic", "resnet101_semantic", semantic, ("y", "y_cls"))),
-        Row(f"srn_att_{suffix}", Arm("ResNet-SRN-att", "resnet101_srn_att", srn, SRN_OUTPUTS)),
-        Row(f"srn_{suffix}", Arm("ResNet-SRN", "resnet101_srn", srn, SRN_OUTPUTS)),
+        own_row(f"baseline_{suffix}", Arm("ResNet-101", "resnet101", (whole,), ("y_cls",))),
+        own_row(f"deeper_{suffix}", Arm("ResNet-107", "resnet107", (whole,), ("y_cls",))),
+        own_row(f"semantic_{suffix}", Arm("ResNet-101-semantic", "resnet101_semantic", semantic, ("y", "y_cls"))),
+        own_row(f"srn_att_{suffix}", Arm("ResNet-SRN-att", "resnet101_srn_att", srn, SRN_OUTPUTS)),
+        own_row(f"srn_{suffix}", Arm("ResNet-SRN", "resnet101_srn", srn, SRN_OUTPUTS)),
     ]

@@ -64,22 +64,19 @@ def choose_rates(plan: TablePlan, work: Path, say: Say, factors: Sequence[float]
 
 
 def _run(plan: TablePlan, row: Row, work: Path, seed: int) -> Run:
-    return Run(row.key, row.arm, work / f"seed_{seed}" / plan.folder, seed)
-
-
-def prepare(plan: TablePlan, run: Run, say: Say) -> None:
-    """Data, once for all rows of a seed, and the row's nets and solvers."""
-    if not (run.dataset / "data").exists():
-        run.dataset.mkdir(parents=True, exist_ok=True)
-        plan.write_data(run.dataset / "data", run.seed)
-        say(f"wrote {run.dataset / 'data'}")
-    write_models(run.folder, run.arm, plan.setting, run.seed)
+    """The run of a row; its data are written, once for all rows of a seed, before its arm is known."""
+    dataset = work / f"seed_{seed}" / plan.folder
+    if not (dataset / "data").exists():
+        dataset.mkdir(parents=True, exist_ok=True)
+        plan.write_data(dataset / "data", seed)
+    row.complete_data(dataset / "data")
+    return Run(row.key, row.arm(dataset / "data"), dataset, seed)
 
 
 def _train_missing(plan: TablePlan, runs: Sequence[Run], split: str, say: Say) -> None:
     missing = [run for run in runs if not _figures_file(plan, run, split).exists()]
     for run in missing:
-        prepare(plan, run, say)
+        write_models(run.folder, run.arm, plan.setting, run.seed)
     train(missing, say, plan.flags)
 
 

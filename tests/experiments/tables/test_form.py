@@ -63,7 +63,7 @@ def test_ablations_show_the_gain_over_the_first_row():
 def test_json_has_seeds_and_papers_numbers(plan):
     content = form.as_json(plan, measured(plan, plan.rows))
     row = content["rows"][1]
-    assert (row["title"], row["epochs"], row["rate_factor"]) == ("ResNet-SRN", 25, 1)
+    assert (row["title"], content["epochs"], row["rate_factor"]) == ("ResNet-SRN", 25, 1)
     assert row["seeds"]["1"]["mAP"] == 0.5
     assert row["paper"]["top3 F1-C"] == 48.9
     assert row["per_cent"]["mAP"]["mean"] == 50.0
