@@ -1,10 +1,17 @@
-"""Model: a trained net in memory, which all formats are read into and written from."""
+"""Model: a trained net in memory, which all formats are read into and written from.
 
-from collections.abc import Iterable
+Beside it stands what every step of a conversion asks: names of blobs, the Scale behind a BatchNorm, a file's name in
+errors.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import CaffeError, FormatError, prefix_file
+from caffe_compat.graph.wiring import Wiring
+from caffe_compat.layers.registry import facts_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 
@@ -71,3 +78,35 @@ def path_with_suffix(path: str | Path, suffix: str) -> str:
         if name.endswith(known):
             return name.removesuffix(known) + suffix
     return name + suffix
+
+
+@contextmanager
+def file_in_errors(source: str, *others: str | None) -> Iterator[None]:
+    """Puts the name of the source in front of CaffeErrors whose messages do not begin with one of these files."""
+    try:
+        yield
+    except CaffeError as error:
+        if str(error).startswith(tuple(str(file) for file in (source, *others) if file is not None)):
+            raise
+        raise prefix_file(error, source) from error
+
+
+def blob_keys(layer: str, layer_type: str, count: int) -> list[str]:
+    """Returns the keys of `count` blobs: `<layer>.<name>`, or `<layer>.<index>` if the layer's class names fewer."""
+    names = facts_of(layer_type).blob_names
+    return [f"{layer}.{names[index] if count <= len(names) else index}" for index in range(count)]
+
+
+def scale_behind(layers: Sequence[Layer], wiring: Wiring, index: int) -> int | None:
+    """Returns the index of the Scale that belongs to the BatchNorm at `index`, or None.
+
+    The Scale must be the BatchNorm's only reader, with one slope per channel and no second bottom.
+    """
+    reader = wiring.only_reader(index)
+    return reader if reader is not None and is_channel_scale(layers[reader]) else None
+
+
+def is_channel_scale(layer: Layer) -> bool:
+    """Whether the layer is a Scale with one learnt factor per channel."""
+    field = layer.scale_param
+    return layer.type == "Scale" and len(layer.bottom) == 1 and field.axis == 1 and field.num_axes == 1

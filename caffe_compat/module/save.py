@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from caffe_compat.convert.conversion import TARGETS
 from caffe_compat.convert.model import Model, path_with_suffix
 from caffe_compat.convert.options import Options
 from caffe_compat.convert.report import Report
-from caffe_compat.convert.targets import TARGETS
 from caffe_compat.errors import FormatError
 from caffe_compat.module.caffe_module import CaffeModule
 from caffe_compat.module.replacements import Place, as_caffe_layer

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from caffe_compat.graph.near_ties import is_near_tie, jumps
+from caffe_compat.graph.comparing import is_near_tie, jumps
 from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 from caffe_compat.parity.batch_statistics import statistics_of

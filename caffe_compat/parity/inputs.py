@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from caffe_compat.convert.formats.numpy_file import load_npy, require_regular
-from caffe_compat.convert.sample_inputs import sample_inputs
+from caffe_compat.convert.formats.numpy_file import load_npy
+from caffe_compat.convert.formats.read import require_regular
 from caffe_compat.errors import DataError, ShapeError, did_you_mean
+from caffe_compat.graph.comparing import sample_inputs
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Array

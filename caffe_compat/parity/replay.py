@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import CaffeError, ShapeError
-from caffe_compat.graph.near_ties import jumps
+from caffe_compat.graph.comparing import jumps
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net.net import Net

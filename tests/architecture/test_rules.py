@@ -7,7 +7,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-from caffe_compat.convert.targets import TARGETS
+from caffe_compat.convert.conversion import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Comments and lines of pyproject.toml that turn a check off, in all sources and tests. There are 4.

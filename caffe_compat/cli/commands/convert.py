@@ -19,7 +19,7 @@ from caffe_compat.cli.flags import add_allow_unfilled, add_quiet
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.convert.conversion import convert
+from caffe_compat.convert.conversion import TARGETS, convert
 from caffe_compat.convert.formats.mean_image import MEAN_TARGETS, convert_mean, is_mean
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.norm.bn_statistics import STATISTICS
@@ -28,7 +28,6 @@ from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
 from caffe_compat.convert.pretrained.naming import Normalization
 from caffe_compat.convert.pretrained.pixels import Pixels
 from caffe_compat.convert.report import as_text, write_report
-from caffe_compat.convert.targets import TARGETS
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialects.translate import DIALECTS, OWN
 

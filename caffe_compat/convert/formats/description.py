@@ -11,8 +11,7 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from caffe_compat.convert.formats.blob_names import blob_keys
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, blob_keys
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob

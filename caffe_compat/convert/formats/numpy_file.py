@@ -1,6 +1,5 @@
 """Reads untrusted NumPy files safely: regular files only, no code is run, and memory is limited by the file's size."""
 
-import stat
 import zipfile
 from pathlib import Path
 from tokenize import TokenError
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.convert.formats.read import require_regular
 from caffe_compat.convert.formats.zip_members import require_no_bomb
 from caffe_compat.errors import FormatError
 
@@ -43,19 +43,6 @@ def load_npz(path: str | Path, expected: str) -> dict[str, Array]:
             return {key: file[key] for key in file.files}
     except DAMAGE as error:
         raise FormatError(f"{path}: expected {expected}, found something else: {_first_line(error)}") from None
-
-
-def require_regular(path: str | Path) -> None:
-    """Raises FormatError for a folder, a pipe, a socket or a device.
-
-    A missing file passes, because opening it later raises a clear error.
-    """
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):  # ValueError: a zero byte in the name
-        return
-    if not stat.S_ISREG(mode):
-        raise FormatError(f"{path}: expected a file, found a folder, a pipe, a socket or a device; check the path")
 
 
 def _is_archive(path: str | Path) -> bool:

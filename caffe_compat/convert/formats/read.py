@@ -1,13 +1,15 @@
 """Reads a model from any supported file; the first bytes of the file decide the format."""
 
+import json
+import stat
 from pathlib import Path
 
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
-from caffe_compat.convert.formats.numpy_file import require_regular
-from caffe_compat.convert.formats.safetensors_file import is_safetensors, read_safetensors
+from caffe_compat.convert.formats.safetensors_file import read_safetensors
 from caffe_compat.convert.formats.state_dict import read_state_dict
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
+from caffe_compat.errors import FormatError
 
 #: First bytes of files by torch.save: a ZIP archive, or before PyTorch 1.6 a pickled magic number.
 TORCH_HEADS = (b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
@@ -35,3 +37,38 @@ def read_model(path: str, dialect: str | None = None, pixels: Pixels = USUAL, de
 def _head(path: str) -> bytes:
     with Path(path).open("rb") as file:
         return file.read(LONGEST_HEAD)
+
+
+def is_safetensors(path: str) -> bool:
+    """Whether a file starts with a length and a JSON header of that length.
+
+    Source: https://github.com/huggingface/safetensors.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(9)
+        size = int.from_bytes(head[:8], "little")
+        if head[8:] != b"{" or size + 8 > Path(path).stat().st_size:
+            return False
+        file.seek(8)
+        return _is_json(file.read(size))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def require_regular(path: str | Path) -> None:
+    """Raises FormatError for a folder, a pipe, a socket or a device.
+
+    A missing file passes, because opening it later raises a clear error.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return
+    if not stat.S_ISREG(mode):
+        raise FormatError(f"{path}: expected a file, found a folder, a pipe, a socket or a device; check the path")

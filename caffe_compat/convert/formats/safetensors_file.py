@@ -1,7 +1,6 @@
 """Reads and writes safetensors files, with the description of the net in the file's metadata."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,25 +70,3 @@ def _tensor(path: str, file: Any, key: str) -> Blob:
     if kind != "F32":
         raise FormatError(f"{path}: expected F32 in tensor '{key}', found {kind}; convert again, and call half() later")
     return np.asarray(file.get_tensor(key))
-
-
-def is_safetensors(path: str) -> bool:
-    """Whether a file starts with a length and a JSON header of that length.
-
-    Source: https://github.com/huggingface/safetensors.
-    """
-    with Path(path).open("rb") as file:
-        head = file.read(9)
-        size = int.from_bytes(head[:8], "little")
-        if head[8:] != b"{" or size + 8 > Path(path).stat().st_size:
-            return False
-        file.seek(8)
-        return _is_json(file.read(size))
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

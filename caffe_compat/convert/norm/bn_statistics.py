@@ -21,10 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.convert.forms.undo_splits import undo_splits
-from caffe_compat.convert.model import Layer, Model, require_structure
-from caffe_compat.convert.report import Report
-from caffe_compat.errors import FormatError
+from caffe_compat.convert.forms.train_form import undo_splits
+from caffe_compat.convert.model import Layer, Model
 from caffe_compat.graph.wiring import Wiring
 from caffe_compat.proto.blobs import Blob
 
@@ -48,38 +46,7 @@ class Verdict:
     reason: str
 
 
-def to_variance(model: Model, statistics: str, report: Report) -> Model:
-    """Returns the model with variances in every BN; `statistics` is a name of STATISTICS ('auto' finds out)."""
-    if statistics == INVERSE:
-        require_structure(model, f"--bn-statistics {INVERSE}")
-    layers = [layer for layer in model.net.layer if _has_statistics(model, layer)]
-    if not layers:
-        return model
-    verdict = judge(model, layers) if statistics == AUTO else Verdict(statistics, "as the option says")
-    report.notes.append(f"BN blob 3 holds the {verdict.holds.replace('_', ' ')}: {verdict.reason}")
-    if verdict.holds == VARIANCE:
-        return model
-    blobs = dict(model.blobs)
-    for layer in layers:
-        blobs[layer.name] = [*blobs[layer.name][:3], variance_of(model.path, layer, blobs[layer.name][3])]
-        report.noted(layer.name, "inverse deviation as variance, rounded to float32")
-    return model.with_layers(model.net.layer, blobs)
-
-
-def variance_of(path: str, layer: Layer, inverse: Blob) -> Blob:
-    """Returns the variances of a BN, max(1 / inverse ** 2 - eps, 0), computed in float64 and rounded to float32.
-
-    FormatError for inverse deviations that are not above 0.
-    """
-    if not (inverse > 0).all():
-        raise FormatError(
-            f"{path}: layer '{layer.name}' (BN): expected inverse deviations above 0 in blob 3, found "
-            f"{inverse.min():g}; the file holds variances: use --bn-statistics variance"
-        )
-    return np.maximum(1 / inverse.astype(np.float64) ** 2 - layer.bn_param.eps, 0).astype(np.float32)
-
-
-def _has_statistics(model: Model, layer: Layer) -> bool:
+def has_statistics(model: Model, layer: Layer) -> bool:
     """Whether the layer is a BN with four blobs and the last is not empty; SegNet's BN has two blobs."""
     blobs = model.blobs.get(layer.name, ())
     return layer.type == "BN" and len(blobs) > 3 and blobs[3].size > 0
@@ -143,7 +110,7 @@ def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:
     wiring = Wiring.of_layers(layers)
     for index, layer in enumerate(layers):
         maker = wiring.maker(index)
-        if maker is None or not _has_statistics(model, layer):
+        if maker is None or not has_statistics(model, layer):
             continue
         source = layers[maker]
         if source.type in ("Convolution", "InnerProduct") and source.name in model.blobs:

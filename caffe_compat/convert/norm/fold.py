@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.convert.model import Layer, Model
-from caffe_compat.convert.norm.pairs import scale_behind
+from caffe_compat.convert.model import Layer, Model, scale_behind
 from caffe_compat.convert.norm.to_bn import joined
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError, ShapeError

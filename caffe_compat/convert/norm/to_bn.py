@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caffe_compat.convert.model import Layer, Model
-from caffe_compat.convert.norm.pairs import scale_behind
+from caffe_compat.convert.model import Layer, Model, scale_behind
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.wiring import Wiring

@@ -21,9 +21,8 @@ from torch import Tensor
 from caffe_compat.convert.assemble import Assembly
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.export import needed_steps, one_line
-from caffe_compat.convert.sample_inputs import sample_inputs
 from caffe_compat.errors import CaffeError, FormatError
-from caffe_compat.graph.near_ties import is_near_tie, jumps
+from caffe_compat.graph.comparing import is_near_tie, jumps, sample_inputs
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import as_tuple
 

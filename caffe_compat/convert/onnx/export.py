@@ -7,11 +7,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from caffe_compat.convert.assemble import Assembly, require_blobs
-from caffe_compat.convert.model import Shape
-from caffe_compat.convert.norm.pairs import scale_behind
+from caffe_compat.convert.model import Shape, scale_behind
 from caffe_compat.convert.onnx.graph import OPSET, Graph
-from caffe_compat.convert.onnx.normalization import batch_norm
 from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_steps, open_axes
+from caffe_compat.convert.onnx.reduction import batch_norm
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
 from caffe_compat.graph.builder import shapes_only

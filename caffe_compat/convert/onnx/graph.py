@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
-from caffe_compat.convert.formats.blob_names import blob_keys
-from caffe_compat.convert.model import Shape
+from caffe_compat.convert.model import Shape, blob_keys
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.wiring import Step
 

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from caffe_compat.convert.assemble import Assembly
 from caffe_compat.convert.model import Shape
+from caffe_compat.convert.onnx.convolution import padded
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
-from caffe_compat.convert.onnx.pooling import padded
 from caffe_compat.convert.onnx.reduction import reduced
 from caffe_compat.convert.onnx.shaping import LAST, cut
 from caffe_compat.convert.onnx.table import EXPORTERS

@@ -1,15 +1,19 @@
-"""Exports layers that reduce an axis: Reduction, BatchReduction and ArgMax."""
+"""Exports layers that reduce an axis or divide by a statistic of it: Reduction, ArgMax, BatchNorm, LRN, MVN ..."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
+from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph
 from caffe_compat.convert.onnx.shaping import cut, reverse
 from caffe_compat.graph.wiring import Step
+from caffe_compat.layers.normalization.bn import SegNetBN
 
 
 def softmax(graph: Graph, step: Step, bottom: str) -> str:
@@ -95,3 +99,107 @@ def _largest(graph: Graph, value: str, axis: int, size: int, k: int) -> tuple[st
     values, places = graph.ops("TopK", [reverse(graph, value, axis), graph.ints(k)], 2, axis=axis)
     indices = graph.op("Sub", graph.ints(size - 1), places)
     return graph.op("Cast", indices, to=1), values
+
+
+def batch_norm(graph: Graph, step: Step, bottom: str, scale: Step | None = None) -> str:
+    """Exports a BatchNorm, with stored or with the batch's statistics, and a Scale fused into it."""
+    layer: Any = step.layer
+    shape = step.bottom_shapes[0]
+    value = graph.reshape(bottom, (shape[0], 1)) if len(shape) == 1 else bottom
+    slopes = _slopes(graph, layer.channels, scale)
+    if layer.uses_global_statistics:
+        top = _normalise(graph, value, slopes, [_numbers(part) for part in layer.stored_statistics()], layer.eps)
+    else:
+        top = _scaled(graph, _by_batch(graph, step, value), shape, slopes if scale else ())
+    return graph.reshape(top, shape) if len(shape) == 1 else top
+
+
+def _slopes(graph: Graph, channels: int, scale: Step | None) -> tuple[str, str]:
+    """Slope and bias of every channel: those of a Scale, or 1 and 0."""
+    zeros = graph.constant(np.zeros(channels, np.float32))
+    if scale is None:
+        return graph.constant(np.ones(channels, np.float32)), zeros
+    return graph.weight(scale, 0), graph.weight(scale, 1) if len(scale.layer.blobs) > 1 else zeros
+
+
+def _scaled(graph: Graph, value: str, shape: Shape, slopes: Sequence[str]) -> str:
+    """value * slope + bias, with one number per channel."""
+    axes = graph.ints(*range(1, len(shape) - 1))
+    for kind, numbers in zip(("Mul", "Add"), slopes, strict=False):
+        value = graph.op(kind, value, graph.op("Unsqueeze", numbers, axes) if len(shape) > 2 else numbers)
+    return value
+
+
+def _by_batch(graph: Graph, step: Step, value: str) -> str:
+    layer: Any = step.layer
+    graph.require_fixed_batch(step, "it normalises by the statistics of the batch")
+    centred, variance = _moments(graph, value, [0, *range(2, max(len(step.bottom_shapes[0]), 2))])
+    return graph.op("Div", centred, graph.op("Sqrt", affine(graph, variance, 1, layer.eps)))
+
+
+def bn(graph: Graph, step: Step, bottom: str) -> str:
+    layer: Any = step.layer
+    if isinstance(layer, SegNetBN):
+        normalised = _by_batch(graph, step, bottom) if layer.uses_batch else bottom
+        return graph.op("Add", graph.op("Mul", normalised, graph.weight(step, 0)), graph.weight(step, 1))
+    slope, bias, *statistics = (_numbers(blob) for blob in layer.blobs)
+    return _normalise(graph, bottom, (graph.constant(slope), graph.constant(bias)), statistics, layer.eps)
+
+
+def _normalise(
+    graph: Graph, value: str, slopes: tuple[str, str], statistics: Sequence[NDArray[np.float32]], eps: float
+) -> str:
+    """(value - mean) / sqrt(variance + eps) * slope + bias."""
+    mean, variance = (graph.constant(part) for part in statistics)
+    return graph.op("BatchNormalization", value, *slopes, mean, variance, epsilon=eps)
+
+
+def _numbers(blob: Tensor) -> NDArray[np.float32]:
+    numbers: NDArray[np.float32] = blob.detach().cpu().numpy().reshape(-1)
+    return numbers
+
+
+def lrn(graph: Graph, step: Step, bottom: str) -> str:
+    """Exports an LRN; within a channel it is an average pool of squares, with 1 instead of k."""
+    layer: Any = step.layer
+    if layer.is_across_channels:
+        return graph.op("LRN", bottom, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
+    pads = [layer.size // 2] * 4
+    squares = graph.op("Mul", bottom, bottom)
+    energy = graph.op("AveragePool", squares, kernel_shape=[layer.size] * 2, pads=pads, count_include_pad=1)
+    return graph.op("Mul", bottom, graph.op("Pow", affine(graph, energy, layer.alpha, 1), graph.number(-layer.beta)))
+
+
+def mvn(graph: Graph, step: Step, bottom: str) -> str:
+    """Exports an MVN; the top has four axes even if the bottom has fewer."""
+    layer: Any = step.layer
+    shape = step.top_shapes[0]
+    value = bottom if shape == step.bottom_shapes[0] else graph.reshape(bottom, shape)
+    centred, variance = _moments(graph, value, list(range(layer.first_axis, 4)))
+    if not layer.normalizes_variance:
+        return centred
+    return graph.op("Div", centred, affine(graph, graph.op("Sqrt", variance), 1, layer.eps))
+
+
+def _moments(graph: Graph, value: str, axes: list[int]) -> tuple[str, str]:
+    """The value without its mean over the axes, and the variance."""
+    mean = graph.op("ReduceMean", value, graph.ints(*axes), keepdims=1)
+    centred = graph.op("Sub", value, mean)
+    return centred, graph.op("ReduceMean", graph.op("Mul", centred, centred), graph.ints(*axes), keepdims=1)
+
+
+def normalize(graph: Graph, step: Step, bottom: str) -> str:
+    """SSD's layer, or the fork's, which has no parameters."""
+    layer: Any = step.layer
+    shape = step.bottom_shapes[0]
+    if not layer.blobs:
+        return graph.op("Div", bottom, _norm(graph, bottom, shape, all_axes=True, eps=0))
+    norm = _norm(graph, bottom, shape, layer.is_across_spatial, layer.eps)
+    scale = (layer.blobs[0].numel(), *[1] * (len(shape) - 2))
+    return graph.op("Mul", graph.op("Div", bottom, norm), graph.weight(step, 0, scale))
+
+
+def _norm(graph: Graph, value: str, shape: Shape, all_axes: bool, eps: float) -> str:
+    axes = range(1, len(shape)) if all_axes else [1]
+    squares = graph.op("ReduceSum", graph.op("Mul", value, value), graph.ints(*axes), keepdims=1)
+    return graph.op("Sqrt", affine(graph, squares, 1, eps))

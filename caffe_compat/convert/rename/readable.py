@@ -1,6 +1,6 @@
 """Finds names that tell a layer's role from its place in the graph: `caffe.Eltwise_304` becomes `res4b22`."""
 
-from caffe_compat.convert.forms.undo_splits import undo_splits
+from caffe_compat.convert.forms.train_form import undo_splits
 from caffe_compat.convert.model import Model, require_structure
 from caffe_compat.convert.rename.backbone_names import name_backbone, name_stem
 from caffe_compat.convert.rename.blocks import find_blocks

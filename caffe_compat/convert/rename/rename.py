@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from caffe_compat.convert.forms.undo_splits import is_automatic, undo_splits
+from caffe_compat.convert.forms.train_form import is_automatic, undo_splits
 from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.rename.names_file import read_names
 from caffe_compat.convert.rename.readable import readable_names

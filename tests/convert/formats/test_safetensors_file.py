@@ -6,7 +6,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from caffe_compat.convert.formats.description import describe
-from caffe_compat.convert.formats.safetensors_file import is_safetensors, read_safetensors, write_safetensors
+from caffe_compat.convert.formats.read import is_safetensors
+from caffe_compat.convert.formats.safetensors_file import read_safetensors, write_safetensors
 from caffe_compat.errors import FormatError
 from tests.convert.models import model_of
 

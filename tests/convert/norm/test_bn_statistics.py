@@ -5,7 +5,7 @@ import pytest
 
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.norm.bn_statistics import to_variance
+from caffe_compat.convert.norm.exchange import to_variance
 from caffe_compat.convert.report import Report
 from caffe_compat.errors import FormatError
 from tests.convert.models import GOLDENS, RELEASED, assert_same_blobs, model_of

@@ -6,7 +6,7 @@ import pytest
 from caffe_compat.convert.assemble import assemble
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.deploy_form import deploy_form
-from caffe_compat.convert.forms.undo_splits import is_automatic
+from caffe_compat.convert.forms.train_form import is_automatic
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.rename.rename import rename
 from caffe_compat.convert.report import Report
