@@ -21,12 +21,17 @@ from difflib import get_close_matches
 _LONG_WORD = re.compile(r"\S{300,}")
 
 
+def for_a_terminal(text: str) -> str:
+    """The text of a message with long words cut and unprintable characters escaped; line ends and tabs stay."""
+    shortened = _LONG_WORD.sub(lambda word: f"{word[0][:120]}...{word[0][-40:]}", text)
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in shortened)
+
+
 class CaffeError(Exception):
     """The base of all errors of this project; what a file holds is shown in printable characters, long words cut."""
 
     def __str__(self) -> str:
-        text = _LONG_WORD.sub(lambda word: f"{word[0][:120]}...{word[0][-40:]}", super().__str__())
-        return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+        return for_a_terminal(super().__str__())
 
 
 class FormatError(CaffeError):
@@ -78,7 +83,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist: the nearest known name, or all known names."""
+    """The end of a message about a name that does not exist: the nearest known name, or the first known ones."""
     names = list(known)
     near = nearest(name, names)
-    return f"did you mean '{near}'?" if near else f"known: {', '.join(names) or 'none'}"
+    return f"did you mean '{near}'?" if near else f"known: {some_of(names)}"
+
+
+def some_of(names: Iterable[str], most: int = 12) -> str:
+    """The names joined for a message: the first `most` of them and how many there are, or "none"."""
+    every = list(names)
+    more = f" ... ({len(every)} in all)" if len(every) > most else ""
+    return f"{', '.join(every[:most])}{more}" or "none"

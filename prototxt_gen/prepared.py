@@ -32,8 +32,10 @@ def read_prepared(folder: str) -> Prepared | None:
     Raises FormatError if the file does not have the format that preparation writes.
     """
     path = Path(folder) / SUMMARY
-    if not path.is_file():
+    if not path.exists():
         return None
+    if not path.is_file():
+        raise FormatError(f"{path}: expected the summary that prepare writes, found a folder, pipe, socket or device")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return _prepared(content)

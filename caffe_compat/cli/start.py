@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, cast
 
 import caffe_compat
 from caffe_compat.cli.parser import CommandParser, UsageError
-from caffe_compat.errors import CaffeError, nearest
+from caffe_compat.errors import CaffeError, for_a_terminal, nearest
 from caffe_compat.logs.glog import environment_level, log_to_stderr, only_warnings_on_stderr
 from caffe_compat.terminal.progress import no_progress
 
@@ -175,7 +175,7 @@ def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
 def _one_line(error: Exception) -> str:
     """Returns the line that tells the user of an error; the traceback of an unexpected error goes to a file."""
     if isinstance(error, CaffeError | OSError):
-        return str(error)
+        return for_a_terminal(str(error))
     return f"unexpected {type(error).__name__}: {error}; please report it with {_trace_file()}"
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.convert.model import Model, Shape
-from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError, prefix_file
+from caffe_compat.errors import CaffeError, GraphError, MissingFeatureError, ShapeError, prefix_file, some_of
 from caffe_compat.graph.builder import GraphBuilder
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, LayerSpec, as_tuple
@@ -129,6 +129,6 @@ def require_blobs(net: Assembly, names: Sequence[str]) -> None:
     for name in names:
         if name not in net.shapes:
             raise GraphError(
-                f"{net.path}: no blob '{name}' to give out; outputs: {', '.join(net.outputs)}; "
+                f"{net.path}: no blob '{name}' to give out; outputs: {some_of(net.outputs)}; "
                 f"any other blob may be named, too: {', '.join(list(net.shapes)[-8:])} ..."
             )

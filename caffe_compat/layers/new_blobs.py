@@ -5,6 +5,7 @@ import operator
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ MOST_VALUES = 2**31 - 1
 BYTES_PER_VALUE = 4
 #: Environment variable that replaces the machine's memory as the limit: `CAFFE_COMPAT_MEMORY_LIMIT=24G`.
 VARIABLE = "CAFFE_COMPAT_MEMORY_LIMIT"
+#: Words of torch's allocators, on CPUs and on GPUs, and of an address that overflows.
+_ALLOCATORS = re.compile(r"can't allocate memory|not enough memory|out of memory|Storage size calculation overflowed")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -41,7 +44,10 @@ class MemoryBudget:
 
     def check_top(self, layer: caffe_pb2.LayerParameter, top: str, shape: Sequence[int]) -> None:
         """Raises ShapeError for a top that does not fit into memory beside the weights counted so far."""
-        what = f"top '{top}'"
+        self.check(layer, f"top '{top}'", shape)
+
+    def check(self, layer: caffe_pb2.LayerParameter, what: str, shape: Sequence[int]) -> None:
+        """`check_top` for another array of the layer; `what` names it in the message."""
         self._require_room(layer, what, shape, self._weights + self._bytes(layer, what, shape))
 
     def _bytes(self, layer: caffe_pb2.LayerParameter, what: str, shape: Sequence[int]) -> int:
@@ -72,6 +78,20 @@ def memory_limit() -> int:
     if not found:
         raise FieldError(f"{VARIABLE}: expected a number of bytes such as 8000000000, 500M or 24G, got '{text[:40]}'")
     return int(found[1]) * _UNITS[found[2]]
+
+
+@contextmanager
+def memory_errors_of(layer: caffe_pb2.LayerParameter) -> Iterator[None]:
+    """Turns the allocator's error, while the block runs the layer, into a ShapeError that names the layer."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _ALLOCATORS.search(str(error)):
+            raise
+        raise ShapeError(
+            f"{_name(layer)}: not enough memory to run the layer{_largest_field(layer)}; lower batch_size (and raise "
+            "iter_size), or the sizes of the layer"
+        ) from error
 
 
 def _name(layer: caffe_pb2.LayerParameter) -> str:

@@ -62,14 +62,14 @@ def layer_class(spec: LayerSpec) -> type[Layer]:
 
 
 def _advice(unknown: str) -> str:
-    """Message for an unknown type: the Caffe that added it and a replacement, else a similar type, else all types."""
+    """Message for an unknown type: the Caffe that added it and a replacement, else a similar type."""
     foreign = foreign_type(unknown)
     if foreign:
         return f", which {FOREIGN_TYPES[foreign].caffe} added; {FOREIGN_TYPES[foreign].cure}"
     near = _nearest(unknown)
     if near:
         return f"; did you mean '{near}'?"
-    return f" (docs/layers.md has all); write it as a Python layer of your own. Known types: {', '.join(layer_types())}"
+    return " (docs/layers.md has all); write it as a Python layer of your own"
 
 
 def _nearest(unknown: str) -> str | None:

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 
+from caffe_compat.convert.formats.numpy_file import require_regular
 from caffe_compat.convert.onnx.check import REFUSALS
 from caffe_compat.convert.onnx.export import one_line
 from caffe_compat.errors import DataError, FormatError, MissingFeatureError
@@ -45,6 +46,7 @@ def record_onnx(net: Net, inputs: Mapping[str, Array], path: str) -> Recording:
 
 
 def _model(path: str) -> onnx.ModelProto:
+    require_regular(path)
     try:
         return onnx.load(path)
     except (DecodeError, OSError) as error:

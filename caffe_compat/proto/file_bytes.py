@@ -8,6 +8,7 @@ import errno
 import mmap
 import os
 import re
+import stat
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -115,15 +116,19 @@ def map_bytes(path: str | Path, wanted: str) -> bytes:
 
 def _existing(path: str | Path, wanted: str) -> Path:
     path = Path(path)
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise FormatError(f"{path}: no such file; expected {wanted}") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FormatError(f"{path}: cannot be read ({reason}); expected {wanted}") from error
+    if stat.S_ISDIR(status.st_mode):
         raise FormatError(f"{path}: expected {wanted}, found a folder{_lmdb_hint(path)}")
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         # Reading a pipe could wait forever, and a device may never end.
-        found = "found a pipe, socket or device; give a file" if path.exists() else None
-        raise FormatError(
-            f"{path}: expected {wanted}, {found}" if found else f"{path}: no such file; expected {wanted}"
-        )
-    if not path.stat().st_size:
+        raise FormatError(f"{path}: expected {wanted}, found a pipe, socket or device; give a file")
+    if not status.st_size:
         raise FormatError(f"{path}: expected {wanted}, found an empty file; copy or download it again")
     return path
 

@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.text_encoding import CEscape
 
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, some_of
 from caffe_compat.proto.dialects.translate import missing_fields
 from caffe_compat.proto.foreign.survey import UnknownWord, survey
 from caffe_compat.proto.foreign.types import type_of_v1
@@ -24,8 +24,10 @@ MessageType = TypeVar("MessageType", bound=Message)
 
 #: What protobuf's parser puts before its words: `12:3 : ` and the line.
 _CAUSE = re.compile(r"^\d+:\d+ : (?:'.*': )?", re.DOTALL)
-#: Problems that one error lists, and characters of a line that it shows.
-MOST_PROBLEMS, MOST_SHOWN = 12, 80
+#: Problems that one error explains, characters of all of them, and further words that it names.
+MOST_PROBLEMS, MOST_CHARACTERS, MOST_OTHERS = 12, 700, 5
+#: Characters of a line of the file that an error shows.
+MOST_SHOWN = 80
 
 
 def parse_text(text: str, message_type: type[MessageType], path: str = "<text>") -> MessageType:
@@ -80,18 +82,26 @@ def _edited(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
 
 
 def _problems(text: str, words: Sequence[UnknownWord], path: str) -> str:
-    """One line per problem; a word that is wrong in many layers is one problem."""
+    """A line per problem, as many as fit; a word that is wrong in many layers is one problem."""
     grouped: dict[tuple[str, str, str], list[UnknownWord]] = {}
     for word in of_another_file(words) or words:
         grouped.setdefault((word.message.name, word.field, word.value), []).append(word)
-    lines = []
-    for same in list(grouped.values())[:MOST_PROBLEMS]:
-        place = same[0].place
-        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
-        lines.append(f"{path}:{line}:{column}: {problem(same)}{_shown(text, line)}")
-    if len(grouped) > MOST_PROBLEMS:
-        lines.append(f"{path}: and {len(grouped) - MOST_PROBLEMS} more words like these")
+    lines: list[str] = []
+    for same in grouped.values():
+        line = _problem(text, same, path)
+        if lines and (len(lines) == MOST_PROBLEMS or len(line) + sum(map(len, lines)) > MOST_CHARACTERS):
+            break
+        lines.append(line)
+    others = [shortened(field, 20) for _, field, _ in list(grouped)[len(lines) :]]
+    if others:
+        lines.append(f"{path}: and {len(others)} more words like these: {some_of(others, MOST_OTHERS)}")
     return "\n".join(lines)
+
+
+def _problem(text: str, same: Sequence[UnknownWord], path: str) -> str:
+    place = same[0].place
+    line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+    return f"{path}:{line}:{column}: {problem(same)}{_shown(text, line)}"
 
 
 def _shown(text: str, number: int) -> str:

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
+from caffe_compat.errors import some_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.foreign.fields import fork_of_field, fork_of_field_without_effect
@@ -154,7 +155,7 @@ def _unknown_value(word: UnknownWord) -> str:
     if word.value in enum.values_by_name:
         return f"{word.value} is a name, not a string: write it without quotes"
     near = get_close_matches(word.value[:MOST_OF_A_NAME].upper(), enum.values_by_name, n=1, cutoff=_LIKENESS_OF_VALUES)
-    cure = f"did you mean {near[0]}?" if near else f"it has {', '.join(enum.values_by_name)}"
+    cure = f"did you mean {near[0]}?" if near else f"it has {some_of(enum.values_by_name)}"
     return f"{enum.full_name.split('.', 1)[1]} has no value {shortened(word.value, MOST_OF_A_NAME)}; {cure}"
 
 

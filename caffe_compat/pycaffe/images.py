@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
+from caffe_compat.data.image_size import refuse_bomb
+from caffe_compat.data.regular_file import read_regular
 from caffe_compat.data.skimage_resize import resize
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.pycaffe.array_error import ArrayError
@@ -28,16 +30,26 @@ def load_image(filename: str, color: bool = True) -> Image:
 
     Drops alpha and ignores the EXIF orientation. ImageFileError for other files.
     """
-    stored: Array | None = cv2.imread(filename, cv2.IMREAD_UNCHANGED)
-    if stored is None:
-        raise ImageFileError(
-            f"{filename}: cannot read the image; it is missing or of a format that OpenCV does not know"
-        )
-    picture = _as_float(stored)
+    picture = _as_float(_stored(filename))
     if picture.ndim == 2:
         return np.repeat(picture[..., None], 3 if color else 1, axis=2).astype(np.float32)
     rgb = picture[..., 2::-1]
     return (rgb if color else _grey(rgb)).astype(np.float32)
+
+
+def _stored(filename: str) -> Array:
+    """The values in the file; its header is read first, so that a small file cannot claim much memory."""
+    try:
+        encoded = read_regular(filename, "load_image")
+        refuse_bomb(encoded, filename)
+        stored = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED) if encoded else None
+    except DataError as error:
+        raise ImageFileError(f"{filename}: cannot read the image; {error}") from error
+    except cv2.error as error:
+        raise ImageFileError(f"{filename}: cannot read the image; {error.err or 'OpenCV refuses it'}") from error
+    if stored is None:
+        raise ImageFileError(f"{filename}: cannot read the image; it is of a format that OpenCV does not know")
+    return np.asarray(stored)
 
 
 def _as_float(picture: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.engine.fast import LazyForward
-from caffe_compat.errors import FormatError, GraphError, ShapeError
+from caffe_compat.errors import FormatError, GraphError, ShapeError, did_you_mean
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
 from caffe_compat.net.blob import Blob
@@ -211,9 +211,7 @@ class Net(Of2014):
         if layer is None:
             return otherwise
         if layer not in self.layer_dict:
-            raise LayerNameError(
-                f"net '{self.name}' has no layer '{layer}'; its layers: {', '.join(self._layer_names)}"
-            )
+            raise LayerNameError(f"net '{self.name}' has no layer '{layer}'; {did_you_mean(layer, self._layer_names)}")
         return self._layer_names.index(layer)
 
     def _fill(self, what: str, names: list[str], arrays: Arrays, target: Callable[[Blob], Array]) -> None:

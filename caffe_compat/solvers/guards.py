@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import DataError, SolverError
+from caffe_compat.errors import DataError, ShapeError, SolverError
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.data.base_data import PrefetchingData
@@ -219,7 +219,7 @@ def find_first_bad_number(net: Net, start: PassStart) -> str:
     start.restore(net)
     try:
         found = next(_bad_blobs(net), None) or next(_bad_gradients(net), None)
-    except torch.OutOfMemoryError:
+    except (ShapeError, torch.OutOfMemoryError):
         return "the layer is not known: repeating the pass layer by layer needs more memory than there is"
     return found or "no layer when the pass was repeated layer by layer in float32; --engine exact runs every layer so"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from caffe_compat.errors import FormatError
+from caffe_compat.proto.file_bytes import read_bytes
 
 
 def read_parity(path: Path) -> dict[str, dict[str, Any]]:
@@ -13,9 +14,9 @@ def read_parity(path: Path) -> dict[str, dict[str, Any]]:
     Raises FormatError for a file that is no such report.
     """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["differences"]
+        rows = json.loads(read_bytes(path, "a parity report"))["differences"]
         found = [(row["layer"], row["verdict"], row["net"]["relative"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(
             f"{path}: expected a parity report, as `caffe-compat verify --json FILE` writes it; {type(error).__name__}"
         ) from error

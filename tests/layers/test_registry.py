@@ -40,7 +40,8 @@ def test_unknown_types_name_their_neighbour() -> None:
     ):
         create("name: 'p' type: 'Poling'")
     message = (
-        r"^layer 'p' \(Xyzzy\): no layer of this type \(docs/layers.md has all\); write it as .* Known types: .*Pooling"
+        r"^layer 'p' \(Xyzzy\): no layer of this type \(docs/layers.md has all\); write it as a Python layer of your "
+        r"own$"
     )
     with pytest.raises(UnknownLayerError, match=message):
         create("name: 'p' type: 'Xyzzy'")

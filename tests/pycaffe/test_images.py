@@ -1,5 +1,6 @@
 """Images are read, resized and cropped as pycaffe of 2016 did it."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -57,7 +58,7 @@ def test_pictures_of_floats_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.png: cannot read the image; it is missing or of a format"):
+    with pytest.raises(DataError, match=r"none\.png: cannot read the image; load_image: could not load .*No such file"):
         load_image(str(tmp_path / "none.png"))
 
 
@@ -115,3 +116,16 @@ def test_crops_fit_into_the_images() -> None:
 def test_an_image_without_channels_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^expected an image \(height, width, channels\), got \(5, 7\); grey has one"):
         resize_image(RANDOM.rand(5, 7), (3, 4))
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(OSError, match=r"pipe\.png: cannot read the image; .*found a pipe"):
+        load_image(str(tmp_path / "pipe.png"))
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2
+    (tmp_path / "bomb.png").write_bytes(header + b"\x08\2" * 9)
+    with pytest.raises(OSError, match=r"bomb\.png: cannot read the image; .*60000 x 60000 pixels, above the limit"):
+        load_image(str(tmp_path / "bomb.png"))

@@ -15,20 +15,25 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caffe_compat.errors import CaffeError
+from caffe_compat.errors import CaffeError, for_a_terminal
+from tests.reliability.command_inputs import COMMAND_KINDS, make_command_inputs
 from tests.reliability.damage import damaged
 from tests.reliability.inputs import KINDS, Kind, make_inputs
 
-#: Limits of one input: seconds, bytes of memory beyond what the process had, characters of a line of a message.
-SECONDS, BYTES, CHARACTERS = 10.0, 2**30, 1000
+#: Limits of one input: seconds of the processor, bytes of memory beyond what the process had, characters of a message.
+SECONDS, BYTES, CHARACTERS = 10.0, 2**30, 800
 #: A prototxt's message has a line for each unknown word.
-LINES = 20
+LINES = 10
+#: Seconds of the clock after which a process hangs; other work may hold the processor in the meantime.
+PATIENCE = 60.0
+ALL_KINDS = (*KINDS, *COMMAND_KINDS)
 #: Inputs of one process, so that what one leaves behind cannot hide what the next does.
 _PER_PROCESS = 150
 
@@ -44,19 +49,21 @@ class Outcome(NamedTuple):
 
 def outcome(kind: Kind, number: int) -> Outcome:
     """Uses the input in the current folder."""
-    before = _memory()
+    before, started = _memory(), time.process_time()
     try:
         kind.use()
         verdict, words = "read", ""
     except (CaffeError, OSError) as error:
-        verdict, words = "refused", str(error)
+        verdict, words = "refused", for_a_terminal(str(error))
         lines = words.split("\n")
-        if len(lines) > LINES or any(len(line) > CHARACTERS or not line.isprintable() for line in lines):
+        if len(lines) > LINES or len(words) > CHARACTERS or not all(map(str.isprintable, lines)):
             verdict = "surprise: a message that is long or no text"
     except BaseException as error:
         verdict, words = f"surprise: {type(error).__name__}", str(error)
     if _memory() - before > BYTES:
         verdict = f"surprise: {(_memory() - before) >> 20} MiB"
+    if time.process_time() - started > SECONDS:
+        verdict = f"surprise: {time.process_time() - started:.0f} s"
     return Outcome(kind.name, number, verdict, words)
 
 
@@ -121,7 +128,7 @@ def _results(ours: Connection, process: ForkProcess, kinds: tuple[Kind, ...]) ->
     number = 0
     while True:
         try:
-            message: Any = ours.recv() if ours.poll(SECONDS) else "hang"
+            message: Any = ours.recv() if ours.poll(PATIENCE) else "hang"
         except EOFError:
             process.join()
             yield Outcome(
@@ -130,7 +137,7 @@ def _results(ours: Connection, process: ForkProcess, kinds: tuple[Kind, ...]) ->
             return
         if message == "hang":
             process.kill()
-            yield Outcome(kinds[number % len(kinds)].name, number, f"surprise: the process hung {SECONDS:g} s", "")
+            yield Outcome(kinds[number % len(kinds)].name, number, f"surprise: the process hung {PATIENCE:g} s", "")
             return
         if message is None:
             return
@@ -141,14 +148,21 @@ def _results(ours: Connection, process: ForkProcess, kinds: tuple[Kind, ...]) ->
 
 
 def make_folder() -> Path:
-    """A new folder with the good inputs."""
+    """A new folder with the good inputs, made by a process of its own, whose threads no later process inherits."""
     folder = Path(tempfile.mkdtemp(prefix="attack_")) / "good"
     folder.mkdir()
-    before = Path.cwd()
+    maker = multiprocessing.get_context("fork").Process(target=_make, args=(folder,))
+    maker.start()
+    maker.join()
+    if maker.exitcode:
+        raise RuntimeError("the good inputs cannot be made; see above")
+    return folder
+
+
+def _make(folder: Path) -> None:
     os.chdir(folder)
     make_inputs(folder.with_name("work"))
-    os.chdir(before)
-    return folder
+    make_command_inputs()
 
 
 def main() -> int:
@@ -158,7 +172,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", help="one kind only")
     arguments = parser.parse_args()
-    kinds = tuple(kind for kind in KINDS if arguments.kind in (None, kind.name))
+    kinds = tuple(kind for kind in ALL_KINDS if arguments.kind in (None, kind.name))
     logging.getLogger("caffe_compat").setLevel(logging.CRITICAL + 1)
     folder = make_folder()
     verdicts: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -167,7 +181,7 @@ def main() -> int:
         if result.verdict.startswith("surprise"):
             print(f"{result.kind} {result.number}: {result.verdict}: {result.words[:300]!r}", flush=True)
     for kind in kinds:
-        print(f"{kind.name:18}", *(f"{verdicts[kind.name, word]:6} {word}" for word in ("read", "refused", "surprise")))
+        print(f"{kind.name:20}", *(f"{verdicts[kind.name, word]:6} {word}" for word in ("read", "refused", "surprise")))
     total = {
         word: sum(n for (_, verdict), n in verdicts.items() if verdict == word)
         for word in ("read", "refused", "surprise")

@@ -4,10 +4,12 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.reliability.command_inputs import make_command_inputs
 from tests.reliability.inputs import make_inputs
 
 
@@ -20,20 +22,31 @@ def good_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.chdir(folder)
     try:
         make_inputs(folder.with_name("work"))
+        make_command_inputs()
     finally:
         os.chdir(before)
     return folder
 
 
-@pytest.fixture
-def inputs(good_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fresh copy of the inputs, which is the current folder; the log is silent."""
-    work = good_inputs.with_name("work")
+@contextmanager
+def working_copy(good: Path) -> Iterator[Path]:
+    """A fresh copy of the inputs, which is the current folder while the block runs; the log is silent."""
+    work, before = good.with_name("work"), Path.cwd()
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(good_inputs, work)
-    monkeypatch.chdir(work)
+    shutil.copytree(good, work)
+    os.chdir(work)
     logger = logging.getLogger("caffe_compat")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
-    yield work
-    logger.setLevel(level)
+    try:
+        yield work
+    finally:
+        logger.setLevel(level)
+        os.chdir(before)
+
+
+@pytest.fixture
+def inputs(good_inputs: Path) -> Iterator[Path]:
+    """A fresh copy of the inputs, which is the current folder; the log is silent."""
+    with working_copy(good_inputs) as work:
+        yield work

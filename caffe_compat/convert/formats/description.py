@@ -16,6 +16,7 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.dialects.translate import BVLC
+from caffe_compat.proto.file_bytes import read_bytes
 from caffe_compat.proto.read import read_net
 
 VERSION = 1
@@ -72,7 +73,7 @@ def description_in(path: str, keys: Sequence[str]) -> str:
 def read_description(path: str | Path) -> str:
     """Returns the text of a description's JSON file; FormatError if the file is not UTF-8."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_bytes(path, "the description of a net").decode()
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: the description of the net is not text ({error}); convert again") from error
 

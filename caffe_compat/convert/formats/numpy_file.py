@@ -1,6 +1,7 @@
 """Reads untrusted NumPy files safely: regular files only, no code is run, and memory is limited by the file's size."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -18,7 +19,7 @@ ZIP = b"PK\x03\x04"
 #: Errors of numpy.load for damaged files; the type depends on the damaged part.
 DAMAGE = (
     ValueError, OSError, EOFError, TypeError, KeyError, AttributeError, SyntaxError, TokenError, zipfile.BadZipFile,
-    NotImplementedError,
+    NotImplementedError, OverflowError, zlib.error,
 )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """Reads new names from a user's file."""
 
 import json
-from pathlib import Path
 
 from caffe_compat.convert.rename.role_names import RoleNames
 from caffe_compat.errors import FormatError
+from caffe_compat.proto.file_bytes import read_bytes
 
 
 def read_names(path: str) -> RoleNames:
@@ -13,7 +13,7 @@ def read_names(path: str) -> RoleNames:
     Each name applies to layers and blobs. FormatError for any other content.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = read_bytes(path, "a file of names").decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: expected a file of names, cannot read it: {error}") from error
     names = _from_json(path, text) if text.lstrip().startswith("{") else _from_lines(path, text)

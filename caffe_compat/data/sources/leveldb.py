@@ -4,9 +4,12 @@ import os
 import weakref
 from typing import Any
 
+from caffe_compat.data.regular_file import other_kind
 from caffe_compat.data.sources.database import Database, KeyValue
 from caffe_compat.data.sources.environments import close_environment, open_environment
 from caffe_compat.errors import DataError, MissingFeatureError
+
+_CURE = "copy it again, or make it again with convert_imageset"
 
 
 class LevelDb(Database):
@@ -18,9 +21,15 @@ class LevelDb(Database):
         self._database = open_environment(path, owner, _open)
         # Runs even if `close` is never called. The path is absolute because the program may change its working folder.
         self._give_back = weakref.finalize(self, close_environment, os.path.realpath(path))
-        self._keys = list(self._database.iterator(include_value=False))
+        self._keys = self._read_keys()
         if not self._keys:
             raise DataError(f"{owner}: LevelDB '{path}' is empty")
+
+    def _read_keys(self) -> list[bytes]:
+        try:
+            return list(self._database.iterator(include_value=False, verify_checksums=True))
+        except Exception as error:  # plyvel's own types, which exist only if plyvel is installed
+            raise DataError(f"{self._owner}: LevelDB '{self.path}' is damaged: {error}; {_CURE}") from error
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -33,8 +42,7 @@ class LevelDb(Database):
         except Exception as error:  # plyvel's own types, which exist only if plyvel is installed
             near = key.decode(errors="replace")[:80]
             raise DataError(
-                f"{self._owner}: LevelDB '{self.path}' is damaged at key '{near}': {error}; "
-                "copy it again, or make it again with convert_imageset"
+                f"{self._owner}: LevelDB '{self.path}' is damaged at key '{near}': {error}; {_CURE}"
             ) from error
 
     def check(self) -> None:
@@ -47,11 +55,20 @@ class LevelDb(Database):
         self._give_back()
 
 
+def _require_files(path: str, owner: str) -> None:
+    """Raises DataError for a folder or a pipe in the LevelDB's folder: LevelDB would wait for a pipe without end."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if kind := other_kind(entry.stat().st_mode):
+                raise DataError(f"{owner}: LevelDB '{path}': expected files only, found {kind} '{entry.name}'; {_CURE}")
+
+
 def _open(path: str, owner: str) -> Any:
     if os.path.exists(os.path.join(path, "data.mdb")):
         raise DataError(f"{owner}: '{path}' is an LMDB; set data_param.backend: LMDB (the default is LEVELDB)")
     if not os.path.isdir(path):
         raise DataError(f"{owner}: cannot open LevelDB '{path}': no such folder")
+    _require_files(path, owner)
     try:
         import plyvel
     except ImportError as error:

@@ -200,7 +200,15 @@ class Pooling(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         shape = bottom_shapes[0]
-        return [(*shape[:2], *self._fitting_window(shape).pooled(shape[2:]))] * self.spec.top_count
+        window = self._fitting_window(shape)
+        self._require_room_for_margins(window, shape)
+        return [(*shape[:2], *window.pooled(shape[2:]))] * self.spec.top_count
+
+    def _require_room_for_margins(self, window: PoolingWindow, shape: Shape) -> None:
+        """A stride far beyond the bottom makes a last window there, for which the bottom is padded."""
+        left, right, above, below = window.margins(shape[2:])
+        padded = (*shape[:2], shape[2] + above + below, shape[3] + left + right)
+        self.spec.budget.check(self.spec.parameter, "the padded bottom", padded)
 
     def reach(self, bottom_sizes: Sequence[int]) -> Reach | None:
         return None if self.is_global else Reach(self.kernel[1], self.stride[1])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from caffe_compat.errors import DialectError
+from caffe_compat.errors import DialectError, some_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.dialects.layer_types import KNOWN_TO
@@ -240,7 +240,7 @@ class _Copier:
         self._refuse(
             f"{_full_name(known)} {name}",
             f"{self.layer}{_full_name(known)} cannot be {name} in the {self.dialect} dialect; "
-            f"it knows {', '.join(known.enum_type.values_by_name)}",
+            f"it knows {some_of(known.enum_type.values_by_name)}",
         )
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from caffe_compat.errors import FormatError, UnknownLayerError
+from caffe_compat.errors import FormatError, UnknownLayerError, some_of
 from caffe_compat.proto import caffe_pb2
 
 Layer = caffe_pb2.V1LayerParameter
@@ -152,7 +152,7 @@ def _v1_type(old: caffe_pb2.V0LayerParameter) -> str:
     if old.type in V1_TYPES:
         return V1_TYPES[old.type]
     near = get_close_matches(old.type, V1_TYPES, n=1)
-    cure = f"did you mean '{near[0]}'?" if near else f"it had {', '.join(V1_TYPES)}"
+    cure = f"did you mean '{near[0]}'?" if near else f"it had {some_of(V1_TYPES)}"
     raise UnknownLayerError(f"layer '{old.name}' ({old.type}): V0 nets have no layer of this type; {cure}")
 
 

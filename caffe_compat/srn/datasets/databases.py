@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from caffe_compat.data.regular_file import read_regular
 from caffe_compat.data.sources.datums import array_to_datum, decode_image, encoded_datum, record_key
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.layout import ListedImage, image_path, listed_images, read_image_list
@@ -65,10 +66,7 @@ def _in_step(
 
 
 def _read_encoded(path: Path) -> bytes:
-    try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the image ({error.strerror}); check the folder of images") from error
+    encoded = read_regular(str(path), "image list", "cannot read the image")
     decode_image(encoded, ANY_COLOUR, str(path))
     return encoded
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import cv2
 
-from caffe_compat.errors import DataError
-from caffe_compat.proto.file_bytes import replacing
+from caffe_compat.errors import DataError, FormatError
+from caffe_compat.proto.file_bytes import read_bytes, replacing
 from caffe_compat.srn.datasets.label_statistics import count_labels
 from caffe_compat.srn.datasets.layout import SplitFiles, check_class_names, write_class_names
 from caffe_compat.srn.datasets.manifest import write_manifest
@@ -70,9 +70,11 @@ def _begin_or_go_on(unfinished: Path, settings: dict[str, Any], source: DatasetS
 
 def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
     try:
-        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(read_bytes(folder / SETTINGS, "the settings of prepare"))
+    except (OSError, ValueError, RecursionError, FormatError) as error:
         raise DataError(f"{folder}: exists already; remove it or name another place") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{folder / SETTINGS}: expected the settings of prepare; remove {folder} or name another place")
     for name, value in settings.items():
         if found.get(name) != value:
             raise DataError(

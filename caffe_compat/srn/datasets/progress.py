@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from caffe_compat.proto.file_bytes import replacing
+from caffe_compat.errors import FormatError
+from caffe_compat.proto.file_bytes import read_bytes, replacing
 
 
 @dataclass
@@ -30,8 +31,12 @@ class Progress:
         """The progress that the file holds; that of a new run if there is no file."""
         if not path.exists():
             return cls()
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**said | {name: Counter(said[name]) for name in ("left_out", "changed")})
+        try:
+            said = json.loads(read_bytes(path, "the progress of prepare"))
+            return cls(**said | {name: Counter(said[name]) for name in ("left_out", "changed")})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise FormatError(f"{path}: expected the progress of prepare, found a damaged file; remove the unfinished "
+                              f"folder {path.parent.parent}") from error  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Replace the file by one that holds this progress."""

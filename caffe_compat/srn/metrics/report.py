@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.errors import DataError, ShapeError
+from caffe_compat.errors import DataError, ShapeError, some_of
 from caffe_compat.srn.datasets.layout import SplitFiles
 from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 from caffe_compat.srn.metrics.comparison import Comparison, co_occurring_labels, compare
@@ -189,7 +189,7 @@ def _warnings(class_names: Sequence[str], positives: NDArray[np.int64]) -> Itera
     empty = [name for name, count in zip(class_names, positives, strict=True) if not count]
     if empty:
         yield (
-            f"no image has {', '.join(empty)}: AP is undefined there (null), and mAP is over the other "
+            f"no image has {some_of(empty)}: AP is undefined there (null), and mAP is over the other "
             f"{len(class_names) - len(empty)} classes; the released code would give NaN"
         )
 

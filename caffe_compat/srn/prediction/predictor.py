@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from caffe_compat.engine.create import create_engine
-from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean, some_of
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.net.settings import Surroundings
@@ -115,7 +115,7 @@ class _Worker:
         self.blob = blob or self.net.outputs[0]
         if self.blob not in self.net.blobs:
             raise GraphError(
-                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {', '.join(self.net.outputs)}; "
+                f"{prototxt}: no blob '{self.blob}'; the net's outputs are: {some_of(self.net.outputs)}; "
                 f"{did_you_mean(self.blob, self.net.blobs)}"
             )
         self._input = self.net.blobs[self.net.inputs[0]]

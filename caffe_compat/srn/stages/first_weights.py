@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from caffe_compat.errors import some_of
 from caffe_compat.graph.builder import filter_net, shapes_only
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.data.base_data import DataLayer
@@ -69,7 +70,7 @@ def start_of(
 def anew_note(stage: Stage, weights: str, fitted: FirstWeights) -> str:
     """Which layers of a step are learned anew, and why."""
     old, new = fitted.labels
-    return f"{stage}: {weights} is for {old} labels, the net for {new}; learned anew: {', '.join(fitted.anew)}"
+    return f"{stage}: {weights} is for {old} labels, the net for {new}; learned anew: {some_of(fitted.anew)}"
 
 
 def fit_weights(path: str, stage: Stage, allow_python_layers: bool = False) -> FirstWeights:

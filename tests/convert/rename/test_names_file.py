@@ -35,5 +35,5 @@ def test_other_text_is_refused(text: str, message: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="n: expected a file of names, cannot read it: "):
+    with pytest.raises(FormatError, match="n: no such file; expected a file of names"):
         read_names(str(tmp_path / "n"))

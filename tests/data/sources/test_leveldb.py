@@ -1,5 +1,6 @@
 """LevelDB: a folder that a real Caffe wrote, where plyvel is installed; and what is said, by a stand-in for it."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ class Stored:
             raise BadDatabaseError("corrupt")
         self.closed = False
 
-    def iterator(self, include_value: bool) -> list[bytes]:
+    def iterator(self, include_value: bool, verify_checksums: bool) -> list[bytes]:
         return sorted(self.contents)
 
     def get(self, key: bytes, verify_checksums: bool) -> bytes:
@@ -124,3 +125,30 @@ def test_knows_an_lmdb(tmp_path: Path) -> None:
 def test_refuses_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^layer: cannot open LevelDB '.*/none': no such folder"):
         LevelDb(f"{tmp_path}/none", "layer")
+
+
+def table_of(folder: Path) -> Path:
+    """Makes a LevelDB and returns its table, into which the second opening turns the log of the first."""
+    plyvel = pytest.importorskip("plyvel")
+    for _ in range(2):
+        with plyvel.DB(str(folder), create_if_missing=True) as database:
+            database.put(b"a", b"1" * 90)
+    (table,) = folder.glob("*.ldb")
+    return table
+
+
+def test_a_damaged_table_is_an_error_before_the_first_record(tmp_path: Path) -> None:
+    table = table_of(tmp_path)
+    content = bytearray(table.read_bytes())
+    content[20] ^= 255
+    table.write_bytes(content)
+    with pytest.raises(DataError, match=rf"^layer: LevelDB '{tmp_path}' is damaged: .*; copy it again, or make it"):
+        LevelDb(str(tmp_path), "layer")
+
+
+def test_a_pipe_in_the_folder_is_refused(tmp_path: Path) -> None:
+    table = table_of(tmp_path)
+    table.unlink()
+    os.mkfifo(table)
+    with pytest.raises(DataError, match=rf"expected files only, found a pipe .* '{table.name}'; copy it again"):
+        LevelDb(str(tmp_path), "layer")

@@ -203,3 +203,11 @@ def test_nan_is_never_the_largest(tops: int) -> None:
     top[0, 0, :2].sum().backward()
     assert bottom.grad is not None
     assert bottom.grad.flatten().tolist() == [1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+def test_a_stride_far_beyond_the_bottom_is_refused_before_the_bottom_is_padded(method: str) -> None:
+    shape = (1, 2, 6, 6)
+    layer = build(pooling(f"pool: {method} kernel_size: 2 stride: 3000000000"), shape)
+    with pytest.raises(ShapeError, match=r"the padded bottom would have 1x2x3000000002x3000000002 = "):
+        layer.top_shapes(shape)

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from caffe_compat.errors import DataError
+from caffe_compat.errors import DataError, some_of
 from caffe_compat.srn.datasets.image_header import has_image_suffix
 from caffe_compat.srn.datasets.own.cells import CONVENTIONS, EMPTY, find_token
 from caffe_compat.srn.datasets.own.reading import Reading
@@ -109,7 +109,7 @@ def _without_others(path: str, header: Sequence[str], places: Sequence[int], rea
     named = [(place, header[place].lower()) for place in places]
     left = [place for place, name in named if name not in others and not _INDEX.fullmatch(name)]
     if not left:
-        raise DataError(f"{path}: expected at least one column of labels, found none; columns: {', '.join(header)}")
+        raise DataError(f"{path}: expected at least one column of labels, found none; columns: {some_of(header)}")
     return left
 
 
