@@ -145,9 +145,7 @@ def test_inputs_must_be_batch_sized(net: Net) -> None:
 
 
 def test_an_unknown_layer_is_named(net: Net) -> None:
-    with pytest.raises(
-        LayerNameError, match=r"^net 'small' has no layer 'cnov'; its layers: data, label, conv, relu, fc"
-    ) as caught:
+    with pytest.raises(LayerNameError, match=r"^net 'small' has no layer 'cnov'; did you mean 'conv'\?$") as caught:
         net.forward(end="cnov")
     assert isinstance(caught.value, ValueError)
 
