@@ -13,7 +13,7 @@ from torch import Tensor
 
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, Tops, as_tuple
-from caffe_compat.layers.new_blobs import memory_errors_of
+from caffe_compat.layers.new_blobs import refuse_lack_of_memory
 
 HALF = (torch.bfloat16, torch.float16)
 
@@ -147,8 +147,12 @@ Around = Callable[[Operation], AbstractContextManager[object]]
 def run_plan(plan: Plan, values: Values, around: Around) -> None:
     """Runs the operations in order, updates `values`, and removes values that no later operation needs."""
     for index, operation in enumerate(plan.operations):
-        with memory_errors_of(operation.layer.spec.parameter), around(operation):
-            _execute(operation, values)
+        try:
+            with around(operation):
+                _execute(operation, values)
+        except RuntimeError as error:
+            refuse_lack_of_memory(error, operation.layer.spec.parameter)
+            raise
         for value in plan.last_uses.get(index, ()):
             values.pop(value, None)
 

@@ -5,7 +5,6 @@ import operator
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -80,14 +79,12 @@ def memory_limit() -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-@contextmanager
-def memory_errors_of(layer: caffe_pb2.LayerParameter) -> Iterator[None]:
-    """Turns the allocator's error, while the block runs the layer, into a ShapeError that names the layer."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not _ALLOCATORS.search(str(error)):
-            raise
+def refuse_lack_of_memory(error: RuntimeError, layer: caffe_pb2.LayerParameter) -> None:
+    """Raises ShapeError that names the layer if running it ended with an error of torch's allocator; else does nothing.
+
+    A function for `except`, so that a layer's run costs nothing where all is well.
+    """
+    if _ALLOCATORS.search(str(error)):
         raise ShapeError(
             f"{_name(layer)}: not enough memory to run the layer{_largest_field(layer)}; lower batch_size (and raise "
             "iter_size), or the sizes of the layer"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.wiring import Step, find_outputs
 from caffe_compat.layers.base import as_tuple
-from caffe_compat.layers.new_blobs import memory_errors_of
+from caffe_compat.layers.new_blobs import refuse_lack_of_memory
 from caffe_compat.net.blob import Blob, ParameterBlob
 from caffe_compat.net.gradients import Needs, WeightGradients, require_possible
 from caffe_compat.net.settings import exact_arithmetic
@@ -152,8 +152,12 @@ class Net(nn.Module):
             self.blobs[bottom].value.snapshot().requires_grad_(step.needs_backward and wanted)
             for bottom, wanted in zip(step.bottoms, step.propagate_down, strict=True)
         ]
-        with torch.set_grad_enabled(step.needs_backward), memory_errors_of(step.layer.spec.parameter):
-            step.outputs = list(as_tuple(step.layer(*step.inputs)))
+        try:
+            with torch.set_grad_enabled(step.needs_backward):
+                step.outputs = list(as_tuple(step.layer(*step.inputs)))
+        except RuntimeError as error:
+            refuse_lack_of_memory(error, step.layer.spec.parameter)
+            raise
 
     def backward_range(self, start: int, end: int) -> None:
         """Runs backward from layer start down to layer end, both included.
