@@ -2,6 +2,7 @@
 
 import itertools
 import string
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from prototxt_gen.builder import Blob, NetBuilder
@@ -53,6 +54,14 @@ class Size(NamedTuple):
     floor_pooling: bool = False
 
 
+Between = Callable[[Blob], Blob]
+
+
+def unchanged(blob: Blob) -> Blob:
+    """Returns the blob itself: nothing comes between stages 4 and 5."""
+    return blob
+
+
 def public_names(released_type: str, role: str) -> str:
     """Returns the layer's role, which is its name in the public ResNets."""
     return role
@@ -78,22 +87,30 @@ def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
     ]
 
 
-def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """Adds a public ResNet with its names and structure, so that ImageNet weights load by name; returns its blobs."""
+def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Between = unchanged) -> Features:
+    """Adds a public ResNet with its names and structure, so that ImageNet weights load by name; returns its blobs.
+
+    `between` adds what comes between stages 4 and 5.
+    """
     blob = _stem(net, data, size, public_names)
     taps = []
     for stage in size.blocks:
+        blob = between(blob) if stage is size.blocks[-1] else blob
         for block in stage:
             blob = _post_activation_block(net, blob, block, size.stride_in)
         taps.append(blob)
     return Features(tap_sum=taps[2], tap=taps[2], last=taps[3])
 
 
-def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
-    """Adds a stem and blocks of "Identity mappings in deep residual networks" (the paper's [14]); returns its blobs."""
+def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Between = unchanged) -> Features:
+    """Adds a stem and blocks of "Identity mappings in deep residual networks" (the paper's [14]); returns its blobs.
+
+    `between` adds what comes between stages 4 and 5.
+    """
     total = active = _stem(net, data, size, names)
     taps = []
     for stage in size.blocks:
+        active = between(active) if stage is size.blocks[-1] else active
         for block in stage:
             total = pre_activation_block(net, total, active, block, names, size.stride_in)
             # In place only at the end of a stage: the next stage projects the active blob, and nothing reads the sum.
@@ -102,12 +119,12 @@ def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Feature
     return Features(taps[2].tap_sum, taps[2].tap, taps[3].last)
 
 
-def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
+def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Between = unchanged) -> Features:
     """Adds a backbone of limited receptive field, which cannot see how distant objects lie to each other.
 
     Three 3x3 convolutions of stride 2 see 15 pixels; each further 3x3 convolution adds 16. The last layers are 1x1, and
     the tap is the map after the first of them. This backbone is ours, not the paper's: it shows the effect of spatial
-    regularization alone.
+    regularization alone. `between` adds what comes after the tap.
     """
     width = size.width
     blob = data
@@ -116,7 +133,7 @@ def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Features:
     for number in range((size.receptive_field - FIELDS.start) // FIELDS.step):
         blob = _narrow_layer(net, blob, f"conv4_{number + 1}", 4 * width, kernel=3)
     tap = _narrow_layer(net, blob, "conv5", 4 * width)
-    last = _narrow_layer(net, tap, "conv6", 4 * width)
+    last = _narrow_layer(net, between(tap), "conv6", 4 * width)
     for number in range(size.extra_blocks):
         last = _narrow_layer(net, last, f"conv{7 + number}a", 64 * width)
         last = _narrow_layer(net, last, f"conv{7 + number}b", 4 * width)

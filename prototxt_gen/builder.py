@@ -27,7 +27,8 @@ class NetBuilder:
 
     `begin` states to which part of the paper's net the next layers belong. `message` is the net. `parameters` counts
     the learned numbers of each part, without running statistics. `loose` holds the tops that no layer has read.
-    `values` counts the values of all blobs per image, which memory must hold.
+    `values` counts the values of all blobs per image, which memory must hold; `items` says how many items the next
+    layers have for each image (regions).
     """
 
     def __init__(self, name: str, norm: str, moving_average_fraction: float, deploy: bool) -> None:
@@ -35,6 +36,7 @@ class NetBuilder:
         self.parameters: Counter[str] = Counter()
         self.loose: dict[str, Blob] = {}
         self.values = 0
+        self.items = 1
         self.released_style = False
         self._norm = {"batchnorm": self._batch_norm_and_scale, "bn": self._bn}[norm]
         self._moving_average_fraction = moving_average_fraction
@@ -58,7 +60,7 @@ class NetBuilder:
             self.loose.pop(bottom, None)
         for made in tops:
             self.loose[made.name] = made
-            self.values += 0 if made.name in read else made.channels * made.size**2
+            self.values += 0 if made.name in read else self.items * made.channels * made.size**2
         self.message.layer.add(name=name, type=kind, bottom=read, top=[made.name for made in tops], **fields)
         return top
 

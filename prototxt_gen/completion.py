@@ -7,7 +7,7 @@ from caffe_compat.errors import FieldError
 from prototxt_gen.backbones import FIELDS
 from prototxt_gen.label_paths import LONGEST_PATH
 from prototxt_gen.options import DATASETS, DEFAULTS, UNLESS_GIVEN, Dataset, Options, flag
-from prototxt_gen.prepared import Prepared, read_prepared
+from prototxt_gen.prepared import Prepared, read_prepared, read_region_counts
 from prototxt_gen.recipes import MODELS
 from prototxt_gen.scale import check_scale
 from prototxt_gen.stored_databases import channels_of, read_databases
@@ -18,6 +18,8 @@ AUGMENTATION = {"batchnorm": "crop", "bn": "paper"}
 BACKBONE = {"paper": "resnet", "released": "preresnet"}
 HEAD_NORM = {"paper": "none", "released": "bn"}
 STRIDE_IN = {"resnet": "conv1", "preresnet": "conv2", "narrow": ""}
+#: For WIDER-Attribute, which has 30 events; parts, people and regions around a person are ours.
+REGION_COUNTS = {"around": 10, "parts": 6, "neighbours": 3, "scenes": 30}
 #: The smallest value of each numeric option; with a smaller input, stage 5 would be empty.
 LEAST = {
     "labels": 1,
@@ -27,6 +29,11 @@ LEAST = {
     "embedding": 1,
     "hidden": 1,
     "path_steps": 2,
+    "bins": 1,
+    "around": 1,
+    "parts": 1,
+    "neighbours": 1,
+    "scenes": 2,
     "gpus": 1,
     "batch_size": 1,
     "iter_size": 1,
@@ -62,7 +69,7 @@ def complete(options: Options) -> Options:
     filled = _fill(options, _first_values(options) | UNLESS_GIVEN)
     filled = _fill(filled, {"stride_in": STRIDE_IN[filled.backbone], "iter_size": _iter_size(filled)})
     _check_values(filled)
-    if prepared:
+    if prepared and not MODELS[options.model].regions:
         check_scale(filled, prepared)
     return filled
 
@@ -78,14 +85,22 @@ def _first_values(options: Options) -> dict[str, Any]:
         "head_width": 8 * options.width,
         "embedding": options.width,
         "hidden": 8 * options.width,
+        **_region_counts(options),
+        "bins": 7 if options.backbone == "narrow" else 14,
         "path_steps": _path_steps(options) or LONGEST_PATH,
         "data": f"data/{options.dataset or 'custom'}",
         "source": "lmdb",
         "test_split": "val" if options.lr_policy == "plateau" else "test",
-        "augmentation": AUGMENTATION[options.norm],
+        "augmentation": "none" if MODELS[options.model].regions else AUGMENTATION[options.norm],
         "train_images": known.train_images,
         "test_images": known.test_images,
     }
+
+
+def _region_counts(options: Options) -> dict[str, int]:
+    """The numbers of regions and scenes that the data's file says, or those for WIDER-Attribute."""
+    stored = read_region_counts(options.data) if options.data and MODELS[options.model].regions else {}
+    return REGION_COUNTS | stored
 
 
 def _path_steps(options: Options) -> int:
@@ -159,6 +174,8 @@ def _check_together(options: Options) -> None:
             "options: --pooling floor needs a field (round_mode) that the Caffe of --norm bn lacks; take --norm "
             "batchnorm"
         )
+    if MODELS[options.model].regions:
+        _check_regions(options)
     if options.norm == "bn" and options.model == "cnn_rnn":
         raise FieldError(
             "options: --model cnn_rnn needs Embed and LSTM, which the Caffe of --norm bn lacks; take --norm batchnorm"
@@ -180,6 +197,20 @@ def _check_together(options: Options) -> None:
     for name in ("learn_alpha", "attention", "conv4", "alignment"):
         if options.layout == "released" and getattr(options, name) != DEFAULTS[name]:
             raise FieldError(f"options: {flag(name)} is of --layout paper alone; the released nets have no such part")
+
+
+def _check_regions(options: Options) -> None:
+    """Raises FieldError for what would move the photograph away from its boxes, or has no boxes."""
+    if options.augmentation not in ("", "none") or options.test_view == "crop":
+        raise FieldError(
+            f"options: --model {options.model} reads boxes of the whole photograph, which no crop may move; take "
+            "--augmentation none and --test-view whole"
+        )
+    if options.source == "folder" or options.layout == "released":
+        given = "--source folder" if options.source == "folder" else "--layout released"
+        raise FieldError(
+            f"options: --model {options.model} has LMDBs of boxes and a layout of its own; leave {given} out"
+        )
 
 
 def _check_values(options: Options) -> None:

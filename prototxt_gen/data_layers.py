@@ -4,6 +4,7 @@ from typing import Any
 
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.options import Options
+from prototxt_gen.recipes import MODELS
 from prototxt_gen.scale import crop_source_size
 
 MEAN_BGR = (104, 117, 123)
@@ -42,7 +43,7 @@ def _lmdb_images(net: NetBuilder, data: Blob, phase: str, split: str, options: O
         data,
         include=[{"phase": phase}],
         transform_param=_transform(options, phase),
-        data_param=_database(options, f"{split}_image_lmdb"),
+        data_param=_database(options, f"{split}_{'photo' if MODELS[options.model].regions else 'image'}_lmdb"),
     )
 
 
@@ -74,6 +75,8 @@ def _is_cropped(options: Options, phase: str) -> bool:
 
 def _transform(options: Options, phase: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"mean_value": MEAN_BGR}
+    if MODELS[options.model].regions:
+        return fields  # a crop or a mirror would move the picture away from its boxes
     if _is_cropped(options, phase):
         fields["crop_size"] = options.input_size
     if phase == "TRAIN" and options.mirror:

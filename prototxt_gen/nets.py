@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prototxt_gen import heads, label_paths, released_heads
+from prototxt_gen import heads, label_paths, regions, released_heads
 from prototxt_gen.backbones import CountedNames, Naming, Size, narrow, preresnet, public_names, resnet, stages
 from prototxt_gen.builder import Blob, NetBuilder
 from prototxt_gen.data_layers import add_data_layers, add_input
@@ -18,12 +18,21 @@ def train_net(options: Options, step: Step) -> NetBuilder:
     """The net of a step for both phases: data, parts and losses; parts that the step does not learn are fixed."""
     net = _builder(options, step, deploy=False)
     data, label = add_data_layers(net, options)
-    scores = _scores(net, data, options, step, wanted=set(step.losses.values()))
+    boxes = regions.add_region_data(net, options) if "regions" in step.parts else None
+    scores = _scores(net, data, options, step, set(step.losses.values()), boxes)
     if "path" in step.parts:
         path = label_paths.add_path_data(net, options)
         label_paths.add_path_loss(net, scores["image_embedding"], path, options)
     else:
-        add_losses(net, {loss: scores[score] for loss, score in step.losses.items()}, label, options)
+        of_labels = {loss: scores[score] for loss, score in step.losses.items() if score != "scene"}
+        add_losses(net, of_labels, label, options)
+    if "scene" in scores:
+        net.layer(
+            "SoftmaxWithLoss",
+            "loss_scene",
+            [scores["scene"], regions.add_scene_data(net, options)],
+            Blob("loss_scene", 1),
+        )
     losses = set(step.losses)
     net.silence([blob for name, blob in net.loose.items() if name not in losses])
     return net
@@ -32,7 +41,9 @@ def train_net(options: Options, step: Step) -> NetBuilder:
 def test_net(options: Options, step: Step) -> NetBuilder:
     """The net that predicts after a step: the same parts without data; its first output is the step's score."""
     net = _builder(options, step, deploy=True)
-    scores = _scores(net, add_input(net, options), options, step, wanted={step.score})
+    data = add_input(net, options)
+    boxes = regions.add_region_input(net, options) if "regions" in step.parts else None
+    scores = _scores(net, data, options, step, {step.score}, boxes)
     # Caffe orders outputs alphabetically, and the released programs save the first one: silence the outputs before it.
     net.silence([blob for name, blob in net.loose.items() if name < scores[step.score].name])
     return net
@@ -43,8 +54,13 @@ def _builder(options: Options, step: Step, deploy: bool) -> NetBuilder:
     return NetBuilder(name, options.norm, options.moving_average_fraction, deploy)
 
 
-def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: set[str]) -> Mapping[str, Blob]:
-    """Adds the parts of a step's net; returns its scores, with the sum of y_cls and y_sr only if wanted."""
+def _scores(
+    net: NetBuilder, data: Blob, options: Options, step: Step, wanted: set[str], boxes: regions.Regions | None
+) -> Mapping[str, Blob]:
+    """Adds the parts of a step's net; returns its scores, with the sum of y_cls and y_sr only if wanted.
+
+    With `boxes`, the scores are those of the regions.
+    """
     model, head = MODELS[options.model], HEADS[options.layout]
     released = options.layout == "released"
     released_backbone = released and options.backbone == "preresnet"
@@ -60,6 +76,12 @@ def _scores(net: NetBuilder, data: Blob, options: Options, step: Step, wanted: s
         options.stride_in,
         floor_pooling=options.pooling == "floor",
     )
+    if boxes:
+        features = BACKBONES[options.backbone](
+            net, data, size, names, lambda blob: regions.pool_regions(net, blob, boxes, options)
+        )
+        net.begin("regions", float("regions" in step.learns), released)
+        return regions.region_scores(net, net.average_pool(features.last, "pool5"), boxes, options)
     features = BACKBONES[options.backbone](net, data, size, names)
     pooled, scores = heads.classifier(net, features.last, options, names)
     made = {"y_cls": scores}

@@ -96,6 +96,11 @@ class Options:
     path_steps: int = _option(
         0, "of cnn_rnn: steps of the longest path of labels, the end included (default: as --data says, else 19)"
     )
+    bins: int = _option(0, "of r_cnn, r_star_cnn and dhc: bins a side of a pooled region (default: 14; 7 if narrow)")
+    around: int = _option(0, "of r_star_cnn: regions around a person (default: as --data says, else 10)")
+    parts: int = _option(0, "of dhc: parts of a person (default: as --data says, else 6)")
+    neighbours: int = _option(0, "of dhc: people near, whose parts are compared (default: as --data says, else 3)")
+    scenes: int = _option(0, "of dhc: number of scene labels (default: as --data says, else 30)")
     input_size: int = _option(224, "height and width of the net's input, in pixels")
     data: str = _option(
         "", "folder that prepare wrote; gives labels, numbers of images and sizes (default: data/DATASET)"
@@ -116,7 +121,7 @@ class Options:
         "random crop (all that BVLC Caffe knows); none: whole images (default: paper for bn, crop for batchnorm)",
         ("paper", "crop", "none"),
     )
-    mirror: bool = _option(True, "mirror half of the training images")
+    mirror: bool = _option(True, "mirror half of the training images; photographs with boxes never are")
     gpus: int = _option(1, "GPUs that share the batch")
     batch_size: int = _option(0, "images a GPU takes at once (default: 24, or fewer where memory is short)")
     iter_size: int = _option(0, "passes before an update (default: as many as make 96 images)")

@@ -9,6 +9,8 @@ from typing import Any
 from caffe_compat.errors import FormatError
 
 SUMMARY = "summary.json"
+#: Of folders of photographs with boxes: how many regions each person has.
+REGIONS = "regions.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def read_prepared(folder: str) -> Prepared | None:
         raise FormatError(
             f"{path}: expected the summary that prepare writes, found another form ({type(error).__name__}: "
             f"{str(error)[:80]}); prepare the data again with this version"
+        ) from error
+
+
+def read_region_counts(folder: str) -> dict[str, int]:
+    """The numbers of regions and scenes that a folder of photographs with boxes says; empty without the file.
+
+    Raises FormatError for other content.
+    """
+    path = Path(folder) / REGIONS
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: _count(content[name], 1) for name in ("around", "parts", "neighbours", "scenes")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(
+            f"{path}: expected the numbers around, parts, neighbours and scenes, found another form "
+            f"({type(error).__name__}: {str(error)[:80]}); write the folder again"
         ) from error
 
 

@@ -26,12 +26,14 @@ class Model(NamedTuple):
     """A row of the paper's tables: its steps, blocks after res5c, and whether S weights the attention (Eq. 8).
 
     `ranks` says that the losses rank labels (WARP) in place of the cross-entropy of each label.
+    `regions` are the kinds of regions of a photograph that the net reads; without them it reads whole images.
     """
 
     steps: tuple[Step, ...]
     extra_blocks: int = 0
     weighted_attention: bool = True
     ranks: bool = False
+    regions: tuple[str, ...] = ()
 
 
 SRN_PARTS = ("main", "attention", "regularization")
@@ -53,6 +55,8 @@ SEMANTIC = Step(
 
 #: CNN-RNN keeps the convolutional net as it is while it learns the rest.
 LABEL_PATHS = Step("cnn_rnn", ("main", "path"), ("path",), {"loss_path": "path"}, score="image_embedding", epochs=30)
+PERSON = Step("r_cnn", ("main", "regions"), ("main", "regions"), {"loss": "y"}, score="y", epochs=30)
+HIERARCHY = dataclasses.replace(PERSON, name="dhc", losses={"loss": "y", "loss_scene": "scene"})
 #: The paper's own models (section 4.1).
 PAPERS_MODELS = {
     "resnet101": Model((MAIN,)),
@@ -72,6 +76,9 @@ PAPERS_MODELS = {
 #: The methods that the paper compares with (section 4.1), over the same backbones. KNN has the files of resnet101.
 COMPARED_MODELS = {
     "cnn_rnn": Model((MAIN, LABEL_PATHS)),
+    "dhc": Model((HIERARCHY,), regions=("person", "part", "neighbour", "whole")),
+    "r_cnn": Model((PERSON,), regions=("person",)),
+    "r_star_cnn": Model((dataclasses.replace(PERSON, name="r_star_cnn"),), regions=("person", "around")),
     "warp": Model((dataclasses.replace(MAIN, name="warp"),), ranks=True),
 }
 MODELS = PAPERS_MODELS | COMPARED_MODELS

@@ -17,7 +17,7 @@ BUDGET = Budget(
         labels=len(CLASS_NAMES),
         input_size=CELL * SceneRules().grid,
         batch_size=8,
-        options={"depth": 26, "width": 2, "head_width": 4},
+        options={"backbone": "narrow", "width": 4},
     ),
     epochs=2,
     rate=0.01,
