@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_compat.net.build import Surroundings, build_net
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
 from prototxt_gen import generate

@@ -7,6 +7,11 @@ from caffe_compat.experiments.arms import Arm, Step
 from caffe_compat.experiments.compared.cnn_rnn import cnn_rnn_scores, path_steps, write_path_databases
 from caffe_compat.experiments.compared.knn import knn_scores
 from caffe_compat.experiments.compared.method import Budget, Method
+from caffe_compat.experiments.compared.people import read_sizes
+from caffe_compat.experiments.compared.people_scores import people_scores
+
+#: Bins a side of a pooled region, by backbone: small for the narrow one, whose maps are small.
+BINS = {"narrow": 2}
 
 
 def _one_step(title: str, model: str, output: str = "y_cls") -> Callable[[Budget, Path], Arm]:
@@ -19,6 +24,18 @@ def _cnn_rnn(budget: Budget, data: Path) -> Arm:
     first = budget.epochs // 2
     steps = (Step(first, budget.rate), Step(budget.epochs - first, budget.rate))
     return Arm("CNN-RNN", "cnn_rnn", steps, ("image_embedding",), {"path_steps": path_steps(data)})
+
+
+def _regions(title: str, model: str) -> Callable[[Budget, Path], Arm]:
+    """An arm over photographs with people: their side and the numbers of regions are those of the data."""
+
+    def arm(budget: Budget, data: Path) -> Arm:
+        sizes = read_sizes(data)
+        options = {name: sizes[name] for name in ("around", "parts", "neighbours", "scenes")}
+        options |= {"input_size": sizes["side"], "bins": BINS.get(budget.setting.options.get("backbone", ""), 14)}
+        return Arm(title, model, (Step(budget.epochs, budget.rate),), ("y",), options)
+
+    return arm
 
 
 ROWS = {
@@ -46,6 +63,30 @@ ROWS = {
         arm=_cnn_rnn,
         scores=cnn_rnn_scores,
         complete_data=write_path_databases,
+    ),
+    "r_cnn": Method(
+        name="R-CNN",
+        citation="Girshick, Fast R-CNN, ICCV 2015 [8]",
+        tables=(3,),
+        ours="regions are pooled between stages 4 and 5 of a ResNet, as He et al. do; one person per item of a batch",
+        arm=_regions("R-CNN", "r_cnn"),
+        scores=people_scores,
+    ),
+    "r_star_cnn": Method(
+        name="R*CNN",
+        citation="Gkioxari, Girshick and Malik, Contextual action recognition with R*CNN, ICCV 2015 [9]",
+        tables=(3,),
+        ours="as for R-CNN; candidates are windows of fixed forms around the person, not proposals",
+        arm=_regions("R*CNN", "r_star_cnn"),
+        scores=people_scores,
+    ),
+    "dhc": Method(
+        name="DHC",
+        citation="Li et al., Human attribute recognition by deep hierarchical contexts, ECCV 2016 [24]",
+        tables=(3,),
+        ours="as for R-CNN; parts of a grid where none are given, and like parts of the nearest people, not matches",
+        arm=_regions("DHC", "dhc"),
+        scores=people_scores,
     ),
 }
 
