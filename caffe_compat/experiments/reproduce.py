@@ -1,14 +1,15 @@
-"""Makes a table or a study and writes it as Markdown, LaTeX and JSON."""
+"""Makes a table or a study and writes it as Markdown, LaTeX and JSON; or the page of figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from caffe_compat.experiments.analysis.page import write_analysis
 from caffe_compat.experiments.mechanism import table
-from caffe_compat.experiments.mechanism.study import run_study
-from caffe_compat.experiments.mechanism.trials import TABLES
+from caffe_compat.experiments.mechanism.study import GROUPS, run_study
+from caffe_compat.experiments.mechanism.trials import TABLES, Trial
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say
 from caffe_compat.experiments.tables import form
@@ -38,6 +39,30 @@ def reproduce_table(plan: TablePlan, seeds: int, out: Path, say: Say, rate_facto
     return _write(
         out, plan.name, form.markdown(plan, measured), form.latex(plan, measured), form.as_json(plan, measured)
     )
+
+
+def reproduce_figures(out: Path, say: Say) -> str:
+    """Trains SRN, its rolled control and its baseline with seed 0 where missing, and writes OUT/report.html.
+
+    Returns the attention scores as Markdown; OUT/analysis.json has all numbers of the page.
+    """
+    work = out.resolve() / "work"
+    trials = [Trial(arm) for arm in ("srn", "baseline", "rolled")]
+    run_study(trials, (0,), work, say)
+    srn, baseline, rolled = (trial.run(work, 0) for trial in trials)
+    numbers = write_analysis(out, srn, baseline, GROUPS, say, rolled)
+    say(f"wrote {out / 'report.html'} and {out / 'analysis.json'}")
+    return attention_table(numbers["attention"])
+
+
+def attention_table(numbers: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]) -> str:
+    """Attention before (A) and after (U) weighting, as Markdown: per cent with 95 % intervals over images."""
+    lines = ["| labels | map | hit | mass in the box | chance |", "|---|---|---|---|---|"]
+    for group, maps in numbers.items():
+        for name, row in maps.items():
+            hit, mass = ("{:.1f} ({:.1f} to {:.1f})".format(*(100 * v for v in row[key])) for key in ("hit", "mass"))
+            lines.append(f"| {group} | {name} | {hit} | {mass} | {100 * row['area'][0]:.1f} |")
+    return "\n".join(lines) + "\n"
 
 
 def expectation(plan: TablePlan, seeds: int, work: Path, rate_factors: Sequence[float] = (1,)) -> str:

@@ -6,6 +6,7 @@ mechanism  does spatial regularization itself do the work (docs/mechanism.md)? I
 controls   SRN, its controls and its baselines
 dose       backbones that see more and more of the picture
 samples    the whole picture in view, with fewer and more training scenes
+figures    the paper's figures 1 to 3 and 5 to 7 of one trained SRN, as report.html
 
 At demo scale the data are drawn and the nets are small. At full scale the data come from a folder that `prepare` wrote.
 A run that was interrupted goes on where it was.
@@ -21,14 +22,15 @@ from caffe_compat.cli.flags import add_device, add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.experiments.reproduce import MECHANISM, reproduce, reproduce_table, time_plan
+from caffe_compat.experiments.reproduce import MECHANISM, reproduce, reproduce_figures, reproduce_table, time_plan
 from caffe_compat.experiments.runs import ON_CPU, Say
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
 from caffe_compat.experiments.tables.plans import DEMO_TABLES, TablePlan, demo_plan, full_plan
 from caffe_compat.experiments.training_time import against_paper, estimate_lines
 
 PAPER_BATCH = 96
-_TABLES = sorted({*MECHANISM, *DEMO_TABLES, *PAPER_TABLES})
+FIGURES = "figures"
+_TABLES = sorted({*MECHANISM, *DEMO_TABLES, *PAPER_TABLES, FIGURES})
 
 
 def parser() -> CommandParser:
@@ -62,7 +64,7 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs what is missing, writes the table, prints it."""
-    if arguments.table in MECHANISM:
+    if arguments.table in MECHANISM or arguments.table == FIGURES:
         return _run_study(arguments)
     use_first(gpus_of(arguments.device))
     plan = _plan(arguments)
@@ -78,7 +80,11 @@ def _run_study(arguments: argparse.Namespace) -> int:
     if arguments.scale == "full" or arguments.estimate:
         raise UsageError(f"--table {arguments.table} draws its own data; leave --scale and --estimate out")
     claim_folder(arguments.out)
-    print(reproduce(arguments.table, arguments.seeds, arguments.out, _teller(arguments)))
+    tell = _teller(arguments)
+    if arguments.table == FIGURES:
+        print(reproduce_figures(arguments.out, tell))
+    else:
+        print(reproduce(arguments.table, arguments.seeds, arguments.out, tell))
     return DONE
 
 
