@@ -1,5 +1,6 @@
 """Figure 2 as a picture drawn from a generated net: its parts, what each is made of, and the blobs between them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -8,8 +9,6 @@ from caffe_compat.net.net import Net
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 172, 76, 58, 34, 14
 CHARACTERS = 26  # in a line of a box
-#: Layers that a part's box counts.
-COUNTED = {"Convolution": "conv", "InnerProduct": "fc", "Pooling": "pool", "Softmax": "softmax", "Sigmoid": "sigmoid"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _corner(box: _Box) -> tuple[int, int]:
 
 def _draw_box(box: _Box) -> str:
     left, top = _corner(box)
-    counts = [f"{box.types.count(name)} {short}" for name, short in COUNTED.items() if name in box.types]
+    counts = [f"{count} {name}" for name, count in Counter(box.types).most_common(2)]
     lines = [f"{len(box.layers)} layers: {box.layers[0]}" if len(box.layers) > 1 else box.layers[0], ", ".join(counts)]
     texts = "".join(
         f'<text x="{left + WIDTH / 2}" y="{top + 42 + 18 * number}" class="small">{escape(line[:CHARACTERS])}</text>'
@@ -118,7 +117,7 @@ def _draw_edge(source: _Box, target: _Box, shape: str) -> str:
         start, end = (y1 + HEIGHT if down else y1), (y2 if down else y2 + HEIGHT)
         points = [(x1 + WIDTH / 2, start), (x1 + WIDTH / 2, end)]
     else:
-        middle = x2 - GAP_X / 2
+        middle = x1 + WIDTH + GAP_X / 2
         points = [
             (x1 + WIDTH, y1 + HEIGHT / 2),
             (middle, y1 + HEIGHT / 2),
