@@ -79,6 +79,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
+    from_fillers: bool = False  # both sides ran with the weights that fillers drew
 
     def _repr_html_(self) -> str:
         from caffe_compat.pages.notebook import notebook_table  # late imports: only notebooks need them

@@ -1,6 +1,7 @@
 """Formats a comparison as lines for a terminal."""
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from caffe_compat.parity.comparison import Comparison, Difference, Verdict
 from caffe_compat.parity.measure import Errors
@@ -70,6 +71,11 @@ def conclusion(comparison: Comparison) -> str:
     first = comparison.first_wrong
     if first is None:
         return _same(comparison)
+    if comparison.from_fillers and not isfinite(first.net.relative):
+        return (
+            f"nothing is proved about {comparison.against}: no weights were given, and with what fillers drew the "
+            f"values of layer '{first.layer}' ({first.type}) become infinite; give trained weights with --weights"
+        )
     since = f" (or one of {', '.join(first.since)}, which the other side does not show)" if first.since else ""
     cause = f": {first.cause}" if first.cause else ""
     return f"first that differs: layer '{first.layer}' ({first.type}), {first.kind.value} {first.blob}{since}{cause}"
@@ -86,7 +92,8 @@ def _same(comparison: Comparison) -> str:
         )
     rest = f", {len(unseen)} not compared: {_some(unseen)}" if unseen else ""
     rest += f", {len(zero)} with nothing but zeros on both sides: {_some(zero)}" if zero else ""
-    return f"the same as {comparison.against}: {total - len(unseen)} of {total} layers{rest}"
+    drawn = " with weights that fillers drew" if comparison.from_fillers else ""
+    return f"the same as {comparison.against}{drawn}: {total - len(unseen)} of {total} layers{rest}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -59,6 +59,19 @@ def test_a_notebook_shows_the_conclusion_and_marks_what_differs() -> None:
     assert re.findall(r'bold"><td[^>]*>([^<]+)<', page) == ["right"]
 
 
+def test_overflow_of_what_fillers_drew_is_no_difference() -> None:
+    net = net_of(BLOCK.format(1.5))
+    other = record_layers(net, inputs_of(net))
+    other.tops["right/b"] = np.full((2, 3, 5, 4), np.inf, np.float32)
+    comparison = compare(net, other)
+    assert conclusion(comparison).startswith("first that differs: layer 'right'")
+    comparison.from_fillers = True
+    assert conclusion(comparison) == (
+        "nothing is proved about ours, exact, layer by layer: no weights were given, and with what fillers drew the "
+        "values of layer 'right' (Power) become infinite; give trained weights with --weights"
+    )
+
+
 def test_agreement_is_said_in_a_sentence() -> None:
     net = net_of(BLOCK.format(1))
     assert conclusion(compare(net, record_layers(net, inputs_of(net)))) == (

@@ -38,6 +38,7 @@ from caffe_compat.parity.json_report import report_json
 from caffe_compat.parity.measure import TOLERANCES, Tolerances
 from caffe_compat.parity.model_files import (
     ENDINGS,
+    ONNX_ENDING,
     copy_file,
     describes_its_net,
     is_model_file,
@@ -166,7 +167,9 @@ def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
         if any(step.layer.blobs for step in net.steps):
             other.notes.append(NO_WEIGHTS)
     inputs = {**random_inputs(net, arguments.seed), **other.inputs, **given_inputs(net, arguments.input)}
-    return net, compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
+    comparison = compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
+    comparison.from_fillers = NO_WEIGHTS in other.notes
+    return net, comparison
 
 
 def load_weights(net: Net, arguments: argparse.Namespace) -> None:
@@ -220,10 +223,22 @@ def files_of(arguments: argparse.Namespace) -> list[str]:
     return [name for name in (arguments.prototxt, arguments.solver, *weights, arguments.against, *inputs) if name]
 
 
+def put_onnx_second(arguments: argparse.Namespace) -> None:
+    """Exchanges an ONNX file in --weights and a file that describes its net in --against: the latter runs here."""
+    first, second = arguments.weights or "", arguments.against or ""
+    if first.endswith(ONNX_ENDING) and describes_its_net(second) and not (arguments.prototxt or arguments.solver):
+        arguments.weights, arguments.against = second, first
+
+
 def require_net(arguments: argparse.Namespace) -> None:
     """Refuses a command line that tells no net."""
     if arguments.prototxt or arguments.solver:
         return
+    if (arguments.weights or "").endswith(ONNX_ENDING):
+        raise UsageError(
+            f"{arguments.weights}: an ONNX file is the other side of a comparison: give it as --against, and the net "
+            "that it was made from as --prototxt and --weights, or as --weights of a .safetensors or .pt file"
+        )
     if not (arguments.weights and describes_its_net(arguments.weights)):
         raise UsageError(
             "expected --prototxt, --solver, or --weights of a file that describes its net (.safetensors, .pt); got none"
@@ -238,6 +253,7 @@ def run(arguments: argparse.Namespace, command: Sequence[str]) -> int:
     claim_files([arguments.json, arguments.html])
     for gpu in gpus_of(arguments.device)[:1]:
         use_gpu(gpu)
+    put_onnx_second(arguments)
     require_net(arguments)
     net, comparison = verify_training(arguments) if arguments.solver else verify_net(arguments)
     write_reports(net, comparison, arguments, command)

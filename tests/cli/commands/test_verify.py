@@ -148,6 +148,7 @@ def test_fillers_on_both_sides_are_said_to_be_fillers(verify: Program, tmp_path:
     status, out, _ = verify("--prototxt", str(tmp_path / "net.prototxt"), "--against", "opencv")
     assert status == 0
     assert "note: no --weights were given: both sides ran with what fillers drew, which says little about" in out
+    assert re.search(r"^the same as OpenCV .* with weights that fillers drew: 2 of 2 layers$", out.splitlines()[-1])
     (tmp_path / "net.prototxt").write_text(NET.replace("xavier", "constant"))
     status, out, _ = verify("--prototxt", str(tmp_path / "net.prototxt"), "--against", "opencv")
     assert status == 1
@@ -187,6 +188,9 @@ def test_a_model_file_is_the_other_side(verify: Program, trained: Path, other: s
 def test_a_file_that_describes_its_net_is_our_side(verify: Program, trained: Path) -> None:
     for ours in ("net.safetensors", "net.pt"):
         assert verify("--weights", str(trained / ours), "--against", str(trained / "net.onnx"))[0] == 0
+        status, out, _ = verify("--weights", str(trained / "net.onnx"), "--against", str(trained / ours))
+        assert status == 0
+        assert re.search(rf"^the same as {trained}/net.onnx in onnxruntime .*: 2 of 2 layers$", out.splitlines()[-1])
     status, out, _ = verify(
         "--prototxt",
         str(trained / "net.prototxt"),
@@ -235,6 +239,10 @@ def test_onnx_of_other_names_is_compared_in_order(verify: Program, trained: Path
         (
             ["--weights", "w.caffemodel", "--against", "exact"],
             "expected --prototxt, --solver, or --weights of a file that",
+        ),
+        (
+            ["--weights", "w.onnx", "--against", "opencv"],
+            "w.onnx: an ONNX file is the other side of a comparison: give it as --against, and the net that it was",
         ),
         (
             ["--weights", "w.safetensors", "--pycaffe-python", "p"],
