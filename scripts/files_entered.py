@@ -4,6 +4,9 @@
 
 A file counts when one of its functions runs during the call; what runs at import alone does not. Each call is followed
 on every thread that it starts.
+
+The first `forward()` of a net plans its fused run, which later calls repeat, and so has a line of its own. With
+engine="exact" a net runs layer by layer at every call. `train` comes last, since it leaves its log's settings behind.
 """
 
 import sys
@@ -84,10 +87,12 @@ def calls(folder: Path) -> dict[str, Callable[[], object]]:
     records = caffe.Net(str(folder / "records.prototxt"), caffe.TRAIN)
     return {
         "Net(...) with weights": lambda: caffe.Net(DEPLOY, caffe.TEST, weights=weights),
+        "forward(), the first": net.forward,
         "forward()": net.forward,
-        "train": lambda: start(["train", f"--solver={folder}/solver.prototxt"]),
+        "forward(), exact engine": caffe.Net(DEPLOY, caffe.TEST, engine="exact").forward,
         "caffemodel to ONNX": lambda: convert(weights, "onnx", str(folder / "w.onnx")),
         "LMDB record to batch": records.forward,
+        "train": lambda: start(["train", f"--solver={folder}/solver.prototxt"]),
     }
 
 
