@@ -162,6 +162,11 @@ def _multiples(shape: Shape) -> Shape:
 OTHER_SIZES: tuple[Callable[[Shape], Shape], ...] = (_odd_size, _multiples)
 
 
+def require_loads(path: str, data: bytes) -> None:
+    """Raises FormatError if onnxruntime cannot load the model."""
+    _session(path, data)
+
+
 def _session(path: str, data: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
