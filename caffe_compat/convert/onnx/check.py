@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -22,6 +22,7 @@ from caffe_compat.convert.assemble import Assembly
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.export import needed_steps, one_line
 from caffe_compat.errors import CaffeError, FormatError
+from caffe_compat.graph.builder import GraphBuilder, shapes_only
 from caffe_compat.graph.comparing import is_near_tie, jumps, sample_inputs
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import as_tuple
@@ -29,6 +30,8 @@ from caffe_compat.layers.base import as_tuple
 #: Largest difference from our outputs, as a part of an output's largest value. Float32 sums in another order come to
 #: 1e-6 a layer and to 1e-4 in a net of a hundred normalised layers; a wrong layer comes to 1e-2 and more.
 TOLERANCE = 1e-3
+#: Two images show what is mixed between images; one would not.
+SMALL_BATCH = 2
 Inputs = dict[str, np.ndarray]
 #: Largest relative rounding error of onnxruntime within one layer.
 ROUNDING = 1e-5
@@ -160,6 +163,35 @@ def _multiples(shape: Shape) -> Shape:
 
 #: Sizes of images: one that is no multiple of strides, and one for nets that halve their images.
 OTHER_SIZES: tuple[Callable[[Shape], Shape], ...] = (_odd_size, _multiples)
+
+
+def with_small_batch(net: Assembly) -> Assembly:
+    """The net with SMALL_BATCH items per input, sharing its layers; the net itself where its batch is fixed or small.
+
+    A batch is fixed where inputs differ in axis 0, or where a top's axis 0 is another than the inputs'.
+    """
+    batches = {shape[0] if shape else 0 for shape in net.inputs.values()}
+    if len(batches) != 1 or max(batches) <= SMALL_BATCH:
+        return net
+    inputs = {name: (SMALL_BATCH, *shape[1:]) for name, shape in net.inputs.items()}
+    builder = shapes_only(inputs)
+    try:
+        steps = [_resized(builder, step, max(batches)) for step in net.steps]
+    except (CaffeError, RuntimeError):  # a layer states the batch, or its weights depend on it
+        return net
+    return replace(net, inputs=inputs, steps=tuple(steps), shapes={**net.shapes, **builder.shapes})
+
+
+def _resized(builder: GraphBuilder, step: Step, batch: int) -> Step:
+    """The step with the shapes of a small batch. Raises RuntimeError if its weights or tops do not follow the batch."""
+    small = builder.add(step.layer.spec.parameter)
+    fits = [blob.shape for blob in small.layer.blobs] == [blob.shape for blob in step.layer.blobs]
+    pairs = list(zip(small.top_shapes, step.top_shapes, strict=True))
+    follows = all(tuple(new) in (tuple(old), (SMALL_BATCH, *old[1:])) for new, old in pairs)
+    batched = not step.layer.tops_have_batch or all(old and old[0] == batch for _, old in pairs)
+    if not (fits and follows and batched):
+        raise RuntimeError
+    return replace(step, bottom_shapes=small.bottom_shapes, top_shapes=small.top_shapes)
 
 
 def require_loads(path: str, data: bytes) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caffe_compat.convert.conversion import convert
-from caffe_compat.convert.onnx.small_batch import with_small_batch
+from caffe_compat.convert.onnx.check import with_small_batch
 from caffe_compat.convert.options import Options
 from tests.convert.onnx.cases import net_of
 
