@@ -180,8 +180,9 @@ def refuse_lost_scales(targets: Mapping[str, Layer], sources: Sequence[LayerBlob
     lost = [source for source in sources if source.scale_of in targets and source.name not in targets]
     if lost:
         raise ShapeError(
-            f"{file}: layer '{lost[0].scale_of}' holds a scale and a shift behind its statistics, for which the net "
-            f"has no layer '{lost[0].name}'; write batch_norm_param {{ scale_bias: true }} in the net's prototxt"
+            f"{file}: layer '{lost[0].scale_of}' holds a scale and a shift behind its statistics, as NVIDIA's and "
+            f"Intel's Caffe write them, for which the net has no layer '{lost[0].name}'; write batch_norm_param "
+            "{ scale_bias: true } in the net's prototxt"
         )
 
 

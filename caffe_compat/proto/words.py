@@ -9,7 +9,7 @@ from caffe_compat.errors import some_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.foreign.fields import fork_of_field, fork_of_field_without_effect
-from caffe_compat.proto.foreign.survey import LayerInText, UnknownWord
+from caffe_compat.proto.foreign.survey import REPEATED_ELSEWHERE, LayerInText, UnknownWord
 from caffe_compat.proto.foreign.types import FOREIGN_TYPES, foreign_type
 
 # What each of the two kinds of text file holds.
@@ -40,6 +40,7 @@ def is_type_of_v1(word: UnknownWord) -> bool:
 def why_left_out(word: UnknownWord) -> str | None:
     """Why a net does without the word: it changes no prediction, or stands in a layer that cannot run. Else None."""
     fork = fork_of_field_without_effect(word.message.name, word.field, word.value)
+    fork = fork or REPEATED_ELSEWHERE.get((word.message.name, word.field))
     if fork:
         return f"of {fork}"
     foreign = foreign_type(word.layer.type) if word.layer else None

@@ -140,6 +140,17 @@ def test_words_of_other_caffes_are_left_out_with_one_warning(caplog: pytest.LogC
     ]
 
 
+def test_a_message_that_another_caffe_repeats(caplog: pytest.LogCaptureFixture) -> None:
+    text = "layer { name: 'd' transform_param { resize_param { height: 3 } resize_param { height: 4 } mirror: true } } "
+    with caplog.at_level("WARNING"):
+        net = parse_text(text + "layer { transform_param { resize_param { width: 5 } } }", NET, "f")
+    assert [layer.transform_param.resize_param.height for layer in net.layer] == [3, 0]
+    assert net.layer[0].transform_param.mirror
+    assert [record.getMessage() for record in caplog.records] == [
+        "f: left out, as no prediction needs it: resize_param (of MobileNet-YOLO)"
+    ]
+
+
 def test_a_word_of_many_layers_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("WARNING"):
         parse_text("layer { forward_math: FLOAT } " * 3, NET, "f")

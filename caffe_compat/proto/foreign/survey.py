@@ -18,6 +18,8 @@ _TOKEN = re.compile(
       |(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
+#: By message and field, the Caffe in which a layer has several of what is one here; it draws one of them per image.
+REPEATED_ELSEWHERE = {("TransformationParameter", "resize_param"): "MobileNet-YOLO"}
 _OPENING, _CLOSING, _QUOTES = "{<[", "}>]", "\"'"
 _LAYERS = ("LayerParameter", "V1LayerParameter")
 
@@ -72,6 +74,7 @@ class _Frame:
     message: Descriptor
     layer: LayerInText | None
     repeated: Descriptor | None = None
+    seen: set[str] = field(default_factory=set)
 
 
 def survey(text: str, message: Descriptor) -> Survey:
@@ -123,7 +126,9 @@ class _Walk:
         """Walks over `name`, an optional colon and the value, or into the value where it is a message."""
         value = self.at + 1 + (self._text(self.at + 1) == ":")
         known = frame.message.fields_by_name.get(name.text)
-        if known is None:
+        again = name.text in frame.seen and (frame.message.name, name.text) in REPEATED_ELSEWHERE
+        frame.seen.add(name.text)
+        if known is None or again:
             self._unknown(frame, name, None, _end_of_value(self.tokens, value))
             return True
         if known.message_type is not None:

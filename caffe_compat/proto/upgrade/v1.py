@@ -3,6 +3,9 @@
 Before that, scale, mean_file, crop_size and mirror of V1 data layers become a transform_param.
 """
 
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 
 V1 = caffe_pb2.V1LayerParameter
@@ -51,6 +54,27 @@ TYPES = {
     "THRESHOLD": "Threshold",
     "WINDOW_DATA": "WindowData",
 }
+#: V1 type numbers in binary files of other Caffes, beyond BVLC's 39, from the caffe.proto of
+#: facebookarchive/C3D (v1.0) and of HyeonwooNoh/caffe (DeconvNet).
+NUMBERS_OF_OTHERS = {
+    "C3D": {40: "DOWN_SAMPLING"},
+    "DeconvNet": {
+        40: "CROP",
+        41: "ELTWISE_ACCURACY",
+        42: "UNPOOLING",
+        43: "BN",
+        44: "RED_SOFTMAX_LOSS",
+        45: "RED_ACCURACY",
+        46: "IMAGE_SEG_DATA",
+        47: "WINDOW_SEG_DATA",
+        48: "WINDOW_INST_SEG_DATA",
+        49: "BIN_ACCURACY",
+        50: "WINDOW_CLS_DATA",
+        51: "WINDOW_SEG_BINARY",
+        52: "SELECT_SEG_BINARY",
+        53: "DROPOUT_CHANNEL",
+    },
+}
 # V1's lists, with one entry per weight blob, and the field of ParamSpec that each list became.
 PARAM_LISTS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
 COPIED_LISTS = ("bottom", "top", "include", "exclude", "blobs", "loss_weight")
@@ -71,7 +95,24 @@ def upgrade_v1(net: caffe_pb2.NetParameter) -> list[str]:
     return log
 
 
+def _refuse_unknown_number(layer: caffe_pb2.V1LayerParameter) -> None:
+    """Raises FormatError if a layer of a binary file has a type number that BVLC's enum lacks."""
+    field = caffe_pb2.V1LayerParameter.TYPE_FIELD_NUMBER
+    numbers = [found.data for found in UnknownFieldSet(layer) if found.field_number == field]
+    if not numbers or layer.HasField("type"):
+        return
+    known = ", ".join(
+        f"{names[numbers[0]]} in {caffe}" for caffe, names in NUMBERS_OF_OTHERS.items() if numbers[0] in names
+    )
+    raise FormatError(
+        f"layer '{layer.name}': type number {numbers[0]} is none of BVLC Caffe's{f' ({known})' if known else ''}, and "
+        "other Caffes number their types differently; give the net's own prototxt, which names the type, beside the "
+        "weights (--prototxt)"
+    )
+
+
 def _upgrade_layer(old: caffe_pb2.V1LayerParameter) -> caffe_pb2.LayerParameter:
+    _refuse_unknown_number(old)
     layer = caffe_pb2.LayerParameter()
     for field, value in old.ListFields():
         if field.name == "name":

@@ -1,5 +1,6 @@
 import pytest
 
+from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade.on_load import is_v1
@@ -105,3 +106,17 @@ def test_other_data_layers_of_the_net_get_empty_messages() -> None:
 )
 def test_todays_nets_need_nothing(text) -> None:
     assert not needs_transform_fields_moved(net(text))
+
+
+@pytest.mark.parametrize(
+    ("number", "named"),
+    [(40, r" \(DOWN_SAMPLING in C3D, CROP in DeconvNet\)"), (42, r" \(UNPOOLING in DeconvNet\)"), (99, "")],
+)
+def test_a_type_number_of_another_caffe(number: int, named: str) -> None:
+    layer = caffe_pb2.V1LayerParameter(name="x").SerializeToString() + bytes([5 << 3, number])
+    net = caffe_pb2.NetParameter(layers=[caffe_pb2.V1LayerParameter.FromString(layer)])
+    message = (
+        rf"^layer 'x': type number {number} is none of BVLC Caffe's{named}, and other .*; give the net's own proto"
+    )
+    with pytest.raises(FormatError, match=message):
+        upgrade_v1(net)
