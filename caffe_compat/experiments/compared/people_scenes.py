@@ -27,7 +27,7 @@ HEADS, BODIES, THINGS, BANNERS = (0, 1), (2, 3), (4, 5), (6, 7, 8, 9)
 #: Cells (row, column) of heads: so far apart that no region around a person shows another or what lies beside it.
 PLACES = tuple((row, column) for row in (6, 11) for column in (2, 8, 14))
 BESIDE = 2  # cells between a person and what lies beside: one cell is free
-PEOPLE = (2, 3)
+PEOPLE = (2, 3)  # in every second photograph
 BANNER_DIGITS = 4
 CONTRAST = (0.6, 0.9)
 BACKGROUND = 0.25
@@ -53,16 +53,20 @@ def write_people_scenes(folder: Path, numbers: Mapping[str, int], seed: int) -> 
     write_people(folder, splits, FORM)
 
 
+def people_in(photographs: int) -> int:
+    """The number of people in as many photographs."""
+    return sum(PEOPLE[ordinal % len(PEOPLE)] for ordinal in range(photographs))
+
+
 def draw_photographs(split: str, number: int, seed: int) -> Iterator[Photograph]:
     """`number` photographs of a split."""
     random, digits = np.random.default_rng([seed, SPLITS.index(split)]), digits_of(split)
     for ordinal in range(number):
-        yield _photograph(f"{ordinal:05d}", digits, random)
+        yield _photograph(f"{ordinal:05d}", PEOPLE[ordinal % len(PEOPLE)], digits, random)
 
 
-def _photograph(name: str, digits: Digits, random: np.random.Generator) -> Photograph:
+def _photograph(name: str, count: int, digits: Digits, random: np.random.Generator) -> Photograph:
     scene = int(random.integers(len(BANNERS)))
-    count = int(random.choice(PEOPLE))
     places = [PLACES[place] for place in random.permutation(len(PLACES))[:count].tolist()]
     bodies = [(int(random.choice(HEADS)), int(random.choice(BODIES))) for _ in places]
     things = [int(random.choice((0, *THINGS))) for _ in places]  # 0: nothing

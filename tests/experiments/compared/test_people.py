@@ -111,7 +111,7 @@ def test_the_demos_attributes_follow_from_their_part_of_the_picture(tmp_path):
     people_scenes.write_people_scenes(tmp_path / "data", {"train": 30, "test": 12}, 3)
     people = read_people(tmp_path / "data", "train")
     labels = np.loadtxt(tmp_path / "data" / "train_labels.txt", int)
-    assert labels.shape == (len(people), 8)
+    assert labels.shape == (len(people), 8) == (people_scenes.people_in(30), 8)
     by_photo = {}
     for person, row in zip(people, labels.tolist(), strict=True):
         by_photo.setdefault(person["photo"], []).append(row)
