@@ -12,6 +12,8 @@ from typing import NamedTuple
 from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
+from caffe_compat.experiments.compared.people_scenes import PHOTOGRAPHS, people_in, write_people_scenes
+from caffe_compat.experiments.compared.wider_people import add_wider_people
 from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.layout import SPLITS
 from caffe_compat.srn.datasets.nus_wide import Accessible, nus_wide
@@ -96,12 +98,41 @@ def wider_attribute_arguments(parser: argparse.ArgumentParser) -> None:
     help_annotations = "the folder of wider_attribute_{trainval,test}.json"
     parser.add_argument("--annotations", type=Path, required=True, help=help_annotations)
     parser.add_argument("--images", type=Path, required=True, help="the folder of train/, val/ and test/ (Image/)")
+    parser.add_argument(
+        "--photographs", type=whole_number(33), metavar="SIDE",
+        help="write the whole photographs too, SIDE x SIDE pixels, with the boxes that r_cnn, r_star_cnn and dhc read",
+    )  # fmt: skip
     picture_arguments(parser, ["lmdb", "folder"])
 
 
 def wider_attribute_source(arguments: argparse.Namespace) -> DatasetSource:
     """Returns WIDER-Attribute, read as the command line says."""
     return wider_attribute(arguments.annotations, arguments.images)
+
+
+def prepare_wider_attribute(arguments: argparse.Namespace) -> None:
+    """Prepares the people cut out, and the whole photographs where they are asked for and missing."""
+    prepare_source(wider_attribute_source)(arguments)
+    if arguments.photographs:
+        add_wider_people(arguments.out, arguments.annotations, arguments.images, arguments.photographs)
+        print(f"whole photographs and boxes in {arguments.out}")
+
+
+def people_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of the demo's photographs with people."""
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices")
+    for split, number in PHOTOGRAPHS.items():
+        parser.add_argument(
+            f"--{split}", type=whole_number(1), default=number, metavar="N", help=f"photographs (default: {number})"
+        )
+
+
+def prepare_people(arguments: argparse.Namespace) -> None:
+    """Makes the photographs and prints how many people are in them."""
+    numbers = {split: getattr(arguments, split) for split in PHOTOGRAPHS}
+    write_people_scenes(arguments.out, numbers, arguments.seed)
+    counted = ", ".join(f"{people_in(number)} {split}" for split, number in numbers.items())
+    print(f"wrote photographs of {counted} people to {arguments.out}")
 
 
 def own_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,9 +260,8 @@ class Command(NamedTuple):
 COMMANDS = {
     "coco": Command("MS-COCO 2014", coco_arguments, prepare_source(coco_source)),
     "nus_wide": Command("NUS-WIDE", nus_wide_arguments, prepare_source(nus_wide_source)),
-    "wider_att": Command(
-        "WIDER-Attribute: people cut out", wider_attribute_arguments, prepare_source(wider_attribute_source)
-    ),
+    "wider_att": Command("WIDER-Attribute: people cut out", wider_attribute_arguments, prepare_wider_attribute),
+    "people": Command("photographs with people made of digits (no download)", people_arguments, prepare_people),
     "own": Command("your own images and labels", own_arguments, prepare_source(own_source)),
     "scenes": Command("the demo's scenes of handwritten digits (no download)", scenes_arguments, prepare_scenes),
 }

@@ -10,6 +10,7 @@ Files beside those of `caffe_compat/srn/datasets/layout.py`, which hold one crop
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,11 @@ from caffe_compat.data.lmdb_writer import LmdbWriter
 from caffe_compat.data.sources.datums import array_to_datum, encoded_datum, record_key
 from caffe_compat.errors import DataError
 from caffe_compat.experiments.compared.person_regions import Corners, around, grid_parts, nearest_people
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.datasets.databases import write_image_database, write_label_database
 from caffe_compat.srn.datasets.layout import SplitFiles, write_class_names
 from caffe_compat.srn.datasets.new_folder import new_folder
+from prototxt_gen.prepared import REGIONS
 
 Pixels = NDArray[np.uint8]
 KINDS = ("person", "around", "part", "neighbour")
@@ -71,11 +74,9 @@ def write_people(folder: Path, splits: Mapping[str, Iterable[Photograph]], form:
     """Writes a new folder of photographs; DataError if it is there already, or a person does not fit the form."""
     with new_folder(folder) as beside:
         write_class_names(beside, form.class_names)
-        counts = {"around": form.around, "parts": form.parts, "neighbours": form.neighbours}
-        sizes = counts | {"scenes": form.scenes, "side": form.side}
-        (beside / "regions.json").write_text(json.dumps(sizes) + "\n", encoding="utf-8")
         for split, photographs in splits.items():
             _SplitOfPeople(SplitFiles(beside, split), form).write(photographs)
+        write_sizes(beside, form)
 
 
 def regions_of(people: Sequence[LabelledPerson], number: int, form: PeopleForm) -> dict[str, list[Corners]]:
@@ -101,8 +102,14 @@ def read_people(data: Path, split: str) -> list[dict[str, Any]]:
 
 
 def read_sizes(data: Path) -> dict[str, int]:
-    """The numbers of regions.json."""
-    sizes: dict[str, int] = json.loads((data / "regions.json").read_text(encoding="utf-8"))
+    """The numbers of regions.json; DataError where the folder has no photographs with people."""
+    path = data / REGIONS
+    if not path.exists():
+        raise DataError(
+            f"{data}: expected whole photographs beside the people cut out ({REGIONS}), found none; write them with "
+            "prepare wider_att --photographs 448"
+        )
+    sizes: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
     return sizes
 
 
@@ -124,7 +131,7 @@ class _SplitOfPeople:
     def write(self, photographs: Iterable[Photograph]) -> None:
         """Pictures first, then lists and databases of all people."""
         files = self._files
-        for place in (files.images, files.folder / "photos"):
+        for place in (files.images, photographs_folder(files.folder)):
             (place / files.split).mkdir(parents=True)
         for photograph in photographs:
             self._add(photograph)
@@ -137,49 +144,77 @@ class _SplitOfPeople:
         files.labels.write_text(_rows(present), encoding="utf-8")
         write_label_database(files.labels, files.image_list, files.label_database)
         files.labels.write_text(_rows(self._labels), encoding="utf-8")
-        (files.folder / f"{files.split}_people.json").write_text(json.dumps(self._people), encoding="utf-8")
-        self._write_photographs(names)
-        self._write_numbers(names)
+        write_people_databases(files, self._people)
 
     def _add(self, photograph: Photograph) -> None:
         """Stores the photograph and the crop of each of its people."""
         form, files = self._form, self._files
         height, width = photograph.pixels.shape[:2]
-        scale = np.array([form.side / width, form.side / height] * 2)
         name = f"{files.split}/{photograph.name}"
-        cv2.imwrite(str(files.folder / "photos" / f"{name}.png"), _resized(photograph.pixels, form.side))
-        scaled = [_scaled(person, scale) for person in photograph.people]
+        cv2.imwrite(str(photographs_folder(files.folder) / f"{name}.png"), resized(photograph.pixels, form.side))
+        people = [_in_stored_photograph(one, form.side / width, form.side / height) for one in photograph.people]
         for number, person in enumerate(photograph.people):
             crop = f"{name}_{number}.png"
-            cv2.imwrite(str(files.images / crop), _resized(_cut(photograph, person.box), form.crop_side))
-            regions = regions_of(scaled, number, form)
+            cv2.imwrite(str(files.images / crop), resized(_cut(photograph, person.box), form.crop_side))
+            regions = regions_of(people, number, form)
             self._people.append({"crop": crop, "photo": f"{name}.png", "scene": photograph.scene, "regions": regions})
             self._labels.append(person.labels)
 
-    def _write_photographs(self, names: Sequence[str]) -> None:
-        photos = self._files.folder / "photos"
-        with LmdbWriter(str(self._files.folder / f"{self._files.split}_photo_lmdb")) as database:
-            for ordinal, (name, person) in enumerate(zip(names, self._people, strict=True)):
-                encoded = (photos / person["photo"]).read_bytes()
-                database.put(record_key(ordinal, name), encoded_datum(encoded, 0))
 
-    def _write_numbers(self, names: Sequence[str]) -> None:
-        for kind in (*KINDS, "scene"):
-            with LmdbWriter(str(self._files.folder / f"{self._files.split}_{kind}_lmdb")) as database:
-                for ordinal, (name, person) in enumerate(zip(names, self._people, strict=True)):
-                    values = [person["scene"]] if kind == "scene" else person["regions"][kind]
-                    column = np.array(values, np.float32).reshape(-1, 1, 1)
-                    database.put(record_key(ordinal, name), array_to_datum(column))
+def write_people_databases(files: SplitFiles, people: Sequence[dict[str, Any]]) -> None:
+    """Writes what the nets read of a split's people, each a record of {split}_people.json; `photos` must be there.
+
+    A record holds `crop`, the person's name in the image list, `photo`, `scene` and `regions` by kind. Databases of an
+    interrupted call are replaced.
+    """
+    with _database(files, "photo") as database:
+        for ordinal, person in enumerate(people):
+            encoded = (photographs_folder(files.folder) / person["photo"]).read_bytes()
+            database.put(record_key(ordinal, person["crop"]), encoded_datum(encoded, 0))
+    for kind in (*KINDS, "scene"):
+        with _database(files, kind) as database:
+            for ordinal, person in enumerate(people):
+                values = [person["scene"]] if kind == "scene" else person["regions"][kind]
+                column = np.array(values, np.float32).reshape(-1, 1, 1)
+                database.put(record_key(ordinal, person["crop"]), array_to_datum(column))
+    (files.folder / f"{files.split}_people.json").write_text(json.dumps(people), encoding="utf-8")
 
 
-def _scaled(person: LabelledPerson, scale: NDArray[np.float64]) -> LabelledPerson:
-    """The person in the stored photograph: first and last pixels move with the edges of the box."""
+def write_sizes(folder: Path, form: PeopleForm) -> None:
+    """Writes regions.json; written last, it says that a folder is complete."""
+    counts = {"around": form.around, "parts": form.parts, "neighbours": form.neighbours}
+    sizes = counts | {"scenes": form.scenes, "side": form.side}
+    with replacing(folder / REGIONS) as beside:
+        beside.write_text(json.dumps(sizes) + "\n", encoding="utf-8")
 
-    def corners(box: Corners) -> Corners:
-        edges = np.add(box, (0, 0, 1, 1)) * scale - (0, 0, 1, 1)
-        return Corners(*edges.tolist())
 
-    return LabelledPerson(corners(person.box), person.labels, [corners(part) for part in person.parts])
+def photographs_folder(data: Path) -> Path:
+    """The folder of the stored photographs."""
+    return data / "photos"
+
+
+def resized(pixels: Pixels, side: int) -> Pixels:
+    """The picture at `side` x `side` pixels."""
+    if pixels.shape[:2] == (side, side):
+        return pixels
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def scaled(box: Corners, across: float, down: float) -> Corners:
+    """The box in a picture that is so many times as wide and high: its edges move, and its last pixels with them."""
+    edges = np.add(box, (0, 0, 1, 1)) * (across, down, across, down) - (0, 0, 1, 1)
+    return Corners(*edges.tolist())
+
+
+def _database(files: SplitFiles, kind: str) -> LmdbWriter:
+    path = files.folder / f"{files.split}_{kind}_lmdb"
+    shutil.rmtree(path, ignore_errors=True)
+    return LmdbWriter(str(path))
+
+
+def _in_stored_photograph(person: LabelledPerson, across: float, down: float) -> LabelledPerson:
+    parts = [scaled(part, across, down) for part in person.parts]
+    return LabelledPerson(scaled(person.box, across, down), person.labels, parts)
 
 
 def _cut(photograph: Photograph, box: Corners) -> Pixels:
@@ -188,12 +223,6 @@ def _cut(photograph: Photograph, box: Corners) -> Pixels:
     if not cut.size:
         raise DataError(f"photograph '{photograph.name}': expected the box of a person inside it, found {tuple(box)}")
     return cut
-
-
-def _resized(pixels: Pixels, side: int) -> Pixels:
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _rows(rows: Iterable[Sequence[int]]) -> str:

@@ -29,6 +29,8 @@ PLACES = tuple((row, column) for row in (6, 11) for column in (2, 8, 14))
 BESIDE = 2  # cells between a person and what lies beside: one cell is free
 PEOPLE = (2, 3)  # in every second photograph
 BANNER_DIGITS = 4
+#: Photographs of each split where nothing else is asked for.
+PHOTOGRAPHS = {"train": 200, "val": 40, "test": 200}
 CONTRAST = (0.6, 0.9)
 BACKGROUND = 0.25
 NOISE = 0.06

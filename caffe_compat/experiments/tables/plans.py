@@ -13,7 +13,7 @@ from typing import Any
 from caffe_compat.errors import DataError
 from caffe_compat.experiments.arms import Setting, Step
 from caffe_compat.experiments.compared.method import Budget
-from caffe_compat.experiments.compared.people_scenes import FORM, people_in, write_people_scenes
+from caffe_compat.experiments.compared.people_scenes import FORM, PHOTOGRAPHS, people_in, write_people_scenes
 from caffe_compat.experiments.compared.people_scenes import GROUPS as ATTRIBUTE_GROUPS
 from caffe_compat.experiments.compared.rows import rows_of
 from caffe_compat.experiments.demo.recipe import FULL, SRN
@@ -37,8 +37,7 @@ DataWriter = Callable[[Path, int], None]
 #: Epochs of SRN's four steps are the generator's; the rate of each is the paper's.
 PAPER_STEPS = tuple(Step(step.epochs, 1e-3) for step in MODELS["resnet101_srn"].steps)
 TABLE_1_SCENES = 1000
-#: Photographs of table 3, with two or three people each, and SRN's steps there.
-PHOTOGRAPHS = {"train": 200, "val": 40, "test": 200}
+#: SRN's steps in table 3.
 TABLE_3_STEPS = (Step(3, 0.05), Step(1, 0.02), Step(2, 0.05), Step(2, 0.03))
 
 
