@@ -25,7 +25,7 @@ from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.experiments.reproduce import MECHANISM, reproduce, reproduce_figures, reproduce_table, time_plan
 from caffe_compat.experiments.runs import ON_CPU, Say
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
-from caffe_compat.experiments.tables.plans import DEMO_TABLES, TablePlan, demo_plan, full_plan
+from caffe_compat.experiments.tables.plans import DEMO_TABLES, TablePlan, demo_plan, full_plan, plan_without_data
 from caffe_compat.experiments.training_time import against_paper, estimate_lines
 
 PAPER_BATCH = 96
@@ -96,12 +96,15 @@ def _plan(arguments: argparse.Namespace) -> TablePlan:
     if arguments.table not in PAPER_TABLES:
         raise UsageError(f"--table {arguments.table} has no full scale; take {', '.join(PAPER_TABLES)}")
     data = arguments.data or Path("data") / PAPER_TABLES[arguments.table].dataset
+    passes = max(1, PAPER_BATCH // arguments.batch_size)
+    mode = "GPU" if gpus_of(arguments.device) else "CPU"
+    options = {"batch_size": arguments.batch_size, "iter_size": passes, "solver_mode": mode}
+    if arguments.estimate and not data.exists():
+        return plan_without_data(arguments.table, **options)
     flags = ("--device", arguments.device) if arguments.device else ON_CPU
     if arguments.weights:
         flags = (*flags, "--weights", str(Path(arguments.weights).resolve()))
-    passes = max(1, PAPER_BATCH // arguments.batch_size)
-    mode = "GPU" if gpus_of(arguments.device) else "CPU"
-    return full_plan(arguments.table, data, flags, batch_size=arguments.batch_size, iter_size=passes, solver_mode=mode)
+    return full_plan(arguments.table, data, flags, **options)
 
 
 def _print_estimate(plan: TablePlan, devices: int) -> None:

@@ -29,6 +29,7 @@ from caffe_compat.experiments.tables.rows import Row, compared_row, paper_rows
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.metrics.datasets import DATASETS, EvaluationRules
+from prototxt_gen.options import DATASETS as GENERATED
 from prototxt_gen.prepared import Prepared, read_prepared
 from prototxt_gen.recipes import MODELS
 
@@ -81,8 +82,27 @@ def full_plan(
     `options` are further options of the generator, and `steps` SRN's epochs and rates. DataError where `data` is no
     folder that `prepare` wrote.
     """
+    return _plan_of(name, read_folder(data), data, flags, steps, options)
+
+
+def plan_without_data(name: str, **options: Any) -> TablePlan:
+    """The same for the numbers of labels and images that the paper's authors used: enough to estimate time."""
+    known = GENERATED[PAPER_TABLES[name].dataset]
+    images = {"train": known.train_images, "test": known.test_images}
+    prepared = Prepared(known.labels, images, dict.fromkeys(images, 0), ("lmdb", "folder"), unknown_labels=False)
+    return _plan_of(name, prepared, Path(), ON_CPU, PAPER_STEPS, options)
+
+
+def _plan_of(
+    name: str,
+    prepared: Prepared,
+    data: Path,
+    flags: tuple[str, ...],
+    steps: tuple[Step, ...],
+    options: dict[str, Any],
+) -> TablePlan:
     table = PAPER_TABLES[name]
-    setting = _full_setting(read_folder(data), options)
+    setting = _full_setting(prepared, options)
     return TablePlan(
         name=name,
         dataset=table.dataset,
