@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from caffe_compat.experiments.demo.findings import verdict
+from caffe_compat.experiments.demo.mechanism import mechanism_sentence, run_mechanism
 from caffe_compat.experiments.demo.outcomes import Outcome, judge
-from caffe_compat.experiments.demo.recipe import SRN, Recipe
+from caffe_compat.experiments.demo.recipe import SRN, TINY, Recipe
 from caffe_compat.experiments.demo.report import Findings, write_report
 from caffe_compat.experiments.demo.results import write_results
 from caffe_compat.experiments.models import write_models
@@ -54,6 +55,9 @@ def run_demo(request: Request, say: Say) -> None:
         _prepare(runs, request.recipe, say)
     with _stage("training", say):
         train(runs, say)
+    with _stage("mechanism", say):
+        mechanism = run_mechanism(work / "mechanism", request.recipe == TINY, say)
+        say(mechanism_sentence(mechanism))
     with _stage("evaluation", say):
         outcomes = [judge(run) for run in follow(runs, "evaluating", "models", seconds_between_lines=10)]
         for outcome in outcomes:
@@ -64,8 +68,9 @@ def run_demo(request: Request, say: Say) -> None:
     with _stage("report", say):
         scenes, control = (_of_kind(outcomes, kind) for kind in KINDS)
         seconds = time.monotonic() - started
-        write_report(request.out, Findings(request.recipe, scenes, control, parity, seconds))
-        write_results(request.out / "results.json", scenes, control, parity, time.monotonic() - started)
+        write_report(request.out, Findings(request.recipe, scenes, control, mechanism, parity, seconds))
+        elapsed = time.monotonic() - started
+        write_results(request.out / "results.json", scenes, control, mechanism, parity, elapsed)
         say(f"wrote {request.out / 'results.json'} and {request.out / 'report.html'}")
     say(verdict(scenes))
 

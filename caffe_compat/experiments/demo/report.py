@@ -6,6 +6,7 @@ from pathlib import Path
 
 from caffe_compat.experiments.arms import RATE_DROPS
 from caffe_compat.experiments.demo import findings, pictures
+from caffe_compat.experiments.demo.mechanism import OUTPUTS, mechanism_rows, mechanism_sentence
 from caffe_compat.experiments.demo.outcomes import (
     FIGURES,
     GROUPS,
@@ -17,6 +18,7 @@ from caffe_compat.experiments.demo.outcomes import (
     of_arm,
 )
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS, Recipe
+from caffe_compat.experiments.mechanism.study import Result
 from caffe_compat.pages.pieces import Folded, Heading, PageTable, Paragraph, Picture, Piece, write_pieces
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.text_table import conclusion
@@ -34,6 +36,7 @@ class Findings:
     recipe: Recipe
     scenes: Sequence[Outcome]
     control: Sequence[Outcome]
+    mechanism: Sequence[Result]
     parity: Comparison
     seconds: float
 
@@ -54,6 +57,7 @@ def _sections(folder: Path, found: Findings, attention: Sequence[Path]) -> Itera
     yield _opening(found)
     yield _results(folder, found)
     yield _cause(folder, found)
+    yield _mechanism(found.mechanism)
     yield _attention(attention)
     yield _data(folder, found)
     yield _training(folder, found)
@@ -132,6 +136,16 @@ def _group_rows(found: Findings) -> Iterator[tuple[str, ...]]:
                 for name in (BASELINE, SRN)
             ]
             yield (f"{group}{title}", *(f"{100 * mean:.1f}" for mean in means))
+
+
+def _mechanism(results: Sequence[Result]) -> Iterator[Piece]:
+    yield Heading("Does the spatial part do the work?")
+    yield Paragraph(
+        "Here the backbone sees 15 pixels, and two digits lie 40 pixels apart, in one row or in one column. Neither "
+        "digit alone tells which, so only conv4's kernels over the label maps can."
+    )
+    yield PageTable("AP of the relation labels, per cent.", ("model", *OUTPUTS), mechanism_rows(results))
+    yield Paragraph(mechanism_sentence(results))
 
 
 def _attention(paths: Sequence[Path]) -> Iterator[Piece]:

@@ -7,19 +7,26 @@ from typing import Any
 
 from caffe_compat.experiments.demo.outcomes import FIGURES, Outcome, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
+from caffe_compat.experiments.mechanism.study import Result
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.proto.file_bytes import replacing
 
 
 def write_results(
-    path: Path, scenes: Sequence[Outcome], control: Sequence[Outcome], parity: Comparison, seconds: float
+    path: Path,
+    scenes: Sequence[Outcome],
+    control: Sequence[Outcome],
+    mechanism: Sequence[Result],
+    parity: Comparison,
+    seconds: float,
 ) -> None:
-    """Models hold means over seeds; each seed, SRN's other outputs and the control stand beside them."""
+    """Models hold means over seeds; each seed, SRN's other outputs, the control and the mechanism stand beside them."""
     results = {
         "models": _models(scenes),
         "outputs": {output: mean_figures(of_arm(scenes, SRN), output) for output in SRN_OUTPUTS},
         "seeds": _seeds(scenes),
         "control": {"models": _models(control), "seeds": _seeds(control)} if control else None,
+        "mechanism": {result.trial.arm: result.ap for result in mechanism},
         "parity": {"against": "opencv", "max_error": parity.max_error, "layers": len(parity.differences)},
         "seconds": round(seconds, 1),
     }

@@ -21,13 +21,15 @@ def test_the_tiny_demo_makes_all_that_the_demo_makes(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    for stage in ("data and nets", "training", "evaluation", "comparison with OpenCV", "report"):
+    for stage in ("data and nets", "training", "mechanism", "evaluation", "comparison with OpenCV", "report"):
         assert f"== {stage}: done in " in done.stdout
     results = json.loads((tmp_path / "results.json").read_text())
     assert set(results["models"]) == {"resnet26", "resnet26_srn"}
     assert all(0 <= value <= 1 for figures in results["models"].values() for value in figures.values())
     assert set(results["models"]["resnet26_srn"]) == {"mAP", "F1-C", "F1-O"}
     assert set(results["outputs"]) == {"y", "y_cls", "y_att", "y_sr"}
+    assert set(results["mechanism"]) == {"srn", "point"}
+    assert 0 < results["mechanism"]["point"]["y"]["relation"] <= 1
     assert results["parity"]["against"] == "opencv"
     assert results["parity"]["max_error"] < 1e-4
     assert results["control"]["models"].keys() == results["models"].keys()

@@ -134,3 +134,9 @@ def test_a_person_picks_zooms_and_uses_the_keyboard(page):
     assert found["parts"] == 10
     assert found["gain"]
     assert found["sticks"] <= 0
+
+
+@pytest.mark.slow
+def test_nothing_sticks_out_of_a_phone(page):
+    found = act(page, "found.sticks = document.documentElement.scrollWidth - window.innerWidth;", width=500, height=800)
+    assert found["sticks"] <= 0
