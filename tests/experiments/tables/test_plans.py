@@ -11,10 +11,14 @@ from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
 from caffe_compat.experiments.tables.plans import DEMO_TABLES, demo_plan, full_plan
 from caffe_compat.proto.read import read_net
 from caffe_compat.srn.datasets.coco import coco
+from caffe_compat.srn.datasets.nus_wide import nus_wide
 from caffe_compat.srn.datasets.outcomes import PictureRules
 from caffe_compat.srn.datasets.prepare import prepare
+from caffe_compat.srn.datasets.wider_attribute import wider_attribute
 from caffe_compat.srn.stages.stages import find_stages
 from tests.srn.datasets.synthetic_coco import write_coco
+from tests.srn.datasets.synthetic_nus_wide import write_nus_wide
+from tests.srn.datasets.synthetic_wider_attribute import write_wider_attribute
 
 
 @pytest.mark.parametrize("name", DEMO_TABLES)
@@ -75,6 +79,26 @@ def test_the_full_plan_follows_the_prepared_folder(prepared, tmp_path):
     write_models(tmp_path / "run", plan.rows[-1].arm(prepared), plan.setting, 0)
     first, *_ = find_stages(tmp_path / "run" / "models")
     assert (first.solver.iter_size, first.solver.max_iter, first.solver.base_lr) == (4, 30, pytest.approx(1e-3))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("1", lambda root: nus_wide(*write_nus_wide(root), {})),
+        ("2", lambda root: coco(*write_coco(root))),
+        ("3", lambda root: wider_attribute(*write_wider_attribute(root))),
+    ],
+)
+def test_the_papers_models_are_generated_for_each_benchmark(tmp_path, name, source):
+    """From a small copy of each dataset, through `prepare`, to nets that read its databases."""
+    prepare(source(tmp_path / "raw"), tmp_path / "data", PictureRules(size=72, folder=True), 1)
+    plan = full_plan(name, tmp_path / "data", depth=26, width=4)
+    assert plan.columns == PAPER_TABLES[name].columns
+    for row in plan.rows[-5:]:
+        write_models(tmp_path / row.key, row.arm(tmp_path / "data"), plan.setting, 0)
+        last = find_stages(tmp_path / row.key / "models")[-1]
+        labels = [layer for layer in read_net(tmp_path / row.key / last.solver.net).layer if "label" in layer.top]
+        assert labels[0].data_param.source == "../data/train_label_lmdb"
 
 
 def test_what_is_no_prepared_folder_is_named(tmp_path):
