@@ -34,12 +34,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """A model, the folder of a dataset's runs (with the data in DATASET/data), and the seed of both."""
+    """A model, the folder of a dataset's runs (with the data in DATASET/data), and the seed of both.
+
+    `gpus` are the devices that predict; the CPU where there are none.
+    """
 
     name: str
     arm: Arm
     dataset: Path
     seed: int
+    gpus: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.arm.title} on {self.dataset.name}, seed {self.seed}"
@@ -146,7 +150,12 @@ def predict(run: Run, output: str, split: str = "test") -> NDArray[np.float64]:
         files = run.files(split)
         paths = [image_path(f"{files.images}/", image.name) for image in read_image_list(files.image_list)]
         scores = Predictor(
-            str(run.deploy_net), str(run.weights), BATCH_SIZE, output, allow_python_layers=run.arm.runs_python
+            str(run.deploy_net),
+            str(run.weights),
+            BATCH_SIZE,
+            output,
+            gpus=run.gpus,
+            allow_python_layers=run.arm.runs_python,
         ).predict(paths)
         np.savetxt(path, scores, fmt="%.6f")
     return np.loadtxt(path, ndmin=2)

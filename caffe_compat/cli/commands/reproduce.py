@@ -15,6 +15,7 @@ A run that was interrupted goes on where it was.
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from caffe_compat.cli.devices import gpus_of, use_first
@@ -104,7 +105,7 @@ def _plan(arguments: argparse.Namespace) -> TablePlan:
     flags = ("--device", arguments.device) if arguments.device else ON_CPU
     if arguments.weights:
         flags = (*flags, "--weights", str(Path(arguments.weights).resolve()))
-    return full_plan(arguments.table, data, flags, **options)
+    return replace(full_plan(arguments.table, data, flags, **options), gpus=tuple(gpus_of(arguments.device)))
 
 
 def _print_estimate(plan: TablePlan, devices: int) -> None:

@@ -67,7 +67,7 @@ def cnn_rnn_scores(run: Run, split: str) -> NDArray[np.float64]:
     """Scores (images, labels) of a split, by a beam of BEAM paths for each image."""
     files = run.files(split)
     paths = [image_path(f"{files.images}/", image.name) for image in read_image_list(files.image_list)]
-    images = Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, "image_embedding").predict(paths)
+    images = Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, "image_embedding", run.gpus).predict(paths)
     net = PathNet(str(run.deploy_net).replace("_test.prototxt", "_path_test.prototxt"), str(run.weights))
     longest = path_steps(run.dataset / "data") - 1
     return np.stack([label_scores(search_paths(net.next_label(image), BEAM, longest)) for image in images])

@@ -60,4 +60,4 @@ def pool5(run: Run, split: str) -> Features:
     """The features (images, channels) of all images of a split, before the classifier."""
     files = run.files(split)
     paths = [image_path(f"{files.images}/", image.name) for image in read_image_list(files.image_list)]
-    return Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, FEATURES).predict(paths)
+    return Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, FEATURES, run.gpus).predict(paths)

@@ -48,7 +48,7 @@ class TablePlan:
 
     `columns` name figures of `srn/metrics`; `paper` has the paper's numbers in the same order, by the title of a row.
     `groups` are further columns: the mean AP of some labels. `epochs` is the budget of every row. `flags` are those of
-    `train-stages`.
+    `train-stages`, and `gpus` the devices that predict.
     """
 
     name: str
@@ -62,6 +62,7 @@ class TablePlan:
     paper: dict[str, Numbers] = field(default_factory=dict)
     groups: dict[str, slice] = field(default_factory=dict)
     flags: tuple[str, ...] = ON_CPU
+    gpus: tuple[int, ...] = ()
 
     @property
     def folder(self) -> str:

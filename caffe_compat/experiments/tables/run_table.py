@@ -70,7 +70,7 @@ def _run(plan: TablePlan, row: Row, work: Path, seed: int) -> Run:
         dataset.mkdir(parents=True, exist_ok=True)
         plan.write_data(dataset / "data", seed)
     row.complete_data(dataset / "data")
-    return Run(row.key, row.arm(dataset / "data"), dataset, seed)
+    return Run(row.key, row.arm(dataset / "data"), dataset, seed, plan.gpus)
 
 
 def _train_missing(plan: TablePlan, runs: Sequence[Run], split: str, say: Say) -> None:

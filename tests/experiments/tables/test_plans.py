@@ -81,10 +81,15 @@ def test_the_full_plan_follows_the_prepared_folder(prepared, tmp_path):
     assert (first.solver.iter_size, first.solver.max_iter, first.solver.base_lr) == (4, 30, pytest.approx(1e-3))
 
 
+def small_nus_wide(root):
+    folder, images = write_nus_wide(root)
+    return nus_wide(folder, images, {})
+
+
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("1", lambda root: nus_wide(*write_nus_wide(root), {})),
+        ("1", small_nus_wide),
         ("2", lambda root: coco(*write_coco(root))),
         ("3", lambda root: wider_attribute(*write_wider_attribute(root))),
     ],
