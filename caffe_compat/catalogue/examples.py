@@ -1,4 +1,7 @@
-"""Builds the smallest example of every layer type, and the files that some examples read."""
+"""Builds the smallest example of every layer type, and the files that some examples read.
+
+They stand apart from the page, because tests build the same examples.
+"""
 
 from pathlib import Path
 

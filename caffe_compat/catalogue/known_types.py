@@ -1,6 +1,7 @@
 """Generates caffe_compat/proto/dialects/layer_types.py: a table of which Caffes have a layer type.
 
 `proto` reads and writes files without importing the layers, so it needs these facts in a generated module.
+It stands apart from the pages: what it writes is code.
 """
 
 from caffe_compat.layers import layer_types

@@ -57,7 +57,7 @@ _NAMES = (("RANK", "WORLD_SIZE", "LOCAL_RANK"),
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessPlace:
     """One process among those that train together."""
 
     rank: int = 0
@@ -65,16 +65,16 @@ class Place:
     local_rank: int = 0  # on this machine
 
 
-def place_of_environment() -> Place:
+def place_of_environment() -> ProcessPlace:
     """Returns the place that torchrun or mpirun wrote into the environment; without them, that of a single process."""
     for names in _NAMES:
         if names[1] in os.environ:
-            return Place(*(int(os.environ.get(name, "0")) for name in names))
-    return Place()
+            return ProcessPlace(*(int(os.environ.get(name, "0")) for name in names))
+    return ProcessPlace()
 
 
 @contextmanager
-def process_group(place: Place) -> Iterator[None]:
+def process_group(place: ProcessPlace) -> Iterator[None]:
     """Connects this process with the others while the block runs; a single process needs no connection."""
     if place.world_size == 1:
         yield

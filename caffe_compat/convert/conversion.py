@@ -20,14 +20,14 @@ from caffe_compat.convert.options import DEPLOY, SAME, Options
 from caffe_compat.convert.pretrained.write import write_torchvision
 from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.rename.rename import rename
-from caffe_compat.convert.report import Report, Row
+from caffe_compat.convert.report import ConversionReport, ReportRow
 from caffe_compat.errors import FormatError, MissingFeatureError
 from caffe_compat.proto.dialects.translate import OWN, can_be_written, in_dialect
 from caffe_compat.proto.file_bytes import write_bytes
 from caffe_compat.proto.write import write_text
 from caffe_compat.terminal.progress import Progress
 
-Write = Callable[[str, Model, Options, Report], None]
+Write = Callable[[str, Model, Options, ConversionReport], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def dialect_for(model: Model, options: Options) -> str:
     return model.dialect if can_be_written(model.net, model.dialect) else OWN
 
 
-def _dialect(model: Model, options: Options, report: Report) -> str:
+def _dialect(model: Model, options: Options, report: ConversionReport) -> str:
     dialect = dialect_for(model, options)
     said = (
         "with layer types or fields that neither BVLC's Caffe nor the SRN fork has"
@@ -65,25 +65,25 @@ def _dialect(model: Model, options: Options, report: Report) -> str:
     return dialect
 
 
-def _safetensors(path: str, model: Model, options: Options, report: Report) -> None:
+def _safetensors(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     write_safetensors(path, model)
 
 
-def _torch(path: str, model: Model, options: Options, report: Report) -> None:
+def _torch(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     write_state_dict(path, model)
     report.notes.append(f"the net is described in {path}.json, which belongs beside it")
 
 
-def _hdf5(path: str, model: Model, options: Options, report: Report) -> None:
+def _hdf5(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     write_caffemodel(path, model)
     report.notes.append("HDF5 holds weights only; keep the prototxt with it")
 
 
-def _caffemodel(path: str, model: Model, options: Options, report: Report) -> None:
+def _caffemodel(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     write_caffemodel(path, model, _dialect(model, options, report))
 
 
-def _prototxt(path: str, model: Model, options: Options, report: Report) -> None:
+def _prototxt(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     """Writes a prototxt; the model is already in deploy form if the options ask for that form."""
     made = model if options.form == DEPLOY else _with_input_shapes(train_form(model, report), options)
     message: Message = in_dialect(made.net, _dialect(made, options, report))
@@ -101,7 +101,7 @@ def _with_input_shapes(trained: Model, options: Options) -> Model:
     return trained
 
 
-def _onnx(path: str, model: Model, options: Options, report: Report) -> None:
+def _onnx(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     try:
         from caffe_compat.convert.onnx import export
     except ModuleNotFoundError as error:
@@ -149,7 +149,7 @@ def _always(options: Options) -> bool:
     return True
 
 
-def _torchvision(path: str, model: Model, options: Options, report: Report) -> None:
+def _torchvision(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     write_torchvision(path, model, options.pixels, report)
 
 
@@ -164,7 +164,7 @@ TARGETS: dict[str, Target] = {
 }
 
 
-Step = Callable[[Model, Report], Model]
+Step = Callable[[Model, ConversionReport], Model]
 
 DEFAULTS = Options()
 
@@ -174,8 +174,8 @@ class Conversion:
     """The result of a conversion: the path of the new file, the report, and its rows about every layer."""
 
     path: str
-    report: Report
-    rows: list[Row]
+    report: ConversionReport
+    rows: list[ReportRow]
 
 
 def convert(source: str, to: str, out: str | None = None, options: Options = DEFAULTS) -> Conversion:
@@ -190,7 +190,7 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
         steps = _steps(target, options)
         with Progress(f"converting {Path(source).name}", len(steps) + 2, "steps") as progress:
             model = read_model(source, options.source_dialect, options.pixels, options.prototxt)
-            report = Report(model)
+            report = ConversionReport(model)
             progress.advance()
             for step in steps:
                 model = step(model, report)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from caffe_compat.convert.model import Layer, Model
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.builder import filter_net
 from caffe_compat.layers.recurrent.recurrent import Recurrent
@@ -18,7 +18,7 @@ from caffe_compat.proto.read import read_net
 SHOWN = 5
 
 
-def with_prototxt(model: Model, prototxt: str, report: Report, allow_unfilled: bool = False) -> Model:
+def with_prototxt(model: Model, prototxt: str, report: ConversionReport, allow_unfilled: bool = False) -> Model:
     """Returns the prototxt's net with the model's weights; drops weights of layers that the prototxt lacks.
 
     GraphError if no layer name is in both, or if a layer that learns has no weights. With `allow_unfilled`, such layers
@@ -79,7 +79,7 @@ def _is_shared(layer: Layer, owned: set[str]) -> bool:
     return bool(layer.param) and all(spec.name in owned for spec in layer.param)
 
 
-def _filled(model: Model, prototxt: str, names: Sequence[str], report: Report) -> Model:
+def _filled(model: Model, prototxt: str, names: Sequence[str], report: ConversionReport) -> Model:
     """Returns the model with weights from fillers (seed 1) for these layers."""
     net = build_net(read_net(prototxt), caffe_pb2.NetState(phase="TEST"), Surroundings(random_seed=1))
     drawn = {step.layer.name: [blob.detach().numpy() for blob in step.layer.blobs] for step in net.steps}

@@ -13,7 +13,7 @@ HEADINGS = ("source", "type", "shapes", "target", "type", "shapes", "done")
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """A line of the report: a source layer and a target layer; one of the two may be missing (empty strings)."""
 
     source: str
@@ -36,7 +36,7 @@ class _Trail:
     done: list[str] = field(default_factory=list)
 
 
-class Report:
+class ConversionReport:
     """Follows the layers of a model through the steps of a conversion; `notes` are about the file as a whole."""
 
     def __init__(self, model: Model) -> None:
@@ -80,7 +80,7 @@ class Report:
         if trail not in followed:
             followed.append(trail)
 
-    def rows(self, target: Model) -> list[Row]:
+    def rows(self, target: Model) -> list[ReportRow]:
         """Returns a row for every pair of source and target layers; `target` is the final model."""
         types = {layer.name: layer.type for layer in target.net.layer}
         rows = []
@@ -88,11 +88,11 @@ class Report:
             done = "; ".join(trail.done) or KEPT
             for name in trail.names or [""]:
                 shapes = target.shapes(name) if name else []
-                rows.append(Row(trail.source, trail.type, trail.shapes, name, types.get(name, ""), shapes, done))
+                rows.append(ReportRow(trail.source, trail.type, trail.shapes, name, types.get(name, ""), shapes, done))
         return rows
 
 
-def as_text(report: Report, rows: Sequence[Row]) -> str:
+def as_text(report: ConversionReport, rows: Sequence[ReportRow]) -> str:
     """Returns the report as text: the notes, then a table with a line per layer."""
     table = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
@@ -100,7 +100,7 @@ def as_text(report: Report, rows: Sequence[Row]) -> str:
     return "\n".join([report.source, *report.notes, "", *lines, ""])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ReportRow) -> tuple[str, ...]:
     return (
         row.source or "-",
         row.source_type,
@@ -116,7 +116,7 @@ def _shapes_text(shapes: Sequence[Shape]) -> str:
     return " ".join("x".join(map(str, shape)) or "scalar" for shape in shapes)
 
 
-def write_report(path: str | Path, report: Report, rows: Sequence[Row]) -> None:
+def write_report(path: str | Path, report: ConversionReport, rows: Sequence[ReportRow]) -> None:
     """Writes the report as JSON if the path ends in .json, else as text."""
     if str(path).endswith(".json"):
         content = {"source": report.source, "notes": report.notes, "layers": [asdict(row) for row in rows]}

@@ -1,4 +1,7 @@
-"""Writes LevelDB folders like Caffe's tools (db_leveldb.cpp); needs the extra `leveldb` (plyvel)."""
+"""Writes LevelDB folders like Caffe's tools (db_leveldb.cpp); needs the extra `leveldb` (plyvel).
+
+It stands apart from `lmdb_writer`, which needs no extra.
+"""
 
 import os
 from types import TracebackType

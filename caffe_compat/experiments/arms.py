@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Step:
+class ArmStep:
     """How many epochs a training step takes, and its first learning rate; the rate falls to a tenth at RATE_DROPS."""
 
     epochs: int
@@ -24,7 +24,7 @@ class Arm:
 
     title: str
     model: str
-    steps: tuple[Step, ...]
+    steps: tuple[ArmStep, ...]
     outputs: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     end_to_end: bool = False
@@ -63,6 +63,6 @@ class Setting:
 RATE_DROPS = (0.65, 0.9)
 
 
-def same_budget(steps: tuple[Step, ...], rate: float) -> tuple[Step, ...]:
+def same_budget(steps: tuple[ArmStep, ...], rate: float) -> tuple[ArmStep, ...]:
     """One step that takes as many epochs as `steps` together: the budget of a model that is trained in one go."""
-    return (Step(sum(step.epochs for step in steps), rate),)
+    return (ArmStep(sum(step.epochs for step in steps), rate),)

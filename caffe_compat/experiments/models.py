@@ -11,7 +11,7 @@ from caffe_compat.experiments.arms import RATE_DROPS, Arm, Setting
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
 from prototxt_gen.files import messages
-from prototxt_gen.options import Options, command
+from prototxt_gen.options import GeneratorOptions, command
 from prototxt_gen.recipes import MODELS
 
 #: Lines of a step's loss in its log.
@@ -47,7 +47,7 @@ def deploy_net(folder: Path, arm: Arm) -> Path:
     return folder / "models" / f"custom_{arm.model}_test.prototxt"
 
 
-def _options(arm: Arm, setting: Setting, seed: int) -> Options:
+def _options(arm: Arm, setting: Setting, seed: int) -> GeneratorOptions:
     chosen: dict[str, Any] = {
         "model": arm.model,
         "labels": setting.labels,
@@ -63,7 +63,7 @@ def _options(arm: Arm, setting: Setting, seed: int) -> Options:
         "solver_mode": "CPU",
         "random_seed": seed,
     }
-    return Options(**chosen | dict(setting.options) | dict(arm.options))
+    return GeneratorOptions(**chosen | dict(setting.options) | dict(arm.options))
 
 
 def _adjust(message: Message, iterations: int, setting: Setting) -> None:

@@ -9,7 +9,7 @@ from caffe_compat.convert.model import Shape, file_in_errors
 from caffe_compat.convert.norm.bn_statistics import AUTO
 from caffe_compat.convert.norm.exchange import to_variance
 from caffe_compat.convert.prototxt_model import with_prototxt
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.module.caffe_module import CaffeModule
 from caffe_compat.net.build import collector_paused
 from caffe_compat.net.weights import copied_beside
@@ -43,7 +43,7 @@ def load(
     """
     with collector_paused(), file_in_errors(path, prototxt):
         model = read_model(path, dialect, description=description or prototxt)
-        report = Report(model)
+        report = ConversionReport(model)
         if prototxt is not None:
             model = with_prototxt(model, prototxt, report)
         model = to_variance(model, bn_statistics, report)

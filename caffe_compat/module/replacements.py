@@ -13,7 +13,7 @@ from caffe_compat.proto.caffe_pb2 import LayerParameter
 
 
 @dataclass(frozen=True)
-class Place:
+class LayerPlace:
     """A layer's place in a net, and the path of the file to write."""
 
     step: Step
@@ -35,7 +35,7 @@ class Place:
 Made = tuple[LayerParameter, list[Tensor]]
 
 
-def as_caffe_layer(place: Place, module: nn.Module) -> Made:
+def as_caffe_layer(place: LayerPlace, module: nn.Module) -> Made:
     """Returns a layer and its blobs for the module; MissingFeatureError if Caffe has no such layer."""
     if isinstance(module, Layer):
         layer = place.layer(module.spec.type)
@@ -49,7 +49,7 @@ def as_caffe_layer(place: Place, module: nn.Module) -> Made:
     return make(place, module)
 
 
-def _linear(place: Place, module: nn.Linear) -> Made:
+def _linear(place: LayerPlace, module: nn.Linear) -> Made:
     layer = place.layer("InnerProduct")
     layer.inner_product_param.num_output = module.out_features
     layer.inner_product_param.axis = getattr(place.step.layer, "axis", 1)
@@ -57,7 +57,7 @@ def _linear(place: Place, module: nn.Linear) -> Made:
     return layer, _weight_and_bias(module)
 
 
-def _convolution(place: Place, module: nn.Conv2d) -> Made:
+def _convolution(place: LayerPlace, module: nn.Conv2d) -> Made:
     if module.padding_mode != "zeros" or isinstance(module.padding, str):
         raise place.refuse(module, f"padded by '{module.padding_mode}' {module.padding}, where Caffe pads with zeros")
     layer = place.layer("Convolution")
@@ -74,7 +74,7 @@ def _weight_and_bias(module: nn.Linear | nn.Conv2d) -> list[Tensor]:
     return [module.weight, *([] if module.bias is None else [module.bias])]
 
 
-def _normalization(place: Place, module: nn.BatchNorm2d) -> Made:
+def _normalization(place: LayerPlace, module: nn.BatchNorm2d) -> Made:
     """Returns the SRN fork's BN layer, which has the same four vectors as PyTorch's BatchNorm2d."""
     mean, variance = module.running_mean, module.running_var
     if mean is None or variance is None:
@@ -87,13 +87,13 @@ def _normalization(place: Place, module: nn.BatchNorm2d) -> Made:
     return layer, [values.view(1, -1) for values in (gain, shift, mean, variance)]
 
 
-def _dropout(place: Place, module: nn.Dropout) -> Made:
+def _dropout(place: LayerPlace, module: nn.Dropout) -> Made:
     layer = place.layer("Dropout")
     layer.dropout_param.dropout_ratio = module.p
     return layer, []
 
 
-def _of_type(layer_type: str) -> Callable[[Place, nn.Module], Made]:
+def _of_type(layer_type: str) -> Callable[[LayerPlace, nn.Module], Made]:
     return lambda place, module: (place.layer(layer_type), [])
 
 

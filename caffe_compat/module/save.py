@@ -7,10 +7,10 @@ import numpy as np
 from caffe_compat.convert.conversion import TARGETS
 from caffe_compat.convert.model import Model, path_with_suffix
 from caffe_compat.convert.options import Options
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from caffe_compat.module.caffe_module import CaffeModule
-from caffe_compat.module.replacements import Place, as_caffe_layer
+from caffe_compat.module.replacements import LayerPlace, as_caffe_layer
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.caffe_pb2 import NetParameter
 from caffe_compat.proto.write import write_text
@@ -40,7 +40,7 @@ def save(module: CaffeModule, path: str, *, dynamic_batch: bool = True) -> None:
         raise FormatError(f"{path}: expected a name that ends in one of {', '.join(KINDS)}")
     model = model_of_module(module, path)
     outputs = tuple(module.outputs) if kind == "onnx" else ()
-    TARGETS[kind].write(path, model, Options(outputs=outputs, dynamic_batch=dynamic_batch), Report(model))
+    TARGETS[kind].write(path, model, Options(outputs=outputs, dynamic_batch=dynamic_batch), ConversionReport(model))
     if kind == "caffemodel":
         write_text(path_with_suffix(path, ".prototxt"), model.net, f"the net of {Path(path).name}")
 
@@ -53,7 +53,7 @@ def model_of_module(module: CaffeModule, path: str) -> Model:
     for step, part in zip(module.net.steps, module.parts(), strict=True):
         layer, tensors = step.layer.spec.parameter, list(step.layer.blobs)
         if part is not step.layer:
-            layer, tensors = as_caffe_layer(Place(step, path), part)
+            layer, tensors = as_caffe_layer(LayerPlace(step, path), part)
         net.layer.append(layer)
         if tensors:
             blobs[layer.name] = [np.ascontiguousarray(tensor.detach().float().cpu().numpy()) for tensor in tensors]

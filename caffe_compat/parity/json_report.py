@@ -1,4 +1,7 @@
-"""Converts a comparison to JSON."""
+"""Converts a comparison to JSON.
+
+It stands apart from the tables of `text_table` and the page of `html_page`: other programs read it.
+"""
 
 import math
 from dataclasses import asdict

@@ -14,7 +14,7 @@ LEAST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Node:
+class PlacedLayer:
     """A layer in the picture: the numbers of the layers that it reads, and its place; a lane is one box wide."""
 
     number: int
@@ -26,20 +26,20 @@ class Node:
     lane: int = 0
 
 
-def layer_graph(net: Net) -> list[Node]:
+def layer_graph(net: Net) -> list[PlacedLayer]:
     """Returns a node per layer; readers of an inserted Split are connected to the layer before the Split."""
     wiring = Wiring.of_steps(net.steps)
     numbers: list[int] = []
-    nodes: list[Node] = []
+    nodes: list[PlacedLayer] = []
     for index, step in enumerate(net.steps):
         parents = tuple(dict.fromkeys(numbers[maker] for maker in wiring.makers(index)))
         numbers.append(parents[0] if is_inserted_split(step) else len(nodes))
         if not is_inserted_split(step):
-            nodes.append(Node(numbers[-1], step.layer.name, step.layer.spec.type, parents))
+            nodes.append(PlacedLayer(numbers[-1], step.layer.name, step.layer.spec.type, parents))
     return nodes
 
 
-def place(nodes: list[Node]) -> list[Node]:
+def place(nodes: list[PlacedLayer]) -> list[PlacedLayer]:
     """Returns the nodes with places: a column, a row below all parents, and the first parent's lane if it is free.
 
     Where branches are few (the shortcuts of a ResNet with a convolution), a lane for them would be empty over most of
@@ -55,7 +55,7 @@ def place(nodes: list[Node]) -> list[Node]:
     ]
 
 
-def _ranks(nodes: list[Node]) -> dict[int, int]:
+def _ranks(nodes: list[PlacedLayer]) -> dict[int, int]:
     """Returns each node's rank: one more than the largest rank of its parents, or 0."""
     ranks: dict[int, int] = {}
     for node in nodes:
@@ -63,7 +63,7 @@ def _ranks(nodes: list[Node]) -> dict[int, int]:
     return ranks
 
 
-def _lanes(nodes: list[Node], rows: dict[int, int]) -> dict[int, int]:
+def _lanes(nodes: list[PlacedLayer], rows: dict[int, int]) -> dict[int, int]:
     """Returns each node's lane: the first parent's, or the first free one if another node of the row has it."""
     lanes: dict[int, int] = {}
     taken: defaultdict[int, set[int]] = defaultdict(set)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.parity.recording import Array, Recorded, Sample
+from caffe_compat.parity.recording import Array, BlobSample, Recorded
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def errors_between(ours: Array, theirs: Recorded, floor: float = FLOOR) -> Error
 
     `floor` is the least size to which errors are relative.
     """
-    if isinstance(theirs, Sample):
+    if isinstance(theirs, BlobSample):
         return _errors(_flat(theirs.of(ours)), _flat(theirs.values), max(theirs.largest, floor))
     if ours.size != theirs.size:
         return INCOMPARABLE

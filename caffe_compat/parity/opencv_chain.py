@@ -11,7 +11,7 @@ Layer = caffe_pb2.LayerParameter
 
 
 @dataclass(frozen=True)
-class Place:
+class ChainLayer:
     """A layer in its net: its message with OpenCV's blob names, its weights, and the shapes of bottoms and tops."""
 
     layer: Layer
@@ -35,7 +35,7 @@ class Rewrite:
 class Chain:
     """A sequence of layers that leads from a layer's first bottom to its top."""
 
-    def __init__(self, place: Place, note: str) -> None:
+    def __init__(self, place: ChainLayer, note: str) -> None:
         self.rewrite = Rewrite([], note=note)
         self._place = place
         self.last = place.layer.bottom[0]
@@ -69,6 +69,6 @@ class Chain:
         return self.rewrite
 
 
-def as_it_is(place: Place) -> Rewrite:
+def as_it_is(place: ChainLayer) -> Rewrite:
     """Returns the layer unchanged, since OpenCV runs it as Caffe does."""
     return Rewrite([place.layer], {place.layer.name: place.blobs} if place.blobs else {})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import blobs_of
-from caffe_compat.parity.opencv_chain import Place, Rewrite
+from caffe_compat.parity.opencv_chain import ChainLayer, Rewrite
 from caffe_compat.parity.opencv_rewrites import REWRITES, rewrite_for_opencv
 from caffe_compat.parity.recording import Array
 from caffe_compat.proto import caffe_pb2
@@ -55,7 +55,7 @@ def _translate_step(net: Net, step: Step, other: OpenCvNet, current: dict[str, s
     shapes = [net.blobs[bottom].shape for bottom in step.bottoms]
     rewrite = None
     if step.bottoms:
-        rewrite = rewrite_for_opencv(Place(layer, blobs, shapes, [net.blobs[top].shape for top in step.tops]))
+        rewrite = rewrite_for_opencv(ChainLayer(layer, blobs, shapes, [net.blobs[top].shape for top in step.tops]))
     if rewrite is None:
         _feed(net, step, other, names)
     else:

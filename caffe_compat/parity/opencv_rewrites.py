@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 
 from caffe_compat.layers.normalization.bn import is_segnet_bn
-from caffe_compat.parity.opencv_chain import Chain, Layer, Place, Rewrite, as_it_is
+from caffe_compat.parity.opencv_chain import Chain, ChainLayer, Layer, Rewrite, as_it_is
 from caffe_compat.proto import caffe_pb2
 
 
-def bn(place: Place) -> Rewrite | None:
+def bn(place: ChainLayer) -> Rewrite | None:
     """Replaces the fork's BN, (x - mean) / sqrt(variance + eps) * slope + bias; SegNet's BN becomes a Scale."""
     if is_segnet_bn(place.layer):
         return segnet_bn(place)
@@ -26,7 +26,7 @@ def bn(place: Place) -> Rewrite | None:
     return chain.end()
 
 
-def segnet_bn(place: Place) -> Rewrite | None:
+def segnet_bn(place: ChainLayer) -> Rewrite | None:
     """Replaces SegNet's BN by a Scale, scale * x + shift; None if the layer normalises by the batch."""
     if place.layer.bn_param.bn_mode == caffe_pb2.BNParameter.LEARN:
         return None
@@ -35,7 +35,7 @@ def segnet_bn(place: Place) -> Rewrite | None:
     return chain.end()
 
 
-def batch_norm(place: Place) -> Rewrite | None:
+def batch_norm(place: ChainLayer) -> Rewrite | None:
     """Keeps a BatchNorm with stored statistics; None for batch statistics, or a bottom without channels."""
     param = place.layer.batch_norm_param
     by_batch = param.HasField("use_global_stats") and not param.use_global_stats
@@ -51,7 +51,7 @@ BEFORE_SUM: dict[str, Callable[[Chain], object]] = {
 }
 
 
-def reduction(place: Place) -> Rewrite:
+def reduction(place: ChainLayer) -> Rewrite:
     """Replaces a Reduction by global average pooling: the reduced elements become the height of an image."""
     param = place.layer.reduction_param
     operation = caffe_pb2.ReductionParameter.ReductionOp.Name(param.operation)
@@ -68,7 +68,7 @@ def reduction(place: Place) -> Rewrite:
     return chain.end()
 
 
-def bias(place: Place) -> Rewrite | None:
+def bias(place: ChainLayer) -> Rewrite | None:
     """Replaces a Bias with its own blob by a Scale with factors 1; None for a Bias with two bottoms."""
     if len(place.bottoms) > 1:
         return None
@@ -78,7 +78,7 @@ def bias(place: Place) -> Rewrite | None:
     return chain.end()
 
 
-def clip(place: Place) -> Rewrite:
+def clip(place: ChainLayer) -> Rewrite:
     """Replaces a Clip by min + relu(x - min) - relu(x - max)."""
     low, high = place.layer.clip_param.min, place.layer.clip_param.max
     chain = Chain(place, "Clip as two ReLUs")
@@ -93,7 +93,7 @@ def clip(place: Place) -> Rewrite:
     return chain.end()
 
 
-def swish(place: Place) -> Rewrite:
+def swish(place: ChainLayer) -> Rewrite:
     """Replaces a Swish with beta by x * sigmoid(beta * x), since OpenCV has no beta."""
     beta = place.layer.swish_param.beta
     if beta == 1:
@@ -105,7 +105,7 @@ def swish(place: Place) -> Rewrite:
     return chain.end()
 
 
-def log(place: Place) -> Rewrite:
+def log(place: ChainLayer) -> Rewrite:
     """Replaces a Log by log(shift + scale * x) / log(base), since OpenCV has only the natural logarithm."""
     param = place.layer.log_param
     chain = Chain(place, "Log with Powers around it")
@@ -115,7 +115,7 @@ def log(place: Place) -> Rewrite:
     return chain.end()
 
 
-def lrn(place: Place) -> Rewrite:
+def lrn(place: ChainLayer) -> Rewrite:
     """Rewrites an LRN for k = 1, since OpenCV ignores k: (k + a) ^ -beta = k ^ -beta * (1 + a / k) ^ -beta."""
     param = place.layer.lrn_param
     is_across = param.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS
@@ -129,7 +129,7 @@ def lrn(place: Place) -> Rewrite:
     return chain.end()
 
 
-def inner_product(place: Place) -> Rewrite:
+def inner_product(place: ChainLayer) -> Rewrite:
     """Transposes the weights of an InnerProduct if needed, since OpenCV ignores the field `transpose`."""
     if not place.layer.inner_product_param.transpose:
         return as_it_is(place)
@@ -138,13 +138,13 @@ def inner_product(place: Place) -> Rewrite:
     return Rewrite([place.layer], {place.layer.name: [np.ascontiguousarray(weight.T), *rest]}, "weights transposed")
 
 
-def convolution(place: Place) -> Rewrite | None:
+def convolution(place: ChainLayer) -> Rewrite | None:
     """Keeps a Convolution with channels on axis 1 and two spatial axes; None for others."""
     rank = len(place.bottoms[0])
     return as_it_is(place) if place.layer.convolution_param.axis in (1, 1 - rank) and rank == 4 else None
 
 
-def depthwise_convolution(place: Place) -> Rewrite | None:
+def depthwise_convolution(place: ChainLayer) -> Rewrite | None:
     """Replaces a depthwise convolution by a Convolution with one group per channel."""
     channels, kind = place.bottoms[0][1], place.layer.type
     place.layer.type = "Convolution"
@@ -154,7 +154,7 @@ def depthwise_convolution(place: Place) -> Rewrite | None:
     return found and Rewrite(found.layers, found.blobs, f"{kind} as Convolution with groups")
 
 
-def pooling(place: Place) -> Rewrite | None:
+def pooling(place: ChainLayer) -> Rewrite | None:
     """Rewrites a Pooling: emulates sizes rounded down by slicing, since OpenCV rounds up.
 
     None for a top with the mask of maxima, which OpenCV counts differently.
@@ -181,7 +181,7 @@ def _first_part(chain: Chain, axis: int, size: int) -> None:
     layer.top.append(f"{layer.name}~rest")
 
 
-def slice_(place: Place) -> Rewrite:
+def slice_(place: ChainLayer) -> Rewrite:
     """Rewrites a Slice: adds slice points, which OpenCV requires, and copies the tops by Power layers.
 
     Without copies, later layers of OpenCV may overwrite all tops except the first.
@@ -197,7 +197,7 @@ def slice_(place: Place) -> Rewrite:
     return Rewrite([place.layer, *copies])
 
 
-def tile(place: Place) -> Rewrite:
+def tile(place: ChainLayer) -> Rewrite:
     """Replaces a Tile by a Concat of the bottom with itself."""
     param = place.layer.tile_param
     chain = Chain(place, "Tile as Concat")
@@ -205,7 +205,7 @@ def tile(place: Place) -> Rewrite:
     return chain.end()
 
 
-def axpy(place: Place) -> Rewrite | None:
+def axpy(place: ChainLayer) -> Rewrite | None:
     """Replaces an Axpy, scale (N, C) * x + y, by a Scale with two bottoms and an Eltwise; None for several items."""
     scale, x, y = place.layer.bottom
     count, channels = place.bottoms[0][:2]
@@ -218,13 +218,13 @@ def axpy(place: Place) -> Rewrite | None:
     return chain.end()
 
 
-def normalize(place: Place) -> Rewrite:
+def normalize(place: ChainLayer) -> Rewrite:
     """Keeps a Normalize, SSD's or the fork's; its scale becomes a vector, since OpenCV needs an axis."""
     blobs = {place.layer.name: [blob.reshape(-1) for blob in place.blobs]} if place.blobs else {}
     return Rewrite([place.layer], blobs)
 
 
-def prior_box(place: Place) -> Rewrite | None:
+def prior_box(place: ChainLayer) -> Rewrite | None:
     """Adds the variance and `clip` to a PriorBox, since OpenCV's defaults differ.
 
     None for an image size other than the second bottom's, because OpenCV always uses the latter.
@@ -240,7 +240,7 @@ def prior_box(place: Place) -> Rewrite | None:
     return as_it_is(place)
 
 
-def detection_output(place: Place) -> Rewrite | None:
+def detection_output(place: ChainLayer) -> Rewrite | None:
     """Adds the fields of a DetectionOutput that OpenCV requires, and room for all detections.
 
     None for code type CORNER_SIZE and for adaptive thresholds, which OpenCV lacks.
@@ -258,14 +258,14 @@ def detection_output(place: Place) -> Rewrite | None:
     return as_it_is(place)
 
 
-def interp(place: Place) -> Rewrite | None:
+def interp(place: ChainLayer) -> Rewrite | None:
     """Keeps an Interp with height and width, or zoom_factor; None for shrinking, cropping or a second bottom."""
     param = place.layer.interp_param
     others = any(param.HasField(name) for name in ("shrink_factor", "pad_beg", "pad_end"))
     return None if others or len(place.bottoms) > 1 else as_it_is(place)
 
 
-RewriteRule = Callable[[Place], Rewrite | None]
+RewriteRule = Callable[[ChainLayer], Rewrite | None]
 
 #: Types without a rule: OpenCV has nothing for them, or reads them so differently that their tops are fed from our run.
 FED = (
@@ -306,7 +306,7 @@ REWRITES: dict[str, RewriteRule] = {
 }
 
 
-def rewrite_for_opencv(place: Place) -> Rewrite | None:
+def rewrite_for_opencv(place: ChainLayer) -> Rewrite | None:
     """Returns the layers for OpenCV that replace the place's layer, or None if OpenCV cannot run it.
 
     May change the place's message.

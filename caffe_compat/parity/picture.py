@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from caffe_compat.parity.comparison import Difference, Verdict
-from caffe_compat.parity.layout import Node
+from caffe_compat.parity.layout import PlacedLayer
 
 BOX_HEIGHT, ROW_HEIGHT = 30, 42
 #: Limits of a box's width in pixels; the longest name or type of a column determines the width.
@@ -33,10 +33,10 @@ MARKS: dict[Verdict | None, str] = {
 }
 
 
-class Picture:
+class PixelGrid:
     """Converts the places of nodes to coordinates in pixels."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[PlacedLayer]) -> None:
         self.nodes = nodes
         columns = range(1 + _last_column(nodes))
         lanes = [1 + max((n.lane for n in nodes if n.column == column), default=0) for column in columns]
@@ -48,16 +48,16 @@ class Picture:
         self.width = starts[-1] + MARGIN
         self.height = MARGIN_TOP + (1 + max((node.row for node in nodes), default=0)) * ROW_HEIGHT + MARGIN
 
-    def box_width(self, node: Node) -> int:
+    def box_width(self, node: PlacedLayer) -> int:
         """Returns the width of the node's box in pixels."""
         return self._widths[node.column]
 
-    def corner(self, node: Node) -> tuple[int, int]:
+    def corner(self, node: PlacedLayer) -> tuple[int, int]:
         """Returns the upper left corner (x, y) of the node's box in pixels."""
         left = self._starts[node.column] + GUTTER + node.lane * (self.box_width(node) + GAP)
         return left, MARGIN_TOP + node.row * ROW_HEIGHT
 
-    def path(self, source: Node, target: Node) -> str:
+    def path(self, source: PlacedLayer, target: PlacedLayer) -> str:
         """Returns a connection as the attribute `d` of an SVG path: straight, around boxes, or to another column."""
         (x, y), (to_x, to_y) = self.corner(source), self.corner(target)
         start, end = (x + self.box_width(source) // 2, y + BOX_HEIGHT), (to_x + self.box_width(target) // 2, to_y)
@@ -73,11 +73,11 @@ class Picture:
         return f"M{x} {leaving}L{side} {leaving + 6}V{entering - 6}L{to_x} {entering}"
 
 
-def _last_column(nodes: Sequence[Node]) -> int:
+def _last_column(nodes: Sequence[PlacedLayer]) -> int:
     return max((node.column for node in nodes), default=0)
 
 
-def _box_width(nodes: Sequence[Node]) -> int:
+def _box_width(nodes: Sequence[PlacedLayer]) -> int:
     """Returns a width for all boxes of a column, so that every name fits, within NARROWEST and WIDEST."""
     longest = max((len(node.name) for node in nodes), default=0)
     return max(NARROWEST, min(WIDEST, math.ceil(BESIDE_NAME + LETTER * longest)))
@@ -92,9 +92,9 @@ def worst_verdicts(differences: Sequence[Difference]) -> dict[str, Verdict]:
     return worst
 
 
-def draw_net(nodes: Sequence[Node], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
+def draw_net(nodes: Sequence[PlacedLayer], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
     """Returns the complete <svg> element; boxes link to `#layer-NUMBER`."""
-    picture = Picture(nodes)
+    picture = PixelGrid(nodes)
     verdicts = worst_verdicts(differences)
     first = first_wrong.layer if first_wrong else None
     parts = [
@@ -107,9 +107,11 @@ def draw_net(nodes: Sequence[Node], differences: Sequence[Difference], first_wro
     return "\n".join(parts)
 
 
-def draw_overview(nodes: Sequence[Node], differences: Sequence[Difference], first_wrong: Difference | None) -> str:
+def draw_overview(
+    nodes: Sequence[PlacedLayer], differences: Sequence[Difference], first_wrong: Difference | None
+) -> str:
     """Returns a small picture without text, which shows where in a long net the wrong layers are."""
-    picture = Picture(nodes)
+    picture = PixelGrid(nodes)
     verdicts = worst_verdicts(differences)
     boxes = []
     for node in nodes:
@@ -124,13 +126,13 @@ def draw_overview(nodes: Sequence[Node], differences: Sequence[Difference], firs
     return f'<svg xmlns="http://www.w3.org/2000/svg" class="overview" {view} aria-hidden="true">{"".join(boxes)}</svg>'
 
 
-def _connections(picture: Picture) -> Iterator[str]:
+def _connections(picture: PixelGrid) -> Iterator[str]:
     for node in picture.nodes:
         for parent in node.parents:
             yield f'<path class="edge" d="{picture.path(picture.nodes[parent], node)}"/>'
 
 
-def _box(picture: Picture, node: Node, verdict: Verdict | None, is_first: bool) -> str:
+def _box(picture: PixelGrid, node: PlacedLayer, verdict: Verdict | None, is_first: bool) -> str:
     x, y = picture.corner(node)
     width = picture.box_width(node)
     said = verdict.value if verdict else "not compared"

@@ -17,7 +17,7 @@ SAMPLE_SEED = 1
 
 
 @dataclass(frozen=True)
-class Sample:
+class BlobSample:
     """Some elements of a blob, at seeded random positions; `largest` is the whole blob's largest absolute value."""
 
     values: Array
@@ -28,7 +28,7 @@ class Sample:
         return whole.ravel()[np.random.RandomState(SAMPLE_SEED).randint(0, whole.size, self.values.size)]
 
 
-Recorded = Array | Sample
+Recorded = Array | BlobSample
 
 
 @dataclass
@@ -111,7 +111,7 @@ def _place(recording: Recording, key: str, values: Array, arrays: dict[str, Arra
     elif part == "sample":
         target = recording.tops if _NUMBERED_SAMPLE.match(name) else recording.blobs
         known = _without_number(name) if target is recording.tops else name
-        target.setdefault(known, Sample(values, float(arrays[f"stat/{name}"][2])))
+        target.setdefault(known, BlobSample(values, float(arrays[f"stat/{name}"][2])))
     elif part in PARTS:
         getattr(recording, PARTS[part])[_without_number(name) if part in NUMBERED else name] = values
     elif part != "stat":

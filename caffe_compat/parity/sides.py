@@ -1,4 +1,7 @@
-"""The other sides of a comparison that need no other program, by their names in `--against`."""
+"""The other sides of a comparison that need no other program, by their names in `--against`.
+
+They stand apart from the command, which holds flags only.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial

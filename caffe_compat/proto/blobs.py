@@ -16,7 +16,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.wire import (
     LENGTH_DELIMITED,
     VARINT,
-    Field,
+    WireField,
     decode,
     delimited_key,
     fields,
@@ -111,7 +111,7 @@ def decode_blob(buffer: bytes, place: Place) -> Blob:
     of values does not fit the shape.
     """
     packed: Blob | None = None
-    raw: Field | None = None
+    raw: WireField | None = None
     rest: list[bytes] = []
     for field in fields(buffer, *place):
         if field.number == DATA and field.wire_type == VARINT:
@@ -142,7 +142,7 @@ def _shaped(numbers: Blob, shape: tuple[int, ...], place: Place) -> Blob:
     return numbers.reshape(shape)
 
 
-def _raw_numbers(buffer: bytes, raw: Field, message: caffe_pb2.BlobProto, count: int) -> Blob:
+def _raw_numbers(buffer: bytes, raw: WireField, message: caffe_pb2.BlobProto, count: int) -> Blob:
     """Returns the numbers in raw_data as float32; if raw_data_type is not set, the size determines the type."""
     name = caffe_pb2.RawType.Name(message.raw_data_type) if message.HasField("raw_data_type") else ""
     size = raw.end - raw.body
@@ -183,7 +183,7 @@ def has_gradient(buffer: bytes, place: Place) -> bool:
     return any(field.number in GRADIENTS for field in fields(buffer, *place))
 
 
-def _floats(buffer: bytes, field: Field) -> Blob:
+def _floats(buffer: bytes, field: WireField) -> Blob:
     """Returns the float32 numbers of a packed field as a view on `buffer`; FormatError for an odd size."""
     size = field.end - field.body
     if size % 4:

@@ -25,7 +25,7 @@ _WIRE_TYPES = {
 }
 
 
-class Field(NamedTuple):
+class WireField(NamedTuple):
     """One field on the wire: the key starts at `start`, what follows key and length is `[body, end)`."""
 
     number: int
@@ -50,7 +50,7 @@ def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
     raise FormatError(f"byte {at}: a number does not end before byte {end}")
 
 
-def fields(buffer: bytes, start: int, end: int) -> Iterator[Field]:
+def fields(buffer: bytes, start: int, end: int) -> Iterator[WireField]:
     """The fields of the message in `buffer[start:end]`; FormatError where it is no message or ends too early."""
     at = start
     while at < end:
@@ -61,7 +61,7 @@ def fields(buffer: bytes, start: int, end: int) -> Iterator[Field]:
         stop, body = _field_end(buffer, wire_type, body, end)
         if stop > end:
             raise FormatError(f"byte {at}: field {number} declares {stop - body} bytes, but only {end - body} are left")
-        yield Field(number, wire_type, at, body, stop)
+        yield WireField(number, wire_type, at, body, stop)
         at = stop
 
 
@@ -119,14 +119,14 @@ def misfits(descriptor: Descriptor, buffer: bytes, start: int = 0, end: int | No
     return found
 
 
-def _inner_misfits(known: FieldDescriptor, field: Field, buffer: bytes) -> list[str]:
+def _inner_misfits(known: FieldDescriptor, field: WireField, buffer: bytes) -> list[str]:
     try:
         return misfits(known.message_type, buffer, field.body, field.end)
     except FormatError:  # bytes of something else
         return [f"{known.containing_type.name}.{known.name}"]
 
 
-def _fits(known: FieldDescriptor, field: Field, buffer: bytes) -> bool:
+def _fits(known: FieldDescriptor, field: WireField, buffer: bytes) -> bool:
     if known.type == FieldDescriptor.TYPE_BOOL and field.wire_type == VARINT:
         # DataParameter 10 is BVLC's prefetch, a count, and the fork's shuffle.
         return read_varint(buffer, field.body, field.end)[0] <= 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.pycaffe.net_drawing import LAYER_COLOUR, LAYER_COLOURS, Node, drawing_of, edge_label, layer_label
+from caffe_compat.pycaffe.net_drawing import LAYER_COLOUR, LAYER_COLOURS, DrawnNode, drawing_of, edge_label, layer_label
 from caffe_compat.pycaffe.net_drawing import layer_lr_mult as get_layer_lr_mult
 from caffe_compat.pycaffe.plain_picture import plain_picture
 
@@ -95,7 +95,7 @@ def draw_net_to_file(
         file.write(picture)
 
 
-def _style(node: Node) -> dict[str, str]:
+def _style(node: DrawnNode) -> dict[str, str]:
     if not node.colour:
         return {}
     return {"shape": node.shape, "fillcolor": _quoted(node.colour), "style": "filled"}

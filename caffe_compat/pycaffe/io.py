@@ -1,4 +1,7 @@
-"""pycaffe's `caffe.io`: conversion of messages to arrays, images, and the Transformer of images to inputs."""
+"""pycaffe's `caffe.io`: conversion of messages to arrays, images, and the Transformer of images to inputs.
+
+It stands apart, because users import it as `caffe.io`.
+"""
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.arrays import (

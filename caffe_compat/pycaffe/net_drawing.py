@@ -20,7 +20,7 @@ WINDOW_TYPES = ("Convolution", "Deconvolution", "Pooling")
 
 
 @dataclass
-class Node:
+class DrawnNode:
     """A layer or a blob; an empty colour means a blob that no layer reads."""
 
     label: str
@@ -32,7 +32,7 @@ class Node:
 class Drawing:
     """Nodes by key, and edges as (from, to, label)."""
 
-    nodes: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, DrawnNode] = field(default_factory=dict)
     edges: list[tuple[str, str, str]] = field(default_factory=list)
 
 
@@ -50,15 +50,15 @@ def drawing_of(
 def _add_layer(drawing: Drawing, layer: caffe_pb2.LayerParameter, label: str, label_edges: bool) -> None:
     key = f"{layer.name}_{layer.type}"
     in_place = len(layer.bottom) == 1 and list(layer.bottom) == list(layer.top)
-    drawing.nodes[key] = Node(
+    drawing.nodes[key] = DrawnNode(
         label, "record", IN_PLACE_COLOUR if in_place else LAYER_COLOURS.get(layer.type, LAYER_COLOUR)
     )
     for bottom in layer.bottom:
-        drawing.nodes[f"{bottom}_blob"] = Node(bottom, "octagon", BLOB_COLOUR)
+        drawing.nodes[f"{bottom}_blob"] = DrawnNode(bottom, "octagon", BLOB_COLOUR)
         drawing.edges.append((f"{bottom}_blob", key, ""))
     for top in layer.top:
         if not in_place:
-            drawing.nodes[f"{top}_blob"] = Node(top, "ellipse", "")
+            drawing.nodes[f"{top}_blob"] = DrawnNode(top, "ellipse", "")
         drawing.edges.append((key, f"{top}_blob", edge_label(layer) if label_edges else ""))
 
 

@@ -1,4 +1,7 @@
-"""What a Jupyter notebook shows for a net: a row for each layer."""
+"""What a Jupyter notebook shows for a net: a row for each layer.
+
+It stands apart from `net`, because only notebooks import it.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -12,7 +12,7 @@ from matplotlib.path import Path
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.pycaffe.layered_places import forward_edges, places_of
-from caffe_compat.pycaffe.net_drawing import Drawing, Node
+from caffe_compat.pycaffe.net_drawing import Drawing, DrawnNode
 
 #: Inches between rows and between boxes, of a letter, and of a box beside its letters; the longest picture.
 ROW, GAP, LETTER, BESIDE, LONGEST = 0.62, 0.25, 0.068, 0.22, 600
@@ -48,7 +48,7 @@ def plain_picture(drawing: Drawing, rankdir: str, extension: str) -> bytes:
     return _saved(figure, extension)
 
 
-def _size(node: Node) -> tuple[float, float]:
+def _size(node: DrawnNode) -> tuple[float, float]:
     """Width and height in inches."""
     lines = node.label.split(r"\n")
     return max(map(len, lines)) * LETTER + BESIDE, 0.14 * len(lines) + 0.12
@@ -118,7 +118,7 @@ def _curve(way: Sequence[Place], lying: bool) -> Path:
     return Path(points, codes)
 
 
-def _draw_node(axes: Axes, node: Node, place: Place) -> None:
+def _draw_node(axes: Axes, node: DrawnNode, place: Place) -> None:
     box = {"boxstyle": "round" if node.shape == "octagon" else "square", "facecolor": node.colour or "#FFFFFF"}
     text = node.label.replace(r"\n", "\n")
     axes.text(*place, text, ha="center", va="center", fontsize=7, bbox=box, parse_math=False, zorder=2)

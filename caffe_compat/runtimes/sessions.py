@@ -1,10 +1,57 @@
-"""The runtimes by the name of their engine."""
+"""The runtimes by the name of their engine: each runs a model on the CPU, with as many threads as torch uses."""
 
 from functools import partial
 
-from caffe_compat.runtimes.onnx_runtime import onnxruntime_session
-from caffe_compat.runtimes.open_vino import openvino_session
-from caffe_compat.runtimes.session import MakeSession
+import torch
+
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.runtimes.session import Arrays, MakeSession, Session
+
+
+def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
+    """A session for the bytes of an ONNX file; MissingFeatureError where ONNX Runtime is not installed."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingFeatureError(
+            "--engine onnxruntime needs ONNX Runtime; install it: pip install 'caffe-compat[onnx]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def run(inputs: Arrays) -> Arrays:
+        return dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
+
+    return run
+
+
+def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -> Session:
+    """A session for the bytes of an ONNX file; products are computed in `precision`, "f32" or "bf16".
+
+    MissingFeatureError where OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingFeatureError(
+            "--engine openvino needs OpenVINO; install it: pip install 'caffe-compat[openvino]'"
+        ) from error
+    core = openvino.Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
+
+    def run(inputs: Arrays) -> Arrays:
+        found = request.infer(dict(inputs))
+        return {name: found[name] for name in outputs}
+
+    return run
+
 
 SESSIONS: dict[str, MakeSession] = {
     "onnxruntime": onnxruntime_session,

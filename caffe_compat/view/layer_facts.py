@@ -27,7 +27,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Field:
+class ShownField:
     """A field of a layer's message: its path, its value as text, and whether the net's text sets it."""
 
     name: str
@@ -51,7 +51,7 @@ class LayerFacts:
     memory: int
     sight: Sight
     lr_mults: Sequence[float]
-    fields: Sequence[Field]
+    fields: Sequence[ShownField]
     note: str
 
     @property
@@ -130,7 +130,7 @@ def _reach(place: Place) -> Reach | None:
     return reach if keeps_places or reach != Reach() else None
 
 
-def _fields(place: Place) -> Iterator[Field]:
+def _fields(place: Place) -> Iterator[ShownField]:
     """What the net's text sets, then what the layer's own messages add by their defaults."""
     parameter = place.parameter
     for descriptor, value in parameter.ListFields():
@@ -140,19 +140,19 @@ def _fields(place: Place) -> Iterator[Field]:
         yield from _defaults(place)
 
 
-def _message_fields(path: str, message: Message) -> Iterator[Field]:
+def _message_fields(path: str, message: Message) -> Iterator[ShownField]:
     for descriptor, value in message.ListFields():
         yield from _field(f"{path}.{descriptor.name}", descriptor, value)
 
 
-def _field(path: str, descriptor: Any, value: Any) -> Iterator[Field]:
+def _field(path: str, descriptor: Any, value: Any) -> Iterator[ShownField]:
     if isinstance(value, Message):
         yield from _message_fields(path, value)
     else:
-        yield Field(path, _text(descriptor, value), True)
+        yield ShownField(path, _text(descriptor, value), True)
 
 
-def _defaults(place: Place) -> Iterator[Field]:
+def _defaults(place: Place) -> Iterator[ShownField]:
     """The fields that the layer read although nobody set them."""
     for reader in place.step.layer.spec.readers if place.step else ():
         for name in sorted(reader.honoured()):
@@ -163,7 +163,7 @@ def _defaults(place: Place) -> Iterator[Field]:
                 continue
             value = getattr(message, field)
             if isinstance(value, (int, float, bool, str)):
-                yield Field(name, _text(descriptor, value), False)
+                yield ShownField(name, _text(descriptor, value), False)
 
 
 def _is_set(message: Message, field: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Model, require_structure
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from caffe_compat.layers.base import Shape
 from caffe_compat.proto.read import read_net
@@ -61,7 +61,7 @@ def _of_weights_file(path: Path, given: Mapping[str, Shape]) -> ShownNet:
     """A weights file by itself: the net that predicts, as  would write it."""
     model = read_model(str(path))
     require_structure(model, "a picture")
-    report = Report(model)
+    report = ConversionReport(model)
     deployed = deploy_form(model, dict(given), report)
     variant = Variant("TEST", layer_facts(net_graph(deployed.net, "TEST")))
     return ShownNet(path.name, [variant], model, report.notes)

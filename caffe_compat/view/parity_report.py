@@ -1,4 +1,7 @@
-"""The verdicts of a parity report, for the colours of a page."""
+"""The verdicts of a parity report, for the colours of a page.
+
+It stands apart from `page`, which reads no files of users.
+"""
 
 import json
 from pathlib import Path

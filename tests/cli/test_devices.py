@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from caffe_compat.cli import devices
-from caffe_compat.cli.devices import Place, gpus_of, place_of_environment, start_workers
+from caffe_compat.cli.devices import ProcessPlace, gpus_of, place_of_environment, start_workers
 from caffe_compat.cli.flags import device, device_of_gpu
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.solvers.actions import STOPPED_EARLY
@@ -63,16 +63,16 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_alone_without_a_launcher() -> None:
-    assert place_of_environment() == Place(0, 1, 0)
+    assert place_of_environment() == ProcessPlace(0, 1, 0)
 
 
 def test_torchrun_and_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in zip(VARIABLES[3:], ("5", "8", "1"), strict=True):
         monkeypatch.setenv(name, value)
-    assert place_of_environment() == Place(5, 8, 1)
+    assert place_of_environment() == ProcessPlace(5, 8, 1)
     for name, value in zip(VARIABLES[:3], ("2", "4", "2"), strict=True):
         monkeypatch.setenv(name, value)
-    assert place_of_environment() == Place(2, 4, 2)
+    assert place_of_environment() == ProcessPlace(2, 4, 2)
 
 
 def note_place_and_end(folder: Path, status: int) -> int:

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from caffe_compat.cli import installation
-from caffe_compat.cli.installation import Finding, examine
+from caffe_compat.cli.installation import InstalledPart, examine
 from tests.cli.conftest import Program
 
 
-def finding(part: str) -> Finding:
+def finding(part: str) -> InstalledPart:
     return next(each for each in examine() if each.part == part)
 
 

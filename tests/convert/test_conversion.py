@@ -118,7 +118,10 @@ def test_layers_that_only_one_of_prototxt_and_weights_has(tmp_path: Path) -> Non
     write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(more))
     write_text(tmp_path / "p", model_of(TEXT + 'layer { name: "new" type: "TanH" bottom: "conv" top: "new" }').net)
     done = convert(
-        str(tmp_path / "w.caffemodel"), "safetensors", str(tmp_path / "o"), Options(prototxt=str(tmp_path / "p"))
+        str(tmp_path / "w.caffemodel"),
+        "safetensors",
+        str(tmp_path / "o"),
+        Options(prototxt=str(tmp_path / "p")),
     )
     said = {(row.source, row.target): row.done for row in done.rows}
 

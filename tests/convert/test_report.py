@@ -5,7 +5,7 @@ import pytest
 
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.report import Report, as_text, write_report
+from caffe_compat.convert.report import ConversionReport, as_text, write_report
 from caffe_compat.proto.write import write_weights
 from tests.convert.models import assert_same_blobs, model_of
 
@@ -16,9 +16,9 @@ layer { name: "relu" type: "ReLU" bottom: "ip" top: "ip" }
 """
 
 
-def report_and_target() -> tuple[Report, Model]:
+def report_and_target() -> tuple[ConversionReport, Model]:
     model = model_of(TEXT)
-    report = Report(model)
+    report = ConversionReport(model)
     report.replaced(["ip"], ["fc"], "renamed")
     report.replaced(["fc"], ["fc", "fc_bias"], "split")
     report.dropped("relu", "no use")
@@ -81,5 +81,5 @@ def test_gradients_of_a_snapshot_are_said_to_be_left_out(name: str, tmp_path: Pa
     for gradients in (None, {"p": [2 * model.blobs["p"][0]]}):
         write_weights(tmp_path / name, model.net, model.blobs, gradients=gradients)
         read = read_caffemodel(str(tmp_path / name))
-        assert (note in Report(read).notes) is (gradients is not None)
+        assert (note in ConversionReport(read).notes) is (gradients is not None)
         assert_same_blobs(read, model)

@@ -13,7 +13,7 @@ from caffe_compat.parity.compare import compare
 from caffe_compat.parity.comparison import Comparison, Kind, Verdict
 from caffe_compat.parity.measure import Tolerances
 from caffe_compat.parity.own_runs import record_layers
-from caffe_compat.parity.recording import Recording, Sample, read_recording
+from caffe_compat.parity.recording import BlobSample, Recording, read_recording
 from caffe_compat.proto.read import read_weights
 from tests.parity.nets import inputs_of, net_of
 
@@ -105,7 +105,7 @@ def test_blobs_that_the_other_side_does_not_show_widen_the_suspicion() -> None:
 
 def test_samples_are_judged_by_the_whole_run() -> None:
     other = record_of()[0]
-    samples = {key: Sample(Sample(np.zeros(9), 0).of(array_of(other, key)), 1.0) for key in other.tops}
+    samples = {key: BlobSample(BlobSample(np.zeros(9), 0).of(array_of(other, key)), 1.0) for key in other.tops}
     other.tops = {**samples}
     assert compare(net_of(CHAIN), other).agrees
     samples["bn/c"].values[:] += 5

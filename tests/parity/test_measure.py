@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.parity.measure import EQUAL, INCOMPARABLE, errors_between
-from caffe_compat.parity.recording import Sample
+from caffe_compat.parity.recording import BlobSample
 
 
 def test_errors_are_absolute_relative_to_the_largest_of_theirs_and_an_angle() -> None:
@@ -36,7 +36,7 @@ def test_values_below_the_floor_count_as_zero() -> None:
 
 def test_a_sample_is_measured_at_its_places_over_the_whole_largest_value() -> None:
     whole = np.arange(20.0)
-    sample = Sample(Sample(np.zeros(6), 0).of(whole) + 0.5, largest=50.0)
+    sample = BlobSample(BlobSample(np.zeros(6), 0).of(whole) + 0.5, largest=50.0)
     errors = errors_between(whole, sample)
     assert errors.largest == 0.5
     assert errors.relative == 0.01

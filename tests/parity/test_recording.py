@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import FormatError
-from caffe_compat.parity.recording import Sample, read_recording
+from caffe_compat.parity.recording import BlobSample, read_recording
 
 
 def dump(folder: Path, **arrays: Any) -> Path:
@@ -53,10 +53,10 @@ def test_samples_keep_the_largest_value_and_the_places_of_their_elements(tmp_pat
     }  # fmt: skip
     recording = read_recording(dump(tmp_path, **values))
     sample = recording.tops["conv/conv"]
-    assert isinstance(sample, Sample)
+    assert isinstance(sample, BlobSample)
     assert sample.largest == 29
     np.testing.assert_array_equal(sample.of(whole), sample.values)
-    assert isinstance(recording.blobs["prob"], Sample)
+    assert isinstance(recording.blobs["prob"], BlobSample)
 
 
 def test_the_last_writer_of_a_blob_may_be_meant_by_its_name_alone(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from caffe_compat.parity.compare import compare
 from caffe_compat.parity.comparison import Comparison
 from caffe_compat.parity.html_page import write_page
 from caffe_compat.parity.json_report import report_json
-from caffe_compat.parity.layout import RANKS_IN_COLUMN, Node, layer_graph, place
+from caffe_compat.parity.layout import RANKS_IN_COLUMN, PlacedLayer, layer_graph, place
 from caffe_compat.parity.own_runs import record_layers
-from caffe_compat.parity.picture import NARROWEST, WIDEST, Picture, draw_net
+from caffe_compat.parity.picture import NARROWEST, WIDEST, PixelGrid, draw_net
 from caffe_compat.parity.text_table import conclusion, summary_lines, table_lines
 from tests.parity.nets import inputs_of, net_of
 
@@ -172,7 +172,7 @@ class TestLayout:
 
     def test_boxes_are_as_wide_as_names_ask_for(self) -> None:
         short, usual, long = (
-            Picture([Node(0, name, "TanH", ())]) for name in ("a", "conv4_22/3x3_reduce/bn/scale", "x" * 99)
+            PixelGrid([PlacedLayer(0, name, "TanH", ())]) for name in ("a", "conv4_22/3x3_reduce/bn/scale", "x" * 99)
         )
         assert short.box_width(short.nodes[0]) == NARROWEST
         assert NARROWEST < usual.box_width(usual.nodes[0]) < long.box_width(long.nodes[0]) == WIDEST

@@ -2,7 +2,7 @@ import pytest
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.wire import Field, decode, delimited_key, fields, read_varint, varint, varint_field
+from caffe_compat.proto.wire import WireField, decode, delimited_key, fields, read_varint, varint, varint_field
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**31, 2**63 - 1])
@@ -16,9 +16,9 @@ def test_fields_are_where_protobuf_writes_them() -> None:
     message.shape.dim.append(7)
     data = message.SerializeToString(deterministic=True)
     assert list(fields(data, 0, len(data))) == [
-        Field(1, 0, 0, 1, 3),
-        Field(5, 2, 3, 5, 13),
-        Field(7, 2, 13, 15, 18),
+        WireField(1, 0, 0, 1, 3),
+        WireField(5, 2, 3, 5, 13),
+        WireField(7, 2, 13, 15, 18),
     ]
 
 

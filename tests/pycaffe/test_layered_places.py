@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.pycaffe.layered_places import apart, depths, forward_edges, places_of
-from caffe_compat.pycaffe.net_drawing import Drawing, Node
+from caffe_compat.pycaffe.net_drawing import Drawing, DrawnNode
 
 
 def drawing_of_edges(*edges: str) -> Drawing:
@@ -14,7 +14,7 @@ def drawing_of_edges(*edges: str) -> Drawing:
     for edge in edges:
         start, end = edge.split(">")
         for name in (start, end):
-            drawing.nodes.setdefault(name, Node(name, "record", ""))
+            drawing.nodes.setdefault(name, DrawnNode(name, "record", ""))
         drawing.edges.append((start, end, ""))
     return drawing
 

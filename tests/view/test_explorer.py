@@ -6,7 +6,7 @@ import pytest
 
 from caffe_compat.cli.commands.view import main
 from prototxt_gen.files import write
-from prototxt_gen.options import Options
+from prototxt_gen.options import GeneratorOptions
 from tests.browser import act
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ GOLDENS = Path(__file__).parents[1] / "goldens"
 def deep_page(tmp_path_factory):
     """ResNet-152 with SRN's heads."""
     folder = tmp_path_factory.mktemp("deep")
-    options = Options(model="resnet101_srn", labels=9, depth=152, width=8, step="test")
+    options = GeneratorOptions(model="resnet101_srn", labels=9, depth=152, width=8, step="test")
     (net,) = [path for path in write(options, str(folder)) if path.suffix == ".prototxt"]
     assert main([str(net), "--out", str(folder / "deep.html")]) == 0
     return folder / "deep.html"
@@ -156,7 +156,10 @@ def test_the_forks_weights_file_shows_filters_and_histograms(tmp_path):
 def test_two_nets_are_shown_side_by_side(tmp_path):
     folders = [tmp_path / name for name in ("grouped", "full")]
     for folder in folders:
-        write(Options(model="resnet101_srn", labels=6, depth=26, width=8, step="test", conv4=folder.name), str(folder))
+        write(
+            GeneratorOptions(model="resnet101_srn", labels=6, depth=26, width=8, step="test", conv4=folder.name),
+            str(folder),
+        )
     nets = [str(next(folder.glob("*.prototxt"))) for folder in folders]
     assert main([nets[0], "--diff", nets[1], "--out", str(tmp_path / "two.html")]) == 0
     found = act(

@@ -9,7 +9,7 @@ from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.experiments.demo.demo import Request, run_demo
+from caffe_compat.experiments.demo.demo import DemoRequest, run_demo
 from caffe_compat.experiments.demo.recipe import FULL, TINY
 from caffe_compat.terminal.progress import say
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the demo; every line of its output starts with the seconds since the start."""
     claim_folder(arguments.out)
     started = time.monotonic()
-    request = Request(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
+    request = DemoRequest(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
 
     def tell(line: str) -> None:
         if not arguments.quiet:

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from caffe_compat.cli.installation import Finding, examine
+from caffe_compat.cli.installation import InstalledPart, examine
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, FAILED, command_parser, run_program
 from caffe_compat.terminal.table import print_table
@@ -28,11 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if _broken(findings) else DONE
 
 
-def _broken(findings: Sequence[Finding]) -> list[str]:
+def _broken(findings: Sequence[InstalledPart]) -> list[str]:
     return [each.part for each in findings if each.cure and each.needed]
 
 
-def _verdict(findings: Sequence[Finding]) -> str:
+def _verdict(findings: Sequence[InstalledPart]) -> str:
     broken = _broken(findings)
     return f"to mend: {', '.join(broken)}" if broken else "everything that is needed works"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from caffe_compat.cli.devices import Place, gpus_of, place_of_environment, process_group, start_workers, use_gpu
+from caffe_compat.cli.devices import ProcessPlace, gpus_of, place_of_environment, process_group, start_workers, use_gpu
 from caffe_compat.cli.flags import add_caffe_flags, add_seed, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
@@ -145,7 +145,7 @@ def _gpus_of_solver(arguments: argparse.Namespace, parameter: caffe_pb2.SolverPa
     return list(parameter.device_id[:world_size]) or list(range(world_size))
 
 
-def _use_devices(gpus: list[int], place: Place) -> None:
+def _use_devices(gpus: list[int], place: ProcessPlace) -> None:
     if not gpus:
         logger.info("Use CPU.")
         set_mode_cpu()

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from caffe_compat.convert.forms.input_shapes import find_input_shapes
 from caffe_compat.convert.forms.train_form import is_loss, train_form
 from caffe_compat.convert.model import Layer, Model, Shape
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.builder import filter_net
 from caffe_compat.graph.wiring import Wiring
@@ -30,7 +30,7 @@ TRAINING_FIELDS = ("include", "exclude", "propagate_down", "loss_weight")
 def deploy_form(
     model: Model,
     input_shapes: Mapping[str, Shape] | None = None,
-    report: Report | None = None,
+    report: ConversionReport | None = None,
     outputs: Sequence[str] = (),
 ) -> Model:
     """Returns the net for prediction: its inputs, then the layers that lead to its results and to `outputs`.
@@ -38,7 +38,7 @@ def deploy_form(
     Input shapes missing in the file come from `input_shapes`, or are found from the weights (input_shapes.py).
     GraphError if the net has no inputs or no layers that predict.
     """
-    report = report or Report(model)
+    report = report or ConversionReport(model)
     trained = train_form(_at_test(model), report)
     kept = live_layers(trained.net.layer, set(model.blobs), outputs)
     if not any(layer.type != "Input" for layer in kept):
@@ -92,7 +92,7 @@ def _input_layers(inputs: Sequence[str], shapes: Mapping[str, Shape], kept: Sequ
     return layers
 
 
-def _report_dropped(trained: Model, kept: Sequence[Layer], report: Report) -> None:
+def _report_dropped(trained: Model, kept: Sequence[Layer], report: ConversionReport) -> None:
     names = {layer.name for layer in kept}
     data = data_layers(trained.net.layer)
     for layer in trained.net.layer:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from caffe_compat.convert.model import Layer, Model, Shape
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import CaffeError, GraphError, ShapeError
 from caffe_compat.graph.builder import shapes_only, single_layer
 from caffe_compat.layers.base import LayerSpec
@@ -25,7 +25,7 @@ SIZE = None
 
 
 def find_input_shapes(
-    deployed: Model, trained: Model, inputs: Sequence[str], given: Mapping[str, Shape], report: Report
+    deployed: Model, trained: Model, inputs: Sequence[str], given: Mapping[str, Shape], report: ConversionReport
 ) -> dict[str, Shape]:
     """Returns a shape for every input of the deployed layers.
 

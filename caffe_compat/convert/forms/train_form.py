@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable
 
 from caffe_compat.convert.model import Layer, Model, require_structure
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import layer_class, layer_types
 from caffe_compat.proto.foreign.types import FOREIGN_TYPES
 
 
-def train_form(model: Model, report: Report | None = None) -> Model:
+def train_form(model: Model, report: ConversionReport | None = None) -> Model:
     """Returns the model without additions that Caffe makes on saving: Splits, layers' `phase`, and loss weights 1.
 
     Rates, fillers, rules, losses and data layers stay as saved. Saving has lost the layers of other phases and, in the

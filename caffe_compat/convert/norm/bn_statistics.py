@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HeldStatistic:
     """Which statistic a file holds, VARIANCE or INVERSE, and the reason."""
 
     holds: str
@@ -52,26 +52,26 @@ def has_statistics(model: Model, layer: Layer) -> bool:
     return layer.type == "BN" and len(blobs) > 3 and blobs[3].size > 0
 
 
-def judge(model: Model, layers: list[Layer]) -> Verdict:
+def judge(model: Model, layers: list[Layer]) -> HeldStatistic:
     """Returns the verdict of the first rule of RULES that applies; VARIANCE if none does. See the module."""
     for rule in RULES:
         verdict = rule(model, layers)
         if verdict is not None:
             return verdict
-    return Verdict(VARIANCE, "the values do not tell, so it is taken to be new (--bn-statistics says otherwise)")
+    return HeldStatistic(VARIANCE, "the values do not tell, so it is taken to be new (--bn-statistics says otherwise)")
 
 
-def _out_of_range(model: Model, layers: list[Layer]) -> Verdict | None:
+def _out_of_range(model: Model, layers: list[Layer]) -> HeldStatistic | None:
     for layer in layers:
         values = model.blobs[layer.name][3]
         most = (1 + ROUNDING) / np.sqrt(layer.bn_param.eps)
         if values.min() <= 0 or values.max() > most:
             outside = values.min() if values.min() <= 0 else values.max()
-            return Verdict(VARIANCE, f"layer '{layer.name}' has {outside:g}, outside of (0, 1 / sqrt(eps)]")
+            return HeldStatistic(VARIANCE, f"layer '{layer.name}' has {outside:g}, outside of (0, 1 / sqrt(eps)]")
     return None
 
 
-def _by_kernel_norms(model: Model, layers: list[Layer]) -> Verdict | None:
+def _by_kernel_norms(model: Model, layers: list[Layer]) -> HeldStatistic | None:
     points = list(_points(model))
     if sum(len(x) for x, _ in points) < ENOUGH:
         return None
@@ -87,18 +87,24 @@ def _by_kernel_norms(model: Model, layers: list[Layer]) -> Verdict | None:
     reason = (
         f"against the kernels' squared norms its logarithm has slope {slope:.2f} (1 for variances, -0.5 for inverse)"
     )
-    return Verdict(VARIANCE if slope > MIDDLE else INVERSE, reason)
+    return HeldStatistic(VARIANCE if slope > MIDDLE else INVERSE, reason)
 
 
-def _dead_channels(model: Model, layers: list[Layer]) -> Verdict | None:
+def _dead_channels(model: Model, layers: list[Layer]) -> HeldStatistic | None:
     for layer in layers:
         values = model.blobs[layer.name][3].astype(np.float64)
         if np.isclose(values, 1 / np.sqrt(layer.bn_param.eps), rtol=ROUNDING, atol=0).any():
-            return Verdict(INVERSE, f"layer '{layer.name}' has a channel of exactly 1 / sqrt(eps), as dead ones are")
+            return HeldStatistic(
+                INVERSE, f"layer '{layer.name}' has a channel of exactly 1 / sqrt(eps), as dead ones are"
+            )
     return None
 
 
-RULES: tuple[Callable[[Model, list[Layer]], Verdict | None], ...] = (_out_of_range, _by_kernel_norms, _dead_channels)
+RULES: tuple[Callable[[Model, list[Layer]], HeldStatistic | None], ...] = (
+    _out_of_range,
+    _by_kernel_norms,
+    _dead_channels,
+)
 
 
 def _points(model: Model) -> Iterator[tuple[Floats, Floats]]:

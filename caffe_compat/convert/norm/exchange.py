@@ -5,20 +5,20 @@ from collections.abc import Callable
 import numpy as np
 
 from caffe_compat.convert.model import Layer, Model, require_structure
-from caffe_compat.convert.norm.bn_statistics import AUTO, INVERSE, VARIANCE, Verdict, has_statistics, judge
+from caffe_compat.convert.norm.bn_statistics import AUTO, INVERSE, VARIANCE, HeldStatistic, has_statistics, judge
 from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
 from caffe_compat.convert.norm.to_bn import batch_norm_to_bn
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.dialects.translate import BVLC, SRN_FORK
 
 
-def _keep(model: Model, report: Report) -> Model:
+def _keep(model: Model, report: ConversionReport) -> Model:
     return model
 
 
-NORMS: dict[str, Callable[[Model, Report], Model]] = {
+NORMS: dict[str, Callable[[Model, ConversionReport], Model]] = {
     "keep": _keep,
     "bn": batch_norm_to_bn,
     "batchnorm": bn_to_batch_norm,
@@ -27,7 +27,7 @@ NORMS: dict[str, Callable[[Model, Report], Model]] = {
 OF_DIALECT = {BVLC: "batchnorm", SRN_FORK: "bn"}
 
 
-def exchange_norms(model: Model, norm: str, dialect: str, report: Report) -> Model:
+def exchange_norms(model: Model, norm: str, dialect: str, report: ConversionReport) -> Model:
     """Returns the model with the normalisation layers that `norm` names: a name of NORMS, or 'auto'.
 
     'auto' selects those of the dialect's Caffe if the dialect differs from the model's, else keeps the layers.
@@ -39,7 +39,7 @@ def exchange_norms(model: Model, norm: str, dialect: str, report: Report) -> Mod
     return NORMS[norm](model, report)
 
 
-def to_variance(model: Model, statistics: str, report: Report) -> Model:
+def to_variance(model: Model, statistics: str, report: ConversionReport) -> Model:
     """Returns the model with variances in every BN; `statistics` is a name of STATISTICS ('auto' finds out)."""
     if statistics == INVERSE:
         require_structure(model, f"--bn-statistics {INVERSE}")
@@ -47,7 +47,7 @@ def to_variance(model: Model, statistics: str, report: Report) -> Model:
     layers = [layer for layer in candidates if has_statistics(model, layer)]
     if not layers:
         return model
-    verdict = judge(model, layers) if statistics == AUTO else Verdict(statistics, "as the option says")
+    verdict = judge(model, layers) if statistics == AUTO else HeldStatistic(statistics, "as the option says")
     report.notes.append(f"BN blob 3 holds the {verdict.holds.replace('_', ' ')}: {verdict.reason}")
     if verdict.holds == VARIANCE:
         return model

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_compat.convert.model import Layer, Model, scale_behind
 from caffe_compat.convert.norm.to_bn import joined
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.graph.wiring import Wiring
 from caffe_compat.layers.normalization.batch_norm import affine_of, fold_into
@@ -36,7 +36,7 @@ class _Chain:
         return self.norm if self.scale is None else self.scale
 
 
-def fold_norms(model: Model, report: Report) -> Model:
+def fold_norms(model: Model, report: ConversionReport) -> Model:
     """Returns the model without BN and BatchNorm; SegNet's BN stays, since it has no statistics.
 
     GraphError for a layer that uses the batch's statistics; ShapeError for a layer without blobs.
@@ -86,7 +86,9 @@ def _require_foldable(model: Model, norm: Layer) -> None:
         )
 
 
-def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
+def _fold_into_linear(
+    chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: ConversionReport
+) -> set[int]:
     """Folds a normalisation into weights and bias of the layer before it; returns the indices of layers to remove.
 
     The linear layer gets the top of the last removed layer.
@@ -105,7 +107,9 @@ def _fold_into_linear(chain: _Chain, layers: list[Layer], blobs: dict[str, list[
     return set(folded)
 
 
-def _fold_into_scale(chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: Report) -> set[int]:
+def _fold_into_scale(
+    chain: _Chain, layers: list[Layer], blobs: dict[str, list[Blob]], report: ConversionReport
+) -> set[int]:
     """Replaces a normalisation without a convolution before it by a Scale; returns the indices of layers to remove."""
     affine = _affine(chain, layers, blobs)
     norm = layers[chain.norm]

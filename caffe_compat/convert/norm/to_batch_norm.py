@@ -8,7 +8,7 @@ Further training differs: BatchNorm's running sums use an unbiased variance, and
 import numpy as np
 
 from caffe_compat.convert.model import Layer, Model
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.layers.normalization.bn import is_segnet_bn
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
@@ -16,7 +16,7 @@ from caffe_compat.proto.blobs import Blob
 FIXED = caffe_pb2.ParamSpec(lr_mult=0, decay_mult=0)
 
 
-def bn_to_batch_norm(model: Model, report: Report) -> Model:
+def bn_to_batch_norm(model: Model, report: ConversionReport) -> Model:
     """Returns the model with each BN replaced by a BatchNorm of the same name and a Scale behind it."""
     layers: list[Layer] = []
     blobs = dict(model.blobs)

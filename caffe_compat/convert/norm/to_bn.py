@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from caffe_compat.convert.model import Layer, Model, scale_behind
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.wiring import Wiring
 from caffe_compat.proto import caffe_pb2
@@ -23,7 +23,7 @@ class _Pair:
     scale: Layer | None
 
 
-def batch_norm_to_bn(model: Model, report: Report) -> Model:
+def batch_norm_to_bn(model: Model, report: ConversionReport) -> Model:
     """Returns the model with each BatchNorm, and its Scale if present, replaced by a BN of the BatchNorm's name."""
     source = list(model.net.layer)
     wiring = Wiring.of_layers(source)
@@ -43,7 +43,7 @@ def batch_norm_to_bn(model: Model, report: Report) -> Model:
     return model.with_layers(layers, blobs)
 
 
-def _join_blobs(model: Model, pair: _Pair, blobs: dict[str, list[Blob]], report: Report) -> None:
+def _join_blobs(model: Model, pair: _Pair, blobs: dict[str, list[Blob]], report: ConversionReport) -> None:
     names = [pair.norm.name] + ([pair.scale.name] if pair.scale else [])
     if pair.norm.name in blobs:
         norm_blobs, scale_blobs = model.blobs[names[0]], model.blobs[names[1]] if pair.scale else []

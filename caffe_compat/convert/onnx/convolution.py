@@ -97,7 +97,7 @@ def embed(graph: Graph, step: Step, bottom: str) -> str:
     return graph.op("Add", top, graph.weight(step, 1)) if layer.has_bias else top
 
 
-class Window(Protocol):
+class HasWindow(Protocol):
     """What has a kernel and a stride, each (height, width): a Pooling layer, or its window."""
 
     @property
@@ -184,7 +184,7 @@ def _padded(
 
 
 def padded(
-    graph: Graph, bottom: str, window: Window, pads: Sequence[int], value: float
+    graph: Graph, bottom: str, window: HasWindow, pads: Sequence[int], value: float
 ) -> tuple[str, dict[str, list[int]]]:
     """The bottom and the attributes for windows over an image with `pads` (above, left, below, right).
 

@@ -4,7 +4,7 @@ The stride of a stage is on the 3x3 convolution. pool1 pads by 1 and rounds down
 do not pad and round up: their tops have the same size, but each window is one pixel further right and down.
 """
 
-from caffe_compat.convert.pretrained.naming import Place, scale_name
+from caffe_compat.convert.pretrained.naming import BlockPlace, scale_name
 from caffe_compat.convert.pretrained.recognise import ResNet, convolution_shapes, head_of
 from caffe_compat.proto import caffe_pb2
 
@@ -80,7 +80,7 @@ def _add_stem(net: _Net, is_preactivation: bool) -> None:
         net.last = net.pool1(net.last)
 
 
-def _add_block(net: _Net, place: Place) -> None:
+def _add_block(net: _Net, place: BlockPlace) -> None:
     name, stride, shortcut = place.name, _stride(place), net.last
     if place.block == 0:
         shortcut = net.norm(f"bn{name}_branch1", net.convolution(f"res{name}_branch1", net.last, stride))
@@ -93,7 +93,7 @@ def _add_block(net: _Net, place: Place) -> None:
     net.last = net.relu(f"res{name}_relu", net.total(f"res{name}", shortcut, branch))
 
 
-def _add_preactivation_block(net: _Net, place: Place) -> None:
+def _add_preactivation_block(net: _Net, place: BlockPlace) -> None:
     """Adds a block whose branch reads the normalised sum of the previous block.
 
     The shortcut is the previous sum itself, or a convolution.
@@ -110,7 +110,7 @@ def _add_preactivation_block(net: _Net, place: Place) -> None:
     net.last = net.relu(f"res{name}_relu", net.norm(f"bn{name}", total, in_place=False))
 
 
-def _stride(place: Place) -> int:
+def _stride(place: BlockPlace) -> int:
     return 2 if place.stage and place.block == 0 else 1
 
 

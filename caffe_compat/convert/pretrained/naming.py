@@ -21,7 +21,7 @@ class Normalization:
 
 
 @dataclass(frozen=True)
-class Place:
+class BlockPlace:
     """A block: its stage and place, both counted from 0, and its name in Caffe's ResNets (2a, 4b22)."""
 
     stage: int
@@ -94,7 +94,7 @@ NAMINGS = (
 PREFIXES = ("", "module.", "model.", "resnet.", "backbone.")
 
 
-def convolution_keys(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
+def convolution_keys(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
     """Yields the convolutions in order: Caffe's name and the prefix of the project's keys."""
     yield "conv1", naming.stem
     for place in places:
@@ -105,13 +105,13 @@ def convolution_keys(naming: Naming, places: list[Place]) -> Iterator[tuple[str,
             yield f"res{place.name}_branch2{letter}", prefix + naming.convolution.format(part=part, part1=part + 1)
 
 
-def norm_keys(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
+def norm_keys(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
     """Yields the normalisations in order: Caffe's name and the prefix of the project's keys."""
     yield "bn_conv1", naming.stem_norm
     yield from _preactivation_norms(naming, places) if naming.is_preactivation else _norms(naming, places)
 
 
-def _norms(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
+def _norms(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
     """Yields the normalisations of nets with a normalisation behind every convolution."""
     for place in places:
         prefix = naming.key_of_block(place.stage, place.block)
@@ -121,7 +121,7 @@ def _norms(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
             yield f"bn{place.name}_branch2{letter}", prefix + naming.norm.format(part=part, part1=part + 1)
 
 
-def _preactivation_norms(naming: Naming, places: list[Place]) -> Iterator[tuple[str, str]]:
+def _preactivation_norms(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
     """Yields, per block, two normalisations in the branch and one behind the sum.
 
     In the project's keys, the last one belongs to the next block.
@@ -139,14 +139,14 @@ def scale_name(norm: str) -> str:
     return norm.replace("bn", "scale", 1)
 
 
-def places_of(counts: list[int]) -> list[Place]:
+def places_of(counts: list[int]) -> list[BlockPlace]:
     """Returns the blocks of stages with these numbers of blocks, named as in the public ResNets: 2a, 2b, 2c, 3a ...
 
     In nets of more than 50 layers, blocks of stages 3 and 4 are numbered: 4a, 4b1, 4b2 ...
     """
     deep = 3 * sum(counts) + 2 > 50
     return [
-        Place(stage, block, f"{stage + 2}{_letter(block, deep and stage in (1, 2))}")
+        BlockPlace(stage, block, f"{stage + 2}{_letter(block, deep and stage in (1, 2))}")
         for stage, count in enumerate(counts)
         for block in range(count)
     ]

@@ -10,8 +10,8 @@ from caffe_compat.convert.model import Shape
 from caffe_compat.convert.pretrained.naming import (
     NAMINGS,
     PREFIXES,
+    BlockPlace,
     Naming,
-    Place,
     convolution_keys,
     norm_keys,
     places_of,
@@ -35,7 +35,7 @@ class ResNet:
 
     naming: Naming
     depth: int
-    places: list[Place]
+    places: list[BlockPlace]
     width: int
     tensors: Tensors
 
@@ -127,7 +127,7 @@ def expected_shapes(resnet: ResNet) -> dict[str, Shape]:
     return shapes
 
 
-def convolution_shapes(places: list[Place], width: int) -> dict[str, Shape]:
+def convolution_shapes(places: list[BlockPlace], width: int) -> dict[str, Shape]:
     """Returns the shapes of the convolutions' weights by Caffe's names."""
     shapes: dict[str, Shape] = {"conv1": (width, 3, 7, 7)}
     before = width

@@ -8,10 +8,17 @@ import torch
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.norm.to_bn import joined
 from caffe_compat.convert.pretrained.description import CLASSIFIER
-from caffe_compat.convert.pretrained.naming import NAMINGS, Place, convolution_keys, norm_keys, places_of, scale_name
+from caffe_compat.convert.pretrained.naming import (
+    NAMINGS,
+    BlockPlace,
+    convolution_keys,
+    norm_keys,
+    places_of,
+    scale_name,
+)
 from caffe_compat.convert.pretrained.pixels import Pixels, from_caffe
 from caffe_compat.convert.pretrained.recognise import COUNTER, DEPTHS, NORM_PARTS, convolution_shapes
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.file_bytes import replacing
@@ -21,7 +28,7 @@ TORCHVISION = NAMINGS[0]
 AFTER_THE_LAST = "res5d_branch2a"
 
 
-def write_torchvision(path: str, model: Model, pixels: Pixels, report: Report) -> None:
+def write_torchvision(path: str, model: Model, pixels: Pixels, report: ConversionReport) -> None:
     """Writes a state dict that torchvision's ResNet of the same depth can load.
 
     Leaves out layers outside the backbone (SRN's heads). FormatError if the net has no such backbone.
@@ -33,7 +40,7 @@ def write_torchvision(path: str, model: Model, pixels: Pixels, report: Report) -
     report.notes += _notes(model, places, pixels)
 
 
-def _places(model: Model) -> list[Place]:
+def _places(model: Model) -> list[BlockPlace]:
     """Returns the blocks of the deepest ResNet whose convolutions are all in the model."""
     for depth, counts in sorted(DEPTHS.items(), reverse=True):
         places = places_of(counts)
@@ -50,7 +57,7 @@ def _places(model: Model) -> list[Place]:
     )
 
 
-def _tensors(model: Model, places: list[Place], pixels: Pixels) -> dict[str, torch.Tensor]:
+def _tensors(model: Model, places: list[BlockPlace], pixels: Pixels) -> dict[str, torch.Tensor]:
     """Returns every tensor by torchvision's name."""
     width = model.blobs["conv1"][0].shape[0]
     shapes = convolution_shapes(places, width)
@@ -101,7 +108,7 @@ def _norm(model: Model, name: str) -> list[Blob]:
     return [blob.reshape(-1) for blob in blobs]
 
 
-def _notes(model: Model, places: list[Place], pixels: Pixels) -> list[str]:
+def _notes(model: Model, places: list[BlockPlace], pixels: Pixels) -> list[str]:
     mean = ", ".join(f"{value:g}" for value in pixels.caffe_mean(TORCHVISION.normalization))
     notes = [f"conv1 was made for BGR pixels less {mean} (--mean says otherwise); it takes torchvision's RGB now"]
     if CLASSIFIER not in model.blobs:

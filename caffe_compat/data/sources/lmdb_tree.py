@@ -40,7 +40,7 @@ class DamagedError(Exception):
     """What is wrong with a page; callers add the file and the key."""
 
 
-class Node(NamedTuple):
+class PageEntry(NamedTuple):
     """An entry of a page: its key, and the number of the child page or the place of the value."""
 
     key: bytes
@@ -113,7 +113,7 @@ def key_at(page: bytes, index: int) -> bytes:
     return page[start + NODE_HEADER.size : start + NODE_HEADER.size + size]
 
 
-def node(page: bytes, index: int) -> Node:
+def node(page: bytes, index: int) -> PageEntry:
     """A node of a branch or leaf page; `index` must be below `node_count`."""
     number, _, kind, _, upper = PAGE_HEADER.unpack_from(page)
     (start,) = _OFFSET.unpack_from(page, PAGE_HEADER.size + 2 * index)
@@ -124,7 +124,7 @@ def node(page: bytes, index: int) -> Node:
     end = key_start + key_size
     if kind & BRANCH:
         _require_inside(end, page, index, number)
-        return Node(page[key_start:end], low | high << 16 | flags << 32, None, 0)
+        return PageEntry(page[key_start:end], low | high << 16 | flags << 32, None, 0)
     if flags & OTHER_VALUES:
         raise DamagedError(
             f"node {index} of page {number} is a sub-database or has duplicates, which Caffe never writes"
@@ -132,9 +132,9 @@ def node(page: bytes, index: int) -> Node:
     size = low | high << 16
     if flags & BIG_VALUE:
         _require_inside(end + 8, page, index, number)
-        return Node(page[key_start:end], int.from_bytes(page[end : end + 8], "little"), None, size)
+        return PageEntry(page[key_start:end], int.from_bytes(page[end : end + 8], "little"), None, size)
     _require_inside(end + size, page, index, number)
-    return Node(page[key_start:end], NO_PAGE, page[end : end + size], size)
+    return PageEntry(page[key_start:end], NO_PAGE, page[end : end + size], size)
 
 
 def _require_inside(end: int, page: bytes, index: int, number: int) -> None:
@@ -153,7 +153,7 @@ class LmdbCursor:
         self._meta = meta
         self._place = place
         self._path: list[tuple[bytes, int]] = []  # from the root to the leaf: a page and the index of a node
-        self._node: Node | None = None
+        self._node: PageEntry | None = None
         self._near = b""
         self._pages: OrderedDict[int, bytes] = OrderedDict()
 

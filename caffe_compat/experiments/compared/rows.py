@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from caffe_compat.experiments.arms import Arm, Step
+from caffe_compat.experiments.arms import Arm, ArmStep
 from caffe_compat.experiments.compared.cnn_rnn import cnn_rnn_scores, path_steps, write_path_databases
 from caffe_compat.experiments.compared.knn import knn_scores
 from caffe_compat.experiments.compared.method import Budget, Method
@@ -16,13 +16,13 @@ BINS = {"narrow": 2}
 
 def _one_step(title: str, model: str, output: str = "y_cls") -> Callable[[Budget, Path], Arm]:
     """An arm that spends the whole budget on one step of the generator's model."""
-    return lambda budget, data: Arm(title, model, (Step(budget.epochs, budget.rate),), (output,))
+    return lambda budget, data: Arm(title, model, (ArmStep(budget.epochs, budget.rate),), (output,))
 
 
 def _cnn_rnn(budget: Budget, data: Path) -> Arm:
     """Half of the epochs for the convolutional net, which then stays as it is, and half for the rest."""
     first = budget.epochs // 2
-    steps = (Step(first, budget.rate), Step(budget.epochs - first, budget.rate))
+    steps = (ArmStep(first, budget.rate), ArmStep(budget.epochs - first, budget.rate))
     return Arm("CNN-RNN", "cnn_rnn", steps, ("image_embedding",), {"path_steps": path_steps(data)})
 
 

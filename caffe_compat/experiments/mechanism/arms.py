@@ -10,7 +10,7 @@ conv4's kernels over aligned label maps can tell a relation. Each control takes 
 
 from dataclasses import dataclass
 
-from caffe_compat.experiments.arms import Arm, Setting, Step, same_budget
+from caffe_compat.experiments.arms import Arm, ArmStep, Setting, same_budget
 from caffe_compat.experiments.mechanism.relation_rules import CLASS_NAMES, RelationRules
 from caffe_compat.experiments.mechanism.relation_scenes import CELL
 
@@ -18,7 +18,7 @@ from caffe_compat.experiments.mechanism.relation_scenes import CELL
 DATA = {"relations": RelationRules(), "coin": RelationRules(coin_labels=True)}
 
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
-SRN_STEPS = (Step(6, 0.05), Step(3, 0.02), Step(12, 0.05), Step(4, 0.03))
+SRN_STEPS = (ArmStep(6, 0.05), ArmStep(3, 0.02), ArmStep(12, 0.05), ArmStep(4, 0.03))
 BASELINE_STEPS = same_budget(SRN_STEPS, rate=0.05)
 
 

@@ -22,7 +22,7 @@ RELATION = slice(len(DIGITS), len(CLASS_NAMES))
 Cell = tuple[int, int]
 
 
-class PlacedDigit(NamedTuple):
+class RelatedDigit(NamedTuple):
     """A digit, its cell (row, column), and the labels that it makes true, as indices of CLASS_NAMES."""
 
     digit: int
@@ -50,7 +50,7 @@ class RelationRules:
         return range(self.margin, self.grid - self.margin)
 
 
-def draw_relation_scene(rules: RelationRules, random: np.random.Generator) -> list[PlacedDigit]:
+def draw_relation_scene(rules: RelationRules, random: np.random.Generator) -> list[RelatedDigit]:
     """One scene: the anchor first, then its companions, all in cells of their own."""
     first = _random_cell(rules, random)
     relations = {first: int(random.integers(2))}
@@ -61,9 +61,9 @@ def draw_relation_scene(rules: RelationRules, random: np.random.Generator) -> li
         relations.setdefault(second, relation)  # where the first companion lies already, there is no second
     digits = random.permutation(COMPANIONS).tolist()
     return [
-        PlacedDigit(anchor_digit := int(random.choice(ANCHORS)), anchor, (DIGITS.index(anchor_digit),)),
+        RelatedDigit(anchor_digit := int(random.choice(ANCHORS)), anchor, (DIGITS.index(anchor_digit),)),
         *(
-            PlacedDigit(digit, cell, _companion_labels(digit, relation, rules, random))
+            RelatedDigit(digit, cell, _companion_labels(digit, relation, rules, random))
             for digit, (cell, relation) in zip(digits, relations.items(), strict=False)
         ),
     ]

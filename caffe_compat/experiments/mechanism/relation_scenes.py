@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from caffe_compat.experiments.mechanism.relation_rules import (
     CLASS_NAMES,
-    PlacedDigit,
+    RelatedDigit,
     RelationRules,
     draw_relation_scene,
 )
@@ -39,7 +39,7 @@ def write_relation_scenes(folder: Path, numbers: Mapping[str, int], seed: int, r
 
 
 def draw_picture(
-    scene: list[PlacedDigit], digits: Digits, rules: RelationRules, random: np.random.Generator
+    scene: list[RelatedDigit], digits: Digits, rules: RelationRules, random: np.random.Generator
 ) -> tuple[NDArray[np.uint8], list[tuple[int, int, int, int]]]:
     """The scene as (side, side, 3) with equal channels, and each digit's box (left, top, width, height) in pixels."""
     side = CELL * rules.grid

@@ -13,7 +13,7 @@ import numpy as np
 from caffe_compat.experiments.mechanism.arms import DATA
 from caffe_compat.experiments.mechanism.relation_rules import PRESENCE, RELATION
 from caffe_compat.experiments.mechanism.relation_scenes import write_relation_scenes
-from caffe_compat.experiments.mechanism.trials import Trial
+from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say, predict, train
 from caffe_compat.proto.file_bytes import replacing
@@ -29,12 +29,12 @@ GROUPS = {"presence": PRESENCE, "relation": RELATION}
 class Result:
     """One trial with one seed: for each output the mean AP, in 0..1, of each group of labels."""
 
-    trial: Trial
+    trial: StudyRow
     seed: int
     ap: dict[str, dict[str, float]]
 
 
-def run_study(trials: Sequence[Trial], seeds: Sequence[int], work: Path, say: Say) -> list[Result]:
+def run_study(trials: Sequence[StudyRow], seeds: Sequence[int], work: Path, say: Say) -> list[Result]:
     """Results in the order of trials, then seeds. What is there already is read and not made again."""
     results = []
     for seed in seeds:
@@ -48,7 +48,7 @@ def run_study(trials: Sequence[Trial], seeds: Sequence[int], work: Path, say: Sa
     return sorted(results, key=lambda result: (trials.index(result.trial), result.seed))
 
 
-def _prepare(trial: Trial, run: Run, say: Say) -> None:
+def _prepare(trial: StudyRow, run: Run, say: Say) -> None:
     """Data, once for all trials that share them, and the trial's nets and solvers."""
     if not (run.dataset / "data").exists():
         run.dataset.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def _results_file(run: Run) -> Path:
     return run.folder / "ap.json"
 
 
-def _result(trial: Trial, run: Run) -> Result:
+def _result(trial: StudyRow, run: Run) -> Result:
     """The run's measured AP, from its file where it was measured before."""
     path = _results_file(run)
     if not path.exists():

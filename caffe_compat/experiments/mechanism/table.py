@@ -5,13 +5,13 @@ from typing import Any
 
 from caffe_compat.experiments.mechanism.arms import SRN_OUTPUTS
 from caffe_compat.experiments.mechanism.study import Result
-from caffe_compat.experiments.mechanism.trials import Trial
+from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
 
 COLUMNS = ("y_cls", "y_att", "y_sr", "y")
 
 
-def rows(results: Sequence[Result], group: str = "relation") -> dict[Trial, dict[str, SeedStatistics]]:
+def rows(results: Sequence[Result], group: str = "relation") -> dict[StudyRow, dict[str, SeedStatistics]]:
     """For each trial and output, the AP in per cent over seeds of one group of labels."""
     trials = dict.fromkeys(result.trial for result in results)
     return {
@@ -62,7 +62,7 @@ def _head() -> Iterator[str]:
     yield "|---|---|---|---|" + "---|" * len(COLUMNS)
 
 
-def _line(trial: Trial, cells: dict[str, SeedStatistics]) -> str:
+def _line(trial: StudyRow, cells: dict[str, SeedStatistics]) -> str:
     made = trial.made_of
     values = " | ".join(_cell(cells.get(column)) for column in COLUMNS)
     return f"| {made.arm.title} | {made.takes_away} | {trial.receptive_field} | {trial.scenes} | {values} |"

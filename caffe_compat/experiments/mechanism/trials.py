@@ -15,7 +15,7 @@ SAMPLES = (500, 1000, 2000)
 
 
 @dataclass(frozen=True)
-class Trial:
+class StudyRow:
     """A row: an arm, the receptive field of its backbone in pixels, and its number of training scenes."""
 
     arm: str
@@ -47,8 +47,8 @@ class Trial:
 
 
 #: What each table compares. `controls` shows the mechanism; `dose` and `samples` ask how far it carries.
-TABLES: dict[str, tuple[Trial, ...]] = {
-    "controls": tuple(Trial(arm) for arm in ARMS),
-    "dose": tuple(Trial(arm, field) for field in FIELDS for arm in ("srn", "baseline")),
-    "samples": tuple(Trial(arm, FIELDS[-1], scenes) for scenes in SAMPLES for arm in ("srn", "baseline")),
+TABLES: dict[str, tuple[StudyRow, ...]] = {
+    "controls": tuple(StudyRow(arm) for arm in ARMS),
+    "dose": tuple(StudyRow(arm, field) for field in FIELDS for arm in ("srn", "baseline")),
+    "samples": tuple(StudyRow(arm, FIELDS[-1], scenes) for scenes in SAMPLES for arm in ("srn", "baseline")),
 }

@@ -1,7 +1,8 @@
 """The ablations that the paper's text argues for: SRN with one thing changed.
 
 All rows have SRN's budget. They train on the relation scenes of the mechanism study, over a backbone that sees 15
-pixels, because there the spatial part decides.
+pixels, because there the spatial part decides. They stand apart from
+the plans, because the list of rows grows.
 """
 
 from dataclasses import replace
@@ -10,12 +11,12 @@ from typing import Any
 from caffe_compat.experiments.arms import same_budget
 from caffe_compat.experiments.mechanism.arms import ARMS
 from caffe_compat.experiments.mechanism.trials import NARROW
-from caffe_compat.experiments.tables.rows import Row, own_row
+from caffe_compat.experiments.tables.rows import PaperRow, own_row
 
 SRN = ARMS["srn"].arm
 
 
-def _changed(key: str, title: str, **options: Any) -> Row:
+def _changed(key: str, title: str, **options: Any) -> PaperRow:
     """SRN with other options of the generator."""
     return own_row(f"{key}_{NARROW}", replace(SRN, title=title, options=options))
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
 from caffe_compat.experiments.tables.plans import TablePlan
-from caffe_compat.experiments.tables.rows import Row
+from caffe_compat.experiments.tables.rows import PaperRow
 from caffe_compat.experiments.tables.run_table import Measured
 
 Cells = dict[str, SeedStatistics]
 
 
-def cells_of(plan: TablePlan, measured: Sequence[Measured]) -> list[tuple[Row, Cells]]:
+def cells_of(plan: TablePlan, measured: Sequence[Measured]) -> list[tuple[PaperRow, Cells]]:
     """Each row with the statistics over seeds of its columns, in per cent."""
     return [
         (row, {name: over_seeds([100 * item.figures[name] for item in measured if item.row == row]) for name in shown})
@@ -20,7 +20,7 @@ def cells_of(plan: TablePlan, measured: Sequence[Measured]) -> list[tuple[Row, C
     ]
 
 
-def shown_columns(plan: TablePlan, row: Row) -> tuple[str, ...]:
+def shown_columns(plan: TablePlan, row: PaperRow) -> tuple[str, ...]:
     """The columns that mean something for a row: of scores without a threshold only mAP and top-3 figures."""
     if row.thresholded:
         return plan.columns

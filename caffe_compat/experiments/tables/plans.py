@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from caffe_compat.errors import DataError
-from caffe_compat.experiments.arms import Setting, Step
+from caffe_compat.experiments.arms import ArmStep, Setting
 from caffe_compat.experiments.compared.method import Budget
 from caffe_compat.experiments.compared.people_scenes import FORM, PHOTOGRAPHS, people_in, write_people_scenes
 from caffe_compat.experiments.compared.people_scenes import GROUPS as ATTRIBUTE_GROUPS
@@ -25,7 +25,7 @@ from caffe_compat.experiments.mechanism.trials import FIELDS, NARROW, SCENES
 from caffe_compat.experiments.runs import ON_CPU
 from caffe_compat.experiments.tables.ablations import ABLATION_ROWS
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES, Numbers
-from caffe_compat.experiments.tables.rows import Row, compared_row, paper_rows
+from caffe_compat.experiments.tables.rows import PaperRow, compared_row, paper_rows
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.metrics.datasets import DATASETS, EvaluationRules
@@ -36,7 +36,7 @@ from prototxt_gen.recipes import MODELS
 #: Writes the data of a seed into a folder that is not there yet.
 DataWriter = Callable[[Path, int], None]
 #: Epochs of SRN's four steps are the generator's; the rate of each is the paper's.
-PAPER_STEPS = tuple(Step(step.epochs, 1e-3) for step in MODELS["resnet101_srn"].steps)
+PAPER_STEPS = tuple(ArmStep(step.epochs, 1e-3) for step in MODELS["resnet101_srn"].steps)
 TABLE_1_SCENES = 1000
 #: SRN's steps in table 3.
 TABLE_3_STEPS = (Step(3, 0.05), Step(1, 0.02), Step(2, 0.05), Step(2, 0.03))
@@ -53,7 +53,7 @@ class TablePlan:
 
     name: str
     dataset: str
-    rows: Sequence[Row]
+    rows: Sequence[PaperRow]
     setting: Setting
     write_data: DataWriter
     epochs: int
@@ -76,7 +76,7 @@ def demo_plan(name: str) -> TablePlan:
 
 
 def full_plan(
-    name: str, data: Path, flags: tuple[str, ...] = ON_CPU, steps: tuple[Step, ...] = PAPER_STEPS, **options: Any
+    name: str, data: Path, flags: tuple[str, ...] = ON_CPU, steps: tuple[ArmStep, ...] = PAPER_STEPS, **options: Any
 ) -> TablePlan:
     """The plan of the paper's table "1", "2" or "3" on a prepared folder.
 
@@ -204,7 +204,7 @@ def _ablations() -> TablePlan:
     )
 
 
-def _demo(name: str, dataset: str, rows: Sequence[Row], setting: Setting, steps: Sequence[Step]) -> TablePlan:
+def _demo(name: str, dataset: str, rows: Sequence[PaperRow], setting: Setting, steps: Sequence[ArmStep]) -> TablePlan:
     table = PAPER_TABLES[name]
     return TablePlan(
         name=name,
@@ -225,7 +225,7 @@ def _writer(dataset: str, setting: Setting) -> DataWriter:
     return lambda folder, seed: write_scenes(folder, setting.images, seed, SceneRules())
 
 
-def _with_compared(table: int, rows: Sequence[Row], setting: Setting, steps: Sequence[Step]) -> list[Row]:
+def _with_compared(table: int, rows: Sequence[PaperRow], setting: Setting, steps: Sequence[ArmStep]) -> list[PaperRow]:
     """The rows of the compared methods, then `rows`."""
     budget = Budget(setting, sum(step.epochs for step in steps), steps[0].rate)
     suffix = rows[0].key.rpartition("_")[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.experiments.arms import Arm, Step, same_budget
+from caffe_compat.experiments.arms import Arm, ArmStep, same_budget
 from caffe_compat.experiments.compared.method import Budget, Method
 from caffe_compat.experiments.runs import Run, predict
 
@@ -23,7 +23,7 @@ def fixed(arm: Arm) -> Callable[[Path], Arm]:
 
 
 @dataclass(frozen=True)
-class Row:
+class PaperRow:
     """A row: its title, the arm to train for a folder of data, and where its scores come from.
 
     `key` names its folder. Rows of equal nets, solvers, data and seed may share a key with another table, and are then
@@ -43,7 +43,7 @@ class Row:
         """Raw scores (images, labels) of a trained run."""
         return self.scores(run, split) if self.scores else predict(run, run.arm.outputs[0], split)
 
-    def scaled(self, factor: float) -> "Row":
+    def scaled(self, factor: float) -> "PaperRow":
         """The row with all its learning rates times `factor`, under a key of its own unless the factor is 1."""
         if factor == 1:
             return self
@@ -51,17 +51,17 @@ class Row:
 
 
 def _scaled(arm: Arm, factor: float) -> Arm:
-    return replace(arm, steps=tuple(Step(step.epochs, step.rate * factor) for step in arm.steps))
+    return replace(arm, steps=tuple(ArmStep(step.epochs, step.rate * factor) for step in arm.steps))
 
 
-def own_row(key: str, arm: Arm) -> Row:
+def own_row(key: str, arm: Arm) -> PaperRow:
     """A row of one of our models, the same for all data."""
-    return Row(key, arm.title, fixed(arm))
+    return PaperRow(key, arm.title, fixed(arm))
 
 
-def compared_row(key: str, method: Method, budget: Budget) -> Row:
+def compared_row(key: str, method: Method, budget: Budget) -> PaperRow:
     """A row of a compared method."""
-    return Row(
+    return PaperRow(
         key,
         method.name,
         lambda data: method.arm(budget, data),
@@ -71,7 +71,7 @@ def compared_row(key: str, method: Method, budget: Budget) -> Row:
     )
 
 
-def paper_rows(suffix: str, srn: tuple[Step, ...], rate: float) -> list[Row]:
+def paper_rows(suffix: str, srn: tuple[ArmStep, ...], rate: float) -> list[PaperRow]:
     """The five models of section 4.1, in the order of the tables; all train for as many epochs as SRN's steps together.
 
     `srn` are SRN's four steps, and `rate` is the first rate of models that train in one go. ResNet-101-semantic takes
@@ -79,7 +79,7 @@ def paper_rows(suffix: str, srn: tuple[Step, ...], rate: float) -> list[Row]:
     """
     (whole,) = same_budget(srn, rate)
     first = round(whole.epochs * 2 / 3)
-    semantic = (Step(first, rate), Step(whole.epochs - first, rate / 2))
+    semantic = (ArmStep(first, rate), ArmStep(whole.epochs - first, rate / 2))
     return [
         own_row(f"baseline_{suffix}", Arm("ResNet-101", "resnet101", (whole,), ("y_cls",))),
         own_row(f"deeper_{suffix}", Arm("ResNet-107", "resnet107", (whole,), ("y_cls",))),

@@ -10,7 +10,7 @@ import numpy as np
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say, train
 from caffe_compat.experiments.tables.plans import TablePlan
-from caffe_compat.experiments.tables.rows import Row
+from caffe_compat.experiments.tables.rows import PaperRow
 from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.measurement import measure
 from caffe_compat.srn.metrics.text_matrices import read_labels
@@ -23,7 +23,7 @@ RATE_SEED = 1000
 class Measured:
     """A row with one seed: its figures on the test split, in 0..1, and the factor of its learning rates."""
 
-    row: Row
+    row: PaperRow
     seed: int
     figures: dict[str, float]
     rate_factor: float = 1
@@ -63,7 +63,7 @@ def choose_rates(plan: TablePlan, work: Path, say: Say, factors: Sequence[float]
     return chosen
 
 
-def _run(plan: TablePlan, row: Row, work: Path, seed: int) -> Run:
+def _run(plan: TablePlan, row: PaperRow, work: Path, seed: int) -> Run:
     """The run of a row; its data are written, once for all rows of a seed, before its arm is known."""
     dataset = work / f"seed_{seed}" / plan.folder
     if not (dataset / "data").exists():
@@ -84,7 +84,7 @@ def _figures_file(plan: TablePlan, run: Run, split: str) -> Path:
     return run.folder / f"{split}_figures_{plan.name}.json"
 
 
-def _figures(plan: TablePlan, row: Row, run: Run, split: str) -> dict[str, float]:
+def _figures(plan: TablePlan, row: PaperRow, run: Run, split: str) -> dict[str, float]:
     """The run's figures on a split, from its file where it was measured before."""
     path = _figures_file(plan, run, split)
     if not path.exists():
@@ -94,7 +94,7 @@ def _figures(plan: TablePlan, row: Row, run: Run, split: str) -> dict[str, float
     return figures
 
 
-def _measure(plan: TablePlan, row: Row, run: Run, split: str) -> dict[str, float]:
+def _measure(plan: TablePlan, row: PaperRow, run: Run, split: str) -> dict[str, float]:
     labels = read_labels(run.files(split).labels)
     measured = measure(row.title, labels, row.predict(run, split), plan.rules)
     groups = {f"{name} AP": float(np.nanmean(measured.ap[part])) for name, part in plan.groups.items()}

@@ -1,4 +1,7 @@
-"""The tables of Caffe's tools/extra/parse_log.py: NumIters, Seconds, LearningRate, then the net's outputs."""
+"""The tables of Caffe's tools/extra/parse_log.py: NumIters, Seconds, LearningRate, then the net's outputs.
+
+They stand apart from the command, which holds flags only.
+"""
 
 import csv
 from collections.abc import Iterator

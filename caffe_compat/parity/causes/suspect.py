@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from caffe_compat.graph.wiring import Step
-from caffe_compat.parity.causes.trial import Target, Trial
+from caffe_compat.parity.causes.trial import ComparedResult, Trial
 from caffe_compat.parity.recording import Array, Recorded, Recording
 
 
@@ -23,12 +23,12 @@ class Suspect:
         cls, step: Step, position: int, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
     ) -> "Suspect":
         """Returns a suspect whose top differs; `before` holds running statistics before the forward pass."""
-        return cls._of(step, Target("top", position), theirs, other, before)
+        return cls._of(step, ComparedResult("top", position), theirs, other, before)
 
     @classmethod
     def of_data(cls, step: Step, values: Tensor, theirs: Recorded) -> "Suspect":
         """Returns a suspect for an input or a data layer's top, of which only the values are known."""
-        trial = Trial(step.layer.spec.parameter, step.layer.phase, (), (), Target("top", 0), given=values)
+        trial = Trial(step.layer.spec.parameter, step.layer.phase, (), (), ComparedResult("top", 0), given=values)
         return cls(trial, theirs, {})
 
     @classmethod
@@ -36,11 +36,11 @@ class Suspect:
         cls, step: Step, number: int, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
     ) -> "Suspect":
         """Returns a suspect whose running statistic differs after the forward pass."""
-        return cls._of(step, Target("blob", number), theirs, other, before)
+        return cls._of(step, ComparedResult("blob", number), theirs, other, before)
 
     @classmethod
     def _of(
-        cls, step: Step, target: Target, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
+        cls, step: Step, target: ComparedResult, theirs: Recorded, other: Recording, before: Mapping[str, Tensor]
     ) -> "Suspect":
         layer = step.layer
         blobs = tuple(before.get(f"{layer.name}/{n}", blob.detach()) for n, blob in enumerate(layer.blobs))

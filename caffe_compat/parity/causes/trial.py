@@ -19,7 +19,7 @@ def unchanged(result: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Target:
+class ComparedResult:
     """The result of a layer that is compared: a top, or a blob after forward (a running statistic)."""
 
     kind: str  # "top" or "blob"
@@ -34,7 +34,7 @@ class Trial:
     phase: str
     bottoms: tuple[Tensor, ...]
     blobs: tuple[Tensor, ...]
-    target: Target
+    target: ComparedResult
     given: Tensor | None = None  # the result of a layer that cannot run again (inputs and data)
     says: str = ""
     finish: Callable[[Tensor], Tensor] = unchanged

@@ -16,7 +16,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from caffe_compat.proto.dialects.layer_types import KNOWN_TO
 from caffe_compat.proto.dialects.srn_fork import in_words_of_srn_fork
-from caffe_compat.proto.wire import LENGTH_DELIMITED, Field, decode, fields, is_repeated, misfits
+from caffe_compat.proto.wire import LENGTH_DELIMITED, WireField, decode, fields, is_repeated, misfits
 
 MessageType = TypeVar("MessageType", bound=Message)
 
@@ -85,7 +85,7 @@ def _layer_types(structure: bytes) -> list[str]:
     ]
 
 
-def _layer_type(structure: bytes, layer: Field) -> str:
+def _layer_type(structure: bytes, layer: WireField) -> str:
     """Returns the layer's type, or ""; later fields are not read, since every Caffe writes the type second."""
     for field in fields(structure, layer.body, layer.end):
         if (field.number, field.wire_type) == (_LAYER_TYPE, LENGTH_DELIMITED):

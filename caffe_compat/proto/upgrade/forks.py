@@ -1,4 +1,7 @@
-"""Fields of other Caffes that say what BVLC's say in other words: holes, dilation_h, and pooling that rounds down."""
+"""Fields of other Caffes that say what BVLC's say in other words: holes, dilation_h, and pooling that rounds down.
+
+It stands apart from `on_load`, because a net of today enters no other file of this package.
+"""
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2

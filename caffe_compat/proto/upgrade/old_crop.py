@@ -22,19 +22,19 @@ KEEPS_COORDINATES = (
 )  # fmt: skip
 
 
-class Line(NamedTuple):
+class LinearMap(NamedTuple):
     """Coordinate i of a blob is coordinate scale * i + shift of another."""
 
     scale: float
     shift: float
 
-    def after(self, first: "Line") -> "Line":
+    def after(self, first: "LinearMap") -> "LinearMap":
         """Both lines in one: `first`, then this one."""
-        return Line(self.scale * first.scale, self.scale * first.shift + self.shift)
+        return LinearMap(self.scale * first.scale, self.scale * first.shift + self.shift)
 
-    def back(self) -> "Line":
+    def back(self) -> "LinearMap":
         """The line in the other direction."""
-        return Line(1 / self.scale, -self.shift / self.scale)
+        return LinearMap(1 / self.scale, -self.shift / self.scale)
 
 
 class _NoLineError(Exception):
@@ -88,7 +88,7 @@ def _offsets(crop: Layer, makers: dict[str, Layer]) -> tuple[int, int]:
     return (int(shifts[0]), int(shifts[1])) if fits else (0, 0)
 
 
-def _line_between(crop: Layer, makers: dict[str, Layer], axis: int) -> Line:
+def _line_between(crop: Layer, makers: dict[str, Layer], axis: int) -> LinearMap:
     """From the pixels of the first bottom to those of the second, over the blob where both ways meet."""
     to_first = dict(_ways(crop.bottom[0], makers, axis))
     for blob, way in _ways(crop.bottom[1], makers, axis):
@@ -97,9 +97,9 @@ def _line_between(crop: Layer, makers: dict[str, Layer], axis: int) -> Line:
     raise _NoLineError
 
 
-def _ways(blob: str, makers: dict[str, Layer], axis: int) -> Iterator[tuple[str, Line]]:
+def _ways(blob: str, makers: dict[str, Layer], axis: int) -> Iterator[tuple[str, LinearMap]]:
     """The blob and those before it, over first bottoms only, each with the line from there to the blob."""
-    way = Line(1, 0)
+    way = LinearMap(1, 0)
     seen = {blob}
     yield blob, way
     while blob in makers and makers[blob].bottom:
@@ -115,19 +115,19 @@ def _ways(blob: str, makers: dict[str, Layer], axis: int) -> Iterator[tuple[str,
         yield blob, way
 
 
-def _line(layer: Layer, axis: int) -> Line:
+def _line(layer: Layer, axis: int) -> LinearMap:
     """Returns the line from the bottom's pixels to the top's; _NoLineError if the layer has none."""
     if layer.type in KEEPS_COORDINATES:
-        return Line(1, 0)
+        return LinearMap(1, 0)
     if layer.type == "Crop":
         offset = layer.crop_param.offset
-        return Line(1, -(offset[min(axis, len(offset) - 1)] if offset else 0))
+        return LinearMap(1, -(offset[min(axis, len(offset) - 1)] if offset else 0))
     if layer.type not in ("Convolution", "Deconvolution", "Pooling"):
         raise _NoLineError
     kernel, stride, pad = _window(layer, axis)
     if layer.type == "Deconvolution":
-        return Line(stride, (kernel - 1) / 2 - pad)
-    return Line(1 / stride, (pad - (kernel - 1) / 2) / stride)
+        return LinearMap(stride, (kernel - 1) / 2 - pad)
+    return LinearMap(1 / stride, (pad - (kernel - 1) / 2) / stride)
 
 
 def _window(layer: Layer, axis: int) -> tuple[int, int, int]:

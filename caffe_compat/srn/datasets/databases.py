@@ -10,7 +10,7 @@ from caffe_compat.data.lmdb_writer import LmdbWriter
 from caffe_compat.data.regular_file import read_regular
 from caffe_compat.data.sources.datums import array_to_datum, decode_image, encoded_datum, record_key
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.srn.datasets.layout import ListedImage, image_path, listed_images, read_image_list
+from caffe_compat.srn.datasets.layout import ListLine, image_path, listed_images, read_image_list
 from caffe_compat.srn.datasets.new_folder import new_folder
 from caffe_compat.srn.datasets.samples import LabelRow
 from caffe_compat.srn.metrics.text_matrices import label_rows
@@ -47,8 +47,8 @@ def write_label_database(labels: Path, image_list: Path, out: Path) -> int:
 
 
 def _in_step(
-    images: Iterator[ListedImage], image_list: Path, rows: Iterator[tuple[int, LabelRow]], labels: Path
-) -> Iterator[tuple[ListedImage, LabelRow]]:
+    images: Iterator[ListLine], image_list: Path, rows: Iterator[tuple[int, LabelRow]], labels: Path
+) -> Iterator[tuple[ListLine, LabelRow]]:
     """Each image with its row of labels; one image and one row are in memory at a time."""
     for place in count():
         image, (line, row) = next(images, None), next(rows, (0, None))
@@ -71,7 +71,7 @@ def _read_encoded(path: Path) -> bytes:
     return encoded
 
 
-def _check(image: ListedImage, row: LabelRow, owner: str, image_list: Path) -> None:
+def _check(image: ListLine, row: LabelRow, owner: str, image_list: Path) -> None:
     if row.min() < 0:
         raise DataError(
             f"{owner}: a net is trained on labels 0 and 1, found {row.min()}; write unspecified and absent labels as 0"

@@ -1,5 +1,15 @@
-"""Image files of any kind become upright 8-bit colour pictures, or a reason why not."""
+"""Image files of any kind become upright 8-bit colour pictures, or a reason why not.
 
+libjpeg continues over damaged data, fills in grey, and reports it on the standard error stream alone, past Python. What
+it prints is caught for the report.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -7,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data.image_size import declared_size
-from caffe_compat.srn.datasets.decoder_complaints import decoder_complaints
 from caffe_compat.srn.datasets.image_header import ImageHeader, read_header
 from caffe_compat.srn.datasets.samples import Finding
 
@@ -112,3 +121,40 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Stored pixels (height, width, channels) turned and mirrored as an EXIF orientation, 1 to 8, demands."""
     mirrored, quarter_turns = _TURNS[orientation]
     return np.rot90(pixels[:, ::-1] if mirrored else pixels, quarter_turns)
+
+
+_STANDARD_ERROR = 2
+#: Level, thread, seconds and source file, which differ between runs.
+_OPENCV_PREFIX = re.compile(r"^\[ *\w+:\S+\] global \S+ ")
+
+
+@contextmanager
+def decoder_complaints() -> Iterator[list[str]]:
+    """A list; after the block it holds the lines that were written to standard error within the block."""
+    lines: list[str] = []
+    kept = os.dup(_STANDARD_ERROR)
+    os.dup2(_sink(), _STANDARD_ERROR)
+    try:
+        yield lines
+    finally:
+        os.dup2(kept, _STANDARD_ERROR)
+        os.close(kept)
+        lines.extend(_drained(_sink()))
+
+
+@cache
+def _sink() -> int:
+    """One temporary file per process, as a descriptor; creating one per image is slower than decoding."""
+    descriptor, path = tempfile.mkstemp()
+    os.unlink(path)
+    return descriptor
+
+
+def _drained(sink: int) -> list[str]:
+    size = os.fstat(sink).st_size
+    if size == 0:
+        return []
+    lines = os.pread(sink, size, 0).decode("utf-8", "replace").splitlines()
+    os.ftruncate(sink, 0)
+    os.lseek(sink, 0, os.SEEK_SET)
+    return [_OPENCV_PREFIX.sub("", line).strip() for line in lines if line.strip()]

@@ -55,14 +55,14 @@ def write_class_names(folder: Path, names: Sequence[str]) -> None:
     class_names_file(folder).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
-class ListedImage(NamedTuple):
+class ListLine(NamedTuple):
     """A line of an image list: the file's name under the root, and its number of tags if the list has it."""
 
     name: str
     tags: int | None
 
 
-def read_image_list(path: Path) -> list[ListedImage]:
+def read_image_list(path: Path) -> list[ListLine]:
     """All lines of an image list.
 
     Raises DataError if the list cannot be read or is empty.
@@ -73,7 +73,7 @@ def read_image_list(path: Path) -> list[ListedImage]:
     return images
 
 
-def listed_images(path: Path) -> Iterator[ListedImage]:
+def listed_images(path: Path) -> Iterator[ListLine]:
     """The lines `name` or `name tags`, one at a time. A name may hold spaces: the tags come after the last one.
 
     Raises DataError if the list cannot be read.
@@ -87,10 +87,10 @@ def listed_images(path: Path) -> Iterator[ListedImage]:
         raise DataError(f"{path}: cannot read the image list: {reason}; expected text, one image per line") from error
 
 
-def parse_listed_image(line: str) -> ListedImage:
+def parse_listed_image(line: str) -> ListLine:
     """The image of a line, which has no blanks at its ends."""
     name, space, tags = line.rpartition(" ")
-    return ListedImage(name.strip(), int(tags)) if space and tags.isdecimal() else ListedImage(line, None)
+    return ListLine(name.strip(), int(tags)) if space and tags.isdecimal() else ListLine(line, None)
 
 
 def image_path(root: str, name: str) -> str:

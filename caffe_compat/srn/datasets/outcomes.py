@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from caffe_compat.data.sources.datums import array_to_datum, encoded_datum, image_to_datum, record_key
 from caffe_compat.srn.datasets.image_check import CheckedImage, check_image
 from caffe_compat.srn.datasets.regular_file import kind_of_other_file
-from caffe_compat.srn.datasets.samples import ABSENT, PRESENT, UNKNOWN, Box, Finding, LabelRow, Sample
+from caffe_compat.srn.datasets.samples import ABSENT, PRESENT, UNKNOWN, Finding, LabelRow, PictureBox, Sample
 
 Pixels = NDArray[Any]
 
@@ -127,7 +127,7 @@ def _file_bytes(path: str) -> bytes | Finding:
         return Finding("unreadable", str(error))
 
 
-def _cut_out(image: CheckedImage, box: Box) -> CheckedImage | Finding:
+def _cut_out(image: CheckedImage, box: PictureBox) -> CheckedImage | Finding:
     height, width = image.pixels.shape[:2]
     sides = np.array([box.left, box.top, box.left + box.width, box.top + box.height])
     left, top, right, bottom = np.round(np.clip(sides, 0, [width, height, width, height])).astype(int)

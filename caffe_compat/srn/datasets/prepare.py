@@ -1,7 +1,8 @@
-"""Writes a dataset in the released file layout, whole or not at all, in one run or in several."""
+"""Writes a dataset in the released file layout, whole or not at all, in one run or in several, with checksums."""
 
 import dataclasses
 import fcntl
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,12 +17,12 @@ from caffe_compat.errors import DataError, FormatError
 from caffe_compat.proto.file_bytes import read_bytes, replacing
 from caffe_compat.srn.datasets.label_statistics import count_labels
 from caffe_compat.srn.datasets.layout import SplitFiles, check_class_names, write_class_names
-from caffe_compat.srn.datasets.manifest import write_manifest
 from caffe_compat.srn.datasets.outcomes import LabelRules, PictureRules
 from caffe_compat.srn.datasets.samples import UNKNOWN, DatasetSource
 from caffe_compat.srn.datasets.split_writer import TRAINING, SplitWriter
 from caffe_compat.srn.datasets.summary import SplitSummary, Summary, write_summary
 from caffe_compat.srn.datasets.summary_picture import write_summary_picture
+from caffe_compat.terminal.progress import follow
 
 SETTINGS = "settings.json"
 SHOWN = 80  # characters of a setting in a message
@@ -124,3 +125,32 @@ def _locked(unfinished: Path) -> Iterator[None]:
         except OSError as error:
             raise DataError(f"{unfinished}: another run is preparing this dataset; wait for it or end it") from error
         yield
+
+
+NAME = "manifest.sha256"
+_LEFT_OUT = {NAME, "lock.mdb"}  # readers of an LMDB change its lock
+
+
+def write_manifest(folder: Path) -> Path:
+    """Write `folder`/manifest.sha256: a line `checksum  path` for each file under the folder, sorted by path."""
+    path = folder / NAME
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", errors="surrogateescape") as lines:
+        for file in follow(list(_files(folder)), "checksums", "files"):
+            lines.write(f"{_checksum(file)}  {file.relative_to(folder).as_posix()}\n")
+    return path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Visible files; hidden ones belong to a run that is not done."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        else:
+            yield entry
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

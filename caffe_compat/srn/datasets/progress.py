@@ -11,7 +11,7 @@ from caffe_compat.proto.file_bytes import read_bytes, replacing
 
 
 @dataclass
-class Progress:
+class WrittenSoFar:
     """`samples` are done, of which `kept` are in the dataset; `sizes` of the text files are in bytes.
 
     `digest` is of all samples done, so that data that have changed since are noticed; `left_out` and `changed` count

@@ -12,7 +12,7 @@ LabelRow = NDArray[np.int8]
 PRESENT, ABSENT, UNKNOWN = 1, 0, -1
 
 
-class Box(NamedTuple):
+class PictureBox(NamedTuple):
     """A rectangle of an upright picture, in pixels."""
 
     left: float
@@ -41,7 +41,7 @@ class Sample(NamedTuple):
     name: str
     path: str
     labels: LabelRow
-    box: Box | None = None
+    box: PictureBox | None = None
     left_out: Finding | None = None
 
     def fingerprint(self) -> bytes:

@@ -23,7 +23,7 @@ CLOUDS = ((7, 0.06), (24, 0.04))
 BACKGROUND = 0.25
 
 
-class Box(NamedTuple):
+class Rectangle(NamedTuple):
     """A rectangle in pixels."""
 
     left: int
@@ -34,7 +34,7 @@ class Box(NamedTuple):
 
 def draw_picture(
     scene: list[PlacedDigit], digits: Digits, rules: SceneRules, random: np.random.Generator
-) -> tuple[NDArray[np.uint8], list[Box]]:
+) -> tuple[NDArray[np.uint8], list[Rectangle]]:
     """The scene as (height, width, 3), blue first, and where each digit is."""
     side = CELL * rules.grid
     plane, boxes = _background(side, random), []
@@ -42,7 +42,7 @@ def draw_picture(
         glyph = _glyph(random.choice(digits[placed.digit]), placed.degraded, random)
         left, top = (_corner(cell, len(glyph), side, random) for cell in (placed.column, placed.row))
         plane[top : top + len(glyph), left : left + len(glyph)] += glyph
-        boxes.append(Box(left, top, len(glyph), len(glyph)))
+        boxes.append(Rectangle(left, top, len(glyph), len(glyph)))
     plane += GRAIN * random.standard_normal(plane.shape, np.float32)
     tint = random.uniform(0.9, 1.1, 3)
     return (255 * np.clip(plane[..., None] * tint, 0, 1)).astype(np.uint8), boxes

@@ -15,9 +15,9 @@ from caffe_compat.srn.datasets.block_database import BlockDatabase
 from caffe_compat.srn.datasets.in_order import in_order
 from caffe_compat.srn.datasets.layout import SplitFiles
 from caffe_compat.srn.datasets.outcomes import ABSENT_IF_UNKNOWN, LabelRules, Outcome, PictureRules, outcome_of
-from caffe_compat.srn.datasets.progress import Progress
+from caffe_compat.srn.datasets.progress import WrittenSoFar
 from caffe_compat.srn.datasets.samples import Finding, Sample, SampleSource
-from caffe_compat.terminal.progress import Progress as Bar
+from caffe_compat.terminal.progress import Progress
 
 Done = tuple[Sample, Outcome]
 
@@ -26,7 +26,7 @@ TRAINING = "train"
 
 
 class SplitWriter:
-    """Writes image list, label file, report and databases of a split, and keeps a Progress beside."""
+    """Writes image list, label file, report and databases of a split, and keeps what is written so far beside."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class SplitWriter:
     ) -> None:
         self._files, self._rules, self._progress_file = files, rules, progress_file
         self._label_rules = label_rules
-        self._progress = Progress.load(progress_file)
+        self._progress = WrittenSoFar.load(progress_file)
         self._digest = hashlib.sha256()
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> WrittenSoFar:
         """How much of the split is written."""
         return self._progress
 
@@ -60,7 +60,7 @@ class SplitWriter:
             label_rules=self._label_rules,
         )
         before = self._progress.samples
-        with Bar(self._files.split, len(source), "images", done=before) as bar:
+        with Progress(self._files.split, len(source), "images", done=before) as bar:
             for block in blocks(in_order(work, samples, processes)):
                 self._write_block(block)
                 bar.advance(len(block))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from caffe_compat.srn.datasets.label_statistics import LabelStatistics
-from caffe_compat.srn.datasets.progress import Progress
+from caffe_compat.srn.datasets.progress import WrittenSoFar
 
 NAME = "summary.json"
 SHOWN = 300  # characters of label names on a terminal
@@ -21,7 +21,7 @@ class SplitSummary:
     pictures in its image LMDB, in pixels; 0 if each keeps its own, or there is no such LMDB.
     """
 
-    progress: Progress
+    progress: WrittenSoFar
     statistics: LabelStatistics
     published: int | None
     side: int = 0

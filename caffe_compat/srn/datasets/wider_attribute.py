@@ -19,8 +19,8 @@ from caffe_compat.srn.datasets.samples import (
     ABSENT,
     PRESENT,
     UNKNOWN,
-    Box,
     DatasetSource,
+    PictureBox,
     Sample,
     Samples,
     SampleSource,
@@ -37,7 +37,7 @@ class _Person(NamedTuple):
 
     photograph: str
     number: int
-    box: Box
+    box: PictureBox
     attributes: list[int]
 
 
@@ -65,7 +65,7 @@ def _people(path: Path, attributes: int) -> Iterator[_Person]:
     for photograph in entries(path, read_json(path), "images", {"file_name": str, "targets": list}):
         for number, target in enumerate(photograph["targets"]):
             _check(f"{path}: person {number} of '{photograph['file_name']}'", target, attributes)
-            yield _Person(photograph["file_name"], number, Box(*target["bbox"]), target["attribute"])
+            yield _Person(photograph["file_name"], number, PictureBox(*target["bbox"]), target["attribute"])
 
 
 def _check(owner: str, target: Any, attributes: int) -> None:
@@ -73,7 +73,7 @@ def _check(owner: str, target: Any, attributes: int) -> None:
     values, box = target["attribute"], target["bbox"]
     if len(values) != attributes or not all(value in _LABELS for value in values):
         raise FormatError(f"{owner}: expected {attributes} attributes of 1, 0 or -1, found {values}")
-    if len(box) != len(Box._fields) or not all(isinstance(side, int | float) and isfinite(side) for side in box):
+    if len(box) != len(PictureBox._fields) or not all(isinstance(side, int | float) and isfinite(side) for side in box):
         raise FormatError(f"{owner}: expected a box of left, top, width and height, found {box}")
 
 

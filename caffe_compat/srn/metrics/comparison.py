@@ -10,7 +10,7 @@ from caffe_compat.srn.metrics.measurement import Measurement
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Gains:
     """The gains of one file of predictions over the first one."""
 
     base: str
@@ -30,10 +30,10 @@ def co_occurring_labels(present: NDArray[np.bool_]) -> NDArray[np.float64]:
     return means - 1
 
 
-def compare(base: Measurement, other: Measurement, co_occurring: NDArray[np.float64]) -> Comparison:
+def compare(base: Measurement, other: Measurement, co_occurring: NDArray[np.float64]) -> Gains:
     """The gains of `other` over `base`. Intervals are of paired rounds, since both were drawn the same images."""
     ap_gain = other.ap - base.ap
-    return Comparison(
+    return Gains(
         base=base.name,
         name=other.name,
         ap_gain=ap_gain,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from caffe_compat.srn.metrics.comparison import Comparison
+from caffe_compat.srn.metrics.comparison import Gains
 from caffe_compat.srn.metrics.report import Report
 
 INCHES_PER_CLASS = 0.16
@@ -37,7 +37,7 @@ def write_png(report: Report, path: Path) -> None:
         figure.savefig(path, format="png", dpi=120)
 
 
-def _draw_comparison(report: Report, comparison: Comparison, axes: NDArray[np.object_]) -> None:
+def _draw_comparison(report: Report, comparison: Gains, axes: NDArray[np.object_]) -> None:
     """The gain in AP of each class, and below it what may explain it, all sorted by the gain."""
     order = _descending(comparison.ap_gain)
     gain = 100 * comparison.ap_gain[order]

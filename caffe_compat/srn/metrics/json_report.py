@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from caffe_compat.srn.metrics import later_papers
-from caffe_compat.srn.metrics.comparison import Comparison
+from caffe_compat.srn.metrics.comparison import Gains
 from caffe_compat.srn.metrics.measurement import Measurement
 from caffe_compat.srn.metrics.report import Report
 
@@ -64,7 +64,7 @@ def _measurement_json(measurement: Measurement) -> dict[str, Any]:
     return result
 
 
-def _comparison_json(comparison: Comparison) -> dict[str, Any]:
+def _comparison_json(comparison: Gains) -> dict[str, Any]:
     result: dict[str, Any] = {
         "base": comparison.base,
         "model": comparison.name,

@@ -1,4 +1,7 @@
-"""The files that an evaluation writes, by the name of the option that asks for them."""
+"""The files that an evaluation writes, by the name of the option that asks for them.
+
+They stand apart from the command, which holds flags only.
+"""
 
 import json
 from collections.abc import Callable, Mapping

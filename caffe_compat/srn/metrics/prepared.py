@@ -19,7 +19,7 @@ UNKNOWN_IN_FILES = -1.0
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedFolder:
     """The facts of one prepared folder."""
 
     title: str  # the folder's name
@@ -28,7 +28,7 @@ class Prepared:
     unknown: float | None = None  # what label files have for a label that is not known
 
 
-def read_prepared(folder: Path) -> Prepared:
+def read_prepared(folder: Path) -> PreparedFolder:
     """The facts of a folder that `prepare` wrote; made scenes have no summary, only a file of class names.
 
     Raises DataError if there is neither, and FormatError if the summary is not what `prepare` writes.
@@ -36,7 +36,7 @@ def read_prepared(folder: Path) -> Prepared:
     path = folder / NAME
     names_file = class_names_file(folder)
     if not path.exists() and names_file.exists():
-        return Prepared(folder.resolve().name, read_class_names(names_file), None)
+        return PreparedFolder(folder.resolve().name, read_class_names(names_file), None)
     content = read_json(path)
     splits = member(path, content, "splits")
     counts = {split: _label_counts(path, content) for split, content in _items(path, "splits", splits)}
@@ -44,7 +44,7 @@ def read_prepared(folder: Path) -> Prepared:
         raise FormatError(f"{path}: expected splits with label counts, found none; prepare the folder again")
     names = next(iter(counts.values()))
     training = counts.get("train")
-    return Prepared(
+    return PreparedFolder(
         title=folder.resolve().name,
         class_names=list(names),
         training_counts=None if training is None else np.array(list(training.values()), np.int64),

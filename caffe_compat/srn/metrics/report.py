@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from caffe_compat.errors import DataError, ShapeError, some_of
 from caffe_compat.srn.datasets.layout import SplitFiles
 from caffe_compat.srn.metrics.accessible_images import read_accessible_images
-from caffe_compat.srn.metrics.comparison import Comparison, co_occurring_labels, compare
+from caffe_compat.srn.metrics.comparison import Gains, co_occurring_labels, compare
 from caffe_compat.srn.metrics.datasets import DATASETS, Conventions, EvaluationRules
 from caffe_compat.srn.metrics.measurement import Measurement, measure
-from caffe_compat.srn.metrics.prepared import Prepared, is_prepared, read_class_names, read_prepared
+from caffe_compat.srn.metrics.prepared import PreparedFolder, is_prepared, read_class_names, read_prepared
 from caffe_compat.srn.metrics.text_matrices import UNKNOWN, read_labels, read_scores
 
 EVALUATED = Conventions(scores="auto")
@@ -66,7 +66,7 @@ class Report:
     co_occurring: NDArray[np.float64]  # mean number of other labels in the images that have the class
     training_counts: NDArray[np.int64] | None  # training images that have the label; None where nothing says it
     measurements: Sequence[Measurement]
-    comparisons: Sequence[Comparison]  # each further file against the first
+    comparisons: Sequence[Gains]  # each further file against the first
     warnings: Sequence[str]
     notes: Sequence[str]  # how the input was understood
 
@@ -112,14 +112,14 @@ def evaluate(request: Request) -> Report:
     )
 
 
-def _ignored(request: Request, prepared: Prepared | None) -> float | None:
+def _ignored(request: Request, prepared: PreparedFolder | None) -> float | None:
     """The label value that means unknown: as asked for, or for own data as their preparation wrote it."""
     if request.ignore is not None or prepared is None or request.dataset != "own":
         return request.ignore
     return prepared.unknown
 
 
-def _of_classes(request: Request, prepared: Prepared | None, classes: int) -> Prepared | None:
+def _of_classes(request: Request, prepared: PreparedFolder | None, classes: int) -> PreparedFolder | None:
     """The prepared folder's facts; None without a folder, or where one beside the labels has other classes."""
     if prepared is None or len(prepared.class_names) == classes:
         return prepared
@@ -131,7 +131,7 @@ def _of_classes(request: Request, prepared: Prepared | None, classes: int) -> Pr
     )
 
 
-def _rules(request: Request, prepared: Prepared | None) -> EvaluationRules:
+def _rules(request: Request, prepared: PreparedFolder | None) -> EvaluationRules:
     """The data set's rules; own data are called as the user says, or as the folder of the labels."""
     rules = DATASETS[request.dataset]
     folder = prepared.title if prepared else request.label_file.resolve().parent.name
@@ -173,7 +173,7 @@ def _all_differ(names: Sequence[str]) -> bool:
     return len(set(names)) == len(names)
 
 
-def _class_names(request: Request, prepared: Prepared | None, classes: int) -> Sequence[str]:
+def _class_names(request: Request, prepared: PreparedFolder | None, classes: int) -> Sequence[str]:
     if request.class_names is None:
         return prepared.class_names if prepared else [f"class {number}" for number in range(1, classes + 1)]
     names = read_class_names(request.class_names)

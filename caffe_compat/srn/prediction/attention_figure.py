@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from numpy.typing import NDArray
 
-from caffe_compat.srn.prediction.attention_maps import Attention, Maps, Picture
+from caffe_compat.srn.prediction.attention_maps import ImageAttention, Maps, Picture
 
 TRUE_COLOUR, OTHER_COLOUR, SOFT_COLOUR = "#c00018", "#222222", "#777777"
 COLOUR_MAP = "turbo"
@@ -28,7 +28,7 @@ NAME_CHARACTERS = 18  # longer names of labels are wrapped
 
 def draw_attention(
     picture: Picture,
-    maps: Attention,
+    maps: ImageAttention,
     labels: Sequence[int],
     names: Sequence[str],
     true: Collection[int] = (),

@@ -23,7 +23,7 @@ class BlobNames(NamedTuple):
     weighted: str | None
 
 
-class Attention(NamedTuple):
+class ImageAttention(NamedTuple):
     """The maps of one image, each (labels, height, width), and its scores (labels,)."""
 
     attention: Maps
@@ -46,7 +46,7 @@ def attention_blobs(net: Net, attention: str | None = None, weighted: str | None
     return BlobNames(attention, weighted if weighted in net.blobs else None)
 
 
-def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) -> Attention:
+def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) -> ImageAttention:
     """The maps and scores of one image file, prepared as in the released test.
 
     `scores` names the blob of the scores, net.outputs[0] if None. Raises ShapeError where A is no blob of maps, and
@@ -62,4 +62,4 @@ def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) ->
     if maps[0] is None or maps[0].ndim != 3:
         raise ShapeError(f"blob '{names.attention}': expected maps (labels, height, width) of an image, found shape "
                          f"{net.blobs[names.attention].shape}; give the blob of A")  # fmt: skip
-    return Attention(maps[0], maps[1], net.blobs[scores or net.outputs[0]].data[0].ravel().copy())
+    return ImageAttention(maps[0], maps[1], net.blobs[scores or net.outputs[0]].data[0].ravel().copy())

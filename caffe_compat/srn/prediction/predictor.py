@@ -23,7 +23,7 @@ READERS_PER_NET = 4
 COLOURS = 3
 
 
-class Progress(Protocol):
+class BatchProgress(Protocol):
     """A function that `predict` calls after each batch with the numbers of done batches and of all batches."""
 
     def __call__(self, done: int, batches: int, /) -> object: ...
@@ -78,7 +78,7 @@ class Predictor:
         """The name of the blob that `predict` returns."""
         return self._workers[0].blob
 
-    def predict(self, paths: Sequence[str], progress: Progress = lambda done, batches: None) -> Scores:
+    def predict(self, paths: Sequence[str], progress: BatchProgress = lambda done, batches: None) -> Scores:
         """Scores (images, numbers of the blob), in the order of the image files; DataError names a bad image."""
         batches = [paths[first : first + self.batch_size] for first in range(0, len(paths), self.batch_size)]
         scores = []

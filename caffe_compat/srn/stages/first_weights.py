@@ -26,7 +26,7 @@ class Learned(NamedTuple):
     labels: set[int]
 
 
-class Start(NamedTuple):
+class StartFlags(NamedTuple):
     """What `train` is given besides the solver, and notes for the user."""
 
     flags: dict[str, str]
@@ -49,22 +49,22 @@ class FirstWeights(NamedTuple):
 
 def start_of(
     stage: Stage, stages: Sequence[Stage], weights: str | None, first: int, allow_python_layers: bool = False
-) -> Start:
+) -> StartFlags:
     """How a step starts when the user gives `weights` and trains from step number `first` on.
 
     The first step starts from these weights alone, unless it was interrupted. A later step starts from the weights of
     the step before, and takes parts that its net adds from the user's. Raises SolverError as `starting_point` does.
     """
     if not weights or stage.has_snapshot:
-        return Start(starting_point(stage, stages))
+        return StartFlags(starting_point(stage, stages))
     fitted = fit_weights(weights, stage, allow_python_layers)
     notes = [anew_note(stage, weights, fitted)] if fitted.anew else []
     if stage.number == first and not fitted.lacks:
-        return Start({"weights": fitted.path}, notes)
+        return StartFlags({"weights": fitted.path}, notes)
     before = starting_point(stage, stages)["weights"]
     if fitted.names <= {layer.name for layer in read_weights(before).layers}:
-        return Start({"weights": before})
-    return Start({"weights": f"{fitted.path},{before}"}, notes)
+        return StartFlags({"weights": before})
+    return StartFlags({"weights": f"{fitted.path},{before}"}, notes)
 
 
 def anew_note(stage: Stage, weights: str, fitted: FirstWeights) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from caffe_compat.net.net import Net
 from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.prediction.attention_figure import draw_attention
-from caffe_compat.srn.prediction.attention_maps import BLOB_NAMES, Attention, Picture
+from caffe_compat.srn.prediction.attention_maps import BLOB_NAMES, ImageAttention, Picture
 from caffe_compat.srn.prediction.released_input import MEAN_BGR
 from caffe_compat.srn.prediction.shown_labels import choose_labels
 from caffe_compat.srn.watching.label_losses import LabelLoss, find_label_losses
@@ -74,7 +74,7 @@ class AttentionWatch:
         written = []
         for number, true in enumerate(self._batch.true):
             of_image = [None if values is None else values[number] for values in maps]
-            attention = Attention(maps[0][number], of_image[1], scores[number].ravel())
+            attention = ImageAttention(maps[0][number], of_image[1], scores[number].ravel())
             path = self._folder / f"attention_{iteration}_{number + 1}.jpg"
             self._draw(path, _as_picture(self._batch.data[number]), attention, true)
             written.append(path)
@@ -92,7 +92,7 @@ class AttentionWatch:
     def _values(self, blob: str) -> NDArray[np.float32] | None:
         return self._net.blobs[blob].data.copy() if blob in self._net.blobs else None
 
-    def _draw(self, path: Path, picture: Picture, attention: Attention, true: set[int]) -> None:
+    def _draw(self, path: Path, picture: Picture, attention: ImageAttention, true: set[int]) -> None:
         classes = len(attention.attention)
         names = self._names if len(self._names) == classes else [str(label) for label in range(classes)]
         figure = draw_attention(picture, attention, choose_labels(attention.scores, true, LABELS), names, true)

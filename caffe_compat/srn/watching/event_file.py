@@ -36,7 +36,7 @@ class EventFile:
 
 
 @dataclass(frozen=True)
-class Run:
+class RecordedRun:
     """The events of a run without those that a resumed process went over again."""
 
     starts: list[Start]
@@ -45,12 +45,12 @@ class Run:
     end: End | None
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path) -> RecordedRun:
     """Read a file of events; half a line at its end is left out.
 
     Raises DataError if the file cannot be read and FormatError if a line is no event.
     """
-    run = Run([], [], [], None)
+    run = RecordedRun([], [], [], None)
     for number, line in _lines(path):
         event = _parse(f"{path}, line {number}", line)
         if isinstance(event, Start):
@@ -60,14 +60,14 @@ def read_run(path: Path) -> Run:
             run.displays.append(event)
         elif isinstance(event, NetTested):
             run.tests.append(event)
-        run = Run(run.starts, run.displays, run.tests, event if isinstance(event, End) else None)
+        run = RecordedRun(run.starts, run.displays, run.tests, event if isinstance(event, End) else None)
     if not run.starts:
         raise FormatError(f"{path}: expected the events of a run, one JSON object per line, found none; "
                           "give the metrics.jsonl of a folder that train --watch wrote")  # fmt: skip
     return run
 
 
-def _forget_from(run: Run, iteration: int) -> None:
+def _forget_from(run: RecordedRun, iteration: int) -> None:
     run.displays[:] = [event for event in run.displays if event.iteration < iteration]
     run.tests[:] = [event for event in run.tests if event.iteration < iteration]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caffe_compat.pages.render import write_page
-from caffe_compat.srn.watching.event_file import Run, read_run
+from caffe_compat.srn.watching.event_file import RecordedRun, read_run
 from caffe_compat.srn.watching.events import End, Event, NetTested
 from caffe_compat.srn.watching.line_chart import Chart, Series, line_chart, sparkline
 from caffe_compat.srn.watching.metrics_of_test import FIGURES
@@ -62,12 +62,12 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def _iteration(run: Run) -> int:
+def _iteration(run: RecordedRun) -> int:
     last: list[Event] = [run.starts[-1], *run.displays[-1:], *run.tests[-1:]]
     return max(event.iteration for event in ([*last, run.end] if run.end else last))
 
 
-def _state(run: Run) -> str:
+def _state(run: RecordedRun) -> str:
     reached = f"{_iteration(run):,} of {run.starts[-1].max_iter:,} iterations"
     if run.end is None:
         return f"In training: {reached}."
@@ -78,7 +78,7 @@ def _state(run: Run) -> str:
     return f"Failed after {reached}: {run.end.reason}"
 
 
-def _facts(run: Run) -> Iterator[tuple[str, str]]:
+def _facts(run: RecordedRun) -> Iterator[tuple[str, str]]:
     """What a reader wants to know first, as (name, value)."""
     if run.tests:
         first = [test for test in run.tests if test.net == 0] or run.tests
@@ -98,7 +98,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "since the last start", duration(max(0.0, last.time - run.starts[-1].time))
 
 
-def _charts(run: Run) -> Iterator[Chart | None]:
+def _charts(run: RecordedRun) -> Iterator[Chart | None]:
     losses = [Series("training", [(shown.iteration, shown.loss) for shown in run.displays])]
     nets = sorted({test.net for test in run.tests})
     for net in nets:
@@ -115,7 +115,7 @@ def _charts(run: Run) -> Iterator[Chart | None]:
     yield line_chart("Waiting for data, per cent of the time", [Series("training", waits)], whole=True)
 
 
-def _metric_series(run: Run) -> Iterator[Series]:
+def _metric_series(run: RecordedRun) -> Iterator[Series]:
     names = dict.fromkeys((test.net, name) for test in run.tests for name in test.metrics)
     several = len({net for net, _ in names}) > 1
     for net, name in names:
@@ -144,7 +144,7 @@ class ClassTable:
     rows: Sequence[ClassRow]
 
 
-def _class_tables(run: Run) -> Iterator[ClassTable]:
+def _class_tables(run: RecordedRun) -> Iterator[ClassTable]:
     tests = [test for test in run.tests if test.net == 0]
     names = list(dict.fromkeys(name for test in tests for name in test.ap))
     for name in names:
@@ -156,7 +156,7 @@ def _class_tables(run: Run) -> Iterator[ClassTable]:
             yield ClassTable(name if len(names) > 1 else "", with_ap[0].iteration, with_ap[-1].iteration, rows)
 
 
-def _class_row(run: Run, index: int, values: Sequence[float]) -> ClassRow:
+def _class_row(run: RecordedRun, index: int, values: Sequence[float]) -> ClassRow:
     names = run.starts[-1].class_names
     known = [value for value in values if math.isfinite(value)]
     name = names[index] if index < len(names) else f"class {index + 1}"
@@ -187,7 +187,7 @@ class TableOfTests:
     rows: Sequence[Sequence[str]]
 
 
-def _test_table(run: Run) -> TableOfTests:
+def _test_table(run: RecordedRun) -> TableOfTests:
     names = list(dict.fromkeys(name for test in run.tests for name in (*test.outputs, *test.metrics)))
     rows = []
     for test in run.tests:

@@ -1,4 +1,7 @@
-"""The events of a run as TensorBoard scalars; the package `tensorboard` is an extra."""
+"""The events of a run as TensorBoard scalars; the package `tensorboard` is an extra.
+
+It stands apart, because users without that package never enter it.
+"""
 
 import math
 from pathlib import Path

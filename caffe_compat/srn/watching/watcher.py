@@ -1,10 +1,16 @@
-"""Watches a solver: measures its tests, and tells what happens to files and terminals."""
+"""Watches a solver: measures its tests, and tells what happens, and on which machine, to files and terminals."""
 
 import logging
+import os
+import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
+
+import torch
 
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.data.base_data import PrefetchingData
@@ -12,11 +18,39 @@ from caffe_compat.net.net import Net
 from caffe_compat.solvers.display import Display, Observer, ResultOfTest
 from caffe_compat.solvers.solver import Solver
 from caffe_compat.srn.watching.attention_watch import AttentionWatch
-from caffe_compat.srn.watching.environment import describe_environment
 from caffe_compat.srn.watching.events import End, Event, NetTested, Shown, Start
 from caffe_compat.srn.watching.metrics_of_test import Metrics, MetricsOfTest, log_metrics
 
 logger = logging.getLogger("caffe_compat")
+
+
+PACKAGES = ("torch", "numpy", "opencv-python", "protobuf")
+
+
+def describe_environment(device: torch.device) -> dict[str, str]:
+    """What may change a run's speed or results: device, cores, system and versions."""
+    return {
+        "device": _device(device),
+        "processor": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+        "system": platform.platform(),
+        "Python": platform.python_version(),
+        **{package: _version(package) for package in PACKAGES},
+        "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+    }
+
+
+def _device(device: torch.device) -> str:
+    if device.type != "cuda":
+        return "CPU"
+    memory = torch.cuda.get_device_properties(device).total_memory / 2**30
+    return f"{torch.cuda.get_device_name(device)}, {memory:.0f} GiB"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # another build of the same library, such as opencv-python-headless
+        return "another build"
 
 
 class Sink(Protocol):

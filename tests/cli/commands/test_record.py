@@ -12,7 +12,7 @@ import pytest
 
 import caffe_compat
 from caffe_compat.cli.commands.record import main
-from caffe_compat.parity.recording import Sample, read_recording
+from caffe_compat.parity.recording import BlobSample, read_recording
 from tests.cli.conftest import Program
 from tests.parity.nets import net_of
 
@@ -105,7 +105,7 @@ def test_a_dump_has_all_parts(record: ModuleType, files: Path, monkeypatch: pyte
 def test_samples_take_the_place_of_tops(record: ModuleType, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(record, monkeypatch, *net_arguments(files), "--samples", "5", "--seed", "4")
     sample = read_recording(files / "dump.npz").tops["conv/c"]
-    assert isinstance(sample, Sample)
+    assert isinstance(sample, BlobSample)
     assert sample.values.shape == (5,)
     assert sample.largest >= np.abs(sample.values).max()
 

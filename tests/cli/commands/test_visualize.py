@@ -9,7 +9,7 @@ from caffe_compat.cli.commands import visualize as command
 from caffe_compat.net.build import load_net
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from prototxt_gen.files import write
-from prototxt_gen.options import Options
+from prototxt_gen.options import GeneratorOptions
 
 MODEL = "custom_resnet101_srn_test.prototxt"
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
     """A small released-style net with first weights, and an image."""
     folder = tmp_path_factory.mktemp("net")
     options = {"labels": 14, "layout": "released", "depth": 26, "width": 1, "input_size": 64, "step": "test"}
-    write(Options(**options), str(folder))
+    write(GeneratorOptions(**options), str(folder))
     load_net(str(folder / MODEL), "TEST").save(str(folder / "w.caffemodel"))
     cv2.imwrite(str(folder / "p.png"), np.full((40, 60, 3), 90, np.uint8))
     return folder

@@ -6,7 +6,7 @@ import caffe_compat as caffe
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.deploy_form import data_layers, deploy_form, is_training_only, live_layers
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects.translate import in_dialect
@@ -40,7 +40,7 @@ def trained() -> Model:
 
 def test_what_predicts_stays_and_says_nothing_about_learning() -> None:
     model = trained()
-    report = Report(model)
+    report = ConversionReport(model)
     deployed = deploy_form(model, report=report)
 
     assert [layer.name for layer in deployed.net.layer] == ["data", "conv", "norm", "drop", "ip"]

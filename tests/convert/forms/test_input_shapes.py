@@ -3,7 +3,7 @@ import pytest
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.input_shapes import first_item
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError, ShapeError
 from tests.convert.models import model_of
 
@@ -75,7 +75,7 @@ def test_channels_behind_layers_without_weights() -> None:
 
 def test_what_is_given_is_taken() -> None:
     model = shapeless(CONV % 1, shape(2, 6, 13, 13))
-    report = Report(model)
+    report = ConversionReport(model)
     assert input_of(model, data=(3, 6, 40, 50)) == [3, 6, 40, 50]
     deploy_form(model, None, report)
     assert report.notes[1].startswith("input 'data': 1x6x224x224, the first usual size that fits all weights")

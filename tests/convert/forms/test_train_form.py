@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.train_form import is_automatic, train_form, undo_splits
 from caffe_compat.convert.model import Model
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from caffe_compat.graph.builder import filter_net, insert_splits
 from caffe_compat.proto import caffe_pb2
@@ -43,7 +43,7 @@ def plain(net: caffe_pb2.NetParameter) -> list[caffe_pb2.LayerParameter]:
 
 def test_the_report_says_which_layers_were_caffes() -> None:
     model = read_caffemodel(RELEASED)
-    report = Report(model)
+    report = ConversionReport(model)
     rows = report.rows(train_form(model, report))
 
     dropped = [row for row in rows if not row.target]

@@ -6,7 +6,7 @@ import pytest
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.norm.exchange import to_variance
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from tests.convert.models import GOLDENS, RELEASED, assert_same_blobs, model_of
 
@@ -30,7 +30,7 @@ def old_style(model: Model) -> Model:
 
 
 def converted(model: Model, statistics: str = "auto") -> tuple[Model, str]:
-    report = Report(model)
+    report = ConversionReport(model)
     made = to_variance(model, statistics, report)
     return made, report.notes[-1]
 
@@ -157,6 +157,6 @@ def test_nets_without_bn_are_left_alone() -> None:
 
 def test_segnets_bn_has_no_statistics() -> None:
     model = model_of(TEXT.replace("eps: 0.001", "scale_filler { value: 1 }"), 0)
-    report = Report(model)
+    report = ConversionReport(model)
     assert to_variance(model, "auto", report) is model
     assert report.notes == ["dialect bvlc"]

@@ -5,7 +5,7 @@ import pytest
 
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.norm.exchange import exchange_norms
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError
 from caffe_compat.proto import caffe_pb2
 from tests.convert.models import assert_close, assert_same_blobs, model_of, run
@@ -29,7 +29,7 @@ PAIR = (
 
 
 def exchanged(model: Model, norm: str, dialect: str = "") -> tuple[Model, list[str]]:
-    report = Report(model)
+    report = ConversionReport(model)
     made = exchange_norms(model, norm, dialect, report)
     return made, [row.done for row in report.rows(made)]
 

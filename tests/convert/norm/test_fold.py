@@ -6,7 +6,7 @@ from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.norm.fold import fold_norms
 from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
-from caffe_compat.convert.report import Report
+from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import GraphError, ShapeError
 from tests.convert.models import STAGES, assert_close, model_of, run
 
@@ -57,7 +57,7 @@ CASES = {
 
 
 def folded(model: Model) -> tuple[Model, list[str]]:
-    report = Report(model)
+    report = ConversionReport(model)
     made = fold_norms(model, report)
     return made, [row.done for row in report.rows(made)]
 
@@ -121,6 +121,6 @@ def test_missing_statistics_are_refused() -> None:
 def test_segnets_bn_stays() -> None:
     text = INPUT + CONV % ("c", "data", "c", "") + bn("c", "out").replace("eps: 0.1", "bn_mode: INFERENCE")
     model = model_of(text, 0)
-    report = Report(model)
+    report = ConversionReport(model)
     for made in (fold_norms(model, report), bn_to_batch_norm(model, report)):
         assert [layer.type for layer in made.net.layer] == ["Input", "Convolution", "BN"]

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from caffe_compat.experiments.arms import Step
+from caffe_compat.experiments.arms import ArmStep
 from caffe_compat.experiments.mechanism import arms
 from caffe_compat.experiments.mechanism.study import run_study
-from caffe_compat.experiments.mechanism.trials import TABLES, Trial
+from caffe_compat.experiments.mechanism.trials import TABLES, StudyRow
 
 
 def test_every_arm_has_the_same_budget():
@@ -23,7 +23,7 @@ def test_the_tables_hold_what_the_page_says():
 
 
 def test_trials_of_the_same_data_share_its_folder(tmp_path):
-    srn, point, coin = (Trial(arm).run(tmp_path, 1) for arm in ("srn", "point", "coin"))
+    srn, point, coin = (StudyRow(arm).run(tmp_path, 1) for arm in ("srn", "point", "coin"))
     assert srn.dataset == point.dataset == tmp_path / "seed_1" / "relations_1600"
     assert coin.dataset == tmp_path / "seed_1" / "coin_1600"
     assert srn.folder != point.folder
@@ -32,13 +32,13 @@ def test_trials_of_the_same_data_share_its_folder(tmp_path):
 @pytest.mark.slow
 def test_a_tiny_study_runs_once_and_is_read_afterwards(tmp_path, monkeypatch):
     """With the rolled arm, whose Python layer must be allowed on the whole way."""
-    steps = (Step(1, 0.02),) * 4
+    steps = (ArmStep(1, 0.02),) * 4
     made = arms.ARMS["rolled"]
     small = dataclasses.replace(made, arm=dataclasses.replace(made.arm, steps=steps))
     monkeypatch.setitem(arms.ARMS, "rolled", small)
     monkeypatch.setattr(arms.setting, "__defaults__", (20, 32))
     said = []
-    trial = Trial("rolled", 31, 64)
+    trial = StudyRow("rolled", 31, 64)
     (first,) = run_study([trial], [4], tmp_path, said.append)
     assert set(first.ap) == {"y", "y_cls", "y_att", "y_sr"}
     assert all(0 < value <= 1 for groups in first.ap.values() for value in groups.values())

@@ -1,8 +1,8 @@
 from caffe_compat.experiments.mechanism import table
 from caffe_compat.experiments.mechanism.study import Result
-from caffe_compat.experiments.mechanism.trials import Trial
+from caffe_compat.experiments.mechanism.trials import StudyRow
 
-SRN, BASELINE = Trial("srn"), Trial("baseline", 63, 500)
+SRN, BASELINE = StudyRow("srn"), StudyRow("baseline", 63, 500)
 
 
 def results():

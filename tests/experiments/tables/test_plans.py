@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.experiments.mechanism.trials import Trial
+from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
 from caffe_compat.experiments.tables.plans import DEMO_TABLES, demo_plan, full_plan
@@ -37,9 +37,9 @@ def test_rows_are_named_and_ordered_as_in_the_paper(name):
 
 
 def test_rows_that_other_tables_train_too_have_their_folders():
-    samples = Trial("srn", 111, 1000).run_name
+    samples = StudyRow("srn", 111, 1000).run_name
     assert samples in [row.key for row in demo_plan("1").rows]
-    controls = [Trial(arm).run_name for arm in ("srn", "srn_att")]
+    controls = [StudyRow(arm).run_name for arm in ("srn", "srn_att")]
     assert controls == [row.key for row in demo_plan("ablations").rows[:2]]
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from caffe_compat.experiments.arms import Step
+from caffe_compat.experiments.arms import ArmStep
 from caffe_compat.experiments.reproduce import reproduce_table
 from caffe_compat.experiments.tables import run_table
 from caffe_compat.experiments.tables.plans import demo_plan, full_plan
@@ -73,7 +73,7 @@ def test_table_2_at_full_scale_on_a_small_copy_of_coco(tmp_path):
     """Two rows with small nets, from a folder that prepare wrote to the written table."""
     rules = PictureRules(size=72, test_size=64, folder=True)
     prepare(coco(*write_coco(tmp_path / "raw")), tmp_path / "coco", rules, 1)
-    steps = (Step(1, 1e-3),) * 4
+    steps = (ArmStep(1, 1e-3),) * 4
     plan = full_plan(
         "2", tmp_path / "coco", steps=steps, batch_size=4, iter_size=2, depth=26, width=2, head_width=4, input_size=64,
         solver_mode="CPU", augmentation="crop",

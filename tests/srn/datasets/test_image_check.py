@@ -1,4 +1,5 @@
 import io
+import os
 
 import cv2
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 from PIL import Image
 
 from caffe_compat.srn.datasets import image_check
-from caffe_compat.srn.datasets.image_check import CheckedImage, check_image, upright
+from caffe_compat.srn.datasets.image_check import CheckedImage, check_image, decoder_complaints, upright
 from caffe_compat.srn.datasets.samples import Finding
-from tests.srn.datasets.synthetic_images import encode, odd_images, pixels, rotated
+from tests.srn.datasets.synthetic_images import damaged, encode, odd_images, pixels, rotated
 
 
 def test_a_plain_image_is_as_opencv_reads_it():
@@ -119,3 +120,26 @@ def test_a_header_that_promises_too_many_pixels(suffix, most):
         assert not isinstance(found, Finding)
     else:
         assert found == Finding("too many pixels", "56 x 40 pixels, more than 2,239; --max-pixels allows more")
+
+
+def test_what_decoders_print_is_caught(capfd):
+    with decoder_complaints() as first:
+        cv2.imdecode(np.frombuffer(damaged(1), np.uint8), cv2.IMREAD_UNCHANGED)
+    with decoder_complaints() as second:
+        pass
+    assert first == ["Corrupt JPEG data: premature end of data segment"]
+    assert second == []
+    assert capfd.readouterr().err == ""
+
+
+def test_the_prefix_of_opencv_goes(capfd):
+    with decoder_complaints() as lines:
+        os.write(2, b"[ WARN:0@0.088] global grfmt_png.cpp:793 read the file is incomplete\n\n")
+    assert lines == ["read the file is incomplete"]
+
+
+def test_the_stream_is_back_even_after_an_error(capfd):
+    with pytest.raises(ZeroDivisionError), decoder_complaints():
+        _ = 1 / 0
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"

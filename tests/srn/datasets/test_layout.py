@@ -1,7 +1,7 @@
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.srn.datasets.layout import ListedImage, SplitFiles, check_class_names, image_path, read_image_list
+from caffe_compat.srn.datasets.layout import ListLine, SplitFiles, check_class_names, image_path, read_image_list
 
 
 def test_lists_hold_names_with_and_without_tags_and_spaces(tmp_path):
@@ -9,9 +9,9 @@ def test_lists_hold_names_with_and_without_tags_and_spaces(tmp_path):
     path.write_text("a b.jpg 3\n\nsub/c.png\nd 4.jpg\r\n")
 
     assert read_image_list(path) == [
-        ListedImage("a b.jpg", 3),
-        ListedImage("sub/c.png", None),
-        ListedImage("d 4.jpg", None),
+        ListLine("a b.jpg", 3),
+        ListLine("sub/c.png", None),
+        ListLine("d 4.jpg", None),
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from caffe_compat.data.sources.datums import datum_pixels, parse_datum
 from caffe_compat.srn.datasets.outcomes import LabelRules, PictureRules, outcome_of
-from caffe_compat.srn.datasets.samples import Box, Finding, Sample
+from caffe_compat.srn.datasets.samples import Finding, PictureBox, Sample
 from tests.srn.datasets.synthetic_images import encode, pixels, write_image
 
 LABELS = np.array([1, 0, -1, 1, 0], np.int8)
@@ -121,7 +121,7 @@ def test_pictures_for_the_folder_have_a_size_of_their_own(sample, tmp_path):
     ],
 )
 def test_boxes_are_cut_out(sample, tmp_path, box, rows, columns, cut):
-    result = outcome(sample._replace(name="a.png", box=Box(*box)), tmp_path, size=0)
+    result = outcome(sample._replace(name="a.png", box=PictureBox(*box)), tmp_path, size=0)
     whole = cv2.imread(sample.path)
     np.testing.assert_array_equal(decoded(image(result).data), whole[slice(*rows), slice(*columns)])
     assert [finding.kind for finding in result.findings] == ["box cut"] * cut
@@ -129,7 +129,7 @@ def test_boxes_are_cut_out(sample, tmp_path, box, rows, columns, cut):
 
 @pytest.mark.parametrize("box", [(56, 3, 4, 4), (3, -9, 5, 9), (3, 4, 0, 5), (3, 4, 5, -2), (3, 4, 0.2, 5)])
 def test_boxes_without_a_pixel(sample, tmp_path, box):
-    result = outcome(sample._replace(box=Box(*box)), tmp_path)
+    result = outcome(sample._replace(box=PictureBox(*box)), tmp_path)
     assert not result.kept
     assert result.findings[0].kind == "box outside"
     assert "in 56 x 40 pixels" in result.findings[0].detail

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,8 +17,8 @@ from caffe_compat.srn.datasets.block_database import BlockDatabase
 from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.outcomes import PictureRules
 from caffe_compat.srn.datasets.own.data import OwnSplit, own_data
-from caffe_compat.srn.datasets.prepare import prepare
-from caffe_compat.srn.datasets.progress import Progress
+from caffe_compat.srn.datasets.prepare import prepare, write_manifest
+from caffe_compat.srn.datasets.progress import WrittenSoFar
 from caffe_compat.srn.datasets.split_writer import SplitWriter
 from caffe_compat.srn.datasets.summary import terminal_lines
 from caffe_compat.srn.datasets.wider_attribute import wider_attribute
@@ -107,8 +108,8 @@ def dying(function, at, after):
         (BlockDatabase, "put_block", 4),
         (SplitWriter, "_append", 7),
         (SplitWriter, "_append", 8),
-        (Progress, "save", 2),
-        (Progress, "save", 6),
+        (WrittenSoFar, "save", 2),
+        (WrittenSoFar, "save", 6),
         (prepare_module, "write_summary", 1),
         (prepare_module, "write_manifest", 1),
     ],
@@ -141,7 +142,7 @@ def test_a_run_killed_by_a_signal_goes_on_to_the_same_bytes(tmp_path):
     progress = tmp_path / "stopped.part" / ".progress" / "train.json"
     for samples in (20, 60):
         running = subprocess.Popen([*command, tmp_path / "stopped"], env=environment)
-        while running.poll() is None and Progress.load(progress).samples < samples:
+        while running.poll() is None and WrittenSoFar.load(progress).samples < samples:
             time.sleep(0.005)
         running.send_signal(signal.SIGKILL)
         running.wait()
@@ -209,3 +210,15 @@ def test_a_label_that_is_no_text(tmp_path):
         DataError, match=r"^.*train.jsonl: expected label names of one line of text each, found '\\ud800'"
     ):
         own_data({"train": OwnSplit(tmp_path / "train.jsonl")})
+
+
+def test_sha256sum_agrees(tmp_path):
+    (tmp_path / "train_lmdb").mkdir()
+    for name in ("b.txt", "a b.txt", "train_lmdb/data.mdb", "train_lmdb/lock.mdb", ".hidden"):
+        (tmp_path / name).write_text(name)
+    path = write_manifest(tmp_path)
+    names = ["a b.txt", "b.txt", "train_lmdb/data.mdb"]
+    assert path.read_text() == "".join(f"{hashlib.sha256(n.encode()).hexdigest()}  {n}\n" for n in names)
+    subprocess.run(["sha256sum", "--check", "--quiet", path.name], cwd=tmp_path, check=True)
+
+    assert write_manifest(tmp_path).read_text().count("\n") == 3  # it does not list itself

@@ -1,6 +1,6 @@
 import numpy as np
 
-from caffe_compat.srn.datasets.samples import Box, Finding, Sample, Samples, label_row
+from caffe_compat.srn.datasets.samples import Finding, PictureBox, Sample, Samples, label_row
 
 
 def test_findings_are_told_with_their_details():
@@ -25,7 +25,7 @@ def test_fingerprints_differ_by_every_field():
         sample._replace(name="c\ud800"),
         sample._replace(path="c"),
         sample._replace(labels=label_row(3, [2])),
-        sample._replace(box=Box(1, 2, 3, 4)),
+        sample._replace(box=PictureBox(1, 2, 3, 4)),
         sample._replace(left_out=Finding("untagged")),
     ]
     assert len({sample.fingerprint(), *(other.fingerprint() for other in others)}) == 6

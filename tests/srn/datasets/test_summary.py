@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.srn.datasets.label_statistics import LabelStatistics
-from caffe_compat.srn.datasets.progress import Progress
+from caffe_compat.srn.datasets.progress import WrittenSoFar
 from caffe_compat.srn.datasets.summary import SplitSummary, Summary, terminal_lines, write_summary
 
 
@@ -13,12 +13,12 @@ from caffe_compat.srn.datasets.summary import SplitSummary, Summary, terminal_li
 def summary():
     together = np.array([[900, 100, 0], [100, 600, 0], [0, 0, 0]])
     train = SplitSummary(
-        Progress(1300, 1200, left_out=Counter(missing=60, corrupt=40), changed=Counter(grey=7)),
+        WrittenSoFar(1300, 1200, left_out=Counter(missing=60, corrupt=40), changed=Counter(grey=7)),
         LabelStatistics(1200, together, np.array([0, 2, 3]), unlabelled=40),
         1201,
         side=256,
     )
-    test = SplitSummary(Progress(10, 10), LabelStatistics(10, np.diag([1, 2, 3]), np.zeros(3, int)), None)
+    test = SplitSummary(WrittenSoFar(10, 10), LabelStatistics(10, np.diag([1, 2, 3]), np.zeros(3, int)), None)
     return Summary("coco", ["cat", "dog", "cow"], {"train": train, "test": test}, notes=["-1 means unknown"])
 
 
@@ -47,7 +47,7 @@ def test_json(summary, tmp_path):
 
 def test_many_labels_are_shown_in_part(tmp_path):
     names = [f"label{number}" for number in range(90)]
-    split = SplitSummary(Progress(kept=2), LabelStatistics(2, np.eye(90, dtype=int), np.zeros(90, int)), None)
+    split = SplitSummary(WrittenSoFar(kept=2), LabelStatistics(2, np.eye(90, dtype=int), np.zeros(90, int)), None)
     write_summary(Summary("own", names, {"train": split}), tmp_path)
     assert next(terminal_lines(tmp_path)) == f"labels: {', '.join(names)[:300]} ... (90)"
 
@@ -60,6 +60,6 @@ def test_what_the_generator_reads(summary, tmp_path):
 
 
 def test_as_many_as_published(tmp_path):
-    split = SplitSummary(Progress(kept=2), LabelStatistics(2, np.diag([1, 2]), np.zeros(2, int)), 2)
+    split = SplitSummary(WrittenSoFar(kept=2), LabelStatistics(2, np.diag([1, 2]), np.zeros(2, int)), 2)
     write_summary(Summary("coco", ["a", "b"], {"train": split}), tmp_path)
     assert list(terminal_lines(tmp_path))[2] == "  as many as the paper's authors had (2)"

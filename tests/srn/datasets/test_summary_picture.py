@@ -4,7 +4,7 @@ import pytest
 
 from caffe_compat.srn.datasets import summary_picture
 from caffe_compat.srn.datasets.label_statistics import LabelStatistics
-from caffe_compat.srn.datasets.progress import Progress
+from caffe_compat.srn.datasets.progress import WrittenSoFar
 from caffe_compat.srn.datasets.summary import SplitSummary, Summary
 from caffe_compat.srn.datasets.summary_picture import write_summary_picture
 
@@ -13,9 +13,9 @@ from caffe_compat.srn.datasets.summary_picture import write_summary_picture
 def test_the_picture_is_the_same_each_time(tmp_path, monkeypatch, most_named):
     monkeypatch.setattr(summary_picture, "MOST_NAMED", most_named)
     train = SplitSummary(
-        Progress(), LabelStatistics(9, np.array([[7, 3, 0], [3, 5, 0], [0, 0, 0]]), np.zeros(3, int)), 9
+        WrittenSoFar(), LabelStatistics(9, np.array([[7, 3, 0], [3, 5, 0], [0, 0, 0]]), np.zeros(3, int)), 9
     )
-    test = SplitSummary(Progress(), LabelStatistics(4, np.diag([1, 2, 3]), np.zeros(3, int)), None)
+    test = SplitSummary(WrittenSoFar(), LabelStatistics(4, np.diag([1, 2, 3]), np.zeros(3, int)), None)
     summary = Summary("coco", ["a $\\frac$ b", "犬", "cow"], {"train": train, "test": test})
     pictures = []
     for _ in range(2):

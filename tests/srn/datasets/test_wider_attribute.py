@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import FormatError
-from caffe_compat.srn.datasets.samples import Box
+from caffe_compat.srn.datasets.samples import PictureBox
 from caffe_compat.srn.datasets.wider_attribute import wider_attribute
 from tests.srn.datasets.synthetic_wider_attribute import ATTRIBUTES, write_wider_attribute
 
@@ -21,7 +21,7 @@ def test_people_with_boxes_and_attributes(tmp_path):
         "val/1--Dress/1_Dress_9_7_1.jpg",
     ]
     assert train[1].path == str(images / "train/0--Parade/0_Parade_1_100.jpg")
-    assert train[1].box == Box(30, 5, 40, 20)
+    assert train[1].box == PictureBox(30, 5, 40, 20)
     np.testing.assert_array_equal(test[1].labels, [-1, 0, 0, 1, -1])  # of 0, -1, -1, 1, 0 in the file
     assert source.released_codes
     assert len(source.splits["test"]()) == 3

@@ -1,7 +1,8 @@
-"""A small SRN on made scenes: attention, class names, and all files of a watched training."""
-
+import io
 import json
 import logging
+import math
+import sys
 
 import cv2
 import numpy as np
@@ -12,9 +13,38 @@ from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.srn.watching.attention_watch import AttentionWatch
 from caffe_compat.srn.watching.event_file import read_run
+from caffe_compat.srn.watching.events import NetTested, Shown, Start
 from caffe_compat.srn.watching.label_losses import find_label_losses
-from caffe_compat.srn.watching.watch_folder import class_names_of, watched
+from caffe_compat.srn.watching.watch_folder import TerminalLine, class_names_of, summary_line, watched
 from tests.srn.watching.multilabel import make_solver
+
+START = Start(0.0, 0, 12000, "net", 96)
+SHOWN = Shown(9.0, 3000, 0.31234, 0.001, 120.0, 0.034)
+
+
+def test_a_display_is_one_line() -> None:
+    test = NetTested(8.0, 2000, 0, 0.4, {}, {"mAP": 0.6121, "F1-C": math.nan, "F1-O": 0.7})
+    assert summary_line(SHOWN, START, test) == (
+        "iteration 3000/12000  |  loss 0.3123  |  lr 0.001  |  120 images/s  |  2:00:00 left  |  waiting for data 3%"
+        "  |  test at 2000: loss 0.4, mAP 61.2, F1-O 70.0"
+    )
+
+
+def test_the_first_display_knows_no_speed() -> None:
+    first = Shown(9.0, 0, 0.7, 0.01, None, None)
+    assert summary_line(first, START, None) == "iteration 0/12000  |  loss 0.7  |  lr 0.01"
+
+
+def test_only_displays_print(monkeypatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    line = TerminalLine()
+    for event in (START, NetTested(8.0, 2000, 0, 0.4), NetTested(8.0, 2000, 1, 9.0), SHOWN):
+        line.write(event)
+    line.close()
+    assert stream.getvalue().count("\n") == 1
+    assert "test at 2000: loss 0.4" in stream.getvalue()
+
 
 IMAGE_NET = """
 name: "srn" state { phase: TEST }

@@ -1,11 +1,32 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from caffe_compat.solvers.actions import Action
 from caffe_compat.srn.watching.events import End, NetTested, Shown, Start
-from caffe_compat.srn.watching.watcher import Watcher, images_per_iteration, waiting_seconds, watching
+from caffe_compat.srn.watching.watcher import (
+    Watcher,
+    describe_environment,
+    images_per_iteration,
+    waiting_seconds,
+    watching,
+)
 from tests.srn.watching.multilabel import SECOND_LOSS, make_solver
+
+
+def test_versions_device_and_command(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/train", "--solver=x"])
+    found = describe_environment(torch.device("cpu"))
+    assert found["device"] == "CPU"
+    assert found["torch"] == torch.__version__.partition("+")[0] or found["torch"] == torch.__version__
+    assert found["command"] == "train --solver=x"
+
+
+def test_a_package_that_is_called_otherwise(monkeypatch) -> None:
+    monkeypatch.setattr("caffe_compat.srn.watching.watcher.PACKAGES", ("no-such-package",))
+    assert describe_environment(torch.device("cpu"))["no-such-package"] == "another build"
 
 
 class Kept:

@@ -42,7 +42,7 @@ class Convention(NamedTuple):
         return self.labels.issuperset(class_names) and not self.telling.isdisjoint(class_names)
 
 
-class Meaning(NamedTuple):
+class CellValues(NamedTuple):
     """Label values by kind of cell, and notes on what was decided."""
 
     values: Mapping[str, int]
@@ -92,7 +92,7 @@ def find_token(cell: str) -> str | None:
         return None
 
 
-def decide_meaning(seen: Mapping[str, Seen], class_names: Sequence[str], reading: Reading) -> Meaning:
+def decide_meaning(seen: Mapping[str, Seen], class_names: Sequence[str], reading: Reading) -> CellValues:
     """What each kind of cell means in annotations in which the kinds of `seen` occur.
 
     Raises DataError where the cells can be read in two ways and no flag decides.
@@ -110,7 +110,7 @@ def decide_meaning(seen: Mapping[str, Seen], class_names: Sequence[str], reading
         NOT_LISTED: ABSENT,
         UNSURE: UNKNOWN,
     }
-    return Meaning(values, list(_notes(seen, values, convention)))
+    return CellValues(values, list(_notes(seen, values, convention)))
 
 
 def _minus_one(seen: Mapping[str, Seen], convention: Convention | None) -> str:

@@ -1,5 +1,6 @@
-"""A user's own images and labels, in the formats that people have."""
+"""A user's own images and labels, in the formats that people have; JSON lines are read here."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +12,10 @@ import numpy as np
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.image_header import has_image_suffix
 from caffe_compat.srn.datasets.layout import check_class_names
-from caffe_compat.srn.datasets.own.cells import Meaning, decide_meaning
+from caffe_compat.srn.datasets.own.cells import CellValues, decide_meaning
 from caffe_compat.srn.datasets.own.folders import read_folders
 from caffe_compat.srn.datasets.own.json_annotations import read_json_annotations
-from caffe_compat.srn.datasets.own.json_lines import read_json_lines
+from caffe_compat.srn.datasets.own.json_entries import Entry, entry_of, format_of
 from caffe_compat.srn.datasets.own.list_with_labels import read_list
 from caffe_compat.srn.datasets.own.reading import Reading
 from caffe_compat.srn.datasets.own.repeats import repeat_notes
@@ -25,6 +26,28 @@ from caffe_compat.srn.datasets.own.text_list import is_celeba, read_celeba, read
 from caffe_compat.srn.datasets.own.voc import is_image_set, read_image_set, read_xml_folder
 from caffe_compat.srn.datasets.regular_file import check_regular_file
 from caffe_compat.srn.datasets.samples import UNKNOWN, DatasetSource, LabelRow, Sample
+
+
+def read_json_lines(path: Path, reading: Reading) -> OwnFormat:
+    """An object per line. Raises DataError for a line that is anything else."""
+    return format_of(partial(_entries, path), path, reading)
+
+
+def _entries(path: Path) -> Iterator[Entry]:
+    for number, line in enumerate(text_lines(path), start=1):
+        if line.strip():
+            owner = f"{path}, line {number}"
+            yield entry_of(_parsed(line, owner), owner)
+
+
+def _parsed(line: str, owner: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f'{owner}: expected an object such as {{"image": "a.jpg", "labels": ["cat"]}}, found {line.strip()[:80]}'
+        ) from error
+
 
 AS_SHOWN = Reading()
 
@@ -134,7 +157,7 @@ _FORMATS: dict[str, Callable[[Path, _Request], OwnFormat]] = {
 }
 
 
-def _notes(formats: Mapping[str, OwnFormat], scans: Mapping[str, Scan], meaning: Meaning) -> Iterator[str]:
+def _notes(formats: Mapping[str, OwnFormat], scans: Mapping[str, Scan], meaning: CellValues) -> Iterator[str]:
     for split, form in formats.items():
         yield from (f"{split}: {note}" for note in form.notes)
         yield from repeat_notes(scans[split].joined, split)
@@ -155,7 +178,7 @@ def _alike(names: Sequence[str]) -> Iterator[str]:
 class OwnSamples:
     """The samples of a split, read again from its annotations at each iteration."""
 
-    def __init__(self, found: Scan, class_names: Sequence[str], meaning: Meaning) -> None:
+    def __init__(self, found: Scan, class_names: Sequence[str], meaning: CellValues) -> None:
         self._scan, self._values = found, meaning.values
         self._columns = {name: column for column, name in enumerate(class_names)}
 

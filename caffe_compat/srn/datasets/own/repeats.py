@@ -11,7 +11,7 @@ from caffe_compat.srn.datasets.own.rows import OwnRow
 SHOWN = 3  # places in a message
 
 
-class Difference(NamedTuple):
+class Contradiction(NamedTuple):
     """Two rows of one image that say different things of a label."""
 
     label: str
@@ -24,7 +24,7 @@ class Joined(NamedTuple):
 
     rows: dict[str, OwnRow]
     counts: Counter[str]
-    differences: list[Difference]
+    differences: list[Contradiction]
 
 
 def join_repeats(rows: Iterable[OwnRow], repeated: set[str], repeats: str) -> Joined:
@@ -49,14 +49,14 @@ def join_repeats(rows: Iterable[OwnRow], repeated: set[str], repeats: str) -> Jo
     return joined
 
 
-def _join(first: OwnRow, second: OwnRow, repeats: str, differences: list[Difference]) -> OwnRow:
+def _join(first: OwnRow, second: OwnRow, repeats: str, differences: list[Contradiction]) -> OwnRow:
     cells = dict(first.cells)
     for label, cell in second.cells.items():
         before = _cell(first, label)
         if _says_nothing(before) or before == cell:
             cells[label] = cell
         elif not _says_nothing(cell):
-            differences.append(Difference(label, first, second))
+            differences.append(Contradiction(label, first, second))
             cells[label] = {"present": ONE if ONE in (before, cell) else before, "last": cell}.get(repeats, UNSURE)
     return first._replace(cells=cells)
 

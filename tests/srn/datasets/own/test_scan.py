@@ -1,6 +1,6 @@
 import pytest
 
-from caffe_compat.srn.datasets.own.image_names import ImageNames
+from caffe_compat.srn.datasets.own.scan import ImageNames
 
 
 @pytest.fixture
