@@ -7,7 +7,20 @@
 """
 
 from prototxt_gen.files import count, generate, write
-from prototxt_gen.options import DATASETS, Options
+from prototxt_gen.options import DATASETS, GeneratorOptions
 from prototxt_gen.recipes import COMPARED_MODELS, MODELS, PAPERS_MODELS
 
-__all__ = ["COMPARED_MODELS", "DATASETS", "MODELS", "PAPERS_MODELS", "Options", "count", "generate", "write"]
+#: The name of the options in version 0.1.
+Options = GeneratorOptions
+
+__all__ = [
+    "COMPARED_MODELS",
+    "DATASETS",
+    "MODELS",
+    "PAPERS_MODELS",
+    "GeneratorOptions",
+    "Options",
+    "count",
+    "generate",
+    "write",
+]

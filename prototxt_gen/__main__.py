@@ -9,7 +9,7 @@ from typing import Any
 from caffe_compat.errors import CaffeError
 from prototxt_gen.files import count, write
 from prototxt_gen.machine import follow_machine, machine_lines, this_machine
-from prototxt_gen.options import DATASETS, Options, flag
+from prototxt_gen.options import DATASETS, GeneratorOptions, flag
 from prototxt_gen.prepared import read_prepared
 from prototxt_gen.recipes import PAPERS_MODELS
 
@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def generate_files(given: argparse.Namespace) -> None:
     """Writes the files that parsed flags ask for and prints their paths, or prints numbers of parameters."""
-    asked = Options(**{field.name: getattr(given, field.name) for field in dataclasses.fields(Options)})
+    asked = GeneratorOptions(
+        **{field.name: getattr(given, field.name) for field in dataclasses.fields(GeneratorOptions)}
+    )
     if not given.all and not given.count:
         asked = _with_default_data(asked)
         machine = this_machine(asked.solver_mode)
@@ -49,14 +51,14 @@ def generate_files(given: argparse.Namespace) -> None:
             _report(f"wrote {path}" for path in write(options, folder))
 
 
-def _with_default_data(options: Options) -> Options:
+def _with_default_data(options: GeneratorOptions) -> GeneratorOptions:
     """The options with the dataset's default folder as --data, if prepared data exist there."""
     folder = f"data/{options.dataset}"
     is_there = bool(options.dataset) and not options.data and read_prepared(folder) is not None
     return dataclasses.replace(options, data=folder) if is_there else options
 
 
-def _requests(everything: bool, out: str, options: Options) -> Iterable[tuple[Options, str]]:
+def _requests(everything: bool, out: str, options: GeneratorOptions) -> Iterable[tuple[GeneratorOptions, str]]:
     if not everything:
         return [(options, out)]
     return [
@@ -78,7 +80,7 @@ def _report(lines: Iterable[str]) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the generator's flags."""
-    for field in dataclasses.fields(Options):
+    for field in dataclasses.fields(GeneratorOptions):
         parser.add_argument(flag(field.name), **_argument(field))
     parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (default: .)")
     parser.add_argument("--count", action="store_true", help="print how many numbers each part learns; write nothing")

@@ -5,7 +5,7 @@ import string
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from prototxt_gen.builder import Blob, NetBuilder
+from prototxt_gen.builder import Maps, NetBuilder
 
 #: Numbers of blocks in stages 2 to 5, by depth. Depth 26 is for small machines; the others are from He et al.
 BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -15,7 +15,7 @@ BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36
 FIELDS = range(15, 512, 16)
 
 
-class Naming(Protocol):
+class LayerNaming(Protocol):
     """Function that returns a layer's name: made of its type (released models) or of its role (public ResNets)."""
 
     def __call__(self, released_type: str, role: str) -> str: ...
@@ -24,12 +24,12 @@ class Naming(Protocol):
 class Features(NamedTuple):
     """Blobs that the heads read: the last sum of stage 4 before and after its ReLU, and the last blob of stage 5."""
 
-    tap_sum: Blob
-    tap: Blob
-    last: Blob
+    tap_sum: Maps
+    tap: Maps
+    last: Maps
 
 
-class Block(NamedTuple):
+class Bottleneck(NamedTuple):
     """A bottleneck: 1x1, 3x3 and 1x1 convolutions with inner, inner and 4 x inner channels."""
 
     name: str
@@ -46,7 +46,7 @@ class Size(NamedTuple):
     conv2 (the 3x3). `floor_pooling` pads pool1 by 1 and rounds its size down.
     """
 
-    blocks: list[list[Block]]
+    blocks: list[list[Bottleneck]]
     width: int
     receptive_field: int = FIELDS.start
     extra_blocks: int = 0
@@ -54,10 +54,10 @@ class Size(NamedTuple):
     floor_pooling: bool = False
 
 
-Between = Callable[[Blob], Blob]
+Between = Callable[[Maps], Maps]
 
 
-def unchanged(blob: Blob) -> Blob:
+def unchanged(blob: Maps) -> Maps:
     """Returns the blob itself: nothing comes between stages 4 and 5."""
     return blob
 
@@ -78,7 +78,7 @@ class CountedNames:
         return f"{self._prefix}{released_type}_{next(self._numbers)}"
 
 
-def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
+def stages(depth: int, width: int, extra_blocks: int) -> list[list[Bottleneck]]:
     """The blocks of stages 2 to 5, named as in the public nets: 2a, 2b, 2c ...; 3b1, 4b1 ... in deep nets."""
     counts = [*BLOCKS[depth][:3], BLOCKS[depth][3] + extra_blocks]
     return [
@@ -87,7 +87,7 @@ def stages(depth: int, width: int, extra_blocks: int) -> list[list[Block]]:
     ]
 
 
-def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Between = unchanged) -> Features:
+def resnet(net: NetBuilder, data: Maps, size: Size, names: LayerNaming, between: Between = unchanged) -> Features:
     """Adds a public ResNet with its names and structure, so that ImageNet weights load by name; returns its blobs.
 
     `between` adds what comes between stages 4 and 5.
@@ -102,7 +102,7 @@ def resnet(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Betw
     return Features(tap_sum=taps[2], tap=taps[2], last=taps[3])
 
 
-def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Between = unchanged) -> Features:
+def preresnet(net: NetBuilder, data: Maps, size: Size, names: LayerNaming, between: Between = unchanged) -> Features:
     """Adds a stem and blocks of "Identity mappings in deep residual networks" (the paper's [14]); returns its blobs.
 
     `between` adds what comes between stages 4 and 5.
@@ -119,7 +119,7 @@ def preresnet(net: NetBuilder, data: Blob, size: Size, names: Naming, between: B
     return Features(taps[2].tap_sum, taps[2].tap, taps[3].last)
 
 
-def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Between = unchanged) -> Features:
+def narrow(net: NetBuilder, data: Maps, size: Size, names: LayerNaming, between: Between = unchanged) -> Features:
     """Adds a backbone of limited receptive field, which cannot see how distant objects lie to each other.
 
     Three 3x3 convolutions of stride 2 see 15 pixels; each further 3x3 convolution adds 16. The last layers are 1x1, and
@@ -140,15 +140,15 @@ def narrow(net: NetBuilder, data: Blob, size: Size, names: Naming, between: Betw
     return Features(tap_sum=tap, tap=tap, last=last)
 
 
-def _narrow_layer(net: NetBuilder, bottom: Blob, name: str, channels: int, kernel: int = 1, stride: int = 1) -> Blob:
+def _narrow_layer(net: NetBuilder, bottom: Maps, name: str, channels: int, kernel: int = 1, stride: int = 1) -> Maps:
     blob = net.convolution(bottom, name, channels, kernel, stride, pad=kernel // 2)
     blob = net.norm(blob, f"bn_{name}")
     return net.relu(blob, f"{name}_relu")
 
 
 def pre_activation_block(
-    net: NetBuilder, total: Blob, active: Blob, block: Block, names: Naming, stride_in: str = "conv2"
-) -> Blob:
+    net: NetBuilder, total: Maps, active: Maps, block: Bottleneck, names: LayerNaming, stride_in: str = "conv2"
+) -> Maps:
     """Adds a block; returns the sum of its branch and its shortcut.
 
     The shortcut is the input, or a convolution if shapes change.
@@ -166,25 +166,25 @@ def pre_activation_block(
     return net.eltwise([branch, shortcut], names("Eltwise", f"res{block.name}"))
 
 
-def activate(net: NetBuilder, blob: Blob, name: str, names: Naming, in_place: bool = True) -> Blob:
+def activate(net: NetBuilder, blob: Maps, name: str, names: LayerNaming, in_place: bool = True) -> Maps:
     """Adds normalisation and ReLU after a convolution or a block's sum; returns the resulting blob."""
     blob = net.norm(blob, names("BN", f"bn{name}"), in_place)
     return net.relu(blob, names("ReLU", f"res{name}_relu"))
 
 
-def _strides(block: Block, stride_in: str) -> tuple[int, int]:
+def _strides(block: Bottleneck, stride_in: str) -> tuple[int, int]:
     """The strides of the block's first 1x1 convolution and of its 3x3 convolution."""
     return (block.stride, 1) if stride_in == "conv1" else (1, block.stride)
 
 
-def _stem(net: NetBuilder, data: Blob, size: Size, names: Naming) -> Blob:
+def _stem(net: NetBuilder, data: Maps, size: Size, names: LayerNaming) -> Maps:
     blob = net.convolution(data, names("SpatialConvolution", "conv1"), size.width, kernel=7, stride=2, pad=3)
     blob = net.norm(blob, names("BN", "bn_conv1"))
     blob = net.relu(blob, names("ReLU", "conv1_relu"))
     return net.max_pool(blob, names("Pooling", "pool1"), size.floor_pooling)
 
 
-def _post_activation_block(net: NetBuilder, bottom: Blob, block: Block, stride_in: str) -> Blob:
+def _post_activation_block(net: NetBuilder, bottom: Maps, block: Bottleneck, stride_in: str) -> Maps:
     """Adds a branch of three convolutions and a shortcut, with a ReLU after their sum; returns the active sum."""
     name, inner = block.name, block.inner
     first, second = _strides(block, stride_in)
@@ -199,12 +199,12 @@ def _post_activation_block(net: NetBuilder, bottom: Blob, block: Block, stride_i
     return net.relu(net.eltwise([shortcut, branch], f"res{name}"), f"res{name}_relu")
 
 
-def _convolution_and_norm(net: NetBuilder, bottom: Blob, name: str, channels: int, **window: Any) -> Blob:
+def _convolution_and_norm(net: NetBuilder, bottom: Maps, name: str, channels: int, **window: Any) -> Maps:
     return net.norm(net.convolution(bottom, f"res{name}", channels, **window), f"bn{name}")
 
 
-def _stage(number: int, count: int, inner: int, numbered: bool) -> list[Block]:
+def _stage(number: int, count: int, inner: int, numbered: bool) -> list[Bottleneck]:
     """The blocks of a stage; the first block projects its shortcut and, except in stage 2, halves the size."""
     letters = ["a", *(f"b{i}" for i in range(1, count))] if numbered else string.ascii_lowercase[:count]
-    first = Block(f"{number}a", inner, stride=1 if number == 2 else 2, projects=True)
-    return [first, *(Block(f"{number}{letter}", inner, stride=1, projects=False) for letter in letters[1:])]
+    first = Bottleneck(f"{number}a", inner, stride=1 if number == 2 else 2, projects=True)
+    return [first, *(Bottleneck(f"{number}{letter}", inner, stride=1, projects=False) for letter in letters[1:])]

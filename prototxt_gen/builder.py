@@ -14,7 +14,7 @@ STATISTIC = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Blob:
+class Maps:
     """A named blob: `channels` maps of `size` x `size` values per image."""
 
     name: str
@@ -34,7 +34,7 @@ class NetBuilder:
     def __init__(self, name: str, norm: str, moving_average_fraction: float, deploy: bool) -> None:
         self.message = caffe_pb2.NetParameter(name=name)
         self.parameters: Counter[str] = Counter()
-        self.loose: dict[str, Blob] = {}
+        self.loose: dict[str, Maps] = {}
         self.values = 0
         self.items = 1
         self.released_style = False
@@ -51,8 +51,8 @@ class NetBuilder:
         self._part, self._lr_mult, self.released_style = part, lr_mult, released_style
 
     def layer(
-        self, kind: str, name: str, bottoms: Sequence[Blob], top: Blob, more_tops: Sequence[Blob] = (), **fields: Any
-    ) -> Blob:
+        self, kind: str, name: str, bottoms: Sequence[Maps], top: Maps, more_tops: Sequence[Maps] = (), **fields: Any
+    ) -> Maps:
         """Adds a layer; returns `top`, its first top."""
         read = [bottom.name for bottom in bottoms]
         tops = [] if kind == "Silence" else [top, *more_tops]
@@ -66,7 +66,7 @@ class NetBuilder:
 
     def convolution(
         self,
-        bottom: Blob,
+        bottom: Maps,
         name: str,
         channels: int,
         kernel: int = 1,
@@ -75,7 +75,7 @@ class NetBuilder:
         group: int = 1,
         bias: bool = False,
         filler: dict[str, Any] | None = None,
-    ) -> Blob:
+    ) -> Maps:
         """Adds a convolution with square windows, and returns its top; sizes round down."""
         fields = {
             "num_output": channels,
@@ -85,10 +85,10 @@ class NetBuilder:
             **({"group": group} if group > 1 else {}),
         }
         self.count(channels * (bottom.channels // group) * kernel**2 + channels * bias)
-        top = Blob(name, channels, (bottom.size + 2 * pad - kernel) // stride + 1)
+        top = Maps(name, channels, (bottom.size + 2 * pad - kernel) // stride + 1)
         return self.layer("Convolution", name, [bottom], top, convolution_param=fields, param=self.rates(bias))
 
-    def inner_product(self, bottom: Blob, name: str, channels: int, top: str = "", filler: str = "xavier") -> Blob:
+    def inner_product(self, bottom: Maps, name: str, channels: int, top: str = "", filler: str = "xavier") -> Maps:
         """Adds a fully connected layer and returns its top."""
         self.count(channels * (bottom.channels * bottom.size**2 + 1))
         fields = {"num_output": channels, "weight_filler": {"type": filler}}
@@ -96,53 +96,53 @@ class NetBuilder:
             "InnerProduct",
             name,
             [bottom],
-            Blob(top or name, channels),
+            Maps(top or name, channels),
             inner_product_param=fields,
             param=self.rates(bias=True),
         )
 
-    def norm(self, bottom: Blob, name: str, in_place: bool = True) -> Blob:
+    def norm(self, bottom: Maps, name: str, in_place: bool = True) -> Maps:
         """Adds a normalisation per channel with slope and bias; in place, unless the style forbids it."""
         self.count(2 * bottom.channels)
-        top = bottom if in_place and not self.released_style else Blob(name, bottom.channels, bottom.size)
+        top = bottom if in_place and not self.released_style else Maps(name, bottom.channels, bottom.size)
         return self._norm(bottom, name, top)
 
-    def relu(self, bottom: Blob, name: str) -> Blob:
+    def relu(self, bottom: Maps, name: str) -> Maps:
         """Adds a ReLU in place."""
         return self.layer("ReLU", name, [bottom], bottom)
 
-    def max_pool(self, bottom: Blob, name: str, floor: bool = False) -> Blob:
+    def max_pool(self, bottom: Maps, name: str, floor: bool = False) -> Maps:
         """Adds 3 x 3 pooling of stride 2: unpadded and rounded up, or with `floor` padded by 1 and rounded down."""
         fields: dict[str, Any] = {"pool": "MAX", "kernel_size": 3, "stride": 2}
         size = math.ceil((bottom.size - 3) / 2) + 1
         if floor:
             fields |= {"pad": 1, "round_mode": "FLOOR"}
             size = (bottom.size - 1) // 2 + 1
-        return self.layer("Pooling", name, [bottom], Blob(name, bottom.channels, size), pooling_param=fields)
+        return self.layer("Pooling", name, [bottom], Maps(name, bottom.channels, size), pooling_param=fields)
 
-    def average_pool(self, bottom: Blob, name: str) -> Blob:
+    def average_pool(self, bottom: Maps, name: str) -> Maps:
         """Adds the mean of each channel over all places."""
         square = {"kernel_size": bottom.size, "stride": 1}
         window = {"kernel_h": bottom.size, "kernel_w": bottom.size} if self.released_style else square
         return self.layer(
-            "Pooling", name, [bottom], Blob(name, bottom.channels), pooling_param={"pool": "AVE", **window}
+            "Pooling", name, [bottom], Maps(name, bottom.channels), pooling_param={"pool": "AVE", **window}
         )
 
-    def eltwise(self, bottoms: Sequence[Blob], name: str, **fields: Any) -> Blob:
+    def eltwise(self, bottoms: Sequence[Maps], name: str, **fields: Any) -> Maps:
         """Adds the sum (Caffe's default) or, with operation="PROD", the product of blobs of the same shape."""
-        shape = Blob(name, bottoms[0].channels, bottoms[0].size)
+        shape = Maps(name, bottoms[0].channels, bottoms[0].size)
         param: dict[str, Any] = {"eltwise_param": fields} if fields else {}
         return self.layer("Eltwise", name, bottoms, shape, **param)
 
-    def scalar(self, bottom: Blob, name: str, value: float, top: str) -> Blob:
+    def scalar(self, bottom: Maps, name: str, value: float, top: str) -> Maps:
         """Adds a multiplication by a single learned number, which starts at `value`."""
         self.count(1)
         # With num_axes 0, Scale's weight is a single number.
         fields = {"axis": 0, "num_axes": 0, "filler": {"type": "constant", "value": value}}
-        made = Blob(top, bottom.channels, bottom.size)
+        made = Maps(top, bottom.channels, bottom.size)
         return self.layer("Scale", name, [bottom], made, scale_param=fields, param=self._params(SLOPE))
 
-    def silence(self, blobs: Sequence[Blob]) -> None:
+    def silence(self, blobs: Sequence[Maps]) -> None:
         """Adds a Silence layer for blobs that nothing else reads, so that Caffe neither logs nor outputs them."""
         if blobs:
             self.layer("Silence", "silence", blobs, blobs[0])
@@ -165,7 +165,7 @@ class NetBuilder:
         sides = {"kernel": kernel, "stride": stride, "pad": pad}
         return {f"{field}_{side}": value for field, value in sides.items() for side in "hw"}
 
-    def _batch_norm_and_scale(self, bottom: Blob, name: str, top: Blob) -> Blob:
+    def _batch_norm_and_scale(self, bottom: Maps, name: str, top: Maps) -> Maps:
         statistics: dict[str, Any] = {"use_global_stats": True}
         if not self._deploy and self._lr_mult:
             statistics = {"moving_average_fraction": self._moving_average_fraction}
@@ -181,7 +181,7 @@ class NetBuilder:
             "Scale", _scale_name(name), [top], top, scale_param={"bias_term": True}, param=self._params(SLOPE, SLOPE)
         )
 
-    def _bn(self, bottom: Blob, name: str, top: Blob) -> Blob:
+    def _bn(self, bottom: Maps, name: str, top: Maps) -> Maps:
         fields: dict[str, Any] = {"slope_filler": {"type": "constant", "value": 1}, "bias_filler": {"type": "constant"}}
         if not self._deploy:
             fields |= {"momentum": self._moving_average_fraction} if self._lr_mult else {"frozen": True}

@@ -6,7 +6,7 @@ from typing import Any
 from caffe_compat.errors import FieldError
 from prototxt_gen.backbones import FIELDS
 from prototxt_gen.label_paths import LONGEST_PATH
-from prototxt_gen.options import DATASETS, DEFAULTS, UNLESS_GIVEN, Dataset, Options, flag
+from prototxt_gen.options import DATASETS, DEFAULTS, UNLESS_GIVEN, Dataset, GeneratorOptions, flag
 from prototxt_gen.prepared import Prepared, read_prepared, read_region_counts
 from prototxt_gen.recipes import MODELS
 from prototxt_gen.scale import check_scale
@@ -49,7 +49,7 @@ LEAST = {
 }
 
 
-def complete(options: Options) -> Options:
+def complete(options: GeneratorOptions) -> GeneratorOptions:
     """The options with every value filled in that follows from other options or from the data.
 
     Raises FieldError for a value that no net can have, for values that do not go together, and for a number that
@@ -74,7 +74,7 @@ def complete(options: Options) -> Options:
     return filled
 
 
-def _first_values(options: Options) -> dict[str, Any]:
+def _first_values(options: GeneratorOptions) -> dict[str, Any]:
     known = DATASETS.get(options.dataset, Dataset(options.labels, train_images=10_000, test_images=1_000))
     return {
         "dataset": "custom",
@@ -97,23 +97,23 @@ def _first_values(options: Options) -> dict[str, Any]:
     }
 
 
-def _region_counts(options: Options) -> dict[str, int]:
+def _region_counts(options: GeneratorOptions) -> dict[str, int]:
     """The numbers of regions and scenes that the data's file says, or those for WIDER-Attribute."""
     stored = read_region_counts(options.data) if options.data and MODELS[options.model].regions else {}
     return REGION_COUNTS | stored
 
 
-def _path_steps(options: Options) -> int:
+def _path_steps(options: GeneratorOptions) -> int:
     """The steps of the paths of labels that the data's LMDB holds; 0 without one."""
     return channels_of(options.data, "train", "path") if options.data and options.model == "cnn_rnn" else 0
 
 
-def _fill(options: Options, values: dict[str, Any]) -> Options:
+def _fill(options: GeneratorOptions, values: dict[str, Any]) -> GeneratorOptions:
     """The options with these values in place of empty ones."""
     return dataclasses.replace(options, **{name: v for name, v in values.items() if not getattr(options, name)})
 
 
-def _from_data(options: Options, prepared: Prepared) -> Options:
+def _from_data(options: GeneratorOptions, prepared: Prepared) -> GeneratorOptions:
     """The options completed from the summary of a prepared folder; FieldError for an option that contradicts it."""
     split = options.test_split or ("val" if "val" in prepared.images or options.lr_policy == "plateau" else "test")
     for wanted in ("train", split):
@@ -138,7 +138,7 @@ def _from_data(options: Options, prepared: Prepared) -> Options:
     return _fill(filled, {name: value for name, value in said.items() if value})
 
 
-def _check_contradiction(options: Options, name: str, given: Any, found: Any, by: str = "") -> None:
+def _check_contradiction(options: GeneratorOptions, name: str, given: Any, found: Any, by: str = "") -> None:
     if given != found:
         spelled = f"{flag(by or name)} {getattr(options, by or name)}"
         raise FieldError(
@@ -147,7 +147,7 @@ def _check_contradiction(options: Options, name: str, given: Any, found: Any, by
         )
 
 
-def _check_choices(options: Options) -> None:
+def _check_choices(options: GeneratorOptions) -> None:
     for field in dataclasses.fields(options):
         value, choices = getattr(options, field.name), field.metadata["choices"]
         if choices and value not in choices and value != field.default:
@@ -162,7 +162,7 @@ def _check_choices(options: Options) -> None:
         )
 
 
-def _check_together(options: Options) -> None:
+def _check_together(options: GeneratorOptions) -> None:
     """Raises FieldError for an option without effect in the chosen backbone, layout or Caffe."""
     if options.lr_policy == "plateau" and options.test_split == "test":
         raise FieldError(
@@ -199,7 +199,7 @@ def _check_together(options: Options) -> None:
             raise FieldError(f"options: {flag(name)} is of --layout paper alone; the released nets have no such part")
 
 
-def _check_regions(options: Options) -> None:
+def _check_regions(options: GeneratorOptions) -> None:
     """Raises FieldError for what would move the photograph away from its boxes, or has no boxes."""
     if options.augmentation not in ("", "none") or options.test_view == "crop":
         raise FieldError(
@@ -213,7 +213,7 @@ def _check_regions(options: Options) -> None:
         )
 
 
-def _check_values(options: Options) -> None:
+def _check_values(options: GeneratorOptions) -> None:
     for name, least in LEAST.items():
         if getattr(options, name) < least:
             raise FieldError(f"options: {flag(name)} must be at least {least}; found {getattr(options, name)}")
@@ -221,7 +221,7 @@ def _check_values(options: Options) -> None:
         raise FieldError(f"options: --alpha must be between 0 and 1; found {options.alpha}")
 
 
-def _iter_size(options: Options) -> int:
+def _iter_size(options: GeneratorOptions) -> int:
     """The given iter_size, else the number of passes that make up `effective_batch`.
 
     Raises FieldError if the images of a pass do not divide that batch.

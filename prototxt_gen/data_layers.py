@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from prototxt_gen.builder import Blob, NetBuilder
-from prototxt_gen.options import Options
+from prototxt_gen.builder import Maps, NetBuilder
+from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.recipes import MODELS
 from prototxt_gen.scale import crop_source_size
 
@@ -12,21 +12,21 @@ MEAN_BGR = (104, 117, 123)
 PAPER_CROPS = {"fix_crop": True, "multi_scale": True, "scale_ratios": [1, 0.875, 0.75, 0.66, 0.5], "max_distort": 4}
 
 
-def add_input(net: NetBuilder, options: Options) -> Blob:
+def add_input(net: NetBuilder, options: GeneratorOptions) -> Maps:
     """Adds an input of one image, by `input` fields: the Caffe of the released code has no Input layer."""
     net.message.input.append("data")
     net.message.input_shape.add(dim=[1, 3, options.input_size, options.input_size])
-    return Blob("data", 3, options.input_size)
+    return Maps("data", 3, options.input_size)
 
 
-def add_data_layers(net: NetBuilder, options: Options) -> tuple[Blob, Blob]:
+def add_data_layers(net: NetBuilder, options: GeneratorOptions) -> tuple[Maps, Maps]:
     """Adds images and a label LMDB in the same order, for each phase; returns data and labels (C x 1 x 1).
 
     Training crops come from the whole image resized to 256 x 256 (for an input of 224). Test images are whole images
     resized to the input (section 3.4). Pictures in LMDBs have these sizes already; pictures in a folder are resized by
     the layer.
     """
-    data, label = Blob("data", 3, options.input_size), Blob("label", options.labels)
+    data, label = Maps("data", 3, options.input_size), Maps("label", options.labels)
     for phase, split in (("TRAIN", "train"), ("TEST", options.test_split)):
         include = [{"phase": phase}]
         add_images = {"lmdb": _lmdb_images, "folder": _folder_images}[options.source]
@@ -35,7 +35,7 @@ def add_data_layers(net: NetBuilder, options: Options) -> tuple[Blob, Blob]:
     return data, label
 
 
-def _lmdb_images(net: NetBuilder, data: Blob, phase: str, split: str, options: Options) -> None:
+def _lmdb_images(net: NetBuilder, data: Maps, phase: str, split: str, options: GeneratorOptions) -> None:
     net.layer(
         "Data",
         "data",
@@ -47,7 +47,7 @@ def _lmdb_images(net: NetBuilder, data: Blob, phase: str, split: str, options: O
     )
 
 
-def _folder_images(net: NetBuilder, data: Blob, phase: str, split: str, options: Options) -> None:
+def _folder_images(net: NetBuilder, data: Maps, phase: str, split: str, options: GeneratorOptions) -> None:
     """Adds an image list. Its second top, the number of labels of an image, is not used."""
     cropped = _is_cropped(options, phase)
     size = crop_source_size(options.input_size) if cropped else options.input_size
@@ -56,7 +56,7 @@ def _folder_images(net: NetBuilder, data: Blob, phase: str, split: str, options:
         "data",
         [],
         data,
-        more_tops=[Blob("tags", 1)],
+        more_tops=[Maps("tags", 1)],
         include=[{"phase": phase}],
         transform_param=_transform(options, phase),
         image_data_param={
@@ -69,11 +69,11 @@ def _folder_images(net: NetBuilder, data: Blob, phase: str, split: str, options:
     )
 
 
-def _is_cropped(options: Options, phase: str) -> bool:
+def _is_cropped(options: GeneratorOptions, phase: str) -> bool:
     return options.augmentation != "none" if phase == "TRAIN" else options.test_view == "crop"
 
 
-def _transform(options: Options, phase: str) -> dict[str, Any]:
+def _transform(options: GeneratorOptions, phase: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"mean_value": MEAN_BGR}
     if MODELS[options.model].regions:
         return fields  # a crop or a mirror would move the picture away from its boxes
@@ -86,5 +86,5 @@ def _transform(options: Options, phase: str) -> dict[str, Any]:
     return fields
 
 
-def _database(options: Options, name: str) -> dict[str, Any]:
+def _database(options: GeneratorOptions, name: str) -> dict[str, Any]:
     return {"source": f"{options.data}/{name}", "batch_size": options.batch_size, "backend": "LMDB"}

@@ -9,22 +9,22 @@ from caffe_compat.proto.write import write_text
 from prototxt_gen.completion import complete
 from prototxt_gen.label_paths import next_label_net
 from prototxt_gen.nets import test_net, train_net
-from prototxt_gen.options import Options, command
-from prototxt_gen.recipes import Step, steps_of
+from prototxt_gen.options import GeneratorOptions, command
+from prototxt_gen.recipes import TrainingStep, steps_of
 from prototxt_gen.solvers import solver
 
 
 def generate(folder: str = "", **options: Any) -> dict[str, Message]:
-    """Maps file names to NetParameter or SolverParameter, for the fields of `Options` given as keywords.
+    """Maps file names to NetParameter or SolverParameter, for the fields of `GeneratorOptions` given as keywords.
 
     `folder` is where the files will lie, relative to the folder where Caffe runs; solvers use it in the paths of net
     and snapshots. Raises FieldError for options that do not go together.
     """
-    return messages(Options(**options), folder)
+    return messages(GeneratorOptions(**options), folder)
 
 
-def messages(options: Options, folder: str) -> dict[str, Message]:
-    """Maps file names to NetParameter or SolverParameter, for an `Options`; see `generate`."""
+def messages(options: GeneratorOptions, folder: str) -> dict[str, Message]:
+    """Maps file names to NetParameter or SolverParameter, for an `GeneratorOptions`; see `generate`."""
     full = complete(options)
     made: dict[str, Message] = {}
     for number, step in enumerate(steps_of(full.model, full.finetune_losses), start=1):
@@ -38,7 +38,7 @@ def messages(options: Options, folder: str) -> dict[str, Message]:
     return made
 
 
-def write(options: Options, folder: str) -> list[Path]:
+def write(options: GeneratorOptions, folder: str) -> list[Path]:
     """Writes the files, each with the generating command as its first line; returns their paths."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     paths = []
@@ -48,7 +48,7 @@ def write(options: Options, folder: str) -> list[Path]:
     return paths
 
 
-def count(options: Options) -> dict[str, int]:
+def count(options: GeneratorOptions) -> dict[str, int]:
     """The number of learned values of each part of the whole net; running statistics are not learned."""
     full = complete(options)
     step = _last_step(full)
@@ -56,7 +56,7 @@ def count(options: Options) -> dict[str, int]:
     return dict(parts + next_label_net(full).parameters if "path" in step.parts else parts)
 
 
-def _training_files(options: Options, step: Step, name: str, folder: str) -> dict[str, Message]:
+def _training_files(options: GeneratorOptions, step: TrainingStep, name: str, folder: str) -> dict[str, Message]:
     trainval = f"{name}_trainval.prototxt"
     return {
         trainval: train_net(options, step).message,
@@ -64,12 +64,12 @@ def _training_files(options: Options, step: Step, name: str, folder: str) -> dic
     }
 
 
-def _test_name(options: Options, step: Step, number: int) -> str:
+def _test_name(options: GeneratorOptions, step: TrainingStep, number: int) -> str:
     """The file name of a step's test net; that of the last step is named after the model."""
     if step == _last_step(options):
         return f"{options.dataset}_{options.model}_test.prototxt"
     return f"step_{number}_{step.name}_test.prototxt"
 
 
-def _last_step(options: Options) -> Step:
+def _last_step(options: GeneratorOptions) -> TrainingStep:
     return steps_of(options.model, options.finetune_losses)[-1]

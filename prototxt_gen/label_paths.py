@@ -10,8 +10,8 @@ Token 0 is the start of a path where it is read and its end where it is predicte
 
 from collections.abc import Sequence
 
-from prototxt_gen.builder import Blob, NetBuilder
-from prototxt_gen.options import Options
+from prototxt_gen.builder import Maps, NetBuilder
+from prototxt_gen.options import GeneratorOptions
 
 #: Marks the steps after the end of a path, which no loss counts.
 AFTER_END = -1
@@ -20,9 +20,9 @@ LONGEST_PATH = 19
 EMBEDDING = "label_embedding"
 
 
-def add_path_data(net: NetBuilder, options: Options) -> Blob:
+def add_path_data(net: NetBuilder, options: GeneratorOptions) -> Maps:
     """Adds the paths' LMDBs for both phases, in step with the images; returns the paths (N, steps, 1, 1)."""
-    path = Blob("path", options.path_steps)
+    path = Maps("path", options.path_steps)
     for phase, split in (("TRAIN", "train"), ("TEST", options.test_split)):
         database = {
             "source": f"{options.data}/{split}_path_lmdb",
@@ -33,16 +33,16 @@ def add_path_data(net: NetBuilder, options: Options) -> Blob:
     return path
 
 
-def embed_image(net: NetBuilder, pooled: Blob, options: Options) -> Blob:
+def embed_image(net: NetBuilder, pooled: Maps, options: GeneratorOptions) -> Maps:
     """Adds U_I I, the image (N, embedding) in the space of the labels."""
     return net.inner_product(pooled, "image_embedding", options.embedding)
 
 
-def add_path_loss(net: NetBuilder, image: Blob, path: Blob, options: Options) -> None:
+def add_path_loss(net: NetBuilder, image: Maps, path: Maps, options: GeneratorOptions) -> None:
     """Adds the LSTM along the true labels, and the cross-entropy of the next label at each step."""
     steps, batch = options.path_steps, options.batch_size
     tokens, targets = _tokens_and_targets(net, path, batch)
-    first, rest = Blob("path_begins", 1), Blob("path_continues", steps - 1)
+    first, rest = Maps("path_begins", 1), Maps("path_continues", steps - 1)
     net.layer(
         "DummyData",
         "path_marks",
@@ -54,13 +54,13 @@ def add_path_loss(net: NetBuilder, image: Blob, path: Blob, options: Options) ->
             "data_filler": [{"type": "constant", "value": 0}, {"type": "constant", "value": 1}],
         },
     )
-    marks = net.layer("Concat", "path_mark", [first, rest], Blob("path_mark", steps), concat_param={"axis": 0})
+    marks = net.layer("Concat", "path_mark", [first, rest], Maps("path_mark", steps), concat_param={"axis": 0})
     embedded = _embed(net, tokens, options)
     hidden = net.layer(
         "LSTM",
         "path_lstm",
         [embedded, marks],
-        Blob("path_lstm", steps * options.hidden),
+        Maps("path_lstm", steps * options.hidden),
         recurrent_param=_recurrent(net, options),
     )
     image = _tiled(net, image, steps, options)
@@ -69,13 +69,13 @@ def add_path_loss(net: NetBuilder, image: Blob, path: Blob, options: Options) ->
         "SoftmaxWithLoss",
         "loss_path",
         [scores, targets],
-        Blob("loss_path", 1),
+        Maps("loss_path", 1),
         softmax_param={"axis": 2},
         loss_param={"ignore_label": AFTER_END},
     )
 
 
-def next_label_net(options: Options) -> NetBuilder:
+def next_label_net(options: GeneratorOptions) -> NetBuilder:
     """The net of one step along several paths at once, which a beam search runs.
 
     Inputs: image_embedding (paths, embedding), the last `token` (1, paths) of each path, `path_mark` (1, paths), which
@@ -89,7 +89,7 @@ def next_label_net(options: Options) -> NetBuilder:
     image = _input(net, "image_embedding", [1, options.embedding])
     token, mark = _input(net, "token", [1, 1]), _input(net, "path_mark", [1, 1])
     hidden, cell = (_input(net, name, [1, 1, options.hidden]) for name in ("hidden", "cell"))
-    top, *states = (Blob(name, options.hidden) for name in ("path_lstm", "hidden_next", "cell_next"))
+    top, *states = (Maps(name, options.hidden) for name in ("path_lstm", "hidden_next", "cell_next"))
     net.layer(
         "LSTM",
         "path_lstm",
@@ -100,26 +100,26 @@ def next_label_net(options: Options) -> NetBuilder:
     )
     scores = _scores(net, top, _tiled(net, image, 1, options), options)
     net.layer(
-        "Softmax", "probabilities", [scores], Blob("probabilities", options.labels + 1), softmax_param={"axis": 2}
+        "Softmax", "probabilities", [scores], Maps("probabilities", options.labels + 1), softmax_param={"axis": 2}
     )
     return net
 
 
-def _input(net: NetBuilder, name: str, shape: Sequence[int]) -> Blob:
+def _input(net: NetBuilder, name: str, shape: Sequence[int]) -> Maps:
     net.message.input.append(name)
     net.message.input_shape.add(dim=shape)
-    return Blob(name, shape[-1])
+    return Maps(name, shape[-1])
 
 
-def _tokens_and_targets(net: NetBuilder, path: Blob, batch: int) -> tuple[Blob, Blob]:
+def _tokens_and_targets(net: NetBuilder, path: Maps, batch: int) -> tuple[Maps, Maps]:
     """Adds what is read and what is predicted at each step, both (steps, N): the path one step later, and the path."""
-    steps = [Blob(f"path_{number}", 1) for number in range(path.channels)]
+    steps = [Maps(f"path_{number}", 1) for number in range(path.channels)]
     net.layer("Slice", "path_slice", [path], steps[0], more_tops=steps[1:], slice_param={"axis": 1})
     start = net.layer(
         "DummyData",
         "path_start",
         [],
-        Blob("path_start", 1),
+        Maps("path_start", 1),
         dummy_data_param={
             "shape": [{"dim": [batch, 1, 1, 1]}],
             "data_filler": [{"type": "constant", "value": 0}],
@@ -130,15 +130,15 @@ def _tokens_and_targets(net: NetBuilder, path: Blob, batch: int) -> tuple[Blob, 
     return read, _in_steps(net, steps, "next")
 
 
-def _in_steps(net: NetBuilder, blobs: Sequence[Blob], name: str) -> Blob:
+def _in_steps(net: NetBuilder, blobs: Sequence[Maps], name: str) -> Maps:
     """Adds the blobs (N, 1, 1, 1) as one of (steps, N)."""
-    line = Blob(f"{name}_line", len(blobs))
+    line = Maps(f"{name}_line", len(blobs))
     net.layer("Concat", line.name, blobs, line, concat_param={"axis": 0})
     shape = {"shape": {"dim": [len(blobs), -1]}}
-    return net.layer("Reshape", name, [line], Blob(name, len(blobs)), reshape_param=shape)
+    return net.layer("Reshape", name, [line], Maps(name, len(blobs)), reshape_param=shape)
 
 
-def _embed(net: NetBuilder, tokens: Blob, options: Options) -> Blob:
+def _embed(net: NetBuilder, tokens: Maps, options: GeneratorOptions) -> Maps:
     vocabulary = options.labels + 1
     net.count(vocabulary * options.embedding)
     fields = {
@@ -147,32 +147,32 @@ def _embed(net: NetBuilder, tokens: Blob, options: Options) -> Blob:
         "bias_term": False,
         "weight_filler": {"type": "xavier"},
     }
-    top = Blob(EMBEDDING, tokens.channels * options.embedding)
+    top = Maps(EMBEDDING, tokens.channels * options.embedding)
     return net.layer("Embed", EMBEDDING, [tokens], top, embed_param=fields, param=net.shared_weight(EMBEDDING))
 
 
-def _recurrent(net: NetBuilder, options: Options) -> dict[str, object]:
+def _recurrent(net: NetBuilder, options: GeneratorOptions) -> dict[str, object]:
     sums = 4 * options.hidden
     net.count(sums * (options.embedding + 1 + options.hidden))
     return {"num_output": options.hidden, "weight_filler": {"type": "xavier"}}
 
 
-def _tiled(net: NetBuilder, image: Blob, steps: int, options: Options) -> Blob:
+def _tiled(net: NetBuilder, image: Maps, steps: int, options: GeneratorOptions) -> Maps:
     """Adds the image's embedding once for each step: (steps, N, embedding)."""
     shape = {"shape": {"dim": [1, -1, options.embedding]}}
-    line = net.layer("Reshape", "image_line", [image], Blob("image_line", image.channels), reshape_param=shape)
-    tiled = Blob("image_steps", steps * options.embedding)
+    line = net.layer("Reshape", "image_line", [image], Maps("image_line", image.channels), reshape_param=shape)
+    tiled = Maps("image_steps", steps * options.embedding)
     return net.layer("Tile", tiled.name, [line], tiled, tile_param={"axis": 0, "tiles": steps})
 
 
-def _scores(net: NetBuilder, hidden: Blob, image: Blob, options: Options) -> Blob:
+def _scores(net: NetBuilder, hidden: Maps, image: Maps, options: GeneratorOptions) -> Maps:
     """Adds s = U_l^T h(U_o o + U_I I): (steps, N, labels + 1)."""
     net.count((options.hidden + 1) * options.embedding)
     output = net.layer(
         "InnerProduct",
         "path_output",
         [hidden],
-        Blob("path_output", image.channels),
+        Maps("path_output", image.channels),
         inner_product_param={"num_output": options.embedding, "axis": 2, "weight_filler": {"type": "xavier"}},
         param=net.rates(bias=True),
     )
@@ -181,7 +181,7 @@ def _scores(net: NetBuilder, hidden: Blob, image: Blob, options: Options) -> Blo
         "InnerProduct",
         "path_scores",
         [joint],
-        Blob("path_scores", options.labels + 1),
+        Maps("path_scores", options.labels + 1),
         inner_product_param={
             "num_output": options.labels + 1,
             "axis": 2,

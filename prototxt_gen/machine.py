@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from prototxt_gen.completion import complete, effective_batch
 from prototxt_gen.nets import train_net
-from prototxt_gen.options import Options
+from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.recipes import steps_of
 
 LARGEST_BATCH = 24  # per GPU: the paper's 96 images on four GPUs
@@ -41,7 +41,7 @@ def this_machine(mode: str = "") -> Machine:
     return Machine(mode or "CPU", HOST_SHARE * free, "found no CUDA device")
 
 
-def follow_machine(options: Options, machine: Machine) -> Options:
+def follow_machine(options: GeneratorOptions, machine: Machine) -> GeneratorOptions:
     """The options with the machine's device, and the largest batch size that fits into its memory."""
     followed = dataclasses.replace(options, solver_mode=options.solver_mode or machine.mode)
     if options.batch_size:
@@ -51,14 +51,14 @@ def follow_machine(options: Options, machine: Machine) -> Options:
     return dataclasses.replace(followed, batch_size=next(fitting, 1))
 
 
-def _batch_sizes(full: Options, options: Options) -> list[int]:
+def _batch_sizes(full: GeneratorOptions, options: GeneratorOptions) -> list[int]:
     """Divisors of the batch of all GPUs, in descending order; any number up to 24 if --iter-size is given."""
     batch = effective_batch(full.train_images)
     sizes = range(LARGEST_BATCH, 0, -1)
     return [size for size in sizes if options.iter_size or batch % (size * full.gpus) == 0]
 
 
-def training_bytes(options: Options, batch_size: int) -> float:
+def training_bytes(options: GeneratorOptions, batch_size: int) -> float:
     """Estimated memory for training the last step's net at a batch size, in bytes, from the sizes of blobs."""
     full = complete(dataclasses.replace(options, batch_size=batch_size, iter_size=options.iter_size or 1))
     net = train_net(full, steps_of(full.model, full.finetune_losses)[-1])
@@ -66,7 +66,7 @@ def training_bytes(options: Options, batch_size: int) -> float:
     return BYTES * (COPIES_OF_BLOBS * batch_size * net.values + COPIES_OF_PARAMETERS * parameters)
 
 
-def machine_lines(given: Options, followed: Options, machine: Machine) -> Iterator[str]:
+def machine_lines(given: GeneratorOptions, followed: GeneratorOptions, machine: Machine) -> Iterator[str]:
     """Lines that tell the user each choice and the flag that overrides it."""
     if not given.solver_mode:
         yield f"device: {followed.solver_mode} ({machine.found}; --solver-mode overrules)"

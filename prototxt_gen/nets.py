@@ -1,20 +1,62 @@
-"""The nets of a step: one for training and validation, and one for prediction."""
+"""The nets of a step: one for training and validation, with the losses (Eq. 10), and one for prediction."""
 
 from collections.abc import Mapping
 
 from prototxt_gen import heads, label_paths, regions, released_heads
-from prototxt_gen.backbones import CountedNames, Naming, Size, narrow, preresnet, public_names, resnet, stages
-from prototxt_gen.builder import Blob, NetBuilder
+from prototxt_gen.backbones import CountedNames, LayerNaming, Size, narrow, preresnet, public_names, resnet, stages
+from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.data_layers import add_data_layers, add_input
-from prototxt_gen.losses import add_losses
-from prototxt_gen.options import Options
-from prototxt_gen.recipes import MODELS, Step
+from prototxt_gen.options import GeneratorOptions
+from prototxt_gen.recipes import MODELS, TrainingStep
+
+UNKNOWN = -1  # marks an unknown label in label files and label LMDBs
+
+
+def add_losses(net: NetBuilder, scores: Mapping[str, Maps], label: Maps, options: GeneratorOptions) -> None:
+    """Adds a loss layer per score, keyed by the name of the loss.
+
+    Labels are 0 or 1, and also UNKNOWN if `unknown_labels` is set.
+    """
+    add = _ranking_loss if MODELS[options.model].ranks else _plain_loss
+    if options.unknown_labels and not MODELS[options.model].ranks:
+        add = {"batchnorm": _ignoring_loss, "bn": _masked_loss}[options.norm]
+    for loss, score in scores.items():
+        add(net, loss, score, label)
+
+
+def _plain_loss(net: NetBuilder, loss: str, score: Maps, label: Maps) -> None:
+    net.layer("SigmoidCrossEntropyLoss", loss, [score, label], Maps(loss, 1))
+
+
+def _ranking_loss(net: NetBuilder, loss: str, score: Maps, label: Maps) -> None:
+    """Adds the loss of WARP, a layer of this project's runtime alone, which leaves unknown labels out by itself."""
+    net.layer("WARPLoss", loss, [score, label], Maps(loss, 1))
+
+
+def _ignoring_loss(net: NetBuilder, loss: str, score: Maps, label: Maps) -> None:
+    """Adds BVLC Caffe's loss, which has a field for the label to ignore."""
+    net.layer("SigmoidCrossEntropyLoss", loss, [score, label], Maps(loss, 1), loss_param={"ignore_label": UNKNOWN})
+
+
+def _masked_loss(net: NetBuilder, loss: str, score: Maps, label: Maps) -> None:
+    """Adds a loss with the same gradients for the Caffe of the released SRN code, which cannot ignore a label.
+
+    Each score with an unknown label is multiplied by 0, so that its gradient is 0. The value of the loss is larger by
+    log 2 per unknown label.
+    """
+    flat = net.layer("Flatten", f"{loss}_label", [label], Maps(f"{loss}_label", label.channels))
+    known = Maps(f"{loss}_known", label.channels)
+    known = net.layer("Threshold", known.name, [flat], known, threshold_param={"threshold": UNKNOWN / 2})
+    target = net.layer("ReLU", f"{loss}_target", [flat], Maps(f"{loss}_target", label.channels))
+    masked = net.eltwise([score, known], f"{loss}_score", operation="PROD")
+    net.layer("SigmoidCrossEntropyLoss", loss, [masked, target], Maps(loss, 1))
+
 
 BACKBONES = {"resnet": resnet, "preresnet": preresnet, "narrow": narrow}
 HEADS = {"paper": heads, "released": released_heads}
 
 
-def train_net(options: Options, step: Step) -> NetBuilder:
+def train_net(options: GeneratorOptions, step: TrainingStep) -> NetBuilder:
     """The net of a step for both phases: data, parts and losses; parts that the step does not learn are fixed."""
     net = _builder(options, step, deploy=False)
     data, label = add_data_layers(net, options)
@@ -31,14 +73,14 @@ def train_net(options: Options, step: Step) -> NetBuilder:
             "SoftmaxWithLoss",
             "loss_scene",
             [scores["scene"], regions.add_scene_data(net, options)],
-            Blob("loss_scene", 1),
+            Maps("loss_scene", 1),
         )
     losses = set(step.losses)
     net.silence([blob for name, blob in net.loose.items() if name not in losses])
     return net
 
 
-def test_net(options: Options, step: Step) -> NetBuilder:
+def test_net(options: GeneratorOptions, step: TrainingStep) -> NetBuilder:
     """The net that predicts after a step: the same parts without data; its first output is the step's score."""
     net = _builder(options, step, deploy=True)
     data = add_input(net, options)
@@ -49,14 +91,31 @@ def test_net(options: Options, step: Step) -> NetBuilder:
     return net
 
 
-def _builder(options: Options, step: Step, deploy: bool) -> NetBuilder:
+def _builder(options: GeneratorOptions, step: TrainingStep, deploy: bool) -> NetBuilder:
     name = f"{options.dataset}_{step.name}_depth_{options.depth}_{'test' if deploy else 'trainval'}"
     return NetBuilder(name, options.norm, options.moving_average_fraction, deploy)
 
 
+def _backbone_size(options: GeneratorOptions) -> Size:
+    extra_blocks = MODELS[options.model].extra_blocks
+    return Size(
+        stages(options.depth, options.width, extra_blocks),
+        options.width,
+        options.receptive_field,
+        extra_blocks,
+        options.stride_in,
+        floor_pooling=options.pooling == "floor",
+    )
+
+
 def _scores(
-    net: NetBuilder, data: Blob, options: Options, step: Step, wanted: set[str], boxes: regions.Regions | None
-) -> Mapping[str, Blob]:
+    net: NetBuilder,
+    data: Maps,
+    options: GeneratorOptions,
+    step: TrainingStep,
+    wanted: set[str],
+    boxes: regions.Regions | None,
+) -> Mapping[str, Maps]:
     """Adds the parts of a step's net; returns its scores, with the sum of y_cls and y_sr only if wanted.
 
     With `boxes`, the scores are those of the regions.
@@ -64,18 +123,10 @@ def _scores(
     model, head = MODELS[options.model], HEADS[options.layout]
     released = options.layout == "released"
     released_backbone = released and options.backbone == "preresnet"
-    names: Naming = CountedNames("caffe.", first=0) if released_backbone else public_names
+    names: LayerNaming = CountedNames("caffe.", first=0) if released_backbone else public_names
 
     net.begin("main", float("main" in step.learns), released_backbone)
-    blocks = stages(options.depth, options.width, model.extra_blocks)
-    size = Size(
-        blocks,
-        options.width,
-        options.receptive_field,
-        model.extra_blocks,
-        options.stride_in,
-        floor_pooling=options.pooling == "floor",
-    )
+    size = _backbone_size(options)
     if boxes:
         features = BACKBONES[options.backbone](
             net, data, size, names, lambda blob: regions.pool_regions(net, blob, boxes, options)

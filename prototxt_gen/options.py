@@ -28,7 +28,7 @@ def _option(default: Any, text: str, choices: tuple[Any, ...] = ()) -> Any:
 
 
 @dataclass(frozen=True)
-class Options:
+class GeneratorOptions:
     """The generator's options. An empty string or 0 stands for a value that follows from others, or from the data."""
 
     model: str = _option(
@@ -139,10 +139,10 @@ class Options:
 
 #: The paper's values, used if neither the user nor the machine decides: 96 images on four GPUs.
 UNLESS_GIVEN = {"batch_size": 24, "solver_mode": "GPU"}
-DEFAULTS = {field.name: field.default for field in dataclasses.fields(Options)}
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(GeneratorOptions)}
 
 
-def command(options: Options, folder: str) -> str:
+def command(options: GeneratorOptions, folder: str) -> str:
     """The command line that writes the same files on any machine: all options that differ from their defaults."""
     values = {name: value or UNLESS_GIVEN.get(name, value) for name, value in vars(options).items()}
     given = {name: value for name, value in values.items() if name == "model" or value != DEFAULTS[name]}

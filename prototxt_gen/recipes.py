@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """A training step, which is a run of a solver.
 
     `parts` make up the net, and `learns` names the parts that are not fixed. `losses` maps a loss layer to its score,
@@ -22,14 +22,14 @@ class Step:
     epochs: int
 
 
-class Model(NamedTuple):
+class PaperModel(NamedTuple):
     """A row of the paper's tables: its steps, blocks after res5c, and whether S weights the attention (Eq. 8).
 
     `ranks` says that the losses rank labels (WARP) in place of the cross-entropy of each label.
     `regions` are the kinds of regions of a photograph that the net reads; without them it reads whole images.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[TrainingStep, ...]
     extra_blocks: int = 0
     weighted_attention: bool = True
     ranks: bool = False
@@ -37,14 +37,18 @@ class Model(NamedTuple):
 
 
 SRN_PARTS = ("main", "attention", "regularization")
-MAIN = Step("resnet101", ("main",), ("main",), {"loss_cls": "y_cls"}, score="y_cls", epochs=30)
-ATTENTION = Step("resnet101_att", SRN_PARTS[:2], ("attention",), {"loss_att": "y_att"}, score="y_att", epochs=10)
-REGULARIZATION = Step("resnet101_srn", SRN_PARTS, ("regularization",), {"loss_sr": "y_sr"}, score="y", epochs=10)
-FINETUNE = Step(
+MAIN = TrainingStep("resnet101", ("main",), ("main",), {"loss_cls": "y_cls"}, score="y_cls", epochs=30)
+ATTENTION = TrainingStep(
+    "resnet101_att", SRN_PARTS[:2], ("attention",), {"loss_att": "y_att"}, score="y_att", epochs=10
+)
+REGULARIZATION = TrainingStep(
+    "resnet101_srn", SRN_PARTS, ("regularization",), {"loss_sr": "y_sr"}, score="y", epochs=10
+)
+FINETUNE = TrainingStep(
     "resnet101_srn_finetune", SRN_PARTS, SRN_PARTS, {"loss": "y", "loss_att": "y_att"}, score="y", epochs=30
 )
 #: The paper states no recipe. Here all layers learn from the final loss, and y_cls keeps a loss as a prediction.
-SEMANTIC = Step(
+SEMANTIC = TrainingStep(
     "resnet101_semantic",
     ("main", "semantic"),
     ("main", "semantic"),
@@ -54,15 +58,17 @@ SEMANTIC = Step(
 )
 
 #: CNN-RNN keeps the convolutional net as it is while it learns the rest.
-LABEL_PATHS = Step("cnn_rnn", ("main", "path"), ("path",), {"loss_path": "path"}, score="image_embedding", epochs=30)
-PERSON = Step("r_cnn", ("main", "regions"), ("main", "regions"), {"loss": "y"}, score="y", epochs=30)
+LABEL_PATHS = TrainingStep(
+    "cnn_rnn", ("main", "path"), ("path",), {"loss_path": "path"}, score="image_embedding", epochs=30
+)
+PERSON = TrainingStep("r_cnn", ("main", "regions"), ("main", "regions"), {"loss": "y"}, score="y", epochs=30)
 HIERARCHY = dataclasses.replace(PERSON, name="dhc", losses={"loss": "y", "loss_scene": "scene"})
 #: The paper's own models (section 4.1).
 PAPERS_MODELS = {
-    "resnet101": Model((MAIN,)),
-    "resnet107": Model((dataclasses.replace(MAIN, name="resnet107"),), extra_blocks=2),
-    "resnet101_semantic": Model((MAIN, SEMANTIC)),
-    "resnet101_srn_att": Model(
+    "resnet101": PaperModel((MAIN,)),
+    "resnet107": PaperModel((dataclasses.replace(MAIN, name="resnet107"),), extra_blocks=2),
+    "resnet101_semantic": PaperModel((MAIN, SEMANTIC)),
+    "resnet101_srn_att": PaperModel(
         (
             MAIN,
             ATTENTION,
@@ -71,15 +77,15 @@ PAPERS_MODELS = {
         ),
         weighted_attention=False,
     ),
-    "resnet101_srn": Model((MAIN, ATTENTION, REGULARIZATION, FINETUNE)),
+    "resnet101_srn": PaperModel((MAIN, ATTENTION, REGULARIZATION, FINETUNE)),
 }
 #: The methods that the paper compares with (section 4.1), over the same backbones. KNN has the files of resnet101.
 COMPARED_MODELS = {
-    "cnn_rnn": Model((MAIN, LABEL_PATHS)),
-    "dhc": Model((HIERARCHY,), regions=("person", "part", "neighbour", "whole")),
-    "r_cnn": Model((PERSON,), regions=("person",)),
-    "r_star_cnn": Model((dataclasses.replace(PERSON, name="r_star_cnn"),), regions=("person", "around")),
-    "warp": Model((dataclasses.replace(MAIN, name="warp"),), ranks=True),
+    "cnn_rnn": PaperModel((MAIN, LABEL_PATHS)),
+    "dhc": PaperModel((HIERARCHY,), regions=("person", "part", "neighbour", "whole")),
+    "r_cnn": PaperModel((PERSON,), regions=("person",)),
+    "r_star_cnn": PaperModel((dataclasses.replace(PERSON, name="r_star_cnn"),), regions=("person", "around")),
+    "warp": PaperModel((dataclasses.replace(MAIN, name="warp"),), ranks=True),
 }
 MODELS = PAPERS_MODELS | COMPARED_MODELS
 
@@ -87,7 +93,7 @@ MODELS = PAPERS_MODELS | COMPARED_MODELS
 RELEASED_FINETUNE_LOSSES = {"loss_att": "y_att", "loss_sr": "y_sr", "loss_cls": "y_cls"}
 
 
-def steps_of(model: str, finetune_losses: str) -> tuple[Step, ...]:
+def steps_of(model: str, finetune_losses: str) -> tuple[TrainingStep, ...]:
     """The steps of a model; the last SRN step has the paper's or the released losses."""
     steps = MODELS[model].steps
     if finetune_losses == "paper" or "regularization" not in steps[-1].parts:

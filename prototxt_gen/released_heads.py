@@ -4,8 +4,8 @@ Differences from the paper's text: two more bottlenecks before f_att, a hidden l
 every hidden convolution.
 """
 
-from prototxt_gen.backbones import Block, CountedNames, activate, pre_activation_block
-from prototxt_gen.builder import Blob, NetBuilder
+from prototxt_gen.backbones import Bottleneck, CountedNames, activate, pre_activation_block
+from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.heads import (
     LINEAR,
     Attention,
@@ -16,7 +16,7 @@ from prototxt_gen.heads import (
     weighted_attention,
     wide_window,
 )
-from prototxt_gen.options import Options
+from prototxt_gen.options import GeneratorOptions
 
 
 class _AttentionNames(CountedNames):
@@ -26,7 +26,7 @@ class _AttentionNames(CountedNames):
         return super().__call__(released_type.replace("SpatialConvolution", "Conv"), role)
 
 
-def attention(net: NetBuilder, tap_sum: Blob, options: Options) -> Attention:
+def attention(net: NetBuilder, tap_sum: Maps, options: GeneratorOptions) -> Attention:
     """Adds A, S and y_att, from the sum of stage 4's last block, which has separate normalisations here."""
     features = _bottlenecks(net, tap_sum)
     linear = options.head_norm == "none"
@@ -39,7 +39,7 @@ def attention(net: NetBuilder, tap_sum: Blob, options: Options) -> Attention:
     return Attention(weights, confidence, attended_scores(net, weights, confidence, "att.Eltwise_mul", "att.y_att"))
 
 
-def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, weighted: bool) -> Blob:
+def spatial_regularization(net: NetBuilder, maps: Attention, options: GeneratorOptions, weighted: bool) -> Maps:
     """Adds y_sr from U, or from A itself if not `weighted`; returns y_sr."""
     blob = weighted_attention(net, maps, "comb.Sigmoid", "comb.comb_Eltwise_0") if weighted else maps.attention
     blob = convolution_relu(net, blob, _hidden("comb.comb", 1), options, filler_scale=options.sr_filler_scale)
@@ -48,11 +48,11 @@ def spatial_regularization(net: NetBuilder, maps: Attention, options: Options, w
     return net.inner_product(blob, "comb.comb_InnerProduct_4", options.labels)
 
 
-def _bottlenecks(net: NetBuilder, total: Blob) -> Blob:
+def _bottlenecks(net: NetBuilder, total: Maps) -> Maps:
     names = _AttentionNames("att.", first=1)
     active = activate(net, total, "", names)
     for _ in range(2):
-        block = Block("", inner=total.channels // 4, stride=1, projects=False)
+        block = Bottleneck("", inner=total.channels // 4, stride=1, projects=False)
         total = pre_activation_block(net, total, active, block, names)
         active = activate(net, total, "", names)
     return active

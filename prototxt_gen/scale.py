@@ -5,7 +5,7 @@ of the input in the paper, 256 to 224 pixels. Crops of a much larger picture wou
 """
 
 from caffe_compat.errors import FieldError
-from prototxt_gen.options import Options
+from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.prepared import Prepared
 
 PAPERS_RATIO = 8 / 7
@@ -17,7 +17,7 @@ def crop_source_size(input_size: int) -> int:
     return round(input_size * PAPERS_RATIO)
 
 
-def check_scale(options: Options, prepared: Prepared) -> None:
+def check_scale(options: GeneratorOptions, prepared: Prepared) -> None:
     """Raises FieldError if pictures in the LMDBs do not suit the input; pictures in a folder are resized anyway."""
     if options.source == "folder":
         return
@@ -26,14 +26,14 @@ def check_scale(options: Options, prepared: Prepared) -> None:
     _check(options, options.test_split, prepared.sides[options.test_split], options.test_view == "crop")
 
 
-def _check(options: Options, split: str, side: int, cropped: bool) -> None:
+def _check(options: GeneratorOptions, split: str, side: int, cropped: bool) -> None:
     size = options.input_size
     if side == size or (cropped and size <= side <= LARGEST_RATIO * size):
         return
     raise FieldError(f"options: {_found(options, split, side)}, while {_wanted(size, cropped)}; {_cure(options, side)}")
 
 
-def _found(options: Options, split: str, side: int) -> str:
+def _found(options: GeneratorOptions, split: str, side: int) -> str:
     pictures = f"pictures of {side} x {side} pixels" if side else "pictures of different sizes"
     return f"--input-size {options.input_size} does not suit --data {options.data}: its {split} split has {pictures}"
 
@@ -45,7 +45,7 @@ def _wanted(size: int, cropped: bool) -> str:
     return f"crops of {size} need pictures of {size} to {largest}, so that training and prediction see one scale"
 
 
-def _cure(options: Options, side: int) -> str:
+def _cure(options: GeneratorOptions, side: int) -> str:
     again = f"prepare the data again with --input-size {options.input_size}"
     if options.augmentation == "none":
         again += f" --resize {options.input_size}"

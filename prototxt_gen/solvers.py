@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from caffe_compat.proto import caffe_pb2
-from prototxt_gen.options import Options
-from prototxt_gen.recipes import Step
+from prototxt_gen.options import GeneratorOptions
+from prototxt_gen.recipes import TrainingStep
 
 #: Fractions of a run after which the rate drops to a tenth: 1e-3, 1e-4, 1e-5. The paper waits for the validation loss.
 RATE_DROPS = (0.5, 0.8)
@@ -13,7 +13,9 @@ SNAPSHOT_EPOCHS = 5
 PATIENCE_EPOCHS = 3  # for lr_policy plateau
 
 
-def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) -> caffe_pb2.SolverParameter:
+def solver(
+    options: GeneratorOptions, step: TrainingStep, net_path: str, snapshot_prefix: str
+) -> caffe_pb2.SolverParameter:
     """The solver of a step, with fields that both dialects have; SGD is their default type.
 
     `net_path` and `snapshot_prefix` are written unchanged.
@@ -41,7 +43,7 @@ def solver(options: Options, step: Step, net_path: str, snapshot_prefix: str) ->
     )
 
 
-def _policy(options: Options, max_iter: int, epoch: int) -> dict[str, Any]:
+def _policy(options: GeneratorOptions, max_iter: int, epoch: int) -> dict[str, Any]:
     fields: dict[str, Any] = {"lr_policy": options.lr_policy, "gamma": 0.1}
     if options.lr_policy == "plateau":
         return fields | {"stepsize": PATIENCE_EPOCHS * epoch}
@@ -49,7 +51,7 @@ def _policy(options: Options, max_iter: int, epoch: int) -> dict[str, Any]:
     return fields | {"stepvalue": [iteration for iteration in drops if iteration]}
 
 
-def _machine(options: Options) -> dict[str, Any]:
+def _machine(options: GeneratorOptions) -> dict[str, Any]:
     """Seed and GPUs: the Caffe of the released code reads GPUs from the solver, BVLC Caffe from --gpu."""
     fields: dict[str, Any] = {"random_seed": options.random_seed} if options.random_seed >= 0 else {}
     if options.norm == "bn" and options.gpus > 1:

@@ -9,7 +9,7 @@ from typing import Any
 from caffe_compat.experiments.analysis.page import write_analysis
 from caffe_compat.experiments.mechanism import table
 from caffe_compat.experiments.mechanism.study import GROUPS, run_study
-from caffe_compat.experiments.mechanism.trials import TABLES, Trial
+from caffe_compat.experiments.mechanism.trials import TABLES, StudyRow
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say
 from caffe_compat.experiments.tables import form
@@ -47,7 +47,7 @@ def reproduce_figures(out: Path, say: Say) -> str:
     Returns the attention scores as Markdown; OUT/analysis.json has all numbers of the page.
     """
     work = out.resolve() / "work"
-    trials = [Trial(arm) for arm in ("srn", "baseline", "rolled")]
+    trials = [StudyRow(arm) for arm in ("srn", "baseline", "rolled")]
     run_study(trials, (0,), work, say)
     srn, baseline, rolled = (trial.run(work, 0) for trial in trials)
     numbers = write_analysis(out, srn, baseline, GROUPS, say, rolled)

@@ -1,4 +1,4 @@
-"""Options that take a part of the paper away, for ablations and controls."""
+"""GeneratorOptions that take a part of the paper away, for ablations and controls."""
 
 import re
 
@@ -10,7 +10,7 @@ from caffe_compat.net.build import build_net
 from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import Options, count, generate
+from prototxt_gen import GeneratorOptions, count, generate
 from tests.prototxt_gen.test_generated_nets_run import give_statistics
 
 TEST = caffe_pb2.NetState(phase=caffe_pb2.TEST)
@@ -53,7 +53,7 @@ def test_the_receptive_field_is_what_the_option_says(field, blob, more):
 
 
 def test_the_full_convolution_has_the_parameters_of_section_3_3():
-    options = Options(model="resnet101_srn", labels=80, conv4="full")
+    options = GeneratorOptions(model="resnet101_srn", labels=80, conv4="full")
     kernels = 2048 * 14 * 14 * 80
     assert 32.0e6 < kernels < 32.2e6  # "32 million" for 80 labels
     assert count(options)["regularization"] == kernels + 2048 + (2048 * 80 + 80)

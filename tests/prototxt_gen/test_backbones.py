@@ -12,7 +12,7 @@ from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import srn_fork_pb2
 from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import Options, count, generate
+from prototxt_gen import GeneratorOptions, count, generate
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 
@@ -149,7 +149,7 @@ def test_the_stride_is_where_the_option_says(backbone, stride_in, branch):
     assert strides(made) == {f"{stage}a_branch{n}": 2 for stage in "345" for n in (branch, "1")}
     default = {"resnet": "conv1", "preresnet": "conv2"}[backbone]
     assert (strides(layers(**options)) == strides(made)) == (stride_in == default)
-    assert count(Options(**options, stride_in=stride_in)) == count(Options(**options))
+    assert count(GeneratorOptions(**options, stride_in=stride_in)) == count(GeneratorOptions(**options))
 
 
 def checkpoint_like(data, blobs, blocks):

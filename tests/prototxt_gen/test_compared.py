@@ -5,7 +5,7 @@ from google.protobuf import text_format
 
 from caffe_compat.errors import FieldError, FormatError
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from prototxt_gen import Options, count, generate
+from prototxt_gen import GeneratorOptions, count, generate
 
 SMALL = {"labels": 5, "backbone": "narrow", "width": 4, "input_size": 104}
 DIALECT = {"batchnorm": bvlc_pb2, "bn": srn_fork_pb2}
@@ -63,7 +63,7 @@ def test_cnn_rnn_is_refused_where_its_layers_are_not_known():
 
 
 def test_cnn_rnn_counts_the_embedding_once():
-    parts = count(Options(model="cnn_rnn", **SMALL, embedding=3, hidden=7))
+    parts = count(GeneratorOptions(model="cnn_rnn", **SMALL, embedding=3, hidden=7))
     embedding, lstm = (5 + 1) * 3, 4 * 7 * (3 + 1 + 7)
     assert parts["path"] == (16 + 1) * 3 + embedding + lstm + (7 + 1) * 3
 

@@ -6,7 +6,7 @@ from google.protobuf import text_format
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from prototxt_gen import DATASETS, PAPERS_MODELS, Options, count, generate, write
+from prototxt_gen import DATASETS, PAPERS_MODELS, GeneratorOptions, count, generate, write
 from prototxt_gen.__main__ import main
 from prototxt_gen.options import command
 
@@ -103,11 +103,11 @@ def test_file_names():
 )  # the public ImageNet models' counts
 def test_count_of_the_public_resnets(depth, public):
     for norm in ("batchnorm", "bn"):
-        assert count(Options(model="resnet101", labels=1000, depth=depth, norm=norm)) == {"main": public}
+        assert count(GeneratorOptions(model="resnet101", labels=1000, depth=depth, norm=norm)) == {"main": public}
 
 
 def test_srn_adds_what_the_paper_describes():
-    parts = count(Options(model="resnet101_srn", dataset="coco"))
+    parts = count(GeneratorOptions(model="resnet101_srn", dataset="coco"))
     attention = (1024 + 1) * 512 + (9 * 512 + 1) * 512 + (512 + 1) * 80 + (1024 + 1) * 80
     regularization = (80 + 1) * 512 + (512 + 1) * 512 + (14 * 14 + 1) * 2048 + (2048 + 1) * 80
     assert parts == {"main": 44_549_160 - 2049 * 920, "attention": attention, "regularization": regularization}
@@ -115,7 +115,7 @@ def test_srn_adds_what_the_paper_describes():
 
 
 def test_released_layout_adds_about_six_million():
-    parts = count(Options(model="resnet101_srn", dataset="coco", layout="released"))
+    parts = count(GeneratorOptions(model="resnet101_srn", dataset="coco", layout="released"))
     bottlenecks = 2 * (1024 * 256 + 9 * 256 * 256 + 256 * 1024) + 2 * (3 * 1024 + 4 * 256)
     attention = 1024 * 512 + 9 * 512 * 512 + 512 * 80 + 2 * 2 * 512
     confidence = 1024 * 512 + 512 * 80 + 2 * 512
@@ -127,14 +127,14 @@ def test_released_layout_adds_about_six_million():
 
 def test_two_blocks_of_resnet_107_weigh_more_than_srn():
     more = (
-        count(Options(model="resnet107", dataset="coco"))["main"]
-        - count(Options(model="resnet101", dataset="coco"))["main"]
+        count(GeneratorOptions(model="resnet107", dataset="coco"))["main"]
+        - count(GeneratorOptions(model="resnet101", dataset="coco"))["main"]
     )
     assert more == 2 * (2 * 2048 * 512 + 9 * 512 * 512 + 2 * (512 + 512 + 2048))
 
 
 def test_first_line_is_the_command_that_wrote_the_file(tmp_path, capsys):
-    options = Options(labels=5, depth=26, width=8, norm="bn", mirror=False, alpha=0.25)
+    options = GeneratorOptions(labels=5, depth=26, width=8, norm="bn", mirror=False, alpha=0.25)
     paths = write(options, str(tmp_path / "one"))
     lines = {path.read_text().splitlines()[0] for path in paths}
     assert lines == {f"# {command(options, str(tmp_path / 'one'))}"}

@@ -7,7 +7,7 @@ import pytest
 from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import PAPERS_MODELS, Options, count, generate
+from prototxt_gen import PAPERS_MODELS, GeneratorOptions, count, generate
 
 SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 64}
 TRAIN, TEST = (caffe_pb2.NetState(phase=phase) for phase in ("TRAIN", "TEST"))
@@ -53,7 +53,7 @@ def test_the_net_that_predicts_builds_and_counts(model, variant):
         if net.step_of(layer).layer.spec.parameter.type != "BatchNorm"
         for blob in (blobs[:2] if net.step_of(layer).layer.spec.parameter.type == "BN" else blobs)
     )
-    assert learned == sum(count(Options(**SMALL, **variant, model=model)).values())
+    assert learned == sum(count(GeneratorOptions(**SMALL, **variant, model=model)).values())
     assert math.prod(net.blobs[min(net.outputs)].shape) == 5
 
 

@@ -7,9 +7,9 @@ from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
 from prototxt_gen import generate
-from prototxt_gen.builder import Blob, NetBuilder
-from prototxt_gen.losses import add_losses
-from prototxt_gen.options import Options
+from prototxt_gen.builder import Maps, NetBuilder
+from prototxt_gen.nets import add_losses
+from prototxt_gen.options import GeneratorOptions
 
 TRAIN = caffe_pb2.NetState(phase=caffe_pb2.TRAIN)
 IMAGES, LABELS = 3, 4
@@ -22,8 +22,10 @@ def loss_net(norm):
         net.message.input.append(name)
         net.message.input_shape.add(dim=shape)
     net.begin("main", 1.0, released_style=False)
-    score = net.inner_product(Blob("data", 7), "y", LABELS)
-    add_losses(net, {"loss": score}, Blob("label", LABELS), Options(norm=norm, labels=LABELS, unknown_labels=True))
+    score = net.inner_product(Maps("data", 7), "y", LABELS)
+    add_losses(
+        net, {"loss": score}, Maps("label", LABELS), GeneratorOptions(norm=norm, labels=LABELS, unknown_labels=True)
+    )
     upgrade_net(net.message)
     return build_net(net.message, TRAIN)
 

@@ -1,4 +1,4 @@
-from prototxt_gen import Options
+from prototxt_gen import GeneratorOptions
 from prototxt_gen.machine import GIGABYTE, Machine, follow_machine, machine_lines, this_machine, training_bytes
 
 SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
@@ -6,15 +6,15 @@ LARGE = Machine("GPU", 140 * GIGABYTE, "found a large one")
 
 
 def test_a_large_gpu_takes_the_papers_batch_per_gpu():
-    followed = follow_machine(Options(**SMALL), LARGE)
+    followed = follow_machine(GeneratorOptions(**SMALL), LARGE)
     assert (followed.solver_mode, followed.batch_size) == ("GPU", 24)
-    assert next(machine_lines(Options(**SMALL), followed, LARGE)) == (
+    assert next(machine_lines(GeneratorOptions(**SMALL), followed, LARGE)) == (
         "device: GPU (found a large one; --solver-mode overrules)"
     )
 
 
 def test_the_batch_fits_into_memory():
-    options = Options(**SMALL)
+    options = GeneratorOptions(**SMALL)
     needed = [training_bytes(options, size) for size in (12, 16)]
     assert needed[0] < needed[1]
     machine = Machine("CPU", sum(needed) / 2, "found no CUDA device")
@@ -26,15 +26,15 @@ def test_the_batch_fits_into_memory():
 
 
 def test_what_is_given_stays():
-    options = Options(**SMALL, batch_size=6, solver_mode="GPU")
+    options = GeneratorOptions(**SMALL, batch_size=6, solver_mode="GPU")
     assert follow_machine(options, Machine("CPU", 0, "")) == options
     assert list(machine_lines(options, options, LARGE)) == []
 
 
 def test_the_batch_divides_that_of_all_gpus():
-    assert follow_machine(Options(**SMALL, gpus=8), LARGE).batch_size == 12
-    assert follow_machine(Options(**SMALL, train_images=40), LARGE).batch_size == 16  # of 32
-    assert follow_machine(Options(**SMALL, iter_size=5), LARGE).batch_size == 24
+    assert follow_machine(GeneratorOptions(**SMALL, gpus=8), LARGE).batch_size == 12
+    assert follow_machine(GeneratorOptions(**SMALL, train_images=40), LARGE).batch_size == 16  # of 32
+    assert follow_machine(GeneratorOptions(**SMALL, iter_size=5), LARGE).batch_size == 24
 
 
 def test_the_host():

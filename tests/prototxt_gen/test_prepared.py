@@ -5,7 +5,7 @@ import json
 import pytest
 
 from caffe_compat.errors import FieldError, FormatError
-from prototxt_gen import DATASETS, Options, generate
+from prototxt_gen import DATASETS, GeneratorOptions, generate
 from prototxt_gen.completion import complete
 from prototxt_gen.prepared import Prepared, read_prepared
 
@@ -39,12 +39,12 @@ def test_what_a_summary_says(write):
 
 
 def test_options_follow_the_data(write):
-    full = complete(Options(data=write(), batch_size=24))
+    full = complete(GeneratorOptions(data=write(), batch_size=24))
     assert (full.labels, full.train_images, full.test_images, full.test_split) == (5, 480, 70, "test")
     assert (full.source, full.unknown_labels, full.dataset) == ("lmdb", False, "custom")
-    full = complete(Options(data=write(**with_val(), stored=["folder"], **{"unknown labels": True})))
+    full = complete(GeneratorOptions(data=write(**with_val(), stored=["folder"], **{"unknown labels": True})))
     assert (full.test_images, full.test_split, full.source, full.unknown_labels) == (30, "val", "folder", True)
-    assert complete(Options(data=write(**with_val()), test_split="test")).test_images == 70
+    assert complete(GeneratorOptions(data=write(**with_val()), test_split="test")).test_images == 70
 
 
 def test_solver_and_net_follow_the_data(write):
@@ -59,18 +59,18 @@ def test_solver_and_net_follow_the_data(write):
 
 def test_a_few_images_make_a_smaller_batch(write):
     data = write(splits={"train": {"images": 45, "side": 256}, "test": {"images": 7, "side": 224}})
-    full = complete(Options(data=data, batch_size=8))
+    full = complete(GeneratorOptions(data=data, batch_size=8))
     assert full.batch_size * full.iter_size == 32  # the largest divisor of 96 that 45 images fill
 
 
 def test_a_dataset_of_the_paper(write):
     known = DATASETS["coco"]
-    full = complete(Options(dataset="coco", data=write(labels=known.labels)))
+    full = complete(GeneratorOptions(dataset="coco", data=write(labels=known.labels)))
     assert (full.labels, full.train_images, full.dataset) == (80, 480, "coco")
     with pytest.raises(
         FieldError, match=r"^options: --dataset coco contradicts --data .*, which has labels 5, not 80;"
     ):
-        complete(Options(dataset="coco", data=write()))
+        complete(GeneratorOptions(dataset="coco", data=write()))
 
 
 @pytest.mark.parametrize(
@@ -92,22 +92,22 @@ def test_a_dataset_of_the_paper(write):
 )  # fmt: skip
 def test_contradictions(write, options, message):
     if message == "^$":
-        assert complete(Options(data=write(), **options)).input_size == 200
+        assert complete(GeneratorOptions(data=write(), **options)).input_size == 200
         return
     with pytest.raises(FieldError, match=message):
-        complete(Options(data=write(), **options))
+        complete(GeneratorOptions(data=write(), **options))
 
 
 def test_pictures_of_different_sizes(write):
     splits = {"train": {"images": 480, "side": 0}, "test": {"images": 70, "side": 0}}
     with pytest.raises(FieldError, match=r"^options: .*: its train split has pictures of different sizes, while crops"):
-        complete(Options(data=write(splits=splits)))
-    assert complete(Options(data=write(splits=splits), source="folder")).source == "folder"
+        complete(GeneratorOptions(data=write(splits=splits)))
+    assert complete(GeneratorOptions(data=write(splits=splits), source="folder")).source == "folder"
 
 
 def test_a_store_that_was_not_written(write):
     with pytest.raises(FieldError, match=r"^options: --source folder contradicts --data .*, which has source lmdb"):
-        complete(Options(data=write(stored=["lmdb"]), source="folder"))
+        complete(GeneratorOptions(data=write(stored=["lmdb"]), source="folder"))
 
 
 @pytest.mark.parametrize(

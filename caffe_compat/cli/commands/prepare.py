@@ -249,7 +249,7 @@ def prepare_source(source_of: Callable[[argparse.Namespace], DatasetSource]) -> 
     return run
 
 
-class Command(NamedTuple):
+class Subcommand(NamedTuple):
     """A subcommand: what it prepares, its arguments, and what it does."""
 
     help: str
@@ -258,12 +258,12 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "coco": Command("MS-COCO 2014", coco_arguments, prepare_source(coco_source)),
-    "nus_wide": Command("NUS-WIDE", nus_wide_arguments, prepare_source(nus_wide_source)),
-    "wider_att": Command("WIDER-Attribute: people cut out", wider_attribute_arguments, prepare_wider_attribute),
-    "people": Command("photographs with people made of digits (no download)", people_arguments, prepare_people),
-    "own": Command("your own images and labels", own_arguments, prepare_source(own_source)),
-    "scenes": Command("the demo's scenes of handwritten digits (no download)", scenes_arguments, prepare_scenes),
+    "coco": Subcommand("MS-COCO 2014", coco_arguments, prepare_source(coco_source)),
+    "nus_wide": Subcommand("NUS-WIDE", nus_wide_arguments, prepare_source(nus_wide_source)),
+    "wider_att": Subcommand("WIDER-Attribute: people cut out", wider_attribute_arguments, prepare_wider_attribute),
+    "people": Subcommand("photographs with people made of digits (no download)", people_arguments, prepare_people),
+    "own": Subcommand("your own images and labels", own_arguments, prepare_source(own_source)),
+    "scenes": Subcommand("the demo's scenes of handwritten digits (no download)", scenes_arguments, prepare_scenes),
 }
 
 

@@ -17,23 +17,23 @@ PRODUCT = caffe_pb2.EltwiseParameter.PROD
 
 
 @dataclass(frozen=True)
-class Attention:
+class SpatialSoftmax:
     """The softmax over space, and the Reshape behind it that restores the two axes of A."""
 
     softmax: Node
     map: Node
 
 
-def find_attention(nodes: Sequence[Node]) -> Attention | None:
+def find_attention(nodes: Sequence[Node]) -> SpatialSoftmax | None:
     """Returns the first softmax between two Reshapes, or None; the second Reshape restores images."""
     for node in nodes:
         back = node.only_reader("Reshape") if node.type == "Softmax" else None
         if back is not None and node.sources[0].type == "Reshape":
-            return Attention(node, back)
+            return SpatialSoftmax(node, back)
     return None
 
 
-def name_classifier(names: RoleNames, nodes: Sequence[Node], attention: Attention | None) -> Node | None:
+def name_classifier(names: RoleNames, nodes: Sequence[Node], attention: SpatialSoftmax | None) -> Node | None:
     """Names pool5, its Flatten, and cls_fc with its blob y_cls; returns the classifier cls_fc, or None.
 
     The classifier is the first inner product that does not depend on A and is not hidden.
@@ -62,7 +62,7 @@ def _is_hidden(node: Node) -> bool:
     return False
 
 
-def name_attention(names: RoleNames, nodes: Sequence[Node], attention: Attention, main: set[Node]) -> None:
+def name_attention(names: RoleNames, nodes: Sequence[Node], attention: SpatialSoftmax, main: set[Node]) -> None:
     """Names f_att: its bottlenecks, att_conv1 to att_conv3, the softmax and the map A."""
     own = ancestors(attention.softmax) - main
     blocks = find_blocks(node for node in nodes if node in own)
@@ -91,7 +91,7 @@ def _name_bottlenecks(names: RoleNames, blocks: Sequence[Block], main: set[Node]
         name_sum_activation(names, block.total, own, f"_att_res{number}", f"att_res{number}_relu")
 
 
-def name_confidence(names: RoleNames, nodes: Sequence[Node], attention: Attention, main: set[Node]) -> None:
+def name_confidence(names: RoleNames, nodes: Sequence[Node], attention: SpatialSoftmax, main: set[Node]) -> None:
     """Names S (srn_conv1) with the layers before it, y_att, and U (srn_weighted)."""
     for product in attention.map.readers_of("Eltwise"):
         if not is_eltwise(product, PRODUCT):
@@ -107,7 +107,7 @@ def name_confidence(names: RoleNames, nodes: Sequence[Node], attention: Attentio
             names.name(product, "srn_weighted")
 
 
-def _name_maps(names: RoleNames, nodes: Sequence[Node], last: Node, attention: Attention, main: set[Node]) -> None:
+def _name_maps(names: RoleNames, nodes: Sequence[Node], last: Node, attention: SpatialSoftmax, main: set[Node]) -> None:
     own = ancestors(last) - main - ancestors(attention.map)
     *before, confidence = [node for node in nodes if node in own and node.type == "Convolution"] or [last]
     name_hidden(names, confidence, "srn_conv1")
@@ -115,7 +115,7 @@ def _name_maps(names: RoleNames, nodes: Sequence[Node], last: Node, attention: A
         name_hidden(names, convolution, f"srn_feat{number}")
 
 
-def name_regularization(names: RoleNames, nodes: Sequence[Node], attention: Attention) -> None:
+def name_regularization(names: RoleNames, nodes: Sequence[Node], attention: SpatialSoftmax) -> None:
     """Names f_sr: the convolutions behind A from srn_conv2 on, srn_fc with its blob y_sr, and the final sum y."""
     behind = [node for node in nodes if node is not attention.map and attention.map in ancestors(node)]
     convolutions = [node for node in behind if node.type == "Convolution"]

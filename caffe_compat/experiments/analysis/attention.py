@@ -1,4 +1,7 @@
-"""Attention as numbers: does A, and does U, look where the label truly is?"""
+"""Attention as numbers: does A, and does U, look where the label truly is?
+
+Each part of the page stands apart in a file.
+"""
 
 from collections.abc import Mapping, Sequence
 

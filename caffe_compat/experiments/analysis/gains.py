@@ -1,4 +1,7 @@
-"""Figure 7: the gain in AP of each label, beside its concurrent labels and training images."""
+"""Figure 7: the gain in AP of each label, beside its concurrent labels and training images.
+
+Each part of the page stands apart in a file.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Where each label of each image truly is, read from the box files of drawn scenes."""
+"""Where each label of each image truly is, read from the box files of drawn scenes.
+
+Each part of the page stands apart in a file.
+"""
 
 import json
 from collections.abc import Mapping, Sequence

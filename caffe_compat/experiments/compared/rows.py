@@ -33,7 +33,7 @@ def _regions(title: str, model: str) -> Callable[[Budget, Path], Arm]:
         sizes = read_sizes(data)
         options = {name: sizes[name] for name in ("around", "parts", "neighbours", "scenes")}
         options |= {"input_size": sizes["side"], "bins": BINS.get(budget.setting.options.get("backbone", ""), 14)}
-        return Arm(title, model, (Step(budget.epochs, budget.rate),), ("y",), options)
+        return Arm(title, model, (ArmStep(budget.epochs, budget.rate),), ("y",), options)
 
     return arm
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from caffe_compat.experiments.demo.findings import verdict
 from caffe_compat.experiments.demo.mechanism import mechanism_sentence, run_mechanism
-from caffe_compat.experiments.demo.outcomes import Outcome, judge
+from caffe_compat.experiments.demo.outcomes import MeasuredRun, judge
 from caffe_compat.experiments.demo.recipe import SRN, TINY, Recipe
 from caffe_compat.experiments.demo.report import Findings, write_report
 from caffe_compat.experiments.demo.results import write_results
@@ -32,7 +32,7 @@ PARITY_IMAGES = 2
 
 
 @dataclass(frozen=True)
-class Request:
+class DemoRequest:
     """What tools/demo.py is asked for."""
 
     out: Path
@@ -41,7 +41,7 @@ class Request:
     control: bool = False
 
 
-def run_demo(request: Request, say: Say) -> None:
+def run_demo(request: DemoRequest, say: Say) -> None:
     """Data, nets, training, evaluation, parity, report; each says what it does. An interrupted demo goes on."""
     started = time.monotonic()
     work = _work_folder(request)
@@ -83,7 +83,7 @@ def _stage(name: str, say: Say) -> Iterator[None]:
     say(f"== {name}: done in {time.monotonic() - started:.0f} s")
 
 
-def _work_folder(request: Request) -> Path:
+def _work_folder(request: DemoRequest) -> Path:
     """A new folder, or that of the same request if it was interrupted."""
     work, stamp, finished = (request.out / name for name in ("work", "work/request.txt", "results.json"))
     same = stamp.exists() and stamp.read_text(encoding="utf-8") == repr(request)
@@ -107,7 +107,7 @@ def _prepare(runs: Sequence[Run], recipe: Recipe, say: Say) -> None:
         say(f"wrote nets and solvers of {run.arm.title} to {run.folder / 'models'}")
 
 
-def _of_kind(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:
+def _of_kind(outcomes: Sequence[MeasuredRun], kind: str) -> list[MeasuredRun]:
     return [outcome for outcome in outcomes if outcome.run.dataset.name == kind]
 
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from caffe_compat.experiments.demo.outcomes import Outcome, gains, mean_figures, mean_gain, of_arm
+from caffe_compat.experiments.demo.outcomes import MeasuredRun, gains, mean_figures, mean_gain, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN
 
 NO_CONTROL = "No control was trained: run the demo with --control to see how much of this is the position rule."
 
 
-def verdict(scenes: Sequence[Outcome]) -> str:
+def verdict(scenes: Sequence[MeasuredRun]) -> str:
     """Who wins, by how much, in how many seeds."""
     by_seed = [100 * gain for gain in gains(scenes)]
     base, ours = (100 * mean_figures(of_arm(scenes, name))["mAP"] for name in (BASELINE, SRN))
@@ -23,7 +23,7 @@ def verdict(scenes: Sequence[Outcome]) -> str:
     return f"SRN reaches {ours:.1f} mAP, the plain baseline {base:.1f}: {gain} points{spread}; SRN is ahead in {seeds}."
 
 
-def outputs_sentence(scenes: Sequence[Outcome]) -> str:
+def outputs_sentence(scenes: Sequence[MeasuredRun]) -> str:
     """Which of SRN's scores carries the gain."""
     mean = {
         output: 100 * mean_figures(of_arm(scenes, SRN), output)["mAP"] for output in ("y", "y_cls", "y_att", "y_sr")
@@ -33,7 +33,7 @@ def outputs_sentence(scenes: Sequence[Outcome]) -> str:
     return f"By output: {listed}; {best} is the best of them."
 
 
-def cause(scenes: Sequence[Outcome], control: Sequence[Outcome]) -> list[str]:
+def cause(scenes: Sequence[MeasuredRun], control: Sequence[MeasuredRun]) -> list[str]:
     """What the two groups of labels, y_att by itself, and the control if there is one, say about the gain's source."""
     appearance, position = (_signed(100 * mean_gain(scenes, group)) for group in ("appearance", "position"))
     return [
@@ -44,7 +44,7 @@ def cause(scenes: Sequence[Outcome], control: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _share_of_attention(scenes: Sequence[Outcome]) -> str:
+def _share_of_attention(scenes: Sequence[MeasuredRun]) -> str:
     """y_att (Eq. 7) scores each label by itself, so that no relation between labels is in it."""
     base = mean_figures(of_arm(scenes, BASELINE))["mAP"]
     attention, whole = (100 * (mean_figures(of_arm(scenes, SRN), output)["mAP"] - base) for output in ("y_att", "y"))
@@ -54,7 +54,7 @@ def _share_of_attention(scenes: Sequence[Outcome]) -> str:
     return f"{said}, y {_signed(whole)}: the rest comes with f_sr and from adding y_cls."
 
 
-def _against_control(scenes: Sequence[Outcome], control: Sequence[Outcome]) -> list[str]:
+def _against_control(scenes: Sequence[MeasuredRun], control: Sequence[MeasuredRun]) -> list[str]:
     appearance, position = (_signed(100 * mean_gain(control, group)) for group in ("appearance", "position"))
     of_rule = 100 * (np.array(gains(scenes, "position")) - gains(control, "position"))
     return [

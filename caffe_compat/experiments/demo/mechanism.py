@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.experiments.mechanism.study import Result, run_study
-from caffe_compat.experiments.mechanism.trials import NARROW, SCENES, Trial
+from caffe_compat.experiments.mechanism.trials import NARROW, SCENES, StudyRow
 from caffe_compat.experiments.runs import Say
 
 ARMS = ("srn", "point")
@@ -15,7 +15,7 @@ TINY_SCENES = 24
 
 def run_mechanism(work: Path, tiny: bool, say: Say) -> list[Result]:
     """Trains and measures both arms with one seed."""
-    trials = [Trial(arm, NARROW, TINY_SCENES if tiny else SCENES) for arm in ARMS]
+    trials = [StudyRow(arm, NARROW, TINY_SCENES if tiny else SCENES) for arm in ARMS]
     return run_study(trials, (0,), work, say)
 
 

@@ -21,7 +21,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MeasuredRun:
     """A run and the measurements of its outputs; the first output is the model's prediction."""
 
     run: Run
@@ -33,19 +33,19 @@ class Outcome:
         return self.measurements[self.run.arm.outputs[0]]
 
 
-def judge(run: Run, split: str = "test") -> Outcome:
+def judge(run: Run, split: str = "test") -> MeasuredRun:
     """Measure all outputs of a run on a split."""
     labels = read_labels(run.files(split).labels)
     scores = {output: predict(run, output, split) for output in run.arm.outputs}
-    return Outcome(run, {output: measure(output, labels, s, DATASETS["coco"]) for output, s in scores.items()})
+    return MeasuredRun(run, {output: measure(output, labels, s, DATASETS["coco"]) for output, s in scores.items()})
 
 
-def of_arm(outcomes: Sequence[Outcome], name: str) -> list[Outcome]:
+def of_arm(outcomes: Sequence[MeasuredRun], name: str) -> list[MeasuredRun]:
     """Those of one model, by seed."""
     return sorted((outcome for outcome in outcomes if outcome.run.name == name), key=lambda outcome: outcome.run.seed)
 
 
-def mean_figures(outcomes: Sequence[Outcome], output: str | None = None) -> dict[str, float]:
+def mean_figures(outcomes: Sequence[MeasuredRun], output: str | None = None) -> dict[str, float]:
     """Each figure's mean over seeds, of one output or the prediction."""
     chosen = [outcome.measurements[output] if output else outcome.prediction for outcome in outcomes]
     return {name: float(np.mean([measurement.figures[name] for measurement in chosen])) for name in FIGURES}
@@ -56,19 +56,19 @@ def group_ap(measurement: Measurement, group: str) -> float:
     return float(np.nanmean(measurement.ap[GROUPS[group]]))
 
 
-def mean_gain(outcomes: Sequence[Outcome], group: str | None = None) -> float:
+def mean_gain(outcomes: Sequence[MeasuredRun], group: str | None = None) -> float:
     """What SRN's prediction gains over the baseline's, in mAP of all labels or of a group; mean over seeds."""
     return float(np.mean(gains(outcomes, group)))
 
 
-def gains(outcomes: Sequence[Outcome], group: str | None = None) -> list[float]:
+def gains(outcomes: Sequence[MeasuredRun], group: str | None = None) -> list[float]:
     """The same, one a seed."""
     pairs = zip(of_arm(outcomes, SRN), of_arm(outcomes, BASELINE), strict=True)
     figure = (lambda m: group_ap(m, group)) if group else (lambda m: m.figures["mAP"])
     return [figure(ours.prediction) - figure(base.prediction) for ours, base in pairs]
 
 
-def ap_gains(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
+def ap_gains(outcomes: Sequence[MeasuredRun]) -> NDArray[np.float64]:
     """SRN's gain in AP, one a label, mean over seeds."""
     pairs = zip(of_arm(outcomes, SRN), of_arm(outcomes, BASELINE), strict=True)
     return np.asarray(np.mean([ours.prediction.ap - base.prediction.ap for ours, base in pairs], axis=0))

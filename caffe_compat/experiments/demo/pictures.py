@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from caffe_compat.experiments.demo.outcomes import FIGURES, Outcome, ap_gains, mean_figures, of_arm
+from caffe_compat.experiments.demo.outcomes import FIGURES, MeasuredRun, ap_gains, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.experiments.runs import Run
 from caffe_compat.logs.parsing.reader import Row, read_log
@@ -48,7 +48,7 @@ def _show_boxes(axis: Axes, image: str, things: Sequence[dict[str, Any]]) -> Non
     axis.set_xlabel(", ".join(labels), fontsize=9)
 
 
-def draw_losses(outcomes: Sequence[Outcome], path: Path) -> None:
+def draw_losses(outcomes: Sequence[MeasuredRun], path: Path) -> None:
     """Training and validation losses of all steps of the first seed's runs."""
     arms = [of_arm(outcomes, name)[0].run for name in (BASELINE, SRN)]
     stages = [(run, stage) for run in arms for stage in run.stages]
@@ -73,7 +73,7 @@ def _curve(axis: Axes, rows: Sequence[Row], colour: str, style: str, label: str)
     axis.plot([row.iteration for row in rows], losses, style, color=colour, label=label)
 
 
-def draw_gains(scenes: Sequence[Outcome], control: Sequence[Outcome], path: Path) -> None:
+def draw_gains(scenes: Sequence[MeasuredRun], control: Sequence[MeasuredRun], path: Path) -> None:
     """SRN's gain in AP by label; beside it that of the control, if there is one."""
     series = [("with the position rule", scenes, BLUE, "")]
     if control:
@@ -93,7 +93,7 @@ def draw_gains(scenes: Sequence[Outcome], control: Sequence[Outcome], path: Path
     _save(figure, path)
 
 
-def draw_outputs(scenes: Sequence[Outcome], path: Path) -> None:
+def draw_outputs(scenes: Sequence[MeasuredRun], path: Path) -> None:
     """The paper's three main figures of the baseline and of SRN's outputs."""
     bars = [(of_arm(scenes, BASELINE)[0].run.arm.title, mean_figures(of_arm(scenes, BASELINE)), GREY)]
     ours = of_arm(scenes, SRN)

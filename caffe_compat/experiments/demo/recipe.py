@@ -8,7 +8,7 @@ SRN's y 91.8, 92.2 and 91.0. At 0.08 the baseline's first iterations diverge and
 
 from dataclasses import dataclass
 
-from caffe_compat.experiments.arms import Arm, Setting, Step, same_budget
+from caffe_compat.experiments.arms import Arm, ArmStep, Setting, same_budget
 from caffe_compat.srn.datasets.scene_pictures import CELL
 from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules
 
@@ -42,7 +42,7 @@ BASELINE, SRN = "resnet26", "resnet26_srn"
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
 
 
-def _arms(srn: tuple[Step, ...], baseline_rate: float) -> dict[str, Arm]:
+def _arms(srn: tuple[ArmStep, ...], baseline_rate: float) -> dict[str, Arm]:
     """The baseline trains as long as all of SRN's steps together, so its backbone learns longer than SRN's."""
     return {
         BASELINE: Arm("ResNet-26", "resnet101", same_budget(srn, baseline_rate), ("y_cls",)),
@@ -52,12 +52,12 @@ def _arms(srn: tuple[Step, ...], baseline_rate: float) -> dict[str, Arm]:
 
 FULL = Recipe(
     scenes={"train": 1200, "val": 400, "test": 1000},
-    arms=_arms((Step(12, 0.05), Step(4, 0.02), Step(4, 0.05), Step(26, 0.05)), baseline_rate=0.05),
+    arms=_arms((ArmStep(12, 0.05), ArmStep(4, 0.02), ArmStep(4, 0.05), ArmStep(26, 0.05)), baseline_rate=0.05),
 )
 #: Seconds instead of minutes: it shows that all stages work, not which model is better.
 TINY = Recipe(
     scenes={"train": 24, "val": 6, "test": 16},
-    arms=_arms((Step(1, 0.02), Step(1, 0.01), Step(1, 0.02), Step(1, 0.02)), baseline_rate=0.02),
+    arms=_arms((ArmStep(1, 0.02), ArmStep(1, 0.01), ArmStep(1, 0.02), ArmStep(1, 0.02)), baseline_rate=0.02),
     width=2,
     head_width=4,
     batch_size=8,

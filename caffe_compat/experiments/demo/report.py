@@ -10,7 +10,7 @@ from caffe_compat.experiments.demo.mechanism import OUTPUTS, mechanism_rows, mec
 from caffe_compat.experiments.demo.outcomes import (
     FIGURES,
     GROUPS,
-    Outcome,
+    MeasuredRun,
     ap_gains,
     gains,
     group_ap,
@@ -34,8 +34,8 @@ class Findings:
     """Everything that the report tells; `control` may be empty."""
 
     recipe: Recipe
-    scenes: Sequence[Outcome]
-    control: Sequence[Outcome]
+    scenes: Sequence[MeasuredRun]
+    control: Sequence[MeasuredRun]
     mechanism: Sequence[Result]
     parity: Comparison
     seconds: float
@@ -92,7 +92,7 @@ def _results(folder: Path, found: Findings) -> Iterator[Piece]:
     )
 
 
-def _figure_rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
+def _figure_rows(outcomes: Sequence[MeasuredRun]) -> Iterator[tuple[str, ...]]:
     baseline, srn = of_arm(outcomes, BASELINE), of_arm(outcomes, SRN)
     yield (f"{baseline[0].run.arm.title} (baseline)", *_percentages(mean_figures(baseline)))
     for output in SRN_OUTPUTS:
@@ -103,7 +103,7 @@ def _percentages(figures: dict[str, float]) -> list[str]:
     return [f"{100 * figures[name]:.1f}" for name in FIGURES]
 
 
-def _seed_rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
+def _seed_rows(outcomes: Sequence[MeasuredRun]) -> Iterator[tuple[str, ...]]:
     pairs = zip(of_arm(outcomes, BASELINE), of_arm(outcomes, SRN), gains(outcomes), strict=True)
     for base, ours, gain in pairs:
         values = (base.prediction.figures["mAP"], ours.prediction.figures["mAP"], gain)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from caffe_compat.experiments.demo.outcomes import FIGURES, Outcome, mean_figures, of_arm
+from caffe_compat.experiments.demo.outcomes import FIGURES, MeasuredRun, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.experiments.mechanism.study import Result
 from caffe_compat.parity.comparison import Comparison
@@ -14,8 +14,8 @@ from caffe_compat.proto.file_bytes import replacing
 
 def write_results(
     path: Path,
-    scenes: Sequence[Outcome],
-    control: Sequence[Outcome],
+    scenes: Sequence[MeasuredRun],
+    control: Sequence[MeasuredRun],
     mechanism: Sequence[Result],
     parity: Comparison,
     seconds: float,
@@ -34,11 +34,11 @@ def write_results(
         beside.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _models(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+def _models(outcomes: Sequence[MeasuredRun]) -> dict[str, dict[str, float]]:
     return {name: mean_figures(of_arm(outcomes, name)) for name in (BASELINE, SRN)}
 
 
-def _seeds(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def _seeds(outcomes: Sequence[MeasuredRun]) -> list[dict[str, Any]]:
     seeds = sorted({outcome.run.seed for outcome in outcomes})
     return [
         {"seed": seed}

@@ -39,7 +39,7 @@ DataWriter = Callable[[Path, int], None]
 PAPER_STEPS = tuple(ArmStep(step.epochs, 1e-3) for step in MODELS["resnet101_srn"].steps)
 TABLE_1_SCENES = 1000
 #: SRN's steps in table 3.
-TABLE_3_STEPS = (Step(3, 0.05), Step(1, 0.02), Step(2, 0.05), Step(2, 0.03))
+TABLE_3_STEPS = (ArmStep(3, 0.05), ArmStep(1, 0.02), ArmStep(2, 0.05), ArmStep(2, 0.03))
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _plan_of(
     prepared: Prepared,
     data: Path,
     flags: tuple[str, ...],
-    steps: tuple[Step, ...],
+    steps: tuple[ArmStep, ...],
     options: dict[str, Any],
 ) -> TablePlan:
     table = PAPER_TABLES[name]

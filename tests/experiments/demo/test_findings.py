@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.experiments.demo.findings import cause, outputs_sentence, verdict
-from caffe_compat.experiments.demo.outcomes import Outcome, ap_gains, gains, mean_figures, of_arm
+from caffe_compat.experiments.demo.outcomes import MeasuredRun, ap_gains, gains, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, FULL, SRN
 from caffe_compat.experiments.runs import Run
 
@@ -17,7 +17,7 @@ def outcome(name, seed, appearance, position, tmp_path):
         ap = np.array([appearance - lower] * 10 + [position - lower] * 10)
         return SimpleNamespace(ap=ap, figures=dict.fromkeys(("mAP", "F1-C", "F1-O"), ap.mean()))
 
-    return Outcome(run, {output: measurement(0.1 * bool(place)) for place, output in enumerate(run.arm.outputs)})
+    return MeasuredRun(run, {output: measurement(0.1 * bool(place)) for place, output in enumerate(run.arm.outputs)})
 
 
 def outcomes(tmp_path, *seeds):

@@ -6,7 +6,7 @@ from caffe_compat.experiments.demo import demo, mechanism, report
 from caffe_compat.experiments.demo.mechanism import mechanism_rows, mechanism_sentence
 from caffe_compat.experiments.demo.recipe import TINY
 from caffe_compat.experiments.mechanism.study import Result
-from caffe_compat.experiments.mechanism.trials import Trial
+from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.pages.pieces import Piece, write_pieces
 from caffe_compat.parity.comparison import Comparison
 from tests.experiments.demo.test_findings import outcomes
@@ -21,7 +21,10 @@ def test_rows_and_sentence_follow_the_results():
             for output, value in zip(("y_cls", "y_att", "y_sr", "y"), values, strict=True)
         }
 
-    results = [Result(Trial("srn"), 0, ap(0.5, 0.48, 0.81, 0.842)), Result(Trial("point"), 0, ap(0.5, 0.5, 0.52, 0.51))]
+    results = [
+        Result(StudyRow("srn"), 0, ap(0.5, 0.48, 0.81, 0.842)),
+        Result(StudyRow("point"), 0, ap(0.5, 0.5, 0.52, 0.51)),
+    ]
     assert mechanism_rows(results) == [
         ("SRN", "50.0", "48.0", "81.0", "84.2"),
         ("SRN, conv4 1x1 and mean", "50.0", "50.0", "52.0", "51.0"),
@@ -52,7 +55,7 @@ def test_the_demo_trains_both_arms_and_tells_them(tmp_path, monkeypatch):
     monkeypatch.setattr(Comparison, "max_error", 0.0)
     monkeypatch.setattr(demo, "write_report", write_report)
     said: list[str] = []
-    demo.run_demo(demo.Request(tmp_path / "demo", TINY), said.append)
+    demo.run_demo(demo.DemoRequest(tmp_path / "demo", TINY), said.append)
     assert trained == [("srn", 24, 0, "mechanism"), ("point", 24, 0, "mechanism")]
     assert any("== mechanism: done in" in line for line in said)
     assert json.loads((tmp_path / "demo/results.json").read_text())["mechanism"] == {"srn": AP, "point": AP}
