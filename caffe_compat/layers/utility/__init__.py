@@ -9,6 +9,7 @@ from caffe_compat.layers.utility.eltwise import Eltwise as Eltwise
 from caffe_compat.layers.utility.filter import Filter as Filter
 from caffe_compat.layers.utility.flatten import Flatten as Flatten
 from caffe_compat.layers.utility.gather import Gather as Gather
+from caffe_compat.layers.utility.nms import Nms as Nms
 from caffe_compat.layers.utility.parameter import Parameter as Parameter
 from caffe_compat.layers.utility.permute import Permute as Permute
 from caffe_compat.layers.utility.python import Python as Python
@@ -21,3 +22,4 @@ from caffe_compat.layers.utility.slice import Slice as Slice
 from caffe_compat.layers.utility.softmax import Softmax as Softmax
 from caffe_compat.layers.utility.split import Split as Split
 from caffe_compat.layers.utility.tile import Tile as Tile
+from caffe_compat.layers.utility.yolo_detection_output import YoloDetectionOutput as YoloDetectionOutput

@@ -50,6 +50,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "MaskResize": frozenset({"MNC", "SSTD"}),
     "MemoryData": frozenset({"BVLC", "SRN fork"}),
     "MultinomialLogisticLoss": frozenset({"BVLC", "SRN fork"}),
+    "Nms": frozenset({"OpenPose"}),
     "Normalize": frozenset({"SRN fork", "SSD"}),
     "NormalizeBBox": frozenset({"SSD"}),
     "PReLU": frozenset({"BVLC", "SRN fork"}),
@@ -89,4 +90,5 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "VideoData": frozenset({"SRN fork"}),
     "WARPLoss": frozenset({"this project"}),
     "WindowData": frozenset({"BVLC", "SRN fork"}),
+    "YoloDetectionOutput": frozenset({"YOLO ports"}),
 }

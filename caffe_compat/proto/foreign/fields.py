@@ -84,7 +84,7 @@ REFUSED = {
     ),
     "the YOLO ports": (
         "region_loss_param", "region_param", "yolov3_param", "eval_detection_param",
-        "yolo_detection_output_param", "yolov3_detection_output_param", "mish_param", "yolo_seg_param",
+        "yolov3_detection_output_param", "mish_param", "yolo_seg_param",
         "segmentation_evaluate_param", "stagelr", "stageiter", "DataParameter.side",
         "DetectionOutputParameter.classes", "DetectionOutputParameter.side", "DetectionOutputParameter.num_box",
         "DetectionOutputParameter.coords", "DetectionOutputParameter.nms_threshold",
@@ -108,7 +108,7 @@ REFUSED = {
         "range_start", "range_end", "rand_permute", "rand_permute_seed", "DataParameter.slice_point", "encoding",
         "DataParameter.subtract", "permute_every_iter", "block_size",
     ),
-    "OpenPose": ("cpm_transform_param", "nms_param", "op_transform_param"),
+    "OpenPose": ("cpm_transform_param", "op_transform_param"),
     "the face recognition forks": ("center_loss_param", "triplet_loss_param", "margin_inner_product_param"),
     "happynear/caffe-windows": (
         "insanity_param", "local_param", "flip_param", "InnerProductParameter.normalize", "normalize_type",

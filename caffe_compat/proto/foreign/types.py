@@ -39,7 +39,6 @@ FOREIGN_TYPES = {
     "Proposal": ForeignType("Faster R-CNN in C++", "take the Python layer rpn.proposal_layer of py-faster-rcnn"),
     "RegionLoss": ForeignType("the YOLO ports", _TRAINING_ONLY),
     "Yolov3": ForeignType("the YOLO ports", _TRAINING_ONLY),
-    "YoloDetectionOutput": ForeignType("the YOLO ports", f"read the blobs before it; or {_OWN}"),
     "Yolov3DetectionOutput": ForeignType("the YOLO ports", f"read the blobs before it; or {_OWN}"),
     "Mish": ForeignType("the YOLO v4 ports", "x tanh(log(1 + e^x)) is BNLL, TanH and an Eltwise PROD with the bottom"),
     "HardSwish": ForeignType(
@@ -64,7 +63,6 @@ FOREIGN_TYPES = {
     "FlowWarp": ForeignType("FlowNet", _OWN),
     "Resample": ForeignType("FlowNet", "Interp resizes from corner to corner, which is not the same; " + _OWN),
     "CPMData": ForeignType("OpenPose", _DATA),
-    "Nms": ForeignType("OpenPose", _OWN),
     "MultiStageMeanfield": ForeignType("CRF-RNN", _OWN),
     "WarpCTC": ForeignType("the CTC forks", _TRAINING_ONLY),
     "CtcLoss": ForeignType("the CTC forks", _TRAINING_ONLY),
