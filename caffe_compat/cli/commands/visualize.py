@@ -1,4 +1,8 @@
-"""Draw the attention maps A and U of an SRN net over images, as the paper's Figure 3."""
+"""Draw the attention maps A and U of an SRN net over images, as the paper's Figure 3, or the label paths of a CNN-RNN.
+
+The deploy net of `generate --model cnn_rnn` gives IMAGE_path.png: the paths of a beam search, as a tree. Its second
+net, CUSTOM_cnn_rnn_path_test.prototxt, is read from the same folder.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -23,6 +27,8 @@ from caffe_compat.srn.metrics.prepared import read_class_names, read_prepared
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
 from caffe_compat.srn.prediction.filled_weights import require_filled
+from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, image_embedding, path_prototxt, search_paths
+from caffe_compat.srn.prediction.path_figure import draw_paths
 from caffe_compat.srn.prediction.released_input import read_picture
 from caffe_compat.srn.prediction.shown_labels import TrueLabels, choose_labels, find_labels
 from caffe_compat.terminal.progress import follow
@@ -39,7 +45,9 @@ def parser() -> CommandParser:
     add_prototxt(result, "the deploy net, generated or released")
     add_weights(result, "its .caffemodel", required=True)
     add_device(result)
-    result.add_argument("--out", type=Path, default=Path("."), help="folder for IMAGE_attention.png (default: .)")
+    result.add_argument(
+        "--out", type=Path, default=Path("."), help="folder for IMAGE_attention.png or IMAGE_path.png (default: .)"
+    )
     result.add_argument("--labels", nargs="+", help="which labels, by name or number (default: true, then best scored)")
     result.add_argument("--top", type=whole_number(1), default=4, help="how many labels, where --labels is not given")
     result.add_argument("--data", type=Path, help="a folder that prepare wrote: label names, and true labels in red")
@@ -51,6 +59,7 @@ def parser() -> CommandParser:
     result.add_argument("--cells", action="store_true", help="draw the cells of the maps with their edges")
     result.add_argument("--attention", help="the blob of A, if neither generated nor released names fit")
     result.add_argument("--weighted", help="the blob of U")
+    result.add_argument("--beam", type=whole_number(1), default=5, help="of a CNN-RNN: how many paths are kept")
     result.add_argument("--blob", help="the blob of the scores (default: the net's first output)")
     add_allow_unfilled(result)
     add_quiet(result)
@@ -65,9 +74,35 @@ def run(arguments: argparse.Namespace) -> int:
         use_gpu(gpu)
     net = load_net(arguments.prototxt, "TEST", weights=arguments.weights)
     require_filled(net, arguments.weights, arguments.prototxt, arguments.allow_unfilled)
+    paths = path_net(arguments) if IMAGE_BLOB in net.blobs else None
     for image in follow(arguments.images, "drawing", "images"):
-        print(f"wrote {draw(net, image, truth, arguments)}")
+        if paths:
+            print(f"wrote {draw_label_paths(net, paths, image, truth, arguments)}")
+        else:
+            print(f"wrote {draw(net, image, truth, arguments)}")
     return DONE
+
+
+def path_net(arguments: argparse.Namespace) -> PathNet:
+    """The second net of a CNN-RNN; DataError where it does not lie beside the first."""
+    path = path_prototxt(arguments.prototxt)
+    if not Path(path).exists():
+        raise DataError(f"{path}: expected the net of label paths beside {arguments.prototxt}, found no such file; "
+                        "generate both with --model cnn_rnn")  # fmt: skip
+    return PathNet(path, arguments.weights)
+
+
+def draw_label_paths(
+    net: Net, paths: PathNet, image: str, truth: TrueLabels | None, arguments: argparse.Namespace
+) -> str:
+    """Write the tree of an image's label paths; returns its path and the most probable labels."""
+    embedding = image_embedding(net, image)
+    names = class_names(arguments, paths.labels)
+    true = {*(truth.of(image) if truth else ()), *find_labels(arguments.true, names, "--true")}
+    found = search_paths(paths.next_label(embedding), arguments.beam, paths.labels)
+    file = arguments.out / f"{Path(image).stem}_path.png"
+    draw_paths(read_picture(image), found, names, true).savefig(file, dpi=150)
+    return f"{file}: {', '.join(names[label] for label in found[0].labels) or 'no label'}"
 
 
 def draw(net: Net, image: str, truth: TrueLabels | None, arguments: argparse.Namespace) -> Path:

@@ -12,8 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.net.build import load_net
+from caffe_compat.net.net import Net
+from caffe_compat.srn.prediction.released_input import net_input
 
 Values = NDArray[np.float32]
+#: The blob of the first net that holds the image in the space of the labels.
+IMAGE_BLOB = "image_embedding"
 #: Token 0 is read at the start of a path and predicted at its end; label i is token i + 1.
 START = END = 0
 #: Probabilities in scores stay this far from 0 and 1.
@@ -53,10 +57,11 @@ class LabelPath:
 
 
 class PathNet:
-    """The net CUSTOM_cnn_rnn_path_test.prototxt, which predicts the next label of each path."""
+    """The net CUSTOM_cnn_rnn_path_test.prototxt, which predicts the next of its `labels` labels for each path."""
 
     def __init__(self, prototxt: str, weights: str) -> None:
         self._net = load_net(prototxt, "TEST", weights=weights)
+        self.labels = self._net.blobs["probabilities"].shape[-1] - 1
 
     def next_label(self, image: Values) -> NextLabel:
         """The step function for an image, which is its blob image_embedding (embedding,)."""
@@ -80,6 +85,22 @@ class PathNet:
             blobs[name].data[...] = state
         self._net.forward_range(0, len(self._net.steps) - 1)
         return NextLabels(*(blobs[name].data[0].copy() for name in ("probabilities", "hidden_next", "cell_next")))
+
+
+def path_prototxt(prototxt: str) -> str:
+    """The file of the second net, which lies beside the first: CUSTOM_cnn_rnn_test.prototxt."""
+    return f"{prototxt.removesuffix('_test.prototxt')}_path_test.prototxt"
+
+
+def image_embedding(net: Net, image: str) -> Values:
+    """The image's place (embedding,) in the space of the labels, by the first net."""
+    data = net.blobs[net.inputs[0]]
+    _, channels, height, width = data.shape
+    data.reshape(1, channels, height, width)
+    net.reshape()
+    data.data[0] = net_input(image, height, width)
+    net.forward_range(0, len(net.steps) - 1)
+    return np.array(net.blobs[IMAGE_BLOB].data[0], np.float32)
 
 
 def search_paths(next_label: NextLabel, width: int, longest: int) -> list[LabelPath]:

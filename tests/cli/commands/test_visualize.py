@@ -93,3 +93,43 @@ def test_quiet_takes_progress(folder, visualize, slow_work):
     assert "drawing: 1 of 1 images" in loud.stderr
     assert "drawing" not in quiet.stderr
     assert quiet.stdout == loud.stdout == f"wrote {folder}/new/p_attention.png\n"
+
+
+@pytest.fixture(scope="module")
+def label_paths(tmp_path_factory):
+    """Both nets of a small CNN-RNN with first weights in one file, and an image."""
+    folder = tmp_path_factory.mktemp("paths")
+    options = {"labels": 5, "backbone": "narrow", "width": 2, "input_size": 40, "step": "test"}
+    write(GeneratorOptions(model="cnn_rnn", **options), str(folder))
+    both = b""
+    for name in ("custom_cnn_rnn_test.prototxt", "custom_cnn_rnn_path_test.prototxt"):
+        load_net(str(folder / name), "TEST").save(str(folder / "part.caffemodel"))
+        both += (folder / "part.caffemodel").read_bytes()  # messages one after the other are merged
+    (folder / "w.caffemodel").write_bytes(both)
+    cv2.imwrite(str(folder / "p.png"), np.full((40, 60, 3), 90, np.uint8))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+def test_the_label_paths_of_a_cnn_rnn(label_paths, program):
+    model = ("--prototxt", label_paths / "custom_cnn_rnn_test.prototxt", "--weights", label_paths / "w.caffemodel")
+    (label_paths / "names.txt").write_text("ant\nbee\ncat\ndog\nelk\n")
+    names = ("--class-names", label_paths / "names.txt")
+    done = program("visualize", label_paths / "p.png", *model, "--out", label_paths / "new", "--beam", 3, *names)
+    assert done.returncode == 0, done.stderr
+    where, labels = done.stdout.removeprefix("wrote ").strip().split(": ")
+    assert where == f"{label_paths}/new/p_path.png"
+    assert labels == "no label" or set(labels.split(", ")) <= {"ant", "bee", "cat", "dog", "elk"}
+    assert cv2.imread(where).shape[1] > 500
+
+
+def test_the_second_net_of_a_cnn_rnn_must_lie_beside_the_first(label_paths, program):
+    (label_paths / "alone").mkdir()
+    alone = label_paths / "alone" / "custom_cnn_rnn_test.prototxt"
+    alone.write_text((label_paths / alone.name).read_text())
+    done = program("visualize", label_paths / "p.png", "--prototxt", alone, "--weights", label_paths / "w.caffemodel")
+    expected = (
+        f"caffe-compat visualize: {label_paths}/alone/custom_cnn_rnn_path_test.prototxt: expected the net of label "
+        f"paths beside {alone}, found no such file; generate both with --model cnn_rnn\n"
+    )
+    assert (done.returncode, done.stderr) == (1, expected)
