@@ -17,6 +17,9 @@ EPILOG = """
 With --norm batchnorm (default) the files use only what BVLC Caffe knows, so their augmentation is its random crop;
 --augmentation paper adds the paper's corner and multi-scale crops, which this project's runtime reads too. With --norm
 bn the files are for the Caffe of the released SRN code and have the paper's augmentation.
+The methods that the paper compares with need layers beyond: cnn_rnn needs Embed and LSTM of BVLC Caffe; r_cnn,
+r_star_cnn and dhc need ROIPooling, of Fast R-CNN's Caffe and of the Caffe of --norm bn; warp needs WARPLoss of this
+project. Their nets are not among those of --all.
 Run Caffe from the folder in which this command ran: solvers name their nets as --out gives them.
 """
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from caffe_compat.experiments.arms import Arm, ArmStep
 from caffe_compat.experiments.compared.cnn_rnn import cnn_rnn_scores, path_steps, write_path_databases
@@ -31,7 +32,8 @@ def _regions(title: str, model: str) -> Callable[[Budget, Path], Arm]:
 
     def arm(budget: Budget, data: Path) -> Arm:
         sizes = read_sizes(data)
-        options = {name: sizes[name] for name in ("around", "parts", "neighbours", "scenes")}
+        options: dict[str, Any] = {name: sizes[name] for name in ("around", "parts", "neighbours", "scenes")}
+        options["source"] = "lmdb"  # photographs and boxes lie in LMDBs wherever the crops lie
         options |= {"input_size": sizes["side"], "bins": BINS.get(budget.setting.options.get("backbone", ""), 14)}
         return Arm(title, model, (ArmStep(budget.epochs, budget.rate),), ("y",), options)
 
