@@ -3,31 +3,24 @@
 import difflib
 import logging
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from caffe_compat.errors import GraphError, UnknownLayerError
 from caffe_compat.layers.base import Layer, LayerSpec
 from caffe_compat.proto.foreign.types import FOREIGN_TYPES, V1_WORDS, foreign_type
 from caffe_compat.proto.upgrade.v1 import TYPES as V1_TYPES
+from caffe_compat.registry import Registry
 
 logger = logging.getLogger("caffe_compat")
 
 LayerClass = TypeVar("LayerClass", bound=type[Layer])
 
-_LAYERS: dict[str, type[Layer]] = {}
+_LAYERS: Registry[type[Layer]] = Registry("layer type", GraphError)
 
 
 def register_layer(*types: str) -> Callable[[LayerClass], LayerClass]:
     """Decorator that registers a class for type strings; GraphError for a type that is registered already."""
-
-    def register(layer: LayerClass) -> LayerClass:
-        for type_name in types:
-            if type_name in _LAYERS:
-                raise GraphError(f"layer type '{type_name}' is registered already, by {_LAYERS[type_name].__name__}")
-            _LAYERS[type_name] = layer
-        return layer
-
-    return register
+    return cast(Callable[[LayerClass], LayerClass], _LAYERS.register(*types))
 
 
 def layer_types() -> list[str]:

@@ -8,68 +8,34 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: What each package of caffe_compat may import of caffe_compat, besides itself. `graph` and `view` have their place
-#: before they have files; `None` means everything.
+#: Packages that several lines below share: what reads files, what makes a net of them, what shows, and what trains.
+FILES_ALONE = {"errors", "logs", "registry", "proto"}
+NETS = FILES_ALONE | {"layers", "graph", "net"}
+SHOWS = {"terminal", "pages"}
+TRAINS = NETS | SHOWS | {"engine", "solvers", "convert"}
+#: What each package of caffe_compat may import of caffe_compat, besides itself; `None` means everything.
 MAY_IMPORT: dict[str, set[str] | None] = {
     "errors": set(),
+    "registry": {"errors"},
     "logs": {"errors"},
     "proto": {"errors", "logs"},
     "data": {"errors", "logs", "proto"},
-    "layers": {"errors", "logs", "proto"},
-    "layers/data": {"errors", "logs", "proto", "layers", "data"},
-    "graph": {"errors", "logs", "proto", "layers"},
-    "net": {"errors", "logs", "pages", "proto", "layers", "graph"},
-    "engine": {"errors", "logs", "proto", "layers", "graph", "net"},
-    "solvers": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "engine"},
-    "pycaffe": {
-        "errors",
-        "logs",
-        "terminal",
-        "pages",
-        "proto",
-        "data",
-        "layers",
-        "graph",
-        "net",
-        "engine",
-        "solvers",
-        "convert",
-    },
-    "convert": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net"},
-    "parity": {
-        "errors",
-        "logs",
-        "terminal",
-        "pages",
-        "proto",
-        "layers",
-        "graph",
-        "net",
-        "engine",
-        "solvers",
-        "convert",
-        "srn",
-    },
-    "module": {"errors", "logs", "pages", "proto", "data", "layers", "graph", "net", "engine", "convert", "runtimes"},
+    "layers": FILES_ALONE,
+    "layers/data": FILES_ALONE | {"layers", "data"},
+    "graph": FILES_ALONE | {"layers"},
+    "net": FILES_ALONE | {"layers", "graph", "pages"},
+    "engine": NETS,
+    "solvers": NETS | SHOWS | {"engine"},
+    "pycaffe": TRAINS | {"data"},
+    "convert": NETS | SHOWS,
+    "parity": TRAINS | {"srn"},
+    "module": NETS | {"pages", "data", "engine", "convert", "runtimes"},
     "terminal": {"errors"},
     "pages": {"errors", "logs", "proto"},
-    "view": {"errors", "logs", "terminal", "pages", "proto", "layers", "graph", "net", "convert"},
-    "runtimes": {"errors", "logs", "proto", "layers", "graph", "net", "engine", "convert"},
+    "view": NETS | SHOWS | {"convert"},
+    "runtimes": NETS | {"engine", "convert"},
     "catalogue": {"errors", "proto", "data", "layers"},
-    "srn": {
-        "errors",
-        "logs",
-        "terminal",
-        "pages",
-        "proto",
-        "data",
-        "layers",
-        "graph",
-        "net",
-        "engine",
-        "solvers",
-        "convert",
-    },
+    "srn": TRAINS | {"data"},
     "experiments": None,
     "cli": None,
 }

@@ -18,7 +18,7 @@ def create(text: str, bottoms: int = 1, tops: int = 1) -> Layer:
 
 
 def test_types_are_sorted_and_belong_to_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_LAYERS", dict(registry._LAYERS))
+    monkeypatch.setattr(registry, "_LAYERS", registry._LAYERS.copy())
 
     @register_layer("Zero", "Nought")
     class Zero(Layer):
@@ -100,7 +100,7 @@ def test_refuses_in_place_where_it_cannot_be() -> None:
 
 
 def test_refuses_fields_that_are_not_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_LAYERS", dict(registry._LAYERS))
+    monkeypatch.setattr(registry, "_LAYERS", registry._LAYERS.copy())
 
     @register_layer("Half")
     class Half(Layer):

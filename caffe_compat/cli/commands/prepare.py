@@ -14,19 +14,15 @@ from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.experiments.compared.people_scenes import PHOTOGRAPHS, people_in, write_people_scenes
 from caffe_compat.experiments.compared.wider_people import add_wider_people
-from caffe_compat.srn.datasets.coco import coco
+from caffe_compat.srn.datasets.data_sets import DATA_SETS
 from caffe_compat.srn.datasets.layout import SPLITS
-from caffe_compat.srn.datasets.nus_wide import Accessible, nus_wide
 from caffe_compat.srn.datasets.outcomes import PictureRules
-from caffe_compat.srn.datasets.own.data import OwnSplit, own_data, read_class_names
-from caffe_compat.srn.datasets.own.reading import add_reading_arguments, reading_of
 from caffe_compat.srn.datasets.prepare import prepare
-from caffe_compat.srn.datasets.samples import DatasetSource
+from caffe_compat.srn.datasets.samples import DataSet
 from caffe_compat.srn.datasets.scene_rules import SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.datasets.summary import terminal_lines
 from caffe_compat.srn.datasets.validation import cut_validation
-from caffe_compat.srn.datasets.wider_attribute import wider_attribute
 
 SCENES = {"train": 1200, "val": 400, "test": 1000}
 STORES = ("lmdb", "folder")
@@ -51,68 +47,16 @@ def prepare_scenes(arguments: argparse.Namespace) -> None:
     print(f"wrote {counted} scenes to {arguments.out}")
 
 
-def coco_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of MS-COCO."""
-    parser.add_argument("--annotations", type=Path, required=True, help="the folder of instances_{train,val}YEAR.json")
-    parser.add_argument("--images", type=Path, required=True, help="the folder of train2014/ and val2014/ (or 2017)")
-    parser.add_argument("--year", type=int, choices=(2014, 2017), default=2014, help="of the release (paper: 2014)")
-    parser.add_argument("--labelled-only", action="store_true", help="leave out images without labels (paper: keep)")
-    picture_arguments(parser, ["lmdb"])
-
-
-def coco_source(arguments: argparse.Namespace) -> DatasetSource:
-    """Returns MS-COCO, read as the command line says."""
-    return coco(arguments.annotations, arguments.images, arguments.labelled_only, arguments.year)
-
-
-def nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of NUS-WIDE."""
-    parser.add_argument(
-        "--root", type=Path, required=True, help="the folder of ImageList/, Groundtruth/, Concepts81.txt"
-    )
-    parser.add_argument("--images", type=Path, required=True, help="the folder that image lists count from (Flickr/)")
-    for split in ("train", "test"):
-        parser.add_argument(
-            f"--accessible-{split}", type=Path, metavar="INDEX",
-            help=f"which images of the {split} list to keep: nus_test_accessible.mat, or text",
-        )  # fmt: skip
-        parser.add_argument(
-            f"--accessible-{split}-list", type=Path, metavar="LIST",
-            help="the image list whose lines that index counts (default: the official one)",
-        )  # fmt: skip
-    picture_arguments(parser, ["lmdb"])
-
-
-def nus_wide_source(arguments: argparse.Namespace) -> DatasetSource:
-    """Returns NUS-WIDE, read as the command line says."""
-    given = {
-        split: Accessible(index, getattr(arguments, f"accessible_{split}_list"))
-        for split in ("train", "test")
-        if (index := getattr(arguments, f"accessible_{split}"))
-    }
-    return nus_wide(arguments.root, arguments.images, given)
-
-
-def wider_attribute_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of WIDER-Attribute."""
-    help_annotations = "the folder of wider_attribute_{trainval,test}.json"
-    parser.add_argument("--annotations", type=Path, required=True, help=help_annotations)
-    parser.add_argument("--images", type=Path, required=True, help="the folder of train/, val/ and test/ (Image/)")
+def photograph_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flag that asks for whole photographs of WIDER-Attribute."""
     parser.add_argument(
         "--photographs", type=whole_number(33), metavar="SIDE",
         help="write the whole photographs too, SIDE x SIDE pixels, with the boxes that r_cnn, r_star_cnn and dhc read",
     )  # fmt: skip
-    picture_arguments(parser, ["lmdb", "folder"])
 
 
-def wider_attribute_source(arguments: argparse.Namespace) -> DatasetSource:
-    """Returns WIDER-Attribute, read as the command line says."""
-    return wider_attribute(arguments.annotations, arguments.images)
-
-
-def prepare_wider_attribute(arguments: argparse.Namespace) -> None:
-    """Prepares the people cut out, and the whole photographs where they are asked for and missing."""
-    prepare_source(wider_attribute_source)(arguments)
+def prepare_photographs(arguments: argparse.Namespace) -> None:
+    """Writes the whole photographs where they are asked for and missing."""
     if arguments.photographs:
         add_wider_people(arguments.out, arguments.annotations, arguments.images, arguments.photographs)
         print(f"whole photographs and boxes in {arguments.out}")
@@ -133,32 +77,6 @@ def prepare_people(arguments: argparse.Namespace) -> None:
     write_people_scenes(arguments.out, numbers, arguments.seed)
     counted = ", ".join(f"{people_in(number)} {split}" for split, number in numbers.items())
     print(f"wrote photographs of {counted} people to {arguments.out}")
-
-
-def own_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of a user's own data."""
-    kinds = ".csv, .tsv, .txt, .json, .jsonl, a folder of XML or with a folder per label, or an image list"
-    for split in SPLITS:
-        parser.add_argument(f"--{split}", type=Path, metavar="FILE", help=kinds)
-        parser.add_argument(f"--{split}-labels", type=Path, metavar="FILE", help="the label file of an image list")
-        parser.add_argument(
-            f"--{split}-rows", default="", metavar="VALUE", help="which rows of a table with a split column to read"
-        )
-    parser.add_argument("--root", type=Path, help="what names count from (default: the folder of the annotations)")
-    parser.add_argument("--classes", type=Path, help="all label names in order, one per line")
-    add_reading_arguments(parser)
-    picture_arguments(parser, ["lmdb"])
-
-
-def own_source(arguments: argparse.Namespace) -> DatasetSource:
-    """Returns the user's own data, read as the command line says."""
-    splits = {
-        split: OwnSplit(annotations, getattr(arguments, f"{split}_labels"), getattr(arguments, f"{split}_rows"))
-        for split in SPLITS
-        if (annotations := getattr(arguments, split))
-    }
-    names = read_class_names(arguments.classes) if arguments.classes else None
-    return own_data(splits, arguments.root, names, reading_of(arguments))
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -236,17 +154,13 @@ def picture_rules(arguments: argparse.Namespace) -> PictureRules:
     )
 
 
-def prepare_source(source_of: Callable[[argparse.Namespace], DatasetSource]) -> Callable[[argparse.Namespace], None]:
-    """Returns a function that prepares the dataset which `source_of` makes of the command line."""
-
-    def run(arguments: argparse.Namespace) -> None:
-        source = source_of(arguments)
-        if arguments.validation:
-            source = cut_validation(source, arguments.validation, arguments.seed)
-        prepare(source, arguments.out, picture_rules(arguments), arguments.workers)
-        print(*terminal_lines(arguments.out), f"all in {arguments.out}", sep="\n")
-
-    return run
+def prepare_data_set(data_set: DataSet, arguments: argparse.Namespace) -> None:
+    """Prepares the data set as the command line says."""
+    source = data_set.source_of(arguments)
+    if arguments.validation:
+        source = cut_validation(source, arguments.validation, arguments.seed)
+    prepare(source, arguments.out, picture_rules(arguments), arguments.workers)
+    print(*terminal_lines(arguments.out), f"all in {arguments.out}", sep="\n")
 
 
 class Subcommand(NamedTuple):
@@ -257,14 +171,34 @@ class Subcommand(NamedTuple):
     run: Callable[[argparse.Namespace], None]
 
 
-COMMANDS = {
-    "coco": Subcommand("MS-COCO 2014", coco_arguments, prepare_source(coco_source)),
-    "nus_wide": Subcommand("NUS-WIDE", nus_wide_arguments, prepare_source(nus_wide_source)),
-    "wider_att": Subcommand("WIDER-Attribute: people cut out", wider_attribute_arguments, prepare_wider_attribute),
+#: What some data sets have besides: flags, and what is done after the data set is prepared.
+FURTHER = {"wider_att": (photograph_arguments, prepare_photographs)}
+#: Data that are drawn, not read.
+DRAWN = {
     "people": Subcommand("photographs with people made of digits (no download)", people_arguments, prepare_people),
-    "own": Subcommand("your own images and labels", own_arguments, prepare_source(own_source)),
     "scenes": Subcommand("the demo's scenes of handwritten digits (no download)", scenes_arguments, prepare_scenes),
 }
+
+
+def subcommand(name: str, data_set: DataSet) -> Subcommand:
+    """The subcommand of a data set: its own flags and those of its pictures."""
+    further_arguments, prepare_further = FURTHER.get(name, (None, None))
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        data_set.add_arguments(parser)
+        if further_arguments is not None:
+            further_arguments(parser)
+        picture_arguments(parser, list(data_set.stores))
+
+    def run(arguments: argparse.Namespace) -> None:
+        prepare_data_set(data_set, arguments)
+        if prepare_further is not None:
+            prepare_further(arguments)
+
+    return Subcommand(data_set.summary, add_arguments, run)
+
+
+SUBCOMMANDS = {name: subcommand(name, data_set) for name, data_set in DATA_SETS.items()} | DRAWN
 
 
 def parser() -> CommandParser:
@@ -273,7 +207,7 @@ def parser() -> CommandParser:
         "prepare", __doc__ or "", "caffe-compat prepare own --train train.csv --root photos --out data/mine"
     )
     datasets = result.add_subparsers(metavar="DATASET", required=True)
-    for name, command in COMMANDS.items():
+    for name, command in SUBCOMMANDS.items():
         dataset = datasets.add_parser(name, help=command.help)
         dataset.add_argument("--out", type=Path, required=True, help="the folder to make")
         command.add_arguments(dataset)

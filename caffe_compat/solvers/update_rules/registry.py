@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 from torch import Tensor
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,12 @@ def refuse_momentum(solver: caffe_pb2.SolverParameter) -> None:
 
 RuleClass = TypeVar("RuleClass", bound=type[UpdateRule])
 
-_RULES: dict[str, type[UpdateRule]] = {}
+_RULES: Registry[type[UpdateRule]] = Registry("solver type", SolverError)
 
 
 def register_update_rule(solver_type: str) -> Callable[[RuleClass], RuleClass]:
     """A decorator: a solver of this type is moved by the class below. A type has one class."""
-
-    def register(rule: RuleClass) -> RuleClass:
-        if solver_type in _RULES:
-            raise SolverError(f"solver type '{solver_type}' is registered already, by {_RULES[solver_type].__name__}")
-        _RULES[solver_type] = rule
-        return rule
-
-    return register
+    return cast(Callable[[RuleClass], RuleClass], _RULES.register(solver_type))
 
 
 def solver_types() -> list[str]:

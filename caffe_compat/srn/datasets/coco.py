@@ -4,6 +4,7 @@ The file of training instances has 450 MB. Outlines are dropped while the file i
 about 0.8 GB of memory, one split at a time.
 """
 
+import argparse
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from caffe_compat.errors import FormatError
 from caffe_compat.srn.datasets.json_file import check_once, entries, member, read_json
-from caffe_compat.srn.datasets.samples import DatasetSource, Finding, Sample, Samples, SampleSource, label_row
+from caffe_compat.srn.datasets.samples import DataSet, DatasetSource, Finding, Sample, Samples, SampleSource, label_row
 
 PARTS = {"train": "train", "test": "val"}
 #: How many images of a year's splits the paper's authors had.
@@ -119,3 +120,20 @@ def thinned(entry: dict[str, Any]) -> dict[str, Any] | _Annotation:
     if "category_id" in entry and "image_id" in entry:
         return _Annotation(entry["image_id"], entry["category_id"], bool(entry.get("iscrowd")))
     return entry
+
+
+def _coco_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of MS-COCO."""
+    parser.add_argument("--annotations", type=Path, required=True, help="the folder of instances_{train,val}YEAR.json")
+    parser.add_argument("--images", type=Path, required=True, help="the folder of train2014/ and val2014/ (or 2017)")
+    parser.add_argument("--year", type=int, choices=(2014, 2017), default=2014, help="of the release (paper: 2014)")
+    parser.add_argument("--labelled-only", action="store_true", help="leave out images without labels (paper: keep)")
+
+
+def _coco_source(arguments: argparse.Namespace) -> DatasetSource:
+    """Returns MS-COCO, read as the command line says."""
+    return coco(arguments.annotations, arguments.images, arguments.labelled_only, arguments.year)
+
+
+#: `prepare coco`.
+COCO = DataSet("MS-COCO 2014", _coco_arguments, _coco_source)

@@ -4,6 +4,7 @@ Images come from Flickr, where many have vanished: the authors of SRN had 119,98
 search word, as the lists name them, or all in one folder.
 """
 
+import argparse
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.srn.datasets.layout import read_image_list
 from caffe_compat.srn.datasets.regular_file import check_regular_file
-from caffe_compat.srn.datasets.samples import DatasetSource, Finding, LabelRow, Sample, Samples, SampleSource
+from caffe_compat.srn.datasets.samples import DataSet, DatasetSource, Finding, LabelRow, Sample, Samples, SampleSource
 from caffe_compat.srn.metrics.accessible_images import read_accessible_images
 
 SPLITS = {"train": "Train", "test": "Test"}
@@ -163,3 +164,34 @@ def _first_there(root: Path, *names: str) -> Path:
         if (root / name).exists():
             return root / name
     raise DataError(f"{root}: expected {' or '.join(names)}, found none of them; unpack the archive there")
+
+
+def _nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of NUS-WIDE."""
+    parser.add_argument(
+        "--root", type=Path, required=True, help="the folder of ImageList/, Groundtruth/, Concepts81.txt"
+    )
+    parser.add_argument("--images", type=Path, required=True, help="the folder that image lists count from (Flickr/)")
+    for split in ("train", "test"):
+        parser.add_argument(
+            f"--accessible-{split}", type=Path, metavar="INDEX",
+            help=f"which images of the {split} list to keep: nus_test_accessible.mat, or text",
+        )  # fmt: skip
+        parser.add_argument(
+            f"--accessible-{split}-list", type=Path, metavar="LIST",
+            help="the image list whose lines that index counts (default: the official one)",
+        )  # fmt: skip
+
+
+def _nus_wide_source(arguments: argparse.Namespace) -> DatasetSource:
+    """Returns NUS-WIDE, read as the command line says."""
+    given = {
+        split: Accessible(index, getattr(arguments, f"accessible_{split}_list"))
+        for split in ("train", "test")
+        if (index := getattr(arguments, f"accessible_{split}"))
+    }
+    return nus_wide(arguments.root, arguments.images, given)
+
+
+#: `prepare nus_wide`.
+NUS_WIDE = DataSet("NUS-WIDE", _nus_wide_arguments, _nus_wide_source)

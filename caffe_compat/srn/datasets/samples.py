@@ -1,5 +1,6 @@
 """Samples: what annotations say, before any image is read."""
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -96,3 +97,15 @@ def label_row(labels: int, present: Sequence[int]) -> LabelRow:
     row = np.zeros(labels, np.int8)
     row[list(present)] = PRESENT
     return row
+
+
+class DataSet(NamedTuple):
+    """A data set that `prepare` writes: its line in the help, its own flags, and what they are read to.
+
+    `stores` is where its pictures go unless --write says so: an LMDB, a folder or both.
+    """
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    source_of: Callable[[argparse.Namespace], DatasetSource]
+    stores: tuple[str, ...] = ("lmdb",)

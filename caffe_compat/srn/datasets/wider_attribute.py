@@ -5,6 +5,7 @@ unspecified attributes for absent. Label files of other splits keep all three va
 attributes out.
 """
 
+import argparse
 from collections.abc import Iterator
 from functools import partial
 from math import isfinite
@@ -19,6 +20,7 @@ from caffe_compat.srn.datasets.samples import (
     ABSENT,
     PRESENT,
     UNKNOWN,
+    DataSet,
     DatasetSource,
     PictureBox,
     Sample,
@@ -82,3 +84,21 @@ def _sample(person: _Person, images: Path) -> Sample:
     name = photograph.with_name(f"{photograph.stem}_{person.number}{photograph.suffix}").as_posix()
     labels = np.array([_LABELS[value] for value in person.attributes], np.int8)
     return Sample(name, str(images / photograph), labels, person.box)
+
+
+def _wider_attribute_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of WIDER-Attribute."""
+    help_annotations = "the folder of wider_attribute_{trainval,test}.json"
+    parser.add_argument("--annotations", type=Path, required=True, help=help_annotations)
+    parser.add_argument("--images", type=Path, required=True, help="the folder of train/, val/ and test/ (Image/)")
+
+
+def _wider_attribute_source(arguments: argparse.Namespace) -> DatasetSource:
+    """Returns WIDER-Attribute, read as the command line says."""
+    return wider_attribute(arguments.annotations, arguments.images)
+
+
+#: `prepare wider_att`.
+WIDER_ATTRIBUTE = DataSet(
+    "WIDER-Attribute: people cut out", _wider_attribute_arguments, _wider_attribute_source, ("lmdb", "folder")
+)

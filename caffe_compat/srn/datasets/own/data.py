@@ -1,5 +1,6 @@
 """A user's own images and labels, in the formats that people have; JSON lines are read here."""
 
+import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,13 @@ import numpy as np
 
 from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.image_header import has_image_suffix
-from caffe_compat.srn.datasets.layout import check_class_names
+from caffe_compat.srn.datasets.layout import SPLITS, check_class_names
 from caffe_compat.srn.datasets.own.cells import CellValues, decide_meaning
 from caffe_compat.srn.datasets.own.folders import read_folders
 from caffe_compat.srn.datasets.own.json_annotations import read_json_annotations
 from caffe_compat.srn.datasets.own.json_entries import Entry, entry_of, format_of
 from caffe_compat.srn.datasets.own.list_with_labels import read_list
-from caffe_compat.srn.datasets.own.reading import Reading
+from caffe_compat.srn.datasets.own.reading import Reading, add_reading_arguments, reading_of
 from caffe_compat.srn.datasets.own.repeats import repeat_notes
 from caffe_compat.srn.datasets.own.rows import OwnFormat, OwnRow, text_lines
 from caffe_compat.srn.datasets.own.scan import Scan, combined, images_in_several, ordered
@@ -25,7 +26,7 @@ from caffe_compat.srn.datasets.own.table import read_table
 from caffe_compat.srn.datasets.own.text_list import is_celeba, read_celeba, read_text_list
 from caffe_compat.srn.datasets.own.voc import is_image_set, read_image_set, read_xml_folder
 from caffe_compat.srn.datasets.regular_file import check_regular_file
-from caffe_compat.srn.datasets.samples import UNKNOWN, DatasetSource, LabelRow, Sample
+from caffe_compat.srn.datasets.samples import UNKNOWN, DataSet, DatasetSource, LabelRow, Sample
 
 
 def read_json_lines(path: Path, reading: Reading) -> OwnFormat:
@@ -194,3 +195,32 @@ class OwnSamples:
         for name, cell in row.cells.items():
             labels[self._columns[name]] = self._values[cell]
         return labels
+
+
+def _own_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of a user's own data."""
+    kinds = ".csv, .tsv, .txt, .json, .jsonl, a folder of XML or with a folder per label, or an image list"
+    for split in SPLITS:
+        parser.add_argument(f"--{split}", type=Path, metavar="FILE", help=kinds)
+        parser.add_argument(f"--{split}-labels", type=Path, metavar="FILE", help="the label file of an image list")
+        parser.add_argument(
+            f"--{split}-rows", default="", metavar="VALUE", help="which rows of a table with a split column to read"
+        )
+    parser.add_argument("--root", type=Path, help="what names count from (default: the folder of the annotations)")
+    parser.add_argument("--classes", type=Path, help="all label names in order, one per line")
+    add_reading_arguments(parser)
+
+
+def _own_source(arguments: argparse.Namespace) -> DatasetSource:
+    """Returns the user's own data, read as the command line says."""
+    splits = {
+        split: OwnSplit(annotations, getattr(arguments, f"{split}_labels"), getattr(arguments, f"{split}_rows"))
+        for split in SPLITS
+        if (annotations := getattr(arguments, split))
+    }
+    names = read_class_names(arguments.classes) if arguments.classes else None
+    return own_data(splits, arguments.root, names, reading_of(arguments))
+
+
+#: `prepare own`.
+OWN = DataSet("your own images and labels", _own_arguments, _own_source)
