@@ -29,6 +29,6 @@ def test_a_rule_has_the_class_that_scripts_name(solver_type: str) -> None:
 
 
 def test_every_file_registers_a_rule() -> None:
-    shared = {"__init__", "registry", "update"}
+    shared = {"__init__", "registry"}
     files = {file.stem for file in RULES.glob("*.py")} - shared
     assert files == {update_rule_of(kind).__module__.rpartition(".")[2] for kind in solver_types()}
