@@ -1,4 +1,4 @@
-"""Every data set that `prepare` writes has a file, a line in the table, a test that reads it, and a line in the docs."""
+"""Every data set that `prepare` writes has a file, a line in the table, and a test that reads it."""
 
 import ast
 from pathlib import Path

@@ -17,7 +17,13 @@ WAIVER = re.compile(r"#\s*(?:ruff: |mypy: )?(?:noqa|type: ignore|ignore-errors)"
 #: Files below this length that only one other file imports say why they stand apart, or move in.
 SHORT = 50
 #: Homes of files of one thing each, whose one importer is the package's list of them.
-ONE_THING_EACH = ("caffe_compat/layers/", "caffe_compat/solvers/update_rules/", "caffe_compat/engine/passes/")
+ONE_THING_EACH = (
+    "caffe_compat/layers/",
+    "caffe_compat/solvers/update_rules/",
+    "caffe_compat/engine/passes/",
+    "caffe_compat/convert/formats/",
+    "caffe_compat/srn/datasets/",
+)
 #: Class names that two files share, and why.
 SHARED_NAMES = {"Net": "Caffe's own (net.cpp), and pycaffe's, which users write and which wraps it"}
 #: The most lines of a function, and what the median function stays below.
