@@ -78,7 +78,7 @@ def prefix_file(error: CaffeError, file: str) -> CaffeError:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like `name`, without regard to case; None where none is close."""
     folded = {each.lower(): each for each in known}
-    found = get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+    found = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 
 

@@ -251,5 +251,5 @@ def overview() -> str:
 
 
 def _nearest(given: str) -> str:
-    near = nearest(given, COMMANDS)
+    near = nearest(given, ("--help", "--version") if given.startswith("-") else COMMANDS)
     return f"; did you mean '{near}'?" if near else ""

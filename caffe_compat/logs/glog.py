@@ -24,7 +24,7 @@ _SEVERITIES = {logging.DEBUG: "I", logging.INFO: "I", logging.WARNING: "W", logg
 _CAFFE_FILES = {
     **dict.fromkeys(("display", "solver_nets", "snapshot", "prefix", "sidecar"), "solver"),
     **dict.fromkeys(("learning_rate", "updater"), "sgd_solver"),
-    **dict.fromkeys(("train", "test", "time", "device_query", "flags", "devices"), "caffe"),
+    **dict.fromkeys(("start", "train", "test", "time", "device_query", "flags", "devices"), "caffe"),
     **dict.fromkeys(("build", "weights"), "net"),
     **dict.fromkeys(("read", "upgrade_file"), "upgrade_proto"),
 }

@@ -194,6 +194,7 @@ def test_an_unknown_command_gets_the_nearest_name(program: Program) -> None:
     assert (status, printed) == (2, "")
     assert errors.startswith("caffe-compat: unknown command 'tarin'; did you mean 'train'?\n")
     assert program("qqq")[2].startswith("caffe-compat: unknown command 'qqq'\n")
+    assert program("--hlep")[2].startswith("caffe-compat: unknown command '--hlep'; did you mean '--help'?\n")
 
 
 def test_a_wrong_command_line_is_one_fatal_line_of_the_log(run: Run) -> None:

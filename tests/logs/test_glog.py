@@ -33,7 +33,7 @@ def test_severities(level: int, letter: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "caffes"), [("display", "solver"), ("train", "caffe"), ("learning_rate", "sgd_solver")]
+    ("file", "caffes"), [("display", "solver"), ("train", "caffe"), ("start", "caffe"), ("learning_rate", "sgd_solver")]
 )
 def test_files_go_by_caffes_names(file: str, caffes: str) -> None:
     assert f" {caffes}.cpp:17] " in GlogFormatter().format(record(f"/a/{file}.py"))

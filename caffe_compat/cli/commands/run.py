@@ -33,6 +33,8 @@ def run(arguments: list[str]) -> int:
     """Runs the script as `python SCRIPT ARGUMENTS` would; its own exit status and errors come out as they are."""
     if not arguments or arguments == ["-m"]:
         raise UsageError("expected a script: caffe-compat run SCRIPT [ARGUMENTS]")
+    if arguments[0] != "-m" and arguments[0].startswith("-"):
+        raise UsageError(f"unknown flag '{arguments[0]}'; flags of the script stand behind it")
     if arguments[0] != "-m" and not os.path.isfile(arguments[0]):
         raise FormatError(f"{arguments[0]}: no such script")
     log_to_stderr(environment_level())

@@ -142,7 +142,11 @@ def test_what_is_python_of_no_version(tmp_path: Path, run: Runs) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message", "status"),
-    [((), "expected a script: caffe-compat run SCRIPT", 2), (("none.py",), "none.py: no such script", 1)],
+    [
+        ((), "expected a script: caffe-compat run SCRIPT", 2),
+        (("none.py",), "none.py: no such script", 1),
+        (("--gpu", "a.py"), "unknown flag '--gpu'; flags of the script stand behind it", 2),
+    ],
 )
 def test_a_script_is_needed(run: Runs, arguments: tuple[str, ...], message: str, status: int) -> None:
     done = run(*arguments)
