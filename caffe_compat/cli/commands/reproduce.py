@@ -40,6 +40,10 @@ def parser() -> CommandParser:
     result.add_argument("--table", choices=_TABLES, required=True, help="which table to make")
     result.add_argument("--scale", choices=("demo", "full"), default="demo", help="drawn data, or a prepared folder")
     result.add_argument(
+        "--dataset", choices=[table.dataset for table in PAPER_TABLES.values()],
+        help="of --scale full: the dataset of the table (default: that of the paper)",
+    )  # fmt: skip
+    result.add_argument(
         "--data", type=Path, metavar="DIR", help="of --scale full: the prepared folder (default: data/ and its dataset)"
     )
     result.add_argument("--seeds", type=whole_number(1), default=3, metavar="N", help="how many seeds, from 0 on")
@@ -96,7 +100,10 @@ def _plan(arguments: argparse.Namespace) -> TablePlan:
         return demo_plan(arguments.table)
     if arguments.table not in PAPER_TABLES:
         raise UsageError(f"--table {arguments.table} has no full scale; take {', '.join(PAPER_TABLES)}")
-    data = arguments.data or Path("data") / PAPER_TABLES[arguments.table].dataset
+    dataset = PAPER_TABLES[arguments.table].dataset
+    if arguments.dataset not in (None, dataset):
+        raise UsageError(f"--table {arguments.table} is of --dataset {dataset}, found {arguments.dataset}")
+    data = arguments.data or Path("data") / dataset
     passes = max(1, PAPER_BATCH // arguments.batch_size)
     mode = "GPU" if gpus_of(arguments.device) else "CPU"
     options = {"batch_size": arguments.batch_size, "iter_size": passes, "solver_mode": mode}

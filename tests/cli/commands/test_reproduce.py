@@ -72,6 +72,7 @@ def test_an_estimate_needs_no_data(tmp_path, monkeypatch, capsys):
         (["--table", "dose", "--estimate"], "--table dose draws its own data; leave --scale and --estimate out"),
         (["--table", "ablations", "--scale", "full"], "--table ablations has no full scale; take 1, 2, 3"),
         (["--table", "1", "--rates", "2,none"], "--rates"),
+        (["--table", "1", "--scale", "full", "--dataset", "coco"], "--table 1 is of --dataset nus_wide, found coco"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage(tmp_path, capsys, flags, told):
