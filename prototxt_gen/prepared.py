@@ -11,6 +11,8 @@ from caffe_compat.errors import FormatError
 SUMMARY = "summary.json"
 #: Of folders of photographs with boxes: how many regions each person has.
 REGIONS = "regions.json"
+#: Caffe's solvers and nets hold numbers as 32 bits.
+LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,6 @@ def _prepared(content: Any) -> Prepared:
 
 
 def _count(value: Any, least: int) -> int:
-    if type(value) is not int or value < least:
-        raise ValueError(f"{value!r} in place of a whole number from {least} on")
+    if type(value) is not int or not least <= value <= LARGEST:
+        raise ValueError(f"{value!r} in place of a whole number from {least} to {LARGEST}")
     return value

@@ -18,10 +18,12 @@ logger = logging.getLogger("caffe_compat")
 class SmoothedLoss:
     """The mean of the last average_loss losses of one call of `step` (Solver::UpdateSmoothedLoss).
 
-    Losses stay on their device until `value` is called, so that training does not wait for them.
+    Losses stay on their device until `value` is called, so that training does not wait for them. With `skips_bad`,
+    NaN and infinite losses do not count.
     """
 
-    def __init__(self, average_loss: int) -> None:
+    def __init__(self, average_loss: int, skips_bad: bool = False) -> None:
+        self._skips_bad = skips_bad
         self._losses: deque[Tensor] = deque(maxlen=average_loss)
 
     def add(self, loss: Tensor) -> None:
@@ -30,7 +32,12 @@ class SmoothedLoss:
 
     def value(self) -> float:
         """The mean of the losses; 0 before the first one."""
-        return float(torch.stack(tuple(self._losses)).mean()) if self._losses else 0.0
+        if not self._losses:
+            return 0.0
+        losses = torch.stack(tuple(self._losses))
+        if self._skips_bad:
+            losses = losses[losses.isfinite()]
+        return float(losses.mean()) if losses.numel() else 0.0
 
 
 class Speed:

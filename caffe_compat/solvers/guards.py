@@ -93,11 +93,15 @@ CURE = (
 )
 
 
+#: The place of a bad number that no pass shows again.
+NOWHERE = "no layer when the pass was repeated layer by layer in float32; --engine exact runs every layer so"
+
+
 class NumberGuard:
     """Watches the passes of one net.
 
-    An iteration costs one reading of loss, outputs and gradients, and one wait for the device. The layer is looked
-    for only where a number is bad.
+    An iteration costs one reading of loss, outputs and gradients, and one wait for the device, which is the solver's
+    look at the flag. What is bad, and in which layer, is looked for only where the flag is raised.
     """
 
     def __init__(self, net: Net, policy: str) -> None:
@@ -106,7 +110,8 @@ class NumberGuard:
         self._net = net
         self.policy = policy
         self.finding: str | None = None  # of this iteration, in this process
-        self._start = PassStart.of(net)
+        self._starts: list[PassStart] = []  # of this iteration's passes
+        self._figures: list[Tensor] = []  # per pass a number that is bad if loss or outputs are; on the device
         self._statistics = self._copies_of_statistics()
         self._skipped_in_a_row = 0
 
@@ -119,28 +124,40 @@ class NumberGuard:
         """Remembers what a skipped iteration must leave as it was."""
         self._skipped_in_a_row = 0 if self.finding is None else self._skipped_in_a_row
         self.finding = None
+        self._starts, self._figures = [], []
         self._statistics = self._copies_of_statistics()
 
     def start_pass(self) -> None:
         """Remembers what the coming pass starts from, so that it can be repeated."""
         if self.is_watching:
-            self._start = PassStart.of(self._net)
+            self._starts.append(PassStart.of(self._net))
 
     def end_pass(self, loss: Tensor) -> None:
-        """Checks loss and outputs of a pass, and looks for the layer where one of them is bad."""
-        if not self.is_watching or self.finding is not None:
+        """Notes the loss and the outputs of a pass, without a wait for the device."""
+        if self.is_watching:
+            self._figures.append(loss.detach().sum() + _magnitude(output_values(self._net)))
+
+    def flag(self) -> Tensor:
+        """Above 0 where loss, outputs or gradients of this process may be bad, else 0; shape (1,), on the net's device.
+
+        Nothing waits for the device here. A gradient whose norm overflows raises the flag, too; `examine` knows better.
+        """
+        norms = torch._foreach_norm([gradient.detach() for gradient in self._net.learnable_gradients()])
+        return (~torch.stack([*self._figures, *norms]).isfinite()).sum().float().reshape(1)
+
+    def examine(self, loss: Tensor) -> None:
+        """After a raised flag: sets `finding` where a number of this process, or an averaged gradient, is bad.
+
+        Leaves gradients as they are where all numbers are good, and the place in the data in any case.
+        """
+        bad = next((at for at, figure in enumerate(self._figures) if not math.isfinite(float(figure))), None)
+        if bad is None and all(map(is_finite, self._net.learnable_gradients())):
             return
-        if not math.isfinite(float(loss.sum() + _magnitude(output_values(self._net)))):
-            self._find(loss)
-
-    def flag(self, loss: Tensor) -> Tensor:
-        """1 where loss, outputs or gradients of this process are bad, else 0; shape (1,), on the net's device."""
-        if self.finding is None and not are_finite(self._net.learnable_gradients()):
-            self._find(loss)
-        return torch.full((1,), float(self.finding is not None), device=self._net.device)
-
-    def _find(self, loss: Tensor) -> None:
-        self.finding = f"loss = {float(loss):g}. First in {find_first_bad_number(self._net, self._start)}"
+        suspects = self._starts if bad is None else [self._starts[bad]]
+        here = PassStart.of(self._net)
+        found = next(filter(None, (find_first_bad_number(self._net, start) for start in suspects)), NOWHERE)
+        here.restore(self._net)
+        self.finding = f"loss = {float(loss):g}. First in {found}"
 
     def skip(self, iteration: int, finding: str) -> None:
         """Leaves an iteration out: statistics go back to what they were. SolverError after too many in a row."""
@@ -159,14 +176,6 @@ class NumberGuard:
             return []
         blobs = (step.layer.blobs[index] for step in self._net.steps for index in step.layer.fixed_blobs)
         return [(blob, blob.detach().clone()) for blob in blobs]
-
-
-def are_finite(tensors: list[Tensor]) -> bool:
-    """Whether no tensor holds NaN or infinity. Norms are read first: one may overflow, but none hides a bad number."""
-    if not tensors:
-        return True
-    norms = torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors]))
-    return bool(norms.isfinite().all()) or all(map(is_finite, tensors))
 
 
 def _magnitude(values: Tensor) -> Tensor:
@@ -208,8 +217,10 @@ def describe_bad_weight(net: Net, with_statistics: bool = True) -> str | None:
     return None
 
 
-def find_first_bad_number(net: Net, start: PassStart) -> str:
+def find_first_bad_number(net: Net, start: PassStart) -> str | None:
     """Where a pass that began at `start` met its first NaN or infinite value: weights, then blobs, then gradients.
+
+    None where the repeated pass meets none.
 
     The weights must still be those of the pass. Gradients of the weights are computed anew.
     """
@@ -218,10 +229,9 @@ def find_first_bad_number(net: Net, start: PassStart) -> str:
         return weight
     start.restore(net)
     try:
-        found = next(_bad_blobs(net), None) or next(_bad_gradients(net), None)
+        return next(_bad_blobs(net), None) or next(_bad_gradients(net), None)
     except (ShapeError, torch.OutOfMemoryError):
         return "the layer is not known: repeating the pass layer by layer needs more memory than there is"
-    return found or "no layer when the pass was repeated layer by layer in float32; --engine exact runs every layer so"
 
 
 def _bad_blobs(net: Net) -> Iterator[str]:

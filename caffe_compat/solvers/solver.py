@@ -29,7 +29,7 @@ from caffe_compat.solvers.display import (
     output_values,
     run_test,
 )
-from caffe_compat.solvers.guards import CURE, NumberGuard, check_first_labels, describe_bad_weight
+from caffe_compat.solvers.guards import CURE, NOWHERE, NumberGuard, check_first_labels, describe_bad_weight
 from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
 from caffe_compat.solvers.prefix import find_learned_net
 from caffe_compat.solvers.sidecar import (
@@ -111,7 +111,7 @@ class Solver:
         self._has_failed_snapshot = False
         self._labels_are_checked = False
         self._postponed = Action.NONE
-        self._smoothed_loss = SmoothedLoss(parameter.average_loss)
+        self._smoothed_loss = SmoothedLoss(parameter.average_loss, on_nan == "skip")
         self._speed = Speed(0)
 
     def _build_test_nets(self, surroundings: Surroundings) -> list[Net]:
@@ -181,7 +181,7 @@ class Solver:
 
     def step(self, iterations: int) -> None:
         """Runs this many iterations, with the tests, displays and snapshots that fall due."""
-        self._smoothed_loss = SmoothedLoss(self.parameter.average_loss)
+        self._smoothed_loss = SmoothedLoss(self.parameter.average_loss, self.guard.policy == "skip")
         self._speed.restart(self.iteration)
         end = self.iteration + iterations
         while self.iteration < end and not self.is_stopped:
@@ -222,8 +222,7 @@ class Solver:
             check_first_labels(self.net)
             self._labels_are_checked = True
         self._loss = torch.stack(losses).mean()
-        if self.guard.policy != "skip" or self.guard.finding is None:
-            self._smoothed_loss.add(self._loss)
+        self._smoothed_loss.add(self._loss)
 
     def _average_gradients(self) -> bool:
         """Averages gradients over the processes; returns whether one of them has met a NaN or infinite number."""
@@ -233,14 +232,18 @@ class Solver:
         if not self.guard.is_watching:
             self.workers.average(gradients)
             return False
-        flag = self.guard.flag(self._loss)  # travels with the gradients, so that all processes decide alike
+        flag = self.guard.flag()  # travels with the gradients, so that all processes decide alike
         self.workers.average([*gradients, flag])
-        return bool(flag)
+        if not bool(flag):  # the one wait for the device
+            return False
+        self.guard.examine(self._loss)
+        return any(finding is not None for finding in self.workers.gather(self.guard.finding))
 
     def _pass_over_iteration(self) -> None:
         """Stops at, or leaves out, an iteration whose numbers are bad; the weights stay as they are."""
         findings = self.workers.gather(self.guard.finding)
-        rank, finding = next((rank, found) for rank, found in enumerate(findings) if found is not None)
+        known = [(rank, found) for rank, found in enumerate(findings) if found is not None]
+        rank, finding = next((pair for pair in known if NOWHERE not in pair[1]), known[0])
         where = f" (process {rank})" if self.workers.size > 1 else ""
         if self.guard.policy == "stop":
             raise SolverError(

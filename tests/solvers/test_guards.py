@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from google.protobuf import text_format
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from caffe_compat.data.sources.datums import array_to_datum
 from caffe_compat.errors import DataError, SolverError
@@ -212,9 +213,49 @@ def test_bad_weights_are_named_before_blobs() -> None:
 
 
 def test_large_gradients_are_no_bad_numbers() -> None:
-    assert guards.are_finite([torch.full((4,), 2e38)])  # whose norm is infinite
-    assert not guards.are_finite([torch.zeros(2), torch.tensor([1.0, -torch.inf])])
-    assert guards.are_finite([])
+    """A gradient may have a norm that overflows; it stays as it is, and the update uses it."""
+    solver = make_solver("base_lr: 0.1")
+    gradients = solver.net.learnable_gradients()
+    for gradient in gradients:
+        gradient.fill_(3e38)
+    solver.guard.start_iteration()
+    assert float(solver.guard.flag()) > 0
+    solver.guard.examine(torch.zeros(()))
+    assert solver.guard.finding is None
+    assert all(bool((gradient == 3e38).all()) for gradient in gradients)
+
+
+class CountedWaits(TorchDispatchMode):
+    """Counts how often a value is brought to the host, for which a GPU would make the host wait."""
+
+    waits = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        self.waits += function is torch.ops.aten._local_scalar_dense.default
+        return function(*arguments, **(keywords or {}))
+
+
+def waits_of(policy: str, folder: Path, iterations: int) -> int:
+    """How often training waits for the device after the first iteration, which looks at the first labels, too."""
+    solver = solver_of(folder, 47, "fast", on_nan=policy)
+    solver.step(1)
+    with CountedWaits() as counted:
+        solver.step(iterations)
+    return counted.waits
+
+
+@pytest.mark.parametrize("policy", ["stop", "skip"])
+def test_the_guard_waits_once_per_iteration_for_the_device(policy: str, tmp_path: Path) -> None:
+    """An iteration of two passes; a snapshot, which is among them, waits for each weight under every policy."""
+    assert waits_of(policy, tmp_path, 4) == waits_of("ignore", tmp_path, 4) + 4
+
+
+def test_a_skipped_iteration_does_not_move_the_data_or_the_displayed_loss(tmp_path: Path) -> None:
+    solver = solver_of(tmp_path, 25, on_nan="skip")  # in the first of two passes of iteration 3
+    solver.step(4)
+    assert solver.net.steps[0].layer.state()["next"] == 4 * 2 * 4  # iterations, passes, rows
+    solver.step(1)
+    assert np.isfinite(solver._smoothed_loss.value())
 
 
 def test_an_unknown_policy_is_refused() -> None:

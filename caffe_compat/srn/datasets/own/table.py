@@ -153,7 +153,7 @@ def _holds_values(table: _Table, reading: Reading) -> bool:
         return True
     name = table.columns.names[0]
     tokens = {find_token(cell) for _, cell in _label_cells(table)}
-    if None in tokens or tokens == {EMPTY}:
+    if None in tokens or tokens <= {EMPTY}:
         return False
     if reading.label_cells:
         return reading.label_cells == "values"
