@@ -7,6 +7,7 @@ from typing import Any
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.file_bytes import write_bytes
 from caffe_compat.pycaffe.net_drawing import LAYER_COLOUR, LAYER_COLOURS, DrawnNode, drawing_of, edge_label, layer_label
 from caffe_compat.pycaffe.net_drawing import layer_lr_mult as get_layer_lr_mult
 from caffe_compat.pycaffe.plain_picture import plain_picture
@@ -91,8 +92,7 @@ def draw_net_to_file(
 ) -> None:
     """Writes the picture to a file in the format of the file's suffix."""
     picture = draw_net(caffe_net, rankdir, os.path.splitext(filename)[1][1:], phase, display_lrm)
-    with open(filename, "wb") as file:
-        file.write(picture)
+    write_bytes(filename, [picture])
 
 
 def _style(node: DrawnNode) -> dict[str, str]:

@@ -23,6 +23,7 @@ from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
+from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.prepared import read_class_names, read_prepared
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
@@ -118,7 +119,8 @@ def draw(net: Net, image: str, truth: TrueLabels | None, arguments: argparse.Nam
         read_picture(image), maps, labels, names, true, not arguments.cells, arguments.scale == "one"
     )
     path: Path = arguments.out / f"{Path(image).stem}_attention.png"
-    figure.savefig(path, dpi=150)
+    with replacing(path) as beside:
+        figure.savefig(beside, format="png", dpi=150)
     return path
 
 

@@ -33,7 +33,8 @@ def _safetensors(path: Path, array: Blob) -> None:
 
 
 def _torch(path: Path, array: Blob) -> None:
-    torch.save({KEY: torch.from_numpy(np.array(array))}, path)
+    with path.open("wb") as file:  # an open file, because torch writes a path's name into the file
+        torch.save({KEY: torch.from_numpy(np.array(array))}, file)
 
 
 #: Targets that only mean images have.

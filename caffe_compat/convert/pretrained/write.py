@@ -35,8 +35,8 @@ def write_torchvision(path: str, model: Model, pixels: Pixels, report: Conversio
     """
     places = _places(model)
     tensors = _tensors(model, places, pixels)
-    with replacing(path) as beside:
-        torch.save(tensors, beside)
+    with replacing(path) as beside, beside.open("wb") as file:  # torch would write a path's name into the file
+        torch.save(tensors, file)
     report.notes += _notes(model, places, pixels)
 
 

@@ -4,6 +4,7 @@ They stand apart from the command, which holds flags only.
 """
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +31,14 @@ def _tables(log: TrainingLog) -> Iterator[tuple[str, list[Row]]]:
 def _write_table(rows: list[Row], path: Path, delimiter: str) -> None:
     """Writes one table with a column for every output of any row. Iterations are floats, as in Caffe's own parser."""
     outputs = list(dict.fromkeys(name for row in rows for name in row.outputs))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter=delimiter)
-        writer.writerow(["NumIters", "Seconds", "LearningRate", *outputs])
-        for row in rows:
-            values = [row.outputs.get(name, "") for name in outputs]
-            writer.writerow([float(row.iteration), row.seconds, row.learning_rate, *values])
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=delimiter)
+            writer.writerow(["NumIters", "Seconds", "LearningRate", *outputs])
+            for row in rows:
+                values = [row.outputs.get(name, "") for name in outputs]
+                writer.writerow([float(row.iteration), row.seconds, row.learning_rate, *values])
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
