@@ -20,7 +20,15 @@ def record_onnx(net: Net, inputs: Mapping[str, Array], path: str) -> Recording:
 
     Values are matched by name: `blob`, or `blob@layer` if a later layer overwrites the blob; our export uses the same
     names. If names are unknown, inputs and outputs are matched by order; DataError if their numbers differ.
+    FormatError for a file that is no ONNX model.
     """
+    try:
+        return _recorded(net, inputs, path)
+    except UnicodeDecodeError as error:  # protobuf looks at a name's bytes when the name is read
+        raise FormatError(f"{path}: expected an ONNX model, found a name that is not UTF-8; export it again") from error
+
+
+def _recorded(net: Net, inputs: Mapping[str, Array], path: str) -> Recording:
     model = _model(path)
     known = _known_values(net, model)
     session = _session(path, _showing(model, known))

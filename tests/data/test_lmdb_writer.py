@@ -24,18 +24,29 @@ def test_writes_and_appends(tmp_path: Path) -> None:
     assert len(Lmdb(path, "layer")) == 6
 
 
-def write_and_fail(path: str) -> None:
-    with LmdbWriter(path) as writer:
+def write_and_fail(path: str, append: bool = False) -> None:
+    with LmdbWriter(path, append) as writer:
         for number in range(COMMIT_EVERY + 5):
             writer.put(b"%08d" % number, encoded_datum(b"x"))
         raise ZeroDivisionError
 
 
 def test_commits_every_thousand(tmp_path: Path) -> None:
-    path = str(tmp_path / "lmdb")
+    """An existing database keeps what was committed; of a new one nothing is left."""
+    path = tmp_path / "lmdb"
     with pytest.raises(ZeroDivisionError):
-        write_and_fail(path)
-    assert len(Lmdb(path, "layer")) == COMMIT_EVERY
+        write_and_fail(str(path))
+    assert not path.exists()
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail(str(path), append=True)
+    assert len(Lmdb(str(path), "layer")) == COMMIT_EVERY
+
+
+def test_other_files_of_a_folder_stay_where_a_new_database_fails(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail(str(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_refuses_an_existing_one(tmp_path: Path) -> None:

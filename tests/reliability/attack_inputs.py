@@ -32,7 +32,7 @@ SECONDS, BYTES, CHARACTERS = 10.0, 2**30, 800
 #: A prototxt's message has a line for each unknown word.
 LINES = 10
 #: Seconds of the clock after which a process hangs; other work may hold the processor in the meantime.
-PATIENCE = 60.0
+PATIENCE = 300.0
 ALL_KINDS = (*KINDS, *COMMAND_KINDS)
 #: Inputs of one process, so that what one leaves behind cannot hide what the next does.
 _PER_PROCESS = 150

@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,7 +137,7 @@ def inject_sizes(writing: Writing, good: dict[str, bytes]) -> int:
     """The system itself refuses files above a size, which libraries in C meet as well; returns how often it did."""
     failures = 0
     for limit in LIMITS:
-        status = status_of_child(lambda limit=limit: _attempt_within(writing, limit))
+        status = status_of_child(partial(_attempt_within, writing, limit))
         assert status in (0, 3), f"{writing.name}, files of at most {limit} bytes: status {status}"
         require_whole(writing, good, succeeded=status == 0)
         failures += status == 3
