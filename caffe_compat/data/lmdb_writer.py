@@ -85,7 +85,8 @@ class LmdbWriter:
     def _remove_what_was_made(self) -> None:
         """Removes the half of a new database, which a training would take for a whole one."""
         for name in self._made:
-            Path(self.path, name).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(self.path, name).unlink()
         if self._made:
             with suppress(OSError):  # the folder holds other files
                 os.rmdir(self.path)
