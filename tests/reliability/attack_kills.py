@@ -120,7 +120,9 @@ def equal(one: str, other: str) -> bool:
     ]
     sidecars = [json.loads(contents.pop()) for contents in files]
     for sidecar in sidecars:
-        del sidecar["processes"][0]["random"]["python"], sidecar["solver"]
+        del sidecar["solver"]
+        for process in sidecar["processes"]:
+            del process["random"]["python"]
     return files[0] == files[1] and sidecars[0] == sidecars[1]
 
 

@@ -11,6 +11,8 @@ from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.proto.read import read_solver
 from caffe_compat.solvers.solver import Solver
 from tests.reliability.attack_disk import attack_conversion, attack_snapshots, failing_at
+from tests.reliability.attack_outputs import WRITINGS, Writing, inject_calls, inject_sizes
+from tests.reliability.attack_outputs import attack as attack_output
 
 
 @pytest.mark.slow
@@ -21,6 +23,22 @@ def test_no_failed_write_costs_an_older_snapshot(form: str, inputs: Path) -> Non
 
 def test_no_failed_write_costs_older_weights(inputs: Path) -> None:
     assert attack_conversion(write_safetensors, "m.safetensors") >= 3
+
+
+#: Commands that take a moment; `python -m tests.reliability.attack_outputs` is the long form.
+QUICK = ("convert to torch.pt", "parse-log", "summary", "convert_imageset", "upgrade_net_proto_text")
+
+
+@pytest.mark.parametrize("writing", [each for each in WRITINGS if each.name in QUICK], ids=lambda writing: writing.name)
+def test_no_failed_write_of_a_command_costs_an_older_file(writing: Writing, inputs: Path) -> None:
+    assert attack_output(writing, inject_calls) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of fork beside threads, from Python 3.12 on
+@pytest.mark.parametrize("writing", WRITINGS, ids=lambda writing: writing.name)
+def test_no_refused_size_costs_an_older_file(writing: Writing, inputs: Path) -> None:
+    attack_output(writing, inject_sizes)
 
 
 def test_the_attack_fails_a_call(inputs: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 import caffe_compat as caffe
 from caffe_compat.data.lmdb_writer import LmdbWriter
+from tests.reliability import attack_leaks
+from tests.reliability.inputs import DATA
 
 NETS = 20
 TEXT = """
@@ -46,3 +48,10 @@ def test_dropped_nets_end_their_threads_and_close_their_files(prototxt: str) -> 
     finally:
         gc.enable()
     assert counts == [counts[0]] * NETS
+
+
+def test_nets_of_all_data_layers_leave_nothing_behind(inputs: Path) -> None:
+    """`attack_leaks --count 2000` is the long form."""
+    grown = attack_leaks.attack(3 * len(DATA) * len(attack_leaks.WAYS))
+    assert (grown.threads, grown.files) == (0, 0)
+    assert grown.mebibytes < attack_leaks.NOISE
