@@ -22,10 +22,21 @@ def good_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.chdir(folder)
     try:
         make_inputs(folder.with_name("work"))
-        make_command_inputs()
     finally:
         os.chdir(before)
     return folder
+
+
+@pytest.fixture(scope="session")
+def good_command_inputs(good_inputs: Path) -> Path:
+    """The same folder with the files that commands read, which take seconds to make."""
+    before = Path.cwd()
+    os.chdir(good_inputs)
+    try:
+        make_command_inputs()
+    finally:
+        os.chdir(before)
+    return good_inputs
 
 
 @contextmanager
@@ -49,4 +60,11 @@ def working_copy(good: Path) -> Iterator[Path]:
 def inputs(good_inputs: Path) -> Iterator[Path]:
     """A fresh copy of the inputs, which is the current folder; the log is silent."""
     with working_copy(good_inputs) as work:
+        yield work
+
+
+@pytest.fixture
+def command_inputs(good_command_inputs: Path) -> Iterator[Path]:
+    """As `inputs`, with the files that commands read."""
+    with working_copy(good_command_inputs) as work:
         yield work

@@ -30,14 +30,14 @@ QUICK = ("convert to torch.pt", "parse-log", "summary", "convert_imageset", "upg
 
 
 @pytest.mark.parametrize("writing", [each for each in WRITINGS if each.name in QUICK], ids=lambda writing: writing.name)
-def test_no_failed_write_of_a_command_costs_an_older_file(writing: Writing, inputs: Path) -> None:
+def test_no_failed_write_of_a_command_costs_an_older_file(writing: Writing, command_inputs: Path) -> None:
     assert attack_output(writing, inject_calls) >= 2
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of fork beside threads, from Python 3.12 on
 @pytest.mark.parametrize("writing", WRITINGS, ids=lambda writing: writing.name)
-def test_no_refused_size_costs_an_older_file(writing: Writing, inputs: Path) -> None:
+def test_no_refused_size_costs_an_older_file(writing: Writing, command_inputs: Path) -> None:
     attack_output(writing, inject_sizes)
 
 

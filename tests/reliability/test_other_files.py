@@ -50,9 +50,9 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", name="work")
-def made(good_inputs: Path) -> Iterator[Path]:
+def made(good_command_inputs: Path) -> Iterator[Path]:
     """One copy of the inputs for all tests of this module, each of which puts its file back."""
-    with working_copy(good_inputs) as folder:
+    with working_copy(good_command_inputs) as folder:
         yield folder
 
 
