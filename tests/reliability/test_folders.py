@@ -87,7 +87,7 @@ def test_a_disk_that_fails_in_training_is_told_in_a_line_and_nothing_is_lost(
     fail, reason = WAYS[way]
     solver.callbacks.append(Callback(lambda: solver.iteration == 1 and fail(disk), lambda: None))
     caplog.set_level("ERROR", logger="caffe_compat")
-    with pytest.raises(SolverError, match="^the last snapshot is in .* cannot be written") as end:
+    with pytest.raises(SolverError, match=r"^the last snapshot is in .* cannot be written") as end:
         solver.solve()
     solver.close()
     refused = [line for line in caplog.messages if "cannot write this snapshot" in line]
