@@ -35,6 +35,12 @@ class PriorBox(Layer):
             "prior_box_param",
         ),
         Meaning(
+            "SSTD",
+            "other boxes for aspect ratios: min_size high and ratio times as wide",
+            "nothing in the text",
+            "runs as SSD's; where the counts differ, DetectionOutput refuses",
+        ),
+        Meaning(
             "Cambricon, pose forks",
             "further boxes by p_type and inner_scale",
             "these fields",
