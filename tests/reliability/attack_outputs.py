@@ -85,7 +85,7 @@ WRITINGS = (
             folders=("new_data",)),
     Writing("test --json", ("test", "--model=list.prototxt", "--weights=s_iter_2.caffemodel", "--iterations=1",
             "--json=test.json"), ("test.json",)),
-    Writing("train --watch", ("train", "--solver=h_solver.prototxt", "--watch=watch", "--quiet"),
+    Writing("train --watch", ("train", "--solver=list_solver.prototxt", "--watch=watch", "--quiet"),
             ("watch/report.html",)),
 )  # fmt: skip
 
