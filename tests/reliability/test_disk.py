@@ -31,7 +31,7 @@ QUICK = ("convert to torch.pt", "parse-log", "summary", "convert_imageset", "upg
 
 @pytest.mark.parametrize("writing", [each for each in WRITINGS if each.name in QUICK], ids=lambda writing: writing.name)
 def test_no_failed_write_of_a_command_costs_an_older_file(writing: Writing, command_inputs: Path) -> None:
-    assert attack_output(writing, inject_calls) >= 2
+    assert attack_output(writing, inject_calls) >= 1
 
 
 @pytest.mark.slow
