@@ -40,6 +40,11 @@ class ImResize(Layer):
         self.factor: float = params.factor
         self.target: tuple[int, int] = (params.target_spatial_height, params.target_spatial_width)
         self.start_scale, self.scale_gap = np.float32(params.start_scale), np.float32(params.scale_gap)
+        if not np.isfinite([self.factor, self.start_scale, self.scale_gap]).all():
+            raise FieldError(
+                f"{spec}: expected numbers in factor, start_scale and scale_gap, got {self.factor:g}, "
+                f"{self.start_scale:g} and {self.scale_gap:g}"
+            )
         if self.factor < 0 or min(self.target) < 1:
             raise FieldError(f"{spec}: expected a factor and sizes above 0, got {self.factor:g} and {self.target}")
 
