@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from caffe_compat.cli.start import start
-
 
 def main() -> int:
     """Runs the command that the command line names; returns the exit status."""
+    from caffe_compat.cli.start import start  # late, so that none of its imports finds a file of the current folder
+
     return start(sys.argv[1:])
 
 
