@@ -106,7 +106,7 @@ def test_a_person_picks_zooms_and_uses_the_keyboard(page):
         const before = document.querySelector("#maps canvas").width;
         await press("+");
         found.zoom = document.querySelector("#maps canvas").width / before;
-        await Promise.all(pictures.map((picture) => picture.decode()));
+        for (let tries = 0; tries < 500 && !pictures.every((picture) => picture.complete); tries++) await wait();
         choose({});
         const canvas = document.querySelector("#maps canvas");
         const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
