@@ -1,9 +1,13 @@
 """What every test starts from and leaves behind."""
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+# A shell that starts the tests in the background makes them ignore SIGINT, and so every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
