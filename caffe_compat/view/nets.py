@@ -6,7 +6,7 @@ from pathlib import Path
 
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
-from caffe_compat.convert.model import Model, require_structure
+from caffe_compat.convert.model import Model, file_in_errors, require_structure
 from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError
 from caffe_compat.layers.base import Shape
@@ -48,17 +48,22 @@ def read_shown_net(path: Path, weights: Path | None = None, given: Mapping[str, 
         return _of_weights_file(path, given or {})
     model = read_model(str(weights)) if weights else None
     files = _files(path)
-    variants = [
-        Variant(_label(file, phase, len(files) > 1), layer_facts(net_graph(net, phase, given)))
-        for file in files
-        for net in [read_net(str(file))]
-        for phase in phases(net)
-    ]
+    variants = [variant for file in files for variant in _variants(file, len(files) > 1, given)]
     return ShownNet(path.name, variants, model, _unfilled(model, variants[0]) if model else [])
 
 
+def _variants(file: Path, is_one_of_several: bool, given: Mapping[str, Shape] | None) -> list[Variant]:
+    """The net of a prototxt in each of its phases. Errors name the file."""
+    with file_in_errors(str(file)):
+        net = read_net(str(file))
+        return [
+            Variant(_label(file, phase, is_one_of_several), layer_facts(net_graph(net, phase, given)))
+            for phase in phases(net)
+        ]
+
+
 def _of_weights_file(path: Path, given: Mapping[str, Shape]) -> ShownNet:
-    """A weights file by itself: the net that predicts, as  would write it."""
+    """A weights file by itself: the net that predicts, as `convert --to prototxt` would write it."""
     model = read_model(str(path))
     require_structure(model, "a picture")
     report = ConversionReport(model)
