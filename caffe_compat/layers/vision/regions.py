@@ -1,13 +1,15 @@
 """What ROIPooling, PSROIPooling and ROIWarping share: bottom 1 holds regions of the net's input image."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.windows import require_positive
 
 
 class RegionLayer(Layer):
@@ -50,6 +52,34 @@ class RegionLayer(Layer):
         if images.device.type == "cpu" and bool(((images < 0) | (images >= count)).any()):
             raise ShapeError(f"{self.spec}: expected image indices from 0 to {count - 1}, got {images.tolist()}")
         return images
+
+
+class GridLayer(RegionLayer):
+    """A region layer whose top is a grid of pooled_h x pooled_w bins per region, with all channels in each bin.
+
+    Corners of regions are rounded after `spatial_scale` has converted these to places of bottom 0.
+    """
+
+    #: The message of the layer's fields.
+    field: ClassVar[str]
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        params = spec.params(self.field)
+        self.bins: tuple[int, int] = (params.pooled_h, params.pooled_w)
+        self.scale: float = params.spatial_scale
+        require_positive(spec, "pooled_h and pooled_w", self.bins)
+
+    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
+        features, regions = bottom_shapes
+        self.require_regions(features, regions)
+        return [(regions[0], features[1], *self.bins)]
+
+    def images_and_corners(self, features: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """The image (R,) of each region, and its corners (R, 4) as x1, y1, x2, y2 in whole places of bottom 0."""
+        self.top_shapes(features.shape, regions.shape)
+        regions = regions.detach().reshape(-1, 5)
+        return self.image_indices(regions, features.shape[0]), rounded(regions[:, 1:] * self.scale)
 
 
 def rounded(values: Tensor) -> Tensor:

@@ -3,15 +3,14 @@
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import LayerSpec, Shape
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.regions import RegionLayer, rounded
-from caffe_compat.layers.windows import LOWEST, require_positive
+from caffe_compat.layers.vision.regions import GridLayer
+from caffe_compat.layers.windows import LOWEST
 
 
 @register_layer("ROIPooling")
-class ROIPooling(RegionLayer):
+class ROIPooling(GridLayer):
     """Maximum of each bin of each region: (regions, C, pooled_h, pooled_w).
 
     Bottom 1 holds regions (image index, x1, y1, x2, y2), in pixels of the net's input, with both corners included.
@@ -34,24 +33,10 @@ class ROIPooling(RegionLayer):
         ),
     )
     example = "roi_pooling_param { pooled_h: 1 pooled_w: 1 }"
-
-    def __init__(self, spec: LayerSpec) -> None:
-        super().__init__(spec)
-        params = spec.params("roi_pooling_param")
-        self.bins: tuple[int, int] = (params.pooled_h, params.pooled_w)
-        self.scale: float = params.spatial_scale
-        require_positive(spec, "pooled_h and pooled_w", self.bins)
-
-    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        features, regions = bottom_shapes
-        self.require_regions(features, regions)
-        return [(regions[0], features[1], *self.bins)]
+    field = "roi_pooling_param"
 
     def forward(self, features: Tensor, regions: Tensor) -> Tensor:
-        self.top_shapes(features.shape, regions.shape)
-        regions = regions.detach().reshape(-1, 5)
-        images = self.image_indices(regions, features.shape[0])
-        corners = rounded(regions[:, 1:] * self.scale)
+        images, corners = self.images_and_corners(features, regions)
         rows = _bin_members(corners[:, 1], corners[:, 3], self.bins[0], features.shape[2])
         columns = _bin_members(corners[:, 0], corners[:, 2], self.bins[1], features.shape[3])
         of_regions = features.index_select(0, images)

@@ -3,16 +3,15 @@
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import LayerSpec, Shape
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.interpolation import linear_weights
-from caffe_compat.layers.vision.regions import RegionLayer, rounded
-from caffe_compat.layers.windows import LOWEST, require_positive
+from caffe_compat.layers.vision.regions import GridLayer
+from caffe_compat.layers.windows import LOWEST
 
 
 @register_layer("ROIWarping")
-class ROIWarping(RegionLayer):
+class ROIWarping(GridLayer):
     """Maximum over values between places in each bin of each region: (regions, C, pooled_h, pooled_w).
 
     A bin is sampled, bilinearly, from its first to its last line in steps of its height / ceil(its height), and so
@@ -25,24 +24,10 @@ class ROIWarping(RegionLayer):
     meanings = (Meaning("MNC", "the maximum of samples between places, for each bin of a region", "roi_warping_param"),)
     example = "roi_warping_param { pooled_h: 1 pooled_w: 1 }"
     is_in_onnx = False
-
-    def __init__(self, spec: LayerSpec) -> None:
-        super().__init__(spec)
-        params = spec.params("roi_warping_param")
-        self.bins: tuple[int, int] = (params.pooled_h, params.pooled_w)
-        self.scale: float = params.spatial_scale
-        require_positive(spec, "pooled_h and pooled_w", self.bins)
-
-    def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        features, regions = bottom_shapes
-        self.require_regions(features, regions)
-        return [(regions[0], features[1], *self.bins)]
+    field = "roi_warping_param"
 
     def forward(self, features: Tensor, regions: Tensor) -> Tensor:
-        self.top_shapes(features.shape, regions.shape)
-        regions = regions.detach().reshape(-1, 5)
-        images = self.image_indices(regions, features.shape[0])
-        corners = rounded(regions[:, 1:] * self.scale)
+        images, corners = self.images_and_corners(features, regions)
         # Region by region: the samples of all regions at once would need many times the memory of the tops.
         warped = [self._warp(features[image], corner) for image, corner in zip(images, corners, strict=True)]
         return torch.stack(warped) if warped else features.new_zeros(0, features.shape[1], *self.bins)
