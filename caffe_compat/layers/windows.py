@@ -163,7 +163,8 @@ def require_output(spec: LayerSpec, bottom_sizes: Sequence[int], top_sizes: Sequ
     """Raises ShapeError for an input that is too small for one window."""
     if any(size < 1 for size in top_sizes):
         raise ShapeError(
-            f"{spec}: expected an input of at least one window, got {list(bottom_sizes)}, which gives {list(top_sizes)}"
+            f"{spec}: expected an input of at least one window, got {list(bottom_sizes)}, which gives "
+            f"{list(top_sizes)}; give a larger input, or change kernel_size, dilation or pad"
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.cli.commands import summary, view
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, ShapeError
 from caffe_compat.view.nets import read_shown_net
 from caffe_compat.view.page import page_data, write_net_page
 from caffe_compat.view.parity_report import read_parity
@@ -52,6 +52,12 @@ def test_a_file_that_is_no_parity_report(tmp_path):
     (tmp_path / "p.json").write_text("[1]")
     with pytest.raises(FormatError, match=r"p.json: expected a parity report, as `caffe-compat verify --json FILE`"):
         read_parity(tmp_path / "p.json")
+
+
+def test_a_net_that_does_not_fit_is_named_with_its_file(tmp_path):
+    (tmp_path / "n.prototxt").write_text(NET.replace("kernel_size: 3", "kernel_size: 9"))
+    with pytest.raises(ShapeError, match=r"n.prototxt: layer 'conv' .* at least one window, .*; give a larger input"):
+        read_shown_net(tmp_path / "n.prototxt")
 
 
 def test_a_folder_without_nets(tmp_path):

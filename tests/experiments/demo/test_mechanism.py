@@ -1,12 +1,18 @@
 """The demo's part of the mechanism study, in words and numbers."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from caffe_compat.experiments.demo import demo, mechanism, report
 from caffe_compat.experiments.demo.mechanism import mechanism_rows, mechanism_sentence
 from caffe_compat.experiments.demo.recipe import TINY
 from caffe_compat.experiments.mechanism.study import Result
 from caffe_compat.experiments.mechanism.trials import StudyRow
+from caffe_compat.experiments.runs import Say
 from caffe_compat.pages.pieces import Piece, write_pieces
 from caffe_compat.parity.comparison import Comparison
 from tests.experiments.demo.test_findings import outcomes
@@ -34,15 +40,15 @@ def test_rows_and_sentence_follow_the_results():
     )
 
 
-def test_the_demo_trains_both_arms_and_tells_them(tmp_path, monkeypatch):
+def test_the_demo_trains_both_arms_and_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole demo with its trainings, measurements and pictures replaced: the mechanism reaches page and results."""
-    trained = []
+    trained: list[tuple[str, int, int, str]] = []
 
-    def run_study(trials, seeds, work, say):
+    def run_study(trials: Sequence[StudyRow], seeds: Sequence[int], work: Path, say: Say) -> list[Result]:
         trained.extend((trial.arm, trial.scenes, seed, work.name) for trial in trials for seed in seeds)
         return [Result(trial, 0, AP) for trial in trials]
 
-    def write_report(folder, found):
+    def write_report(folder: Path, found: Any) -> None:
         pieces.extend(piece for piece in report._mechanism(found.mechanism))
 
     pieces: list[Piece] = []
