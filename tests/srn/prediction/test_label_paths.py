@@ -92,10 +92,9 @@ SMALL = {"model": "cnn_rnn", "labels": LABELS, "backbone": "narrow", "width": 3,
 STEPS = 4
 
 
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory):
+@pytest.fixture
+def nets(tmp_path):
     """The training net of step 2 after a pass over random images and two known paths, and the path net's files."""
-    folder = tmp_path_factory.mktemp("cnn_rnn")
     made = generate(**SMALL, hidden=5, path_steps=STEPS, batch_size=2, iter_size=1)
     trainval = made["step_2_cnn_rnn_trainval.prototxt"]
     inputs = {"data": (2, 3, 40, 40), "label": (2, LABELS, 1, 1), "path": (2, STEPS, 1, 1)}
@@ -116,9 +115,9 @@ def nets(tmp_path_factory):
     net.blobs["data"].data[...] = random.normal(0, 1, inputs["data"])
     net.blobs["path"].data[...] = np.array([[3, 1, 0, -1], [2, 0, -1, -1]])[..., None, None]
     net.forward_range(0, len(net.steps) - 1)
-    net.save(str(folder / "trained.caffemodel"))
-    write_text(folder / "path.prototxt", made["custom_cnn_rnn_path_test.prototxt"])
-    return net, folder
+    net.save(str(tmp_path / "trained.caffemodel"))
+    write_text(tmp_path / "path.prototxt", made["custom_cnn_rnn_path_test.prototxt"])
+    return net, tmp_path
 
 
 def test_the_net_reads_a_path_one_step_late_and_predicts_it(nets):
