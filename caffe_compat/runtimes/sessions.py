@@ -1,11 +1,15 @@
 """The runtimes by the name of their engine: each runs a model on the CPU, with as many threads as torch uses."""
 
-from functools import partial
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import torch
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.runtimes.session import Arrays, MakeSession, Session
+
+if TYPE_CHECKING:
+    from openvino import Core
 
 
 def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
@@ -27,18 +31,28 @@ def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
     return run
 
 
+@cache
+def _one_of(core: "type[Core]") -> "Core":
+    """The one Core of the process, which lives as long as the process does.
+
+    OpenVINO's CPU plugin gives the thread a stack for signals, and a Core that ends takes its own away: with two
+    Cores, the one that ends last may leave a stack that is gone, and the next Ctrl-C ends in a segmentation fault.
+    """
+    return core()
+
+
 def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -> Session:
     """A session for the bytes of an ONNX file; products are computed in `precision`, "f32" or "bf16".
 
     MissingFeatureError where OpenVINO is not installed.
     """
     try:
-        import openvino
+        from openvino import Core
     except ImportError as error:
         raise MissingFeatureError(
             "--engine openvino needs OpenVINO; install it: pip install 'caffe-compat[openvino]'"
         ) from error
-    core = openvino.Core()
+    core = _one_of(Core)
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

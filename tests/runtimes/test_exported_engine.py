@@ -1,6 +1,8 @@
 """Other runtimes as engines, against the exact engine on the same net."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -110,3 +112,28 @@ def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch, name, modu
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingFeatureError, match=message.replace("[", r"\[")):
         create_engine(name, build(NET, "TEST")).forward()
+
+
+SIGNAL_AFTER_TWO_SESSIONS = """
+import gc, os, signal
+from onnx import TensorProto, helper
+from caffe_compat.runtimes.sessions import openvino_session
+
+blobs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in ("x", "y")]
+graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "small", blobs[:1], blobs[1:])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+first, second = (openvino_session(model, ["y"]) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("received"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_after_models_of_openvino_are_gone_is_received():
+    pytest.importorskip("openvino")
+    command = [sys.executable, "-c", SIGNAL_AFTER_TWO_SESSIONS]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert (ended.returncode, ended.stdout) == (0, "received\n")
