@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import command_parser
@@ -33,6 +34,7 @@ def upgrade_parser(command: str, what: str) -> CommandParser:
     )
     result.add_argument("source", metavar="IN", help="the file to read")
     result.add_argument("target", metavar="OUT", help="the file to write")
+    add_quiet(result, "log warnings and errors only")
     return result
 
 

@@ -166,6 +166,24 @@ def test_help_has_an_example_that_the_parser_takes_part_by_part(name: str, progr
     assert printed.startswith(f"usage: caffe-compat {name} ")
 
 
+#: They print one answer, or leave the flags to the script that they start.
+WITHOUT_QUIET = {"completion", "doctor", "prepare", "record", "run"}  # `prepare coco` has it
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_may_be_asked_to_be_quiet(name: str) -> None:
+    parser = importlib.import_module(module_name(name)).parser()
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    assert ("--quiet" in flags) == (name not in WITHOUT_QUIET)
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"record", "run"}))
+def test_a_flag_that_does_not_exist_is_wrong_usage(name: str, program: Program) -> None:
+    status, printed, errors = program(name, "--helb")
+    assert (status, printed) == (WRONG_USAGE, "")
+    assert "--help" in errors
+
+
 @pytest.mark.parametrize("name", sorted(CAFFES))
 def test_help_of_caffes_commands_shows_only_their_own_flags(name: str, program: Program) -> None:
     _, printed, _ = program(name, "--help")

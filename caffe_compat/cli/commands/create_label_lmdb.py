@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.srn.datasets.databases import write_label_database
@@ -19,6 +20,7 @@ def parser() -> CommandParser:
     result.add_argument("labels", type=Path, help="one image a line: 0 or 1 for each label")
     result.add_argument("list", type=Path, help="the image list: 'name tags' a line, whose names become keys")
     result.add_argument("out", type=Path, help="the LMDB to make")
+    add_quiet(result)
     return result
 
 

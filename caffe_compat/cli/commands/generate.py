@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
+from caffe_compat.cli.flags import add_quiet
+from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from prototxt_gen.__main__ import EPILOG, add_arguments, generate_files
@@ -16,11 +18,14 @@ def parser() -> CommandParser:
         "caffe-compat generate --model resnet101_srn --dataset coco --out models/coco_srn",
     )
     add_arguments(result)
+    add_quiet(result)
     return result
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the files, or counts parameters."""
+    if not arguments.count:
+        claim_folder(arguments.out)
     generate_files(arguments)
     return DONE
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
@@ -25,6 +26,7 @@ def parser() -> CommandParser:
     result.add_argument("output_dir", type=Path, help="the folder to write to; made if needed")
     result.add_argument("--verbose", action="store_true", help="say what was written")
     result.add_argument("--delimiter", type=one_character, default=",", help="between columns (default: '%(default)s')")
+    add_quiet(result)
     return result
 
 

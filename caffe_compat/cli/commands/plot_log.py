@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.flags import whole_number
+from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
@@ -24,6 +24,7 @@ def parser() -> CommandParser:
     result.add_argument("logs", type=Path, nargs="+", help="logs of training runs")
     result.add_argument("--follow", type=whole_number(1, "number of seconds"), metavar="SECONDS",
                         help="draw anew when the logs have grown, looking so often, until training ends")  # fmt: skip
+    add_quiet(result)
     return result
 
 

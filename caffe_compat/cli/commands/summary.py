@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.cli.commands.convert import input_shape
+from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
@@ -23,6 +24,7 @@ def parser() -> CommandParser:
     add("--phase", choices=("TRAIN", "TEST"), help="one phase alone (default: every phase that the net speaks of)")
     add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
     add("--json", type=Path, help="write the same as JSON")
+    add_quiet(result)
     return result
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_compat.cli.commands.convert import input_shape
+from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
@@ -28,6 +29,7 @@ def parser() -> CommandParser:
     add("--diff", type=Path, metavar="NET2", help="another net, shown beside the first with what differs")
     add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
     add("--out", type=Path, help="the page to write (default: the net's name with .html, in this folder)")
+    add_quiet(result)
     return result
 
 

@@ -24,3 +24,11 @@ def test_an_error_of_the_generator_is_one_line(program: Program) -> None:
     assert status == 1
     assert errors.startswith("caffe-compat generate: ")
     assert errors.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = program("generate", "--all", "--out", tmp_path / "file")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"caffe-compat generate: {tmp_path}/file: cannot be written (File exists")
