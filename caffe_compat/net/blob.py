@@ -312,6 +312,13 @@ class ParameterBlob(_LegacyShape):
         self.parameter = other.parameter
         self._data = other._data
 
+    def apart(self, parameter: nn.Parameter) -> "ParameterBlob":
+        """Returns a blob of a parameter that uses this blob's memory and has a gradient of its own."""
+        blob = ParameterBlob(parameter, self._gradient)
+        if parameter.shape == self.parameter.shape:
+            blob._data = self._data
+        return blob
+
     def reshape(self, *shape: int) -> None:
         """Changes the shape of the weights; the values become zero if the number of elements changes."""
         self.flush()

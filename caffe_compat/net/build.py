@@ -154,7 +154,8 @@ def build_net(
     readers = [layer for layer in layers if isinstance(layer, PrefetchingData)]
     if len(readers) > 1:
         check_in_step(readers)
-    net = Net(filtered, steps, blobs, collect_parameters(layers), device)
+    learnable = collect_parameters(layers, multipliers_may_differ=filtered.HasField("mem_param"))
+    net = Net(filtered, steps, blobs, learnable, device)
     net.apply_needs(find_needs(layers, [step.loss_weights for step in steps], filtered.force_backward))
     log_result(net)
     return net

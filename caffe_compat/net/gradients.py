@@ -127,7 +127,7 @@ class WeightGradients:
 
     def hand_over(self, own: nn.Parameter, lent: nn.Parameter) -> None:
         """Keeps the gradient of `own` as this net's gradient of `lent`, the weight that replaces `own`."""
-        self._apart[lent] = self._apart.pop(own) if own in self._apart else own.grad
+        self._apart[lent] = self._apart.get(own, own.grad)
 
     def move(self, device: torch.device) -> None:
         """Moves gradients of borrowed weights to another device; gradients that shared memory still share it."""

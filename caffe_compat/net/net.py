@@ -103,6 +103,10 @@ class Net(nn.Module):
             step.needs_backward = needs.layer[index]
             step.propagate_down = needs.bottoms[index]
             step.weights_need = needs.weights[index]
+        self.mark_learning()
+
+    def mark_learning(self) -> None:
+        """Turns `requires_grad` on for the weights that learn, and off for all others."""
         learning = {id(blob) for step in self.steps for blob in step.learning}
         for parameter in self.parameters():
             parameter.requires_grad_(id(parameter) in learning)
@@ -276,7 +280,7 @@ class Net(nn.Module):
         Raises GraphError if blobs of a layer have other shapes than in the other net.
         """
         theirs = {step.layer.name: step.layer for step in other.steps}
-        replaced: dict[nn.Parameter, nn.Parameter] = {}
+        replaced: list[tuple[nn.Parameter, nn.Parameter]] = []
         for step in self.steps:
             source = theirs.get(step.layer.name)
             if source is None or not source.blobs:
@@ -284,19 +288,20 @@ class Net(nn.Module):
             if [blob.shape for blob in source.blobs] != [blob.shape for blob in step.layer.blobs]:
                 raise GraphError(f"{step.layer.spec}: cannot share weights with a net whose blobs have other shapes")
             for index, blob in enumerate(source.blobs):
-                replaced[step.layer.blobs[index]] = blob
+                replaced.append((step.layer.blobs[index], blob))
                 step.layer.blobs[index] = blob
                 self.params[step.layer.name][index].point_to(other.params[step.layer.name][index])
             for weight in step.learning:
                 weight.requires_grad_(True)  # the other net may not need its gradient
         self._borrow(replaced)
 
-    def _borrow(self, replaced: dict[nn.Parameter, nn.Parameter]) -> None:
-        for own, lent in replaced.items():
+    def _borrow(self, replaced: list[tuple[nn.Parameter, nn.Parameter]]) -> None:
+        for own, lent in dict.fromkeys(replaced):
             if own is not lent:
                 self.gradients.hand_over(own, lent)
+        lent_for = dict(reversed(replaced))  # of layers that share a weight, the first one owns it
         for learnable in self.learnable:
-            learnable.parameter = replaced.get(learnable.parameter, learnable.parameter)
+            learnable.parameter = lent_for.get(learnable.parameter, learnable.parameter)
 
     def save(self, path: str, dialect: str = "auto") -> None:
         """Writes the whole net with its weights to a .caffemodel file."""

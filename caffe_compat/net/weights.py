@@ -38,13 +38,18 @@ class LearnableParameter:
     lr_given: bool = True
     decay_given: bool = True
     views: list[nn.Parameter] = field(default_factory=list)  # weights of other shapes that share this one (PERMISSIVE)
+    #: The weight whose memory this one uses, with a gradient of its own (net/sharers.py); None for all other weights.
+    owner: "LearnableParameter | None" = None
 
     def tie_views(self) -> None:
-        """Makes sharers of other shapes use this parameter's memory; must be called again after a move of device."""
+        """Makes sharers use one memory; must be called again after a move of device."""
         for view in self.views:
             view.data = self.parameter.data.view(view.shape)
             view.grad = gradient_of(self.parameter).view(view.shape)
             vars(view)["is_tied"] = vars(self.parameter)["is_tied"] = True
+        if self.owner is not None:
+            self.parameter.data = self.owner.parameter.data.view(self.parameter.shape)
+            vars(self.parameter)["is_tied"] = vars(self.owner.parameter)["is_tied"] = True
 
 
 def is_tied(parameter: nn.Parameter) -> bool:
@@ -54,17 +59,19 @@ def is_tied(parameter: nn.Parameter) -> bool:
 
 @dataclass
 class _Registry:
+    multipliers_may_differ: bool
     owners: dict[str, LearnableParameter] = field(default_factory=dict)
     learnable: list[LearnableParameter] = field(default_factory=list)
 
 
-def collect_parameters(layers: list[Layer]) -> list[LearnableParameter]:
+def collect_parameters(layers: list[Layer], multipliers_may_differ: bool = False) -> list[LearnableParameter]:
     """Returns the net's learnable parameters in Caffe's order.
 
     Changes layers in place: blobs that share a `param` name become one parameter. GraphError for too many `param`
-    entries or different multipliers, ShapeError for shapes that cannot be shared.
+    entries or different multipliers, ShapeError for shapes that cannot be shared. `multipliers_may_differ`: as in the
+    SRN authors' Caffe, where each sharer has multipliers of its own (net/sharers.py).
     """
-    registry = _Registry()
+    registry = _Registry(multipliers_may_differ)
     for layer in layers:
         if len(layer.spec.parameter.param) > len(layer.blobs):
             raise GraphError(
@@ -94,7 +101,8 @@ def _append(registry: _Registry, layer: Layer, index: int) -> None:
             registry.owners[spec.name] = this
         return
     _check_shape(layer, index, spec, owner)
-    _merge_multipliers(layer, spec, owner, this)
+    if not registry.multipliers_may_differ:
+        _merge_multipliers(layer, spec, owner, this)
     if layer.blobs[index].shape == owner.parameter.shape:
         layer.blobs[index] = owner.parameter
     else:

@@ -62,8 +62,8 @@ class LoggingEngine:
                 logger.info("    [Backward] Layer %s, param blob %d diff: %g", name, index, _magnitude(gradient))
 
     def _log_norms(self) -> None:
-        weights = [learnable.parameter.detach() for learnable in self.net.learnable]
-        gradients = self.net.learnable_gradients()
+        owned = [learnable.parameter for learnable in self.net.learnable if not learnable.owner]
+        weights, gradients = [weight.detach() for weight in owned], [self.net.gradients.of(weight) for weight in owned]
         logger.error(
             "    [Backward] All net params (data, diff): L1 norm = (%g, %g); L2 norm = (%g, %g)",
             *(_norm(tensors, order) for order in (1, 2) for tensors in (weights, gradients)),

@@ -13,6 +13,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.logs.glog import DUMP
 from caffe_compat.net.net import Net
 from caffe_compat.net.settings import Surroundings
+from caffe_compat.net.sharers import part_sharers
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
@@ -47,7 +48,7 @@ from caffe_compat.solvers.snapshot import (
     check_snapshot_prefix,
     read_state,
 )
-from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net
+from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net, trains_sharers_apart
 from caffe_compat.solvers.update_rules.registry import create_update_rule
 from caffe_compat.solvers.updater import Updater, check_regularization
 from caffe_compat.solvers.workers import join_workers, log_batch_size
@@ -90,6 +91,8 @@ class Solver:
             torch.manual_seed(parameter.random_seed + surroundings.rank)
             surroundings = replace(surroundings, random_seed=parameter.random_seed)
         self.net = build_train_net(parameter, surroundings)
+        if trains_sharers_apart(self.net, parameter):
+            part_sharers(self.net)
         self.test_nets = self._build_test_nets(surroundings)
         self.workers.share_weights(self.net)
         self.engine = create_engine(engine, self.net)
@@ -378,11 +381,22 @@ class Solver:
             self.net.copy_layers(read_weights(weights).layers, weights)
             self._refuse_bad_weights(weights)
         logger.info("SGDSolver: restoring history")
+        if self.updater.has_one_for_each_sharer(state.history):
+            self._part_sharers(file)
         self.updater.restore(state.history, file)
         self.schedule = Schedule(state.iter, state.current_step, lowest_at=state.iter)
         self.snapshots.last = weights
         if sidecar is not None:
             self._restore_sidecar(sidecar, sidecar_path(file))
+
+    def _part_sharers(self, file: str) -> None:
+        """Goes on as the SRN authors' Caffe does, which wrote the state."""
+        logger.warning(
+            "%s keeps a history for each layer that shares a weight, as the SRN authors' Caffe does: from here on each "
+            "has a gradient, decay and history of its own, too (docs/parity.md)", file
+        )  # fmt: skip
+        part_sharers(self.net)
+        self.updater = Updater(self.net, self.parameter)
 
     def _refuse_bad_weights(self, weights: str) -> None:
         bad = describe_bad_weight(self.net)

@@ -8,7 +8,9 @@ from caffe_compat.graph.quirks import training_quirks
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.net.settings import Surroundings
+from caffe_compat.net.sharers import shares_weights
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.dialects.translate import SRN_FORK, dialect_of
 from caffe_compat.proto.read import read_net, read_weights
 from caffe_compat.proto.upgrade import upgrade_net
 from caffe_compat.solvers.guards import describe_bad_weight
@@ -42,6 +44,26 @@ def build_train_net(solver: caffe_pb2.SolverParameter, surroundings: Surrounding
     for told in training_quirks(net.steps, solver.iter_size):
         logger.warning("%s (docs/parity.md)", told)
     return net
+
+
+def trains_sharers_apart(net: Net, solver: caffe_pb2.SolverParameter) -> bool:
+    """Whether layers that share a weight by name are trained as in the SRN authors' Caffe (docs/parity.md).
+
+    `mem_param` in the net or `richness` in the solver tells that Caffe from all others. Warns where only less certain
+    words of the net do.
+    """
+    if not shares_weights(net):
+        return False
+    apart = net.parameter.HasField("mem_param") or solver.HasField("richness")
+    if apart:
+        logger.info("Layers that share a weight have a gradient, decay and history each, as in the SRN authors' Caffe")
+    elif dialect_of(net.parameter) == SRN_FORK:
+        logger.warning(
+            "net '%s': layers share weights, and the net has words of the SRN authors' Caffe, where each of these "
+            "layers has a gradient, decay and history of its own; here they have one, as in BVLC's. "
+            "Write mem_param { } into the net to train as in that Caffe (docs/parity.md)", net.name
+        )  # fmt: skip
+    return apart
 
 
 def build_test_nets(solver: caffe_pb2.SolverParameter, surroundings: Surroundings) -> list[Net]:

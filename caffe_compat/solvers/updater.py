@@ -9,6 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import SolverError
 from caffe_compat.net.net import Net
+from caffe_compat.net.weights import LearnableParameter
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.solvers.update_rules.registry import Update, create_update_rule
@@ -37,7 +38,9 @@ class Updater:
         all_gradients = self._net.learnable_gradients()
         gradients = [all_gradients[index] for index in self._moving]
         weights: list[Tensor] = [learnable.parameter for learnable in moving]
-        clip(all_gradients, self._solver.clip_gradients)
+        # Where sharers have gradients of their own, that Caffe measures and scales those of the owners alone.
+        owned = [gradient for own, gradient in zip(self._net.learnable, all_gradients, strict=True) if not own.owner]
+        clip(owned, self._solver.clip_gradients)
         if not moving:
             return
         normalise(gradients, self._solver.iter_size)
@@ -49,14 +52,30 @@ class Updater:
         rates = [rate * learnable.lr_mult for learnable in moving]
         second_history = histories[1] if len(histories) > 1 else []
         self._rule(Update(gradients, histories[0], second_history, rates, iteration, weights, decays))
-        torch._foreach_sub_(weights, gradients)
+        self._subtract(moving, gradients)
+
+    def _subtract(self, moving: list[LearnableParameter], steps: list[Tensor]) -> None:
+        """Moves each weight by its step; the steps of sharers with gradients of their own are added to the owner's."""
+        pairs = [(learnable, step) for learnable, step in zip(moving, steps, strict=True) if learnable.owner]
+        for learnable, step in pairs:
+            if learnable.owner:
+                of_owner = self._net.gradients.of(learnable.owner.parameter)
+                of_owner.add_(step.view_as(of_owner))
+        owners = [(own.parameter, step) for own, step in zip(moving, steps, strict=True) if not own.owner]
+        torch._foreach_sub_([weight for weight, _ in owners], [step for _, step in owners])
+        for learnable, _ in pairs:
+            torch.autograd.graph.increment_version(learnable.parameter)  # caches of derived weights look at it
 
     def _find_moving(self) -> list[int]:
         """The indices of the weights that the rule can move; in a frozen net these are few."""
+        shared = {id(owner) for own in self._net.learnable if own.owner for owner in (own, own.owner)}
         return [
             index
             for index, learnable in enumerate(self._net.learnable)
-            if learnable.lr_mult or learnable.decay_mult or any(bool(h[index].any()) for h in self._histories)
+            if learnable.lr_mult
+            or learnable.decay_mult
+            or id(learnable) in shared
+            or any(bool(h[index].any()) for h in self._histories)
         ]
 
     @property
@@ -71,7 +90,7 @@ class Updater:
             raise SolverError(
                 f"{file}: Incorrect length of history blobs. ({len(blobs)} vs. {len(targets)}): "
                 + (
-                    self._told_of_sharers(blobs)
+                    self._told_of_joined_sharers(blobs)
                     or f"the state is of another net or of another solver type than {self._solver.type}"
                 )
             )
@@ -85,18 +104,24 @@ class Updater:
             target.copy_(torch.tensor(blob).view(target.shape))
         self._moving = self._find_moving()
 
-    def _told_of_sharers(self, blobs: Sequence[Blob]) -> str | None:
-        """Why a state with a history for every layer's weights cannot be resumed; None where the state is no such one.
+    def has_one_for_each_sharer(self, blobs: Sequence[Blob]) -> bool:
+        """Whether a .solverstate holds a history for every layer's weights where this updater has one for all sharers.
 
         The SRN authors' Caffe counts, updates and stores weights that share a name for each layer (docs/parity.md).
         """
         of_layers = [blob.numel() for step in self._net.steps for blob in step.layer.blobs] * len(self._histories)
-        if [blob.size for blob in blobs] != of_layers:
+        targets = sum(map(len, self._histories))
+        return targets < len(of_layers) and [blob.size for blob in blobs] == of_layers
+
+    def _told_of_joined_sharers(self, blobs: Sequence[Blob]) -> str | None:
+        """Why a state with one history for all sharers of a weight does not fit; None where it is no such one."""
+        owned = [own.parameter.numel() for own in self._net.learnable if not own.owner] * len(self._histories)
+        if [blob.size for blob in blobs] != owned:
             return None
         return (
-            "the state keeps a history for each layer that shares a weight, as the SRN authors' Caffe does; here all "
-            "layers that share a weight have one history, and theirs cannot be joined into it (docs/parity.md); start "
-            "from the .caffemodel beside the state with --weights, which begins with empty histories at iteration 0"
+            "the state keeps one history for all layers that share a weight, as BVLC's Caffe does; the net's mem_param "
+            "(or the solver's richness) says that each has its own, as in the SRN authors' Caffe (docs/parity.md); "
+            "take that field out to go on as in BVLC's, or start from the .caffemodel with --weights"
         )
 
 

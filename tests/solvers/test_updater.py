@@ -69,24 +69,6 @@ def solver_of_shared_weights(kind: str) -> Solver:
     return Solver(parameter)
 
 
-@pytest.mark.parametrize(("kind", "histories"), [("SGD", 1), ("Adam", 2)])
-def test_a_state_with_a_history_for_each_sharer_of_a_weight_says_how_to_go_on(
-    kind: str, histories: int, tmp_path: Path
-) -> None:
-    """The SRN authors' Caffe writes such a state: weight and bias of `ip`, then those of `twin`."""
-    solver = solver_of_shared_weights(kind)
-    assert len(solver.updater.histories) == 2 * histories
-    shapes = [(3, 4), (3,), (3, 4), (3,)] * histories
-    state = tmp_path / "fork_iter_7.solverstate"
-    write_solver_state(state, SolverState(7, "", 0, [np.ones(shape, np.float32) for shape in shapes]))
-    message = (
-        rf"fork_iter_7.solverstate: Incorrect length of history blobs. \({4 * histories} vs. {2 * histories}\): "
-        "the state keeps a history for each layer that shares a weight, as the SRN authors' Caffe does; .* --weights"
-    )
-    with pytest.raises(SolverError, match=message):
-        solver.restore(str(state))
-
-
 def test_a_state_of_as_many_blobs_but_of_other_sizes_is_of_another_net(tmp_path: Path) -> None:
     shapes = [(3, 4), (3,), (3, 5), (3,)]
     state = tmp_path / "s_iter_7.solverstate"
