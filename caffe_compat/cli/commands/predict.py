@@ -1,4 +1,8 @@
-"""Save a net's raw scores for the images of a list: one image per line, as the released model_test.py does."""
+"""Save a net's raw scores for the images of a list: one image per line, as the released model_test.py does.
+
+The deploy net of `generate --model cnn_rnn` gives scores of labels by a beam search over label paths. Its second net,
+CUSTOM_cnn_rnn_path_test.prototxt, is read from the same folder.
+"""
 
 import argparse
 import time
@@ -24,6 +28,7 @@ from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
+from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, beam_scores
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.terminal.progress import duration
 
@@ -48,6 +53,7 @@ def parser() -> CommandParser:
     add("--gpus", type=int, nargs="+", default=(), help="the released program's spelling of --device cuda:0,1")
     add("--num_test", type=whole_number(1, "number of images"), metavar="N", help="stop after so many images")
     add("--blob", metavar="NAME", help="what to save (default: the net's first output)")
+    add("--beam", type=whole_number(1), default=5, metavar="N", help="of a CNN-RNN: how many paths are kept")
     add_allow_unfilled(result)
     add_quiet(result)
     return result
@@ -85,13 +91,17 @@ def run(arguments: argparse.Namespace) -> int:
     predictor = Predictor(
         prototxt, weights, arguments.batch_size, arguments.blob, gpus, arguments.engine, arguments.allow_unfilled
     )
-    scores = predictor.predict(paths, _silent if arguments.quiet else partial(show_speed, started))
+    by_paths = predictor.blob == IMAGE_BLOB and not arguments.blob
+    path_net = PathNet.beside(prototxt, weights) if by_paths else None
+    values = predictor.predict(paths, _silent if arguments.quiet else partial(show_speed, started))
+    scores = beam_scores(values, path_net, arguments.beam) if path_net else values
     with replacing(out) as beside, beside.open("wb") as file:
         if out.suffix == ".npy":
             np.save(file, scores)
         else:
             np.savetxt(file, scores, fmt="%.6f")
-    print(f"wrote {len(scores)} lines of {scores.shape[1]} scores ({predictor.blob}) to {out}")
+    source = "label paths" if by_paths else predictor.blob
+    print(f"wrote {len(scores)} lines of {scores.shape[1]} scores ({source}) to {out}")
     return DONE
 
 

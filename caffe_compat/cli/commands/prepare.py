@@ -12,6 +12,7 @@ from typing import NamedTuple
 from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
+from caffe_compat.experiments.compared.cnn_rnn import write_path_databases
 from caffe_compat.experiments.compared.people_scenes import PHOTOGRAPHS, people_in, write_people_scenes
 from caffe_compat.experiments.compared.wider_people import add_wider_people
 from caffe_compat.srn.datasets.data_sets import DATA_SETS
@@ -211,6 +212,9 @@ def parser() -> CommandParser:
         dataset = datasets.add_parser(name, help=command.help)
         dataset.add_argument("--out", type=Path, required=True, help="the folder to make")
         command.add_arguments(dataset)
+        dataset.add_argument(
+            "--label-paths", action="store_true", help="write the LMDBs of label paths too, which cnn_rnn learns from"
+        )
         add_quiet(dataset)
         dataset.set_defaults(run=command.run)
     return result
@@ -219,6 +223,9 @@ def parser() -> CommandParser:
 def run(arguments: argparse.Namespace) -> int:
     """Prepares the dataset that the command line names."""
     arguments.run(arguments)
+    if arguments.label_paths:
+        write_path_databases(arguments.out)
+        print(f"label paths in {arguments.out}")
     return DONE
 
 

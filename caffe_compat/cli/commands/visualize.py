@@ -28,7 +28,7 @@ from caffe_compat.srn.metrics.prepared import read_class_names, read_prepared
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
 from caffe_compat.srn.prediction.filled_weights import require_filled
-from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, image_embedding, path_prototxt, search_paths
+from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, image_embedding, search_paths
 from caffe_compat.srn.prediction.path_figure import draw_paths
 from caffe_compat.srn.prediction.released_input import read_picture
 from caffe_compat.srn.prediction.shown_labels import TrueLabels, choose_labels, find_labels
@@ -75,22 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
         use_gpu(gpu)
     net = load_net(arguments.prototxt, "TEST", weights=arguments.weights)
     require_filled(net, arguments.weights, arguments.prototxt, arguments.allow_unfilled)
-    paths = path_net(arguments) if IMAGE_BLOB in net.blobs else None
+    paths = PathNet.beside(arguments.prototxt, arguments.weights) if IMAGE_BLOB in net.blobs else None
     for image in follow(arguments.images, "drawing", "images"):
         if paths:
             print(f"wrote {draw_label_paths(net, paths, image, truth, arguments)}")
         else:
             print(f"wrote {draw(net, image, truth, arguments)}")
     return DONE
-
-
-def path_net(arguments: argparse.Namespace) -> PathNet:
-    """The second net of a CNN-RNN; DataError where it does not lie beside the first."""
-    path = path_prototxt(arguments.prototxt)
-    if not Path(path).exists():
-        raise DataError(f"{path}: expected the net of label paths beside {arguments.prototxt}, found no such file; "
-                        "generate both with --model cnn_rnn")  # fmt: skip
-    return PathNet(path, arguments.weights)
 
 
 def draw_label_paths(

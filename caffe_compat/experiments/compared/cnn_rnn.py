@@ -14,7 +14,7 @@ from caffe_compat.experiments.runs import BATCH_SIZE, Run
 from caffe_compat.srn.datasets.layout import SPLITS, SplitFiles, image_path, read_image_list
 from caffe_compat.srn.datasets.new_folder import new_folder
 from caffe_compat.srn.metrics.text_matrices import read_labels
-from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, label_scores, path_prototxt, search_paths
+from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, beam_scores
 from caffe_compat.srn.prediction.predictor import Predictor
 from prototxt_gen.label_paths import AFTER_END
 
@@ -68,9 +68,8 @@ def cnn_rnn_scores(run: Run, split: str) -> NDArray[np.float64]:
     files = run.files(split)
     paths = [image_path(f"{files.images}/", image.name) for image in read_image_list(files.image_list)]
     images = Predictor(str(run.deploy_net), str(run.weights), BATCH_SIZE, IMAGE_BLOB, run.gpus).predict(paths)
-    net = PathNet(path_prototxt(str(run.deploy_net)), str(run.weights))
-    longest = path_steps(run.dataset / "data") - 1
-    return np.stack([label_scores(search_paths(net.next_label(image), BEAM, longest)) for image in images])
+    net = PathNet.beside(str(run.deploy_net), str(run.weights))
+    return beam_scores(images, net, BEAM, path_steps(run.dataset / "data") - 1)
 
 
 def _splits(data: Path) -> list[SplitFiles]:

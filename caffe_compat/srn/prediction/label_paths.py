@@ -6,11 +6,13 @@ the largest product of probabilities. Ours: no label comes twice in a path, and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.srn.prediction.released_input import net_input
@@ -62,6 +64,15 @@ class PathNet:
     def __init__(self, prototxt: str, weights: str) -> None:
         self._net = load_net(prototxt, "TEST", weights=weights)
         self.labels = self._net.blobs["probabilities"].shape[-1] - 1
+
+    @classmethod
+    def beside(cls, prototxt: str, weights: str) -> "PathNet":
+        """The net of label paths in the folder of PROTOTXT, the deploy net of a CNN-RNN; DataError without it."""
+        path = path_prototxt(prototxt)
+        if not Path(path).exists():
+            raise DataError(f"{path}: expected the net of label paths beside {prototxt}, found no such file; "
+                            "generate both with --model cnn_rnn")  # fmt: skip
+        return cls(path, weights)
 
     def next_label(self, image: Values) -> NextLabel:
         """The step function for an image, which is its blob image_embedding (embedding,)."""
@@ -136,6 +147,15 @@ def _grown(paths: Sequence[LabelPath], probabilities: Values) -> list[tuple[int,
             steps = (*path.probabilities, float(of_labels[label]))
             grown.append((row, LabelPath((*path.labels, label), steps, highest)))
     return grown
+
+
+def beam_scores(images: Values, net: PathNet, width: int, longest: int | None = None) -> NDArray[np.float64]:
+    """Scores (images, labels) by a beam of `width` paths for each image.
+
+    `images` (images, embedding) are what the first net gives. A path has at most `longest` labels, all if None.
+    """
+    most = net.labels if longest is None else longest
+    return np.stack([label_scores(search_paths(net.next_label(image), width, most)) for image in images])
 
 
 def label_scores(paths: Sequence[LabelPath]) -> NDArray[np.float64]:
