@@ -92,23 +92,25 @@ def train(runs: Sequence[Run], say: Say, flags: Sequence[str] = ON_CPU) -> None:
 
 def _show_progress(runs: Sequence[Run], training: Sequence["Future[None]"]) -> None:
     """Until all have ended or one has failed: how many iterations are done, with the remaining time."""
-    total = sum(stage.solver.max_iter for run in runs for stage in run.stages)
-    first = sum(map(iterations_done, runs))
+    steps = [(run.folder, stage) for run in runs for stage in run.stages]  # read once: looks must cost little
+    total = sum(stage.solver.max_iter for _, stage in steps)
+    first = sum(_iterations_of(*step) for step in steps)
     with Progress("training", total, "iterations", done=first, seconds_between_lines=SECONDS_BETWEEN_LINES) as progress:
         while wait(training, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_EXCEPTION).not_done:
             if any(each.done() and each.exception() for each in training):
                 return
-            progress.move_to(sum(map(iterations_done, runs)))
+            progress.move_to(sum(_iterations_of(*step) for step in steps))
 
 
 def iterations_done(run: Run) -> int:
     """How many iterations of a run's steps are behind it, as far as the logs tell."""
-    return sum(
-        stage.solver.max_iter
-        if (run.folder / stage.final_weights).exists()
-        else _last_iteration(run.folder / stage.log_file)
-        for stage in run.stages
-    )
+    return sum(_iterations_of(run.folder, stage) for stage in run.stages)
+
+
+def _iterations_of(folder: Path, stage: Stage) -> int:
+    if (folder / stage.final_weights).exists():
+        return stage.solver.max_iter
+    return _last_iteration(folder / stage.log_file)
 
 
 def _last_iteration(log: Path) -> int:

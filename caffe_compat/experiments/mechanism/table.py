@@ -1,10 +1,10 @@
-"""The mechanism study's tables: AP of relation labels in per cent, with the spread over seeds."""
+"""The mechanism study's tables: AP in per cent, with the spread over seeds, and what SRN gains over the other arms."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from caffe_compat.experiments.mechanism.arms import SRN_OUTPUTS
-from caffe_compat.experiments.mechanism.study import Result
+from caffe_compat.experiments.mechanism.study import GROUPS, Result
 from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
 
@@ -24,13 +24,44 @@ def rows(results: Sequence[Result], group: str = "relation") -> dict[StudyRow, d
     }
 
 
+def gains(results: Sequence[Result]) -> dict[StudyRow, dict[str, SeedStatistics]]:
+    """For each trial beside an SRN of the same field and scenes: what SRN's prediction gains over the trial's.
+
+    Points of AP of each group of labels, paired by seed; a seed that only one of both has is left out.
+    """
+    srn = {(item.trial.receptive_field, item.trial.scenes, item.seed): item for item in results if _is_srn(item.trial)}
+    pairs: dict[StudyRow, list[dict[str, float]]] = {}
+    for item in results:
+        best = srn.get((item.trial.receptive_field, item.trial.scenes, item.seed))
+        if best is not None and not _is_srn(item.trial):
+            ours, theirs = _predicted(best), _predicted(item)
+            pairs.setdefault(item.trial, []).append({group: 100 * (ours[group] - theirs[group]) for group in GROUPS})
+    return {
+        trial: {group: over_seeds([points[group] for points in found]) for group in GROUPS}
+        for trial, found in pairs.items()
+    }
+
+
+def _is_srn(trial: StudyRow) -> bool:
+    return trial.arm == "srn"
+
+
+def _predicted(result: Result) -> dict[str, float]:
+    """The AP of each group of labels by the arm's prediction, its first output."""
+    return result.ap[result.trial.made_of.arm.outputs[0]]
+
+
 def markdown(results: Sequence[Result], group: str = "relation") -> str:
-    """The table as Markdown: mean, and the 95 % interval where there are several seeds."""
-    return "\n".join([*_head(), *(_line(trial, cells) for trial, cells in rows(results, group).items())]) + "\n"
+    """Two tables as Markdown: the AP of one group of labels, and what SRN gains in each group.
+
+    A cell is the mean, with the 95 % interval where there are several seeds.
+    """
+    lines = [*_head(), *(_line(trial, cells) for trial, cells in rows(results, group).items())]
+    return "\n".join([*lines, *_gain_lines(results)]) + "\n"
 
 
 def latex(results: Sequence[Result], group: str = "relation") -> str:
-    """The table as a LaTeX tabular."""
+    """The first of these tables as a LaTeX tabular."""
     lines = [
         r"\begin{tabular}{lrr" + "r" * len(COLUMNS) + "}",
         r"\hline",
@@ -68,12 +99,30 @@ def _line(trial: StudyRow, cells: dict[str, SeedStatistics]) -> str:
     return f"| {made.arm.title} | {made.takes_away} | {trial.receptive_field} | {trial.scenes} | {values} |"
 
 
-def _cell(value: SeedStatistics | None) -> str:
+def _gain_lines(results: Sequence[Result]) -> Iterator[str]:
+    found = gains(results)
+    if not found:
+        return
+    yield from (
+        "",
+        "SRN's prediction minus that of each arm of the same field and scenes, in points, paired by seed:",
+        "",
+    )
+    yield "| SRN minus | field | scenes | " + " | ".join(f"{group} AP" for group in GROUPS) + " | seeds |"
+    yield "|---|---|---|" + "---|" * (len(GROUPS) + 1)
+    for trial, cells in found.items():
+        values = " | ".join(_cell(cells[group], "+") for group in GROUPS)
+        seeds = next(iter(cells.values())).seeds
+        yield f"| {trial.made_of.arm.title} | {trial.receptive_field} | {trial.scenes} | {values} | {seeds} |"
+
+
+def _cell(value: SeedStatistics | None, sign: str = "") -> str:
+    """The mean and its interval; `sign` is that of a format."""
     if value is None:
         return ""
     if value.low is None:
-        return f"{value.mean:.1f}"
-    return f"{value.mean:.1f} ({value.low:.1f} to {value.high:.1f})"
+        return f"{value.mean:{sign}.1f}"
+    return f"{value.mean:{sign}.1f} ({value.low:{sign}.1f} to {value.high:{sign}.1f})"
 
 
 def _latex_row(cells: Sequence[str]) -> str:

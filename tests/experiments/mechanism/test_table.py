@@ -29,6 +29,25 @@ def test_markdown_has_intervals_where_there_are_seeds():
     ]
 
 
+def test_srn_is_paired_by_seed_with_each_arm_of_its_field_and_scenes():
+    others = {key: {"presence": 0.9, "relation": 0.5} for key in ("y_cls", "y_att", "y_sr")}
+    controls = [
+        Result(StudyRow("point"), 0, {"y": {"presence": 0.98, "relation": 0.5}, **others}),
+        Result(StudyRow("point"), 1, {"y": {"presence": 0.96, "relation": 0.56}, **others}),
+        Result(StudyRow("baseline"), 0, {"y_cls": {"presence": 0.995, "relation": 0.55}}),
+    ]
+    lines = table.markdown([*results(), *controls]).splitlines()
+    assert lines[-7:] == [
+        "",
+        "SRN's prediction minus that of each arm of the same field and scenes, in points, paired by seed:",
+        "",
+        "| SRN minus | field | scenes | presence AP | relation AP | seeds |",
+        "|---|---|---|---|---|---|",
+        "| SRN, conv4 1x1 and mean | 15 | 1600 | +2.0 (-10.7 to +14.7) | +39.0 (+26.3 to +51.7) | 2 |",
+        "| narrow baseline | 15 | 1600 | -0.5 | +35.0 | 1 |",
+    ]
+
+
 def test_latex_escapes_what_it_must():
     text = table.latex(results())
     assert r"arm & field & scenes & y\_cls & y\_att & y\_sr & y \\" in text
