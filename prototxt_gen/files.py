@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import Message
-
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
 from prototxt_gen.completion import complete
 from prototxt_gen.label_paths import next_label_net
@@ -13,8 +12,12 @@ from prototxt_gen.options import GeneratorOptions, command
 from prototxt_gen.recipes import TrainingStep, steps_of
 from prototxt_gen.solvers import solver
 
+#: What a generated file holds, and files by their names.
+GeneratedMessage = caffe_pb2.NetParameter | caffe_pb2.SolverParameter
+GeneratedFiles = dict[str, GeneratedMessage]
 
-def generate(folder: str = "", **options: Any) -> dict[str, Message]:
+
+def generate(folder: str = "", **options: Any) -> GeneratedFiles:
     """Maps file names to NetParameter or SolverParameter, for the fields of `GeneratorOptions` given as keywords.
 
     `folder` is where the files will lie, relative to the folder where Caffe runs; solvers use it in the paths of net
@@ -23,10 +26,10 @@ def generate(folder: str = "", **options: Any) -> dict[str, Message]:
     return messages(GeneratorOptions(**options), folder)
 
 
-def messages(options: GeneratorOptions, folder: str) -> dict[str, Message]:
-    """Maps file names to NetParameter or SolverParameter, for an `GeneratorOptions`; see `generate`."""
+def messages(options: GeneratorOptions, folder: str) -> GeneratedFiles:
+    """Maps file names to NetParameter or SolverParameter, for a `GeneratorOptions`; see `generate`."""
     full = complete(options)
-    made: dict[str, Message] = {}
+    made: GeneratedFiles = {}
     for number, step in enumerate(steps_of(full.model, full.finetune_losses), start=1):
         chosen = full.step in ("all", str(number))
         if chosen:
@@ -56,7 +59,7 @@ def count(options: GeneratorOptions) -> dict[str, int]:
     return dict(parts + next_label_net(full).parameters if "path" in step.parts else parts)
 
 
-def _training_files(options: GeneratorOptions, step: TrainingStep, name: str, folder: str) -> dict[str, Message]:
+def _training_files(options: GeneratorOptions, step: TrainingStep, name: str, folder: str) -> GeneratedFiles:
     trainval = f"{name}_trainval.prototxt"
     return {
         trainval: train_net(options, step).message,

@@ -5,12 +5,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import Message
-
 from caffe_compat.experiments.arms import RATE_DROPS, Arm, Setting
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
-from prototxt_gen.files import messages
+from prototxt_gen.files import GeneratedFiles, GeneratedMessage, messages
 from prototxt_gen.options import GeneratorOptions, command
 from prototxt_gen.recipes import MODELS
 
@@ -32,7 +30,7 @@ def write_models(folder: Path, arm: Arm, setting: Setting, seed: int) -> None:
             write_text(folder / "models" / name, message, header=command(options, "models"))
 
 
-def _numbered(made: dict[str, Message], step: int, number: int) -> dict[str, Message]:
+def _numbered(made: GeneratedFiles, step: int, number: int) -> GeneratedFiles:
     """The files of a model's step as those of step `number` of a training."""
     old, new = f"step_{step}_", f"step_{number}_"
     for message in made.values():
@@ -66,13 +64,13 @@ def _options(arm: Arm, setting: Setting, seed: int) -> GeneratorOptions:
     return GeneratorOptions(**chosen | dict(setting.options) | dict(arm.options))
 
 
-def _adjust(message: Message, iterations: int, setting: Setting) -> None:
+def _adjust(message: GeneratedMessage, iterations: int, setting: Setting) -> None:
     """Set what the generator has no option for."""
     if isinstance(message, caffe_pb2.SolverParameter):
         _schedule(message, iterations, setting)
         if setting.clip_gradients:
             message.clip_gradients = setting.clip_gradients
-    elif isinstance(message, caffe_pb2.NetParameter):
+    else:
         _shuffle(message)
 
 
