@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -26,8 +26,8 @@ AHEAD = 3  # chunks per process that may be done before their turn
 
 def in_order(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
-) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result. With one process, no other is started.
+) -> Generator[tuple[Item, Result], None, None]:
+    """Each item with its result. With one process, no other is started; `close` ends the processes early.
 
     Raises DataError if a process dies.
     """
