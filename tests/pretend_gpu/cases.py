@@ -1,7 +1,6 @@
 """What holds on a GPU; `test_on_a_gpu.py` runs these with the plugin."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +14,11 @@ from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.solver import Callback, Solver
-from prototxt_gen import generate
 from tests.engine.nets import seeded
 from tests.layers.utility import user_layers
 from tests.pretend_gpu.device import GPU, nothing_waits
-from tests.prototxt_gen.test_generated_nets_run import give_statistics, with_dummy_data
+from tests.prototxt_gen.generated import give_statistics, training_net
+from tests.prototxt_gen.test_generated_nets_run import with_dummy_data
 from tests.solvers.least_squares import make_solver
 
 NET = """
@@ -179,15 +178,7 @@ def test_a_python_layer_without_bottoms_gives_tops_on_the_device() -> None:
 
 @pytest.mark.parametrize(("norm", "engine"), [("batchnorm", "fast"), ("bn", "exact")])
 def test_a_training_step_of_srn_never_waits_for_the_device(norm: str, engine: str) -> None:
-    small: dict[str, Any] = {
-        "labels": 5,
-        "depth": 26,
-        "width": 8,
-        "input_size": 64,
-        "norm": norm,
-        "model": "resnet101_srn",
-    }
-    (message,) = (net for name, net in generate(**small, step="4").items() if name.endswith("trainval.prototxt"))
+    message = training_net(labels=5, depth=26, width=8, input_size=64, norm=norm, model="resnet101_srn", step="4")
     parameter = caffe_pb2.SolverParameter(base_lr=0.01, momentum=0.9, weight_decay=5e-4, lr_policy="fixed")
     parameter.net_param.CopyFrom(with_dummy_data(message, labels=5))
     solver = Solver(parameter, engine, on_nan="ignore")  # looking for NaN waits twice per iteration

@@ -7,20 +7,16 @@ import torch
 from google.protobuf import text_format
 from torch.nn import functional
 
-from caffe_compat.net.build import build_net
-from caffe_compat.net.settings import Surroundings
-from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import srn_fork_pb2
-from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import GeneratorOptions, count, generate
+from prototxt_gen import GeneratorOptions, count
+from tests.prototxt_gen.generated import Options, built, predicting_net
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 
 
 def layers(**options):
     """The layers of the net that predicts, by name and in order."""
-    (net,) = generate(step="test", **options).values()
-    return {layer.name: layer for layer in net.layer}
+    return {layer.name: layer for layer in predicting_net(**options).layer}
 
 
 def described(layer):
@@ -102,8 +98,7 @@ def without_choices_of_training(layer):
 def test_released_layout_at_an_eighth_of_the_width_is_the_recorded_stand_in():
     recorded = srn_fork_pb2.NetParameter()
     text_format.Parse((GOLDENS / "srn_fork/released_like/net.prototxt").read_text(), recorded)
-    options = {"model": "resnet101_srn", "dataset": "wider_att", "width": 8, "norm": "bn", "layout": "released"}
-    (net,) = generate(step="test", **options).values()
+    net = predicting_net(model="resnet101_srn", dataset="wider_att", width=8, norm="bn", layout="released")
     generated = text_format.Parse(text_format.MessageToString(net), srn_fork_pb2.NetParameter())
     expected = [without_choices_of_training(layer) for layer in recorded.layer]
     found = [without_choices_of_training(layer) for layer in generated.layer]
@@ -144,7 +139,7 @@ def strides(made):
 @pytest.mark.parametrize("backbone", ["resnet", "preresnet"])
 @pytest.mark.parametrize(("stride_in", "branch"), [("conv1", "2a"), ("conv2", "2b")])
 def test_the_stride_is_where_the_option_says(backbone, stride_in, branch):
-    options = {"model": "resnet101", "labels": 7, "depth": 26, "width": 8, "backbone": backbone}
+    options: Options = {"model": "resnet101", "labels": 7, "depth": 26, "width": 8, "backbone": backbone}
     made = layers(**options, stride_in=stride_in)
     assert strides(made) == {f"{stage}a_branch{n}": 2 for stage in "345" for n in (branch, "1")}
     default = {"resnet": "conv1", "preresnet": "conv2"}[backbone]
@@ -178,10 +173,8 @@ def checkpoint_like(data, blobs, blocks):
 
 @pytest.mark.parametrize("size", [96, 107])
 def test_the_options_of_todays_checkpoints_give_their_features(size):
-    options = {"labels": 7, "depth": 26, "width": 4, "input_size": size, "stride_in": "conv2", "pooling": "floor"}
-    (message,) = generate(model="resnet101", step="test", **options).values()
-    upgrade_net(message)
-    net = build_net(message, caffe_pb2.NetState(phase=caffe_pb2.TEST), Surroundings(random_seed=3))
+    options: Options = {"labels": 7, "depth": 26, "width": 4, "stride_in": "conv2", "pooling": "floor"}
+    net = built(predicting_net(model="resnet101", input_size=size, **options), seed=3)
     random = np.random.default_rng(5)
     for name, blobs in net.params.items():
         if name.startswith(("bn", "scale")):

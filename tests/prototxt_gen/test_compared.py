@@ -6,8 +6,9 @@ from google.protobuf import text_format
 from caffe_compat.errors import FieldError, FormatError
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from prototxt_gen import GeneratorOptions, count, generate
+from tests.prototxt_gen.generated import Options, net_of
 
-SMALL = {"labels": 5, "backbone": "narrow", "width": 4, "input_size": 104}
+SMALL: Options = {"labels": 5, "backbone": "narrow", "width": 4, "input_size": 104}
 DIALECT = {"batchnorm": bvlc_pb2, "bn": srn_fork_pb2}
 
 
@@ -16,8 +17,7 @@ def files(model, **options):
 
 
 def layers_of(files, ending):
-    (net,) = (message for name, message in files.items() if name.endswith(ending))
-    return {layer.name: layer for layer in net.layer}
+    return {layer.name: layer for layer in net_of(files, ending).layer}
 
 
 @pytest.mark.parametrize("norm", ["batchnorm", "bn"])

@@ -1,10 +1,10 @@
 import pytest
 
-from prototxt_gen import generate
+from tests.prototxt_gen.generated import Options, training_net
 
 
 def data_layers(**options):
-    net = generate(model="resnet101", labels=5, depth=26, width=8, **options)["step_1_resnet101_trainval.prototxt"]
+    net = training_net(model="resnet101", labels=5, depth=26, width=8, **options)
     return [layer for layer in net.layer if layer.type == "Data"]
 
 
@@ -54,8 +54,8 @@ def test_crop_sides_are_the_papers():
 
 @pytest.mark.parametrize(("augmentation", "train_size"), [("crop", 110), ("none", 96)])  # 96 x 8 / 7
 def test_images_of_a_folder_are_resized_whole(augmentation, train_size):
-    options = {"labels": 5, "depth": 26, "width": 8, "input_size": 96, "data": "own", "augmentation": augmentation}
-    net = generate(model="resnet101", source="folder", **options)["step_1_resnet101_trainval.prototxt"]
+    options: Options = {"labels": 5, "depth": 26, "width": 8, "input_size": 96, "augmentation": augmentation}
+    net = training_net(model="resnet101", source="folder", data="own", **options)
     train, test = (layer for layer in net.layer if layer.type == "ImageData")
     for layer, split, size in ((train, "train", train_size), (test, "test", 96)):
         params = layer.image_data_param

@@ -5,24 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from caffe_compat.net.build import build_net
-from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import generate
 from prototxt_gen.equations import BY_AVERAGE, add_averaged_features
-from tests.prototxt_gen.test_generated_nets_run import give_statistics
+from tests.prototxt_gen.generated import Options, built, predicting_net, take_data_layers, training_net
 
-TEST, TRAIN = (caffe_pb2.NetState(phase=phase) for phase in (caffe_pb2.TEST, caffe_pb2.TRAIN))
 LABELS, CHANNELS, WIDTH, SIDE = 3, 16, 5, 4
-SMALL = {"model": "resnet101_srn", "labels": LABELS, "backbone": "narrow", "width": 4, "head_width": WIDTH,
-         "input_size": 40, "alpha": 0.3}  # fmt: skip
+SMALL: Options = {"model": "resnet101_srn", "labels": LABELS, "backbone": "narrow", "width": 4, "head_width": WIDTH,
+                  "input_size": 40, "alpha": 0.3}  # fmt: skip
 
 
 def run(message, data):
-    upgrade_net(message)
-    net = build_net(message, TEST, Surroundings(random_seed=5))
-    give_statistics(net)
+    net = built(message)
     net.blobs["data"].reshape(*data.shape)
     net.reshape()
     net.blobs["data"].data[...] = data
@@ -32,8 +25,7 @@ def run(message, data):
 
 @pytest.fixture(scope="module")
 def net():
-    (message,) = generate(**SMALL, step="test").values()
-    return run(message, np.random.default_rng(3).normal(0, 60, (2, 3, 40, 40)).astype(np.float32))
+    return run(predicting_net(**SMALL), np.random.default_rng(3).normal(0, 60, (2, 3, 40, 40)).astype(np.float32))
 
 
 def values(net, *names):
@@ -114,18 +106,12 @@ def test_section_3_4_adds_both_scores(net):
 
 def test_equation_10_is_the_loss_with_its_sign_turned():
     """The training net of step 4, its data replaced: F_loss(y, y_hat) + F_loss(y, y_att), for the mean image."""
-    made = generate(**SMALL, step="4", batch_size=2, test_split="test")
-    message = next(net for name, net in made.items() if name.endswith("trainval.prototxt"))
-    kept = [layer for layer in message.layer if layer.type != "Data"]
-    inputs = [
-        caffe_pb2.LayerParameter(name=name, type="Input", top=[name], input_param={"shape": [{"dim": shape}]})
-        for name, shape in (("data", [2, 3, 40, 40]), ("label", [2, LABELS]))
-    ]
-    layers = [caffe_pb2.LayerParameter.FromString(layer.SerializeToString()) for layer in (*inputs, *kept)]
-    del message.layer[:]
-    message.layer.extend(layers)
-    upgrade_net(message)
-    net = build_net(message, TRAIN, Surroundings(random_seed=5))
+    message = training_net(**SMALL, step="4", batch_size=2, test_split="test")
+    take_data_layers(message)
+    for name, shape in (("data", [2, 3, 40, 40]), ("label", [2, LABELS])):
+        message.input.append(name)
+        message.input_shape.add(dim=shape)
+    net = built(message, caffe_pb2.TRAIN)
     random = np.random.default_rng(4)
     net.blobs["data"].data[...] = random.normal(0, 60, (2, 3, 40, 40))
     net.blobs["label"].data[...] = [[1, 0, 1], [0, 0, 1]]
@@ -141,7 +127,7 @@ def test_equation_10_is_the_loss_with_its_sign_turned():
 
 
 def test_equations_5_and_6_as_a_net(net):
-    (message,) = generate(**SMALL, step="test").values()
+    message = predicting_net(**SMALL)
     add_averaged_features(message)
     checked = run(message, net.blobs["data"].data.copy())
     by_average, y_att = values(checked, BY_AVERAGE, "y_att")
@@ -150,7 +136,7 @@ def test_equations_5_and_6_as_a_net(net):
 
 
 def test_equations_5_and_6_as_a_net_with_a_residual_backbone():
-    (message,) = generate(model="resnet101_srn", labels=2, depth=26, width=2, input_size=64, step="test").values()
+    message = predicting_net(model="resnet101_srn", labels=2, depth=26, width=2, input_size=64)
     add_averaged_features(message)
     checked = run(message, np.random.default_rng(6).normal(0, 60, (1, 3, 64, 64)).astype(np.float32))
     by_average, y_att = values(checked, BY_AVERAGE, "y_att")

@@ -9,10 +9,11 @@ from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
 from prototxt_gen import DATASETS, PAPERS_MODELS, GeneratorOptions, count, generate, write
 from prototxt_gen.__main__ import main
 from prototxt_gen.options import command
+from tests.prototxt_gen.generated import Options
 
 ROOT = Path(__file__).parents[2]
 DIALECT = {"batchnorm": bvlc_pb2, "bn": srn_fork_pb2}
-SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
+SMALL: Options = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
 
 
 def parsed(path_or_text, dialect, name):

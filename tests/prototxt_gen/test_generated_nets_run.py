@@ -4,13 +4,11 @@ import math
 
 import pytest
 
-from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import PAPERS_MODELS, GeneratorOptions, count, generate
+from prototxt_gen import PAPERS_MODELS, GeneratorOptions, count
+from tests.prototxt_gen.generated import Options, built, predicting_net, training_net
 
-SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 64}
-TRAIN, TEST = (caffe_pb2.NetState(phase=phase) for phase in ("TRAIN", "TEST"))
+SMALL: Options = {"labels": 5, "depth": 26, "width": 8, "input_size": 64}
 VARIANTS = [
     {"backbone": backbone, "norm": norm, "layout": layout}
     for backbone in ("resnet", "preresnet")
@@ -33,20 +31,11 @@ def with_dummy_data(net, labels):
     return net
 
 
-def give_statistics(net):
-    """Unit variances, as a step would leave them; BatchNorm starts with zeros, which overflow where they are in use."""
-    for layer, blobs in net.params.items():
-        if net.step_of(layer).layer.spec.parameter.type == "BatchNorm":
-            blobs[1].data[...] = blobs[2].data[...] = 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("model", PAPERS_MODELS)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
 def test_the_net_that_predicts_builds_and_counts(model, variant):
-    (message,) = generate(**SMALL, **variant, model=model, step="test").values()
-    upgrade_net(message)
-    net = build_net(message, TEST)
+    net = built(predicting_net(**SMALL, **variant, model=model))
     learned = sum(
         math.prod(blob.shape)
         for layer, blobs in net.params.items()
@@ -60,10 +49,8 @@ def test_the_net_that_predicts_builds_and_counts(model, variant):
 @pytest.mark.parametrize("step", [1, 2, 3, 4])
 @pytest.mark.parametrize("norm", ["batchnorm", "bn"])
 def test_gradients_reach_what_learns_and_nothing_else(step, norm):
-    options = SMALL | {"norm": norm, "model": "resnet101_srn", "step": str(step)}
-    (message,) = (m for name, m in generate(**options).items() if name.endswith("trainval.prototxt"))
-    net = build_net(with_dummy_data(message, labels=5), TRAIN)
-    give_statistics(net)
+    message = training_net(**SMALL, norm=norm, model="resnet101_srn", step=str(step))
+    net = built(with_dummy_data(message, labels=5), caffe_pb2.TRAIN)
     last = len(net.steps) - 1
     assert net.forward_range(0, last) > 0
     net.clear_parameter_gradients()

@@ -1,13 +1,12 @@
 import math
 
-from prototxt_gen import generate
+from tests.prototxt_gen.generated import Options, predicting_net
 
-SMALL = {"labels": 5, "depth": 26, "width": 16, "input_size": 96}
+SMALL: Options = {"labels": 5, "depth": 26, "width": 16, "input_size": 96}
 
 
 def layers(**options):
-    (net,) = generate(step="test", **SMALL | options).values()
-    return {layer.name: layer for layer in net.layer}
+    return {layer.name: layer for layer in predicting_net(**SMALL | options).layer}
 
 
 def after_main_net(made):
@@ -107,9 +106,8 @@ def test_semantic_baseline():
         ("ReLU", "sem_fc2_relu", "sem_fc2", "->", "sem_fc2"),
         ("InnerProduct", "sem_fc3", "sem_fc2", "->", "y"),
     ]
-    (net,) = generate(model="resnet101_semantic", dataset="coco", step="test").values()
     assert [
         m.inner_product_param.num_output
-        for m in net.layer
+        for m in predicting_net(model="resnet101_semantic", dataset="coco").layer
         if m.name.startswith("sem_fc") and not m.name.endswith("relu")
     ] == [2048, 2048, 80]

@@ -6,10 +6,10 @@ import pytest
 from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import generate
 from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.nets import add_losses
 from prototxt_gen.options import GeneratorOptions
+from tests.prototxt_gen.generated import training_net
 
 TRAIN = caffe_pb2.NetState(phase=caffe_pb2.TRAIN)
 IMAGES, LABELS = 3, 4
@@ -61,6 +61,6 @@ def test_gradients_are_those_of_known_labels_alone(norm):
 
 
 def test_known_labels_alone_need_no_other_layers():
-    files = generate(model="resnet101", labels=4, depth=26, width=4, step="1")
-    (loss,) = (m for m in files["step_1_resnet101_trainval.prototxt"].layer if m.name == "loss_cls")
+    net = training_net(model="resnet101", labels=4, depth=26, width=4, step="1")
+    (loss,) = (m for m in net.layer if m.name == "loss_cls")
     assert (list(loss.bottom), loss.HasField("loss_param")) == (["y_cls", "label"], False)

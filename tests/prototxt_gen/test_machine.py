@@ -1,7 +1,8 @@
 from prototxt_gen import GeneratorOptions
 from prototxt_gen.machine import GIGABYTE, Machine, follow_machine, machine_lines, this_machine, training_bytes
+from tests.prototxt_gen.generated import Options
 
-SMALL = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
+SMALL: Options = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
 LARGE = Machine("GPU", 140 * GIGABYTE, "found a large one")
 
 

@@ -3,18 +3,13 @@
 import pytest
 
 from prototxt_gen import generate
+from tests.prototxt_gen.generated import Options, net_of, predicting_net, training_net
 
-SMALL = {"labels": 5, "depth": 26, "width": 16, "input_size": 96}
-SRN_FILES = {
-    1: "step_1_resnet101_trainval.prototxt",
-    2: "step_2_resnet101_att_trainval.prototxt",
-    3: "step_3_resnet101_srn_trainval.prototxt",
-    4: "step_4_resnet101_srn_finetune_trainval.prototxt",
-}
+SMALL: Options = {"labels": 5, "depth": 26, "width": 16, "input_size": 96}
 
 
 def trainval(step, **options):
-    return generate(**SMALL | {"model": "resnet101_srn", "step": str(step)} | options)[SRN_FILES[step]]
+    return training_net(**SMALL | {"model": "resnet101_srn", "step": str(step)} | options)
 
 
 def part_of(name):
@@ -25,7 +20,7 @@ def part_of(name):
 
 def outputs(net):
     """Tops that no later layer reads, in Caffe's alphabetical order."""
-    loose = set()
+    loose: set[str] = set()
     for layer in net.layer:
         loose -= set(layer.bottom)
         loose |= set(layer.top)
@@ -34,7 +29,7 @@ def outputs(net):
 
 def learning_parts(net):
     """Parts with a learning rate; a part that learns in one layer and is fixed in another is an error."""
-    rates = {}
+    rates: dict[str, set[bool]] = {}
     for layer in net.layer:
         if layer.type == "BatchNorm" or not layer.param:
             continue
@@ -100,9 +95,8 @@ def test_released_losses_have_no_sum():
 
 def test_semantic_baseline_keeps_its_first_loss():
     files = generate(model="resnet101_semantic", **SMALL)
-    net = files["step_2_resnet101_semantic_trainval.prototxt"]
-    assert outputs(net) == ["loss", "loss_cls"]
-    assert list(files["custom_resnet101_semantic_test.prototxt"].input) == ["data"]
+    assert outputs(net_of(files, "step_2_resnet101_semantic_trainval.prototxt")) == ["loss", "loss_cls"]
+    assert list(net_of(files, "custom_resnet101_semantic_test.prototxt").input) == ["data"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +113,7 @@ def test_semantic_baseline_keeps_its_first_loss():
 )
 @pytest.mark.parametrize("norm", ["batchnorm", "bn"])
 def test_first_output_is_the_prediction(model, layout, first, norm):
-    (net,) = generate(**SMALL, model=model, layout=layout, norm=norm, step="test").values()
+    net = predicting_net(**SMALL, model=model, layout=layout, norm=norm)
     assert outputs(net)[0] == first
     assert list(net.input) == ["data"]
     assert list(net.input_shape[0].dim) == [1, 3, 96, 96]

@@ -8,13 +8,10 @@ from caffe_compat.errors import FieldError, FormatError
 from prototxt_gen import DATASETS, GeneratorOptions, generate
 from prototxt_gen.completion import complete
 from prototxt_gen.prepared import Prepared, read_prepared
+from tests.prototxt_gen.generated import net_of, solver_of
 
-SUMMARY = {
-    "labels": 5,
-    "stored": ["lmdb", "folder"],
-    "unknown labels": False,
-    "splits": {"train": {"images": 480, "side": 256}, "test": {"images": 70, "side": 224}},
-}
+SPLITS = {"train": {"images": 480, "side": 256}, "test": {"images": 70, "side": 224}}
+SUMMARY = {"labels": 5, "stored": ["lmdb", "folder"], "unknown labels": False, "splits": SPLITS}
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def write(tmp_path):
 
 
 def with_val(**val):
-    return {"splits": {**SUMMARY["splits"], "val": {"images": 30, "side": 224} | val}}
+    return {"splits": {**SPLITS, "val": {"images": 30, "side": 224} | val}}
 
 
 def test_what_a_summary_says(write):
@@ -49,9 +46,9 @@ def test_options_follow_the_data(write):
 
 def test_solver_and_net_follow_the_data(write):
     files = generate(data=write(**with_val()), lr_policy="plateau", batch_size=24, depth=26, width=4)
-    solver = files["step_1_resnet101_solver.prototxt"]
+    solver = solver_of(files)
     assert (solver.test_interval, list(solver.test_iter)) == (5, [2])  # 480 / 96, and 30 / 24 rounded up
-    sources = [layer.data_param.source for layer in files["step_1_resnet101_trainval.prototxt"].layer[:4]]
+    sources = [layer.data_param.source for layer in net_of(files, "step_1_resnet101_trainval.prototxt").layer[:4]]
     assert [source.rpartition("/")[2] for source in sources] == [
         "train_image_lmdb", "train_label_lmdb", "val_image_lmdb", "val_label_lmdb",
     ]  # fmt: skip

@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_compat.net.build import build_net
-from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade import upgrade_net
-from prototxt_gen import generate
-from tests.prototxt_gen.test_generated_nets_run import give_statistics
+from tests.prototxt_gen.generated import Options, built, predicting_net, take_data_layers, training_net
 
-TEST, TRAIN = (caffe_pb2.NetState(phase=phase) for phase in (caffe_pb2.TEST, caffe_pb2.TRAIN))
 SIDE, PEOPLE = 88, 3
-SMALL = {"labels": 5, "backbone": "narrow", "width": 4, "input_size": SIDE, "bins": 2}
+SMALL: Options = {"labels": 5, "backbone": "narrow", "width": 4, "input_size": SIDE, "bins": 2}
 COUNTS = {"around": 4, "parts": 3, "neighbours": 2, "scenes": 6}
 BOXES = {"r_cnn": 1, "r_star_cnn": 5, "dhc": 1 + 3 + 6 + 1}
 
@@ -27,10 +22,7 @@ def random_boxes(count, seed):
 
 def run(model, seed=1):
     """The net that predicts after a pass over three people with random boxes."""
-    (message,) = generate(model=model, **SMALL | COUNTS, step="test").values()
-    upgrade_net(message)
-    net = build_net(message, TEST, Surroundings(random_seed=seed))
-    give_statistics(net)
+    net = built(predicting_net(model=model, **SMALL | COUNTS), seed=seed)
     net.blobs["data"].reshape(PEOPLE, 3, SIDE, SIDE)
     net.blobs["rois"].reshape(BOXES[model] * PEOPLE, 5)
     net.reshape()
@@ -100,22 +92,17 @@ def test_r_cnn_sees_the_box_and_a_few_pixels_around():
 
 @pytest.mark.parametrize("model", BOXES)
 def test_gradients_reach_all_that_a_net_learns(model):
-    made = generate(model=model, **SMALL | COUNTS, batch_size=PEOPLE, iter_size=1)
-    trainval = made[f"step_1_{model}_trainval.prototxt"]
-    shapes = {layer.top[0]: [] for layer in trainval.layer if layer.type == "Data"}
-    kept = [layer for layer in trainval.layer if layer.type != "Data"]
-    del trainval.layer[:]
-    trainval.layer.extend(kept)
+    trainval = training_net(model=model, **SMALL | COUNTS, batch_size=PEOPLE, iter_size=1)
+    names = take_data_layers(trainval)
     channels = {"around_box": 16, "part_box": 12, "neighbour_box": 24, "person_box": 4, "label": 5, "scene_label": 1}
-    for name in shapes:
+    for name in names:
         trainval.input.append(name)
         size = (3, SIDE, SIDE) if name == "data" else (channels[name], 1, 1)
         trainval.input_shape.add(dim=[PEOPLE, *size])
-    upgrade_net(trainval)
-    net = build_net(trainval, TRAIN, Surroundings(random_seed=2))
+    net = built(trainval, caffe_pb2.TRAIN, seed=2)
     random = np.random.default_rng(3)
     net.blobs["data"].data[...] = random.normal(0, 1, net.blobs["data"].shape)
-    for name in set(shapes) - {"data", "label", "scene_label"}:
+    for name in set(names) - {"data", "label", "scene_label"}:
         corners = np.sort(random.integers(0, SIDE, (PEOPLE, channels[name] // 4, 2, 2)), axis=2)
         net.blobs[name].data[...] = corners.reshape(net.blobs[name].shape)
     net.blobs["label"].data[...] = random.integers(0, 2, net.blobs["label"].shape)

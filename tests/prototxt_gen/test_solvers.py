@@ -1,11 +1,11 @@
 import pytest
 
 from prototxt_gen import generate
+from tests.prototxt_gen.generated import solver_of
 
 
 def solver(step=1, model="resnet101_srn", folder="", **options):
-    files = generate(folder=folder, model=model, step=str(step), **options)
-    return next(message for name, message in files.items() if name.endswith("solver.prototxt"))
+    return solver_of(generate(folder=folder, model=model, step=str(step), **options))
 
 
 def test_the_papers_hyper_parameters():

@@ -24,8 +24,8 @@ def picture(height, width):
 def test_databases_of_encoded_pictures(tmp_path):
     write_scenes(tmp_path / "scenes", {"train": 3, "test": 2}, 1, SceneRules())
     found = read_databases(str(tmp_path / "scenes"))
-    assert found.images == {"train": 3, "test": 2}
-    assert (found.labels, found.stored) == (len(CLASS_NAMES), ("lmdb",))
+    assert found is not None
+    assert found == Prepared(len(CLASS_NAMES), {"train": 3, "test": 2}, found.sides, ("lmdb",), unknown_labels=False)
     assert found.sides["train"] == found.sides["test"] > 0
 
 

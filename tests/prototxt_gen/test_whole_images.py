@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
+from caffe_compat.layers.data.base_data import PrefetchingData
 from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.srn.datasets.outcomes import PictureRules
 from caffe_compat.srn.datasets.own.data import OwnSplit, own_data
 from caffe_compat.srn.datasets.prepare import prepare
-from prototxt_gen import generate
+from tests.data.made_files import read_picture
+from tests.prototxt_gen.generated import training_net
 from tests.srn.datasets.synthetic_images import write_image
 
 SIDE, LARGER = 70, 80  # 8/7 of 70
@@ -33,9 +35,8 @@ def data(tmp_path_factory):
 
 def batch(data, source, phase, **options):
     """The first batch of a generated net's data layers: images and labels."""
-    files = generate(model="resnet101", data=str(data / "data"), source=source, input_size=SIDE, batch_size=2,
-                     depth=26, width=2, step="1", mirror=False, **options)  # fmt: skip
-    net = files["step_1_resnet101_trainval.prototxt"]
+    net = training_net(model="resnet101", data=str(data / "data"), source=source, input_size=SIDE, batch_size=2,
+                       depth=26, width=2, step="1", mirror=False, **options)  # fmt: skip
     readers = [layer for layer in net.layer if layer.type in ("Data", "ImageData")]
     del net.layer[:]
     net.layer.extend(readers)
@@ -43,12 +44,13 @@ def batch(data, source, phase, **options):
     built.forward_range(0, len(built.steps) - 1)
     found = built.blobs["data"].data.copy(), built.blobs["label"].data[:, :, 0, 0].copy()
     for step in built.steps:
-        step.layer.close()
+        if isinstance(step.layer, PrefetchingData):
+            step.layer.close()
     return found
 
 
 def whole(data, number, side):
-    picture = cv2.resize(cv2.imread(str(data / f"{number}.png")), (side, side)).astype(np.float32)
+    picture = cv2.resize(read_picture(data / f"{number}.png"), (side, side)).astype(np.float32)
     return (picture - MEAN).transpose(2, 0, 1)
 
 

@@ -7,20 +7,18 @@ import pytest
 import torch
 from torch.nn.functional import softmax
 
-from caffe_compat.net.build import build_net
-from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade import upgrade_net
 from caffe_compat.proto.write import write_text
 from caffe_compat.srn.prediction.label_paths import LabelPath, NextLabels, PathNet, label_scores, search_paths
 from prototxt_gen import generate
+from tests.prototxt_gen.generated import Options, built, net_of, take_data_layers
 
 LABELS, LONGEST = 4, 3
 
 
 def table(seed):
     """Random probabilities of the next token for each prefix, as a step function whose states are the prefix."""
-    rows = {}
+    rows: dict[tuple[int, ...], np.ndarray] = {}
 
     def of(prefix):
         random = np.random.default_rng([seed, *prefix])
@@ -63,7 +61,7 @@ def test_a_wide_beam_finds_the_best_of_all_paths(seed):
 def test_a_narrow_beam_keeps_its_width_and_takes_the_likeliest_step():
     step, of = table(9)
     (greedy,) = search_paths(step, 1, LONGEST)
-    tokens = []
+    tokens: list[int] = []
     while len(tokens) < LONGEST:
         steps = of(tuple(tokens)).copy()
         steps[tokens] = 0
@@ -88,7 +86,14 @@ def test_paths_without_probability_still_have_scores():
     assert np.isfinite(label_scores([path])).all()
 
 
-SMALL = {"model": "cnn_rnn", "labels": LABELS, "backbone": "narrow", "width": 3, "input_size": 40, "embedding": 6}
+SMALL: Options = {
+    "model": "cnn_rnn",
+    "labels": LABELS,
+    "backbone": "narrow",
+    "width": 3,
+    "input_size": 40,
+    "embedding": 6,
+}
 STEPS = 4
 
 
@@ -96,16 +101,13 @@ STEPS = 4
 def nets(tmp_path):
     """The training net of step 2 after a pass over random images and two known paths, and the path net's files."""
     made = generate(**SMALL, hidden=5, path_steps=STEPS, batch_size=2, iter_size=1)
-    trainval = made["step_2_cnn_rnn_trainval.prototxt"]
+    trainval = net_of(made, "step_2_cnn_rnn_trainval.prototxt")
     inputs = {"data": (2, 3, 40, 40), "label": (2, LABELS, 1, 1), "path": (2, STEPS, 1, 1)}
-    kept = [layer for layer in trainval.layer if layer.type != "Data"]
-    del trainval.layer[:]
-    trainval.layer.extend(kept)
+    take_data_layers(trainval)
     for name, shape in inputs.items():
         trainval.input.append(name)
         trainval.input_shape.add(dim=shape)
-    upgrade_net(trainval)
-    net = build_net(trainval, caffe_pb2.NetState(phase=caffe_pb2.TRAIN), Surroundings(random_seed=4))
+    net = built(trainval, caffe_pb2.TRAIN, seed=4)
     random = np.random.default_rng(4)
     for name, blobs in net.params.items():
         for blob in blobs:

@@ -18,8 +18,9 @@ from caffe_compat.srn.datasets.scenes import write_scenes
 from caffe_compat.srn.stages.first_weights import fit_weights, start_of
 from caffe_compat.srn.stages.stages import find_stages
 from prototxt_gen.files import generate
+from tests.prototxt_gen.generated import Options, net_of
 
-SMALL = {"depth": 26, "width": 1, "head_width": 3, "input_size": 96, "augmentation": "none", "batch_size": 2}
+SMALL: Options = {"depth": 26, "width": 1, "head_width": 3, "input_size": 96, "augmentation": "none", "batch_size": 2}
 LABELS, OTHER = 20, 7
 
 
@@ -49,8 +50,7 @@ def stages(made, tmp_path):
 @cache
 def weights_of(labels, step, options):
     """The net for so many labels, and weights as its fillers give them."""
-    files = generate(labels=labels, step=step, **SMALL | dict(options))
-    deploy = next(message for file, message in files.items() if file.endswith("_test.prototxt"))
+    deploy = net_of(generate(labels=labels, step=step, **SMALL | dict(options)), "_test.prototxt")
     upgrade_net(deploy)
     net = build_net(deploy, caffe_pb2.NetState(phase=caffe_pb2.TEST))
     return deploy, {layer: [np.array(blob.data) for blob in blobs] for layer, blobs in net.params.items()}
