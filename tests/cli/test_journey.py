@@ -57,6 +57,7 @@ class Journey:
     def with_weights(self, command):
         """The command with the files that training wrote: their iterations are not those of the documentation."""
         given = re.search(r"--weights (\S+)_iter_\d+\.caffemodel", command)
+        assert given, f"{command} names no snapshot"
         return command.replace(given[0], f"--weights {self.weights[given[1]]}")
 
     def train(self, command):

@@ -17,6 +17,20 @@ def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> Pixels
     return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
+def read_picture(path: str | Path, flag: int = cv2.IMREAD_COLOR) -> Pixels:
+    """Returns the pixels of an image file, which must be there."""
+    pixels = cv2.imread(str(path), flag)
+    assert pixels is not None, f"{path} is no image file that OpenCV reads"
+    return pixels
+
+
+def decode_picture(encoded: bytes, flag: int = cv2.IMREAD_COLOR) -> Pixels:
+    """Returns the pixels that an image file of these bytes holds, as OpenCV reads them."""
+    pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), flag)
+    assert pixels is not None, "the bytes are no picture that OpenCV reads"
+    return pixels
+
+
 def write_pictures(folder: Path, pictures: list[Pixels]) -> Path:
     """PNG files and the list that names them with labels 10, 11, ...; returns the list."""
     lines = []

@@ -51,7 +51,9 @@ def test_reach_is_what_one_place_depends_on(text):
         blob.data.fill_(1)
     (gradient,) = torch.autograd.grad(layer(bottom)[0, 0, 3, 3], bottom)
     columns = gradient[0, 0].abs().sum(0).nonzero()
-    assert layer.reach((16, 16)).span == int(columns.max() - columns.min()) + 1
+    reach = layer.reach((16, 16))
+    assert reach is not None
+    assert reach.span == int(columns.max() - columns.min()) + 1
 
 
 def test_layers_that_see_everything():

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from caffe_compat.convert.assemble import assemble
+from caffe_compat.layers.base import Layer
 from caffe_compat.module.caffe_module import CaffeModule
 from tests.convert.models import model_of
 
@@ -29,6 +30,13 @@ layer { name: "fc" type: "InnerProduct" bottom: "pool" top: "fc" inner_product_p
 def small(engine: str = "fast", text: str = TEXT, seed: int = 3, outputs: tuple[str, ...] = ()) -> CaffeModule:
     """The net of a text, with seeded weights."""
     return CaffeModule(assemble(model_of(text, seed)), outputs, engine)
+
+
+def layer_of(module: CaffeModule, name: str) -> Layer:
+    """Returns a Caffe layer of a module that its path names."""
+    layer = module.get_submodule(name)
+    assert isinstance(layer, Layer)
+    return layer
 
 
 def images(*shape: int, seed: int = 5) -> torch.Tensor:

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from tests.module.nets import images, small
+from tests.module.nets import images, layer_of, small
 
 pytest.importorskip("onnxruntime")
 
@@ -42,7 +42,7 @@ def test_changed_weights_count(engine_name):
     module.use_engine(engine_name)
     with torch.no_grad():
         before = module(images())
-        module.fc.blobs[0].mul_(-3)
+        layer_of(module, "fc").blobs[0].mul_(-3)
         assert (module(images()) - before).abs().max() > 0.1
     assert difference(module, images()) < ENGINES[engine_name]
 
@@ -51,9 +51,9 @@ def test_gradients_and_hooks_run_layer_by_layer(engine_name):
     module = small()
     module.use_engine(engine_name)
     module(images()).sum().backward()
-    assert module.fc.weight.grad is not None
-    seen = []
-    module.conv2.register_forward_hook(lambda *_: seen.append("conv2"))
+    assert layer_of(module, "fc").weight.grad is not None
+    seen: list[str] = []
+    layer_of(module, "conv2").register_forward_hook(lambda *_: seen.append("conv2"))
     with torch.no_grad():
         module(images())
     assert seen == ["conv2"]

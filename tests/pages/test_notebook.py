@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import caffe_compat
 from caffe_compat.net.blob import Blob, ParameterBlob
 from caffe_compat.pages.notebook import blob_html, notebook_table
+from tests.data.made_files import decode_picture
 
 NET = """name: "<small>" input: "data" input_shape { dim: 2 dim: 3 dim: 5 dim: 6 }
 layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
@@ -23,7 +24,7 @@ layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }"""
 def picture_of(html: str) -> NDArray[Any]:
     match = re.search(r'src="data:image/png;base64,([^"]+)"', html)
     assert match
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(match[1]), np.uint8), cv2.IMREAD_GRAYSCALE)
+    picture = decode_picture(base64.b64decode(match[1]), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     return picture
 

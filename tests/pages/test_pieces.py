@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from caffe_compat.pages.pieces import Folded, Heading, PageTable, Paragraph, Picture, write_pieces
+from caffe_compat.pages.pieces import Folded, Heading, PageTable, Paragraph, Picture, Piece, write_pieces
 
 
 class Checker(HTMLParser):
@@ -26,7 +26,7 @@ class Checker(HTMLParser):
 
 def test_a_page_is_whole_and_needs_no_other_file(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    body = [
+    body: list[Piece] = [
         Heading("A < B", level=1),
         Paragraph("text & more", "lead"),
         PageTable("caption", ("name", "value"), [("first", "1"), ("second", "2")], main=["second"]),

@@ -1,12 +1,12 @@
 """Pictures without Graphviz."""
 
-import cv2
 import numpy as np
 import pytest
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.pycaffe.net_drawing import Drawing, drawing_of
 from caffe_compat.pycaffe.plain_picture import plain_picture
+from tests.data.made_files import decode_picture
 from tests.pycaffe.drawn_net import drawn_net
 
 
@@ -16,7 +16,7 @@ def drawing() -> Drawing:
 
 @pytest.mark.parametrize(("rankdir", "wide"), [("LR", True), ("RL", True), ("TB", False), ("BT", False)])
 def test_it_is_long_in_the_graphs_direction(rankdir: str, wide: bool) -> None:
-    picture = cv2.imdecode(np.frombuffer(plain_picture(drawing(), rankdir, "png"), np.uint8), cv2.IMREAD_COLOR)
+    picture = decode_picture(plain_picture(drawing(), rankdir, "png"))
     assert picture is not None
     height, width = picture.shape[:2]
     assert (width > height) == wide

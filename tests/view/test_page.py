@@ -13,6 +13,7 @@ from caffe_compat.view.nets import read_shown_net
 from caffe_compat.view.page import page_data, write_net_page
 from caffe_compat.view.parity_report import read_parity
 from caffe_compat.view.weight_facts import blob_facts, filters_png
+from tests.data.made_files import decode_picture
 
 NET = """name: "n" input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }
 layer { name: "</script><b>" type: "ReLU" bottom: "data" top: "out" }
@@ -73,10 +74,10 @@ def test_histograms_count_every_finite_value():
 def test_filters_are_tiles_with_grey_as_zero():
     weight = np.zeros((5, 1, 3, 4), dtype=np.float32)
     weight[0, 0, 1, 2] = 0.5
-    sheet = cv2.imdecode(np.frombuffer(filters_png(weight), np.uint8), cv2.IMREAD_GRAYSCALE)
+    sheet = decode_picture(filters_png(weight), cv2.IMREAD_GRAYSCALE)
     assert sheet.shape == (2 * 4 + 1, 3 * 5 + 1)
     assert sheet[2, 3] == 255
-    assert (sheet == 128).sum() == sheet.size - 1
+    assert np.count_nonzero(sheet == 128) == sheet.size - 1
 
 
 def test_the_summary_prints_totals_and_json(net, tmp_path, capsys):

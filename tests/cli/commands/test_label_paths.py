@@ -9,13 +9,15 @@ import pytest
 from caffe_compat.net.build import load_net
 from prototxt_gen.files import write
 from prototxt_gen.options import GeneratorOptions
+from tests.data.made_files import read_picture
+from tests.prototxt_gen.generated import Options
 
 
 @pytest.fixture(scope="module")
 def label_paths(tmp_path_factory):
     """Both nets of a small CNN-RNN with first weights in one file, and an image."""
     folder = tmp_path_factory.mktemp("paths")
-    options = {"labels": 5, "backbone": "narrow", "width": 2, "input_size": 40, "step": "test"}
+    options: Options = {"labels": 5, "backbone": "narrow", "width": 2, "input_size": 40, "step": "test"}
     write(GeneratorOptions(model="cnn_rnn", **options), str(folder))
     both = b""
     for name in ("custom_cnn_rnn_test.prototxt", "custom_cnn_rnn_path_test.prototxt"):
@@ -36,7 +38,7 @@ def test_the_label_paths_of_a_cnn_rnn(label_paths, program):
     where, labels = done.stdout.removeprefix("wrote ").strip().split(": ")
     assert where == f"{label_paths}/new/p_path.png"
     assert labels == "no label" or set(labels.split(", ")) <= {"ant", "bee", "cat", "dog", "elk"}
-    assert cv2.imread(where).shape[1] > 500
+    assert read_picture(where).shape[1] > 500
 
 
 def test_the_second_net_of_a_cnn_rnn_must_lie_beside_the_first(label_paths, program):

@@ -91,8 +91,8 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path):
     write_image(first, 1)
     for number in range(3000):  # seconds of work: a busy machine may look for the folder late
         (first.parent / f"{number}.jpg").hardlink_to(first)
-    command = [sys.executable, ROOT / "tools" / "prepare_dataset.py", "own", "--workers", "2"]
-    command += ["--train", tmp_path / "raw", "--out", tmp_path / "out"]
+    program = [sys.executable, ROOT / "tools" / "prepare_dataset.py", "own", "--workers", "2"]
+    command = [*program, "--train", tmp_path / "raw", "--out", tmp_path / "out"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "out.part" / "settings.json").exists():  # its processes take seconds to start
         assert running.poll() is None

@@ -99,7 +99,8 @@ def test_a_table_of_the_paper_is_made_from_its_plan(tmp_path, monkeypatch, capsy
 
 
 def test_figures_are_those_of_one_trained_srn(tmp_path, monkeypatch, capsys):
-    trained, score = [], {"hit": [0.5, 0.4, 0.6], "mass": [0.3, 0.2, 0.4], "area": [0.01, 0.01, 0.01]}
+    trained: list[str] = []
+    score = {"hit": [0.5, 0.4, 0.6], "mass": [0.3, 0.2, 0.4], "area": [0.01, 0.01, 0.01]}
     monkeypatch.setattr(tables, "run_study", lambda trials, seeds, *_: trained.extend(trial.arm for trial in trials))
     monkeypatch.setattr(tables, "write_analysis", lambda *_: {"attention": {"presence": {"A": score, "U": score}}})
     assert reproduce.main(["--table", "figures", "--out", str(tmp_path)]) == 0

@@ -170,14 +170,14 @@ def test_a_step_that_fails_shows_its_error_first(stage, tmp_path):
 )
 def test_a_step_that_did_not_finish_can_go_on(stage, monkeypatch, status, message):
     monkeypatch.setattr(train_stages, "wait_for", lambda process: process.wait() or status)
-    monkeypatch.setattr(train_stages.sys, "executable", "true")
+    monkeypatch.setattr(sys, "executable", "true")
     with pytest.raises(SolverError, match=message):
         train_stages.train(stage, {}, "exact", "none")
 
 
 def test_a_stopped_step_ends_the_command_with_its_own_status(stage, monkeypatch, program, tmp_path):
     monkeypatch.setattr(train_stages, "wait_for", lambda process: process.wait() or STOPPED_EARLY)
-    monkeypatch.setattr(train_stages.sys, "executable", "true")
+    monkeypatch.setattr(sys, "executable", "true")
     done = program("train-stages", "--models", tmp_path)
     assert done.returncode == STOPPED_EARLY
     assert done.stdout.endswith("step 1 (resnet101): stopped, with a snapshot; run the command again to go on\n")

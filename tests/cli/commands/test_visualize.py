@@ -1,5 +1,6 @@
 import json
 from functools import partial
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -10,6 +11,8 @@ from caffe_compat.net.build import load_net
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from prototxt_gen.files import write
 from prototxt_gen.options import GeneratorOptions
+from tests.data.made_files import read_picture
+from tests.prototxt_gen.generated import Options
 
 MODEL = "custom_resnet101_srn_test.prototxt"
 
@@ -18,7 +21,7 @@ MODEL = "custom_resnet101_srn_test.prototxt"
 def folder(tmp_path_factory):
     """A small released-style net with first weights, and an image."""
     folder = tmp_path_factory.mktemp("net")
-    options = {"labels": 14, "layout": "released", "depth": 26, "width": 1, "input_size": 64, "step": "test"}
+    options: Options = {"labels": 14, "layout": "released", "depth": 26, "width": 1, "input_size": 64, "step": "test"}
     write(GeneratorOptions(**options), str(folder))
     load_net(str(folder / MODEL), "TEST").save(str(folder / "w.caffemodel"))
     cv2.imwrite(str(folder / "p.png"), np.full((40, 60, 3), 90, np.uint8))
@@ -38,7 +41,7 @@ def test_a_picture_of_a_released_net(folder, visualize):
     done = visualize("--out", folder / "new", "--labels", 3, 0, 7)
 
     assert (done.returncode, done.stdout) == (0, f"wrote {folder}/new/p_attention.png\n"), done.stderr
-    assert cv2.imread(str(folder / "new" / "p_attention.png")).shape[1] > 700
+    assert read_picture(folder / "new" / "p_attention.png").shape[1] > 700
 
 
 @pytest.mark.parametrize(
@@ -62,13 +65,13 @@ def test_a_prepared_folder_names_labels_and_tells_the_true_ones(folder, visualiz
     (folder / "summary.json").write_text(json.dumps({"splits": {"test": {"label counts": dict.fromkeys(names, 1)}}}))
     (folder / "test_imglist.txt").write_text("p.png 2\n")
     (folder / "test_labels.txt").write_text(" ".join("1" if number in (5, 9) else "0" for number in range(14)) + "\n")
-    seen = {}
-    monkeypatch.setattr(command, "draw_attention", lambda *given: seen.update(given=given) or draw_attention(*given))
+    drawing = Mock(side_effect=draw_attention)
+    monkeypatch.setattr(command, "draw_attention", drawing)
 
     done = visualize("--out", folder / "new", "--data", folder, "--true", "label 3", "--top", 5)
 
     assert done.returncode == 0, done.stderr
-    _, _, labels, shown, true, *_ = seen["given"]
+    _, _, labels, shown, true, *_ = drawing.call_args.args
     assert true == {3, 5, 9}
     assert set(labels[:3]) == true
     assert len(labels) == 5

@@ -15,7 +15,7 @@ from caffe_compat.data.draws import Draws
 from caffe_compat.data.sources.datums import Datums, record_key
 from caffe_compat.data.sources.leveldb import LevelDb
 from caffe_compat.errors import DataError, MissingFeatureError
-from tests.data.made_files import picture, raw_lmdb
+from tests.data.made_files import picture, raw_lmdb, read_picture
 
 DATA = Path(__file__).resolve().parents[2] / "goldens" / "bvlc" / "data"
 
@@ -101,7 +101,7 @@ def test_reads_what_a_real_caffe_wrote(tmp_path: Path) -> None:
     ]
     for record, (name, label) in zip(datums.fetch(range(len(listed))), listed, strict=True):
         pixels, found = datums.load(record, Draws())
-        whole = cv2.imread(str(DATA / "images" / name))
+        whole = read_picture(DATA / "images" / name)
         assert whole is not None
         image = cv2.resize(whole, (6, 5))
         assert found == float(label)

@@ -9,7 +9,7 @@ import pytest
 from caffe_compat.data.draws import Draws
 from caffe_compat.data.sources.video_frames import Snippets, Video, VideoFrames, read_video_list
 from caffe_compat.errors import DataError
-from tests.data.made_files import picture
+from tests.data.made_files import picture, read_picture
 
 FRAMES = 11
 
@@ -28,7 +28,7 @@ def videos(tmp_path: Path) -> str:
 
 def frame(videos: str, name: str, gray: bool = False) -> np.ndarray:
     flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
-    frame = cv2.imread(f"{Path(videos).parent}/one/{name}.jpg", flag)
+    frame = read_picture(f"{Path(videos).parent}/one/{name}.jpg", flag)
     assert frame is not None
     return np.atleast_3d(frame)
 

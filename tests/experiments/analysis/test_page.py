@@ -1,6 +1,7 @@
 """The page of a trained SRN: its numbers, and what a person can do with it in a browser."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(runs, tmp_path_factory):
+def page(runs: tuple[Run, Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out")
     numbers = write_analysis(out, *runs, GROUPS, lambda line: None)
     assert json.loads((out / "analysis.json").read_text()) == numbers

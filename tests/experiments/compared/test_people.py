@@ -20,6 +20,7 @@ from caffe_compat.experiments.compared.people import (
 )
 from caffe_compat.experiments.compared.people_scores import region_rows
 from caffe_compat.experiments.compared.person_regions import Corners, around, overlap
+from tests.data.made_files import read_picture
 
 FORM = PeopleForm(("hat", "bag", "tie"), 4, side=60, crop_side=12, around=5, part_rows=1, part_columns=2, neighbours=2)
 KINDS = {"person": 1, "around": 5, "part": 2, "neighbour": 4}
@@ -75,10 +76,10 @@ def test_crops_are_for_the_rows_that_read_whole_images(folder):
     ]
     assert (folder / "test_labels.txt").read_text() == "1 0 -1\n" * 3
     source = next(photographs())
-    crop = cv2.imread(str(folder / "images" / "test" / "one_1.png"))
+    crop = read_picture(folder / "images" / "test" / "one_1.png")
     expected = cv2.resize(source.pixels[20:80, 40:72], (12, 12), interpolation=cv2.INTER_LINEAR)
     assert np.array_equal(crop, expected)
-    assert cv2.imread(str(folder / "photos" / "test" / "two.png")).shape == (60, 60, 3)
+    assert read_picture(folder / "photos" / "test" / "two.png").shape == (60, 60, 3)
     assert read_sizes(folder) == {"around": 5, "parts": 2, "neighbours": 2, "scenes": 4, "side": 60}
 
 
@@ -112,7 +113,7 @@ def test_the_demos_attributes_follow_from_their_part_of_the_picture(tmp_path):
     people = read_people(tmp_path / "data", "train")
     labels = np.loadtxt(tmp_path / "data" / "train_labels.txt", int)
     assert labels.shape == (len(people), 8) == (people_scenes.people_in(30), 8)
-    by_photo = {}
+    by_photo: dict[str, list[list[int]]] = {}
     for person, row in zip(people, labels.tolist(), strict=True):
         by_photo.setdefault(person["photo"], []).append(row)
         assert row[6:] == [person["scene"] & 1, person["scene"] >> 1]

@@ -1,6 +1,5 @@
 """Whole photographs beside the people of a small copy of WIDER-Attribute, through the command."""
 
-import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +8,7 @@ from caffe_compat.data.sources.lmdb import Lmdb
 from caffe_compat.errors import DataError
 from caffe_compat.experiments.compared.people import read_people, read_sizes
 from caffe_compat.experiments.compared.wider_people import add_wider_people
+from tests.data.made_files import read_picture
 from tests.srn.datasets.synthetic_wider_attribute import write_wider_attribute
 
 SIDE = 48
@@ -34,7 +34,7 @@ def test_boxes_are_in_step_with_the_people_cut_out(prepared):
         assert [source.record(ordinal).key for ordinal in range(len(source))] == keys
     people = read_people(data, "train")
     name = "train/0--Parade/0_Parade_1_100.jpg"
-    height, width = cv2.imread(str(images / name)).shape[:2]
+    height, width = read_picture(images / name).shape[:2]
     assert [person["photo"] for person in people[:2]] == [name] * 2
     edges = np.add(people[0]["regions"]["person"][0], (0, 0, 1, 1)) * np.array([width, height] * 2) / SIDE
     assert edges == pytest.approx([4, 3, 24, min(33, height)])

@@ -1,7 +1,8 @@
 """Relation scenes: what the rules promise, and how much each partial view can know (computed exactly)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def placements():
 
 def bayes_average_precision(view):
     """AP of the best score that a view of the scene allows, over infinitely many scenes; ties rank by chance."""
-    positive, total = Counter(), Counter()
+    positive, total = defaultdict[Any, float](float), defaultdict[Any, float](float)
     for companion, anchor, relation, chance in placements():
         total[view(companion, anchor)] += chance
         positive[view(companion, anchor)] += chance * (relation == 0)

@@ -2,12 +2,12 @@
 
 import json
 
-import cv2
 import numpy as np
 
 from caffe_compat.experiments.mechanism.relation_rules import CLASS_NAMES, RelationRules
 from caffe_compat.experiments.mechanism.relation_scenes import write_relation_scenes
 from caffe_compat.srn.datasets.layout import SplitFiles, read_image_list
+from tests.data.made_files import read_picture
 
 
 def test_files_agree_with_each_other(tmp_path):
@@ -21,7 +21,7 @@ def test_files_agree_with_each_other(tmp_path):
         for image, row in zip(images, labels, strict=True):
             names = {name for thing in boxes[image.name] for name in thing["labels"]}
             assert names == {CLASS_NAMES[label] for label in np.flatnonzero(row)}
-            picture = cv2.imread(str(files.images / image.name))
+            picture = read_picture(files.images / image.name)
             assert picture.shape == (104, 104, 3)
             for left, top, width, height in (thing["box"] for thing in boxes[image.name]):
                 digit = picture[top : top + height, left : left + width]

@@ -37,7 +37,7 @@ def test_a_tiny_study_runs_once_and_is_read_afterwards(tmp_path, monkeypatch):
     small = dataclasses.replace(made, arm=dataclasses.replace(made.arm, steps=steps))
     monkeypatch.setitem(arms.ARMS, "rolled", small)
     monkeypatch.setattr(arms.setting, "__defaults__", (20, 32))
-    said = []
+    said: list[str] = []
     trial = StudyRow("rolled", 31, 64)
     (first,) = run_study([trial], [4], tmp_path, said.append)
     assert set(first.ap) == {"y", "y_cls", "y_att", "y_sr"}

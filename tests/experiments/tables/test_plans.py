@@ -78,7 +78,7 @@ def test_the_full_plan_follows_the_prepared_folder(prepared, tmp_path):
     assert plan.epochs == plan.rows[-1].arm(prepared).epochs == 80
     write_models(tmp_path / "run", plan.rows[-1].arm(prepared), plan.setting, 0)
     first, *_ = find_stages(tmp_path / "run" / "models")
-    assert (first.solver.iter_size, first.solver.max_iter, first.solver.base_lr) == (4, 30, pytest.approx(1e-3))
+    assert (first.solver.iter_size, first.solver.max_iter, first.solver.base_lr) == pytest.approx((4, 30, 1e-3))
 
 
 def small_nus_wide(root):

@@ -32,7 +32,7 @@ def plan(tmp_path, monkeypatch):
     def train(runs, say, flags):
         trained.extend((run.name, run.seed) for run in runs)
 
-    trained = []
+    trained: list[tuple[str, int]] = []
     monkeypatch.setattr(run_table, "train", train)
     setting = dataclasses.replace(whole.setting, images={"train": 6, "val": 40, "test": 30})
     rows = [dataclasses.replace(row, scores=scores) for row in whole.rows[:2]]
@@ -48,7 +48,7 @@ def plan(tmp_path, monkeypatch):
 
 def test_each_row_gets_the_rate_that_is_best_on_validation(plan, tmp_path):
     plan, trained = plan
-    said = []
+    said: list[str] = []
     assert choose_rates(plan, tmp_path, said.append, (1, 2)) == [2, 1]
     assert {seed for _, seed in trained} == {RATE_SEED}
     assert [name for name, _ in trained] == ["srn_15", "srn_15_rate_2", "srn_att_15", "srn_att_15_rate_2"]
@@ -80,7 +80,7 @@ def test_table_2_at_full_scale_on_a_small_copy_of_coco(tmp_path):
     )  # fmt: skip
     titles = ("ResNet-101-semantic", "ResNet-SRN")
     plan = dataclasses.replace(plan, rows=[row for row in plan.rows if row.title in titles])
-    said = []
+    said: list[str] = []
     shown = reproduce_table(plan, 1, tmp_path / "out", said.append)
     assert "trainings to do, about" in said[0]
     for title in titles:

@@ -23,7 +23,8 @@ def outputs_by_iteration(lines):
     """For each phase {iteration: {name: value}}, and the rates in order; the log must hold a line with 'Solving'."""
     lines = iter(lines)
     start = last = next(time_of(line) for line in lines if "Solving" in line)
-    found, rates, iteration = {"train": {}, "test": {}}, [], None
+    found: dict[str, dict[int, dict[str, float]]] = {"train": {}, "test": {}}
+    rates, iteration = [], None
     for line in lines:
         if match := ITERATION.search(line):
             iteration = int(match[1])

@@ -1,9 +1,9 @@
-import cv2
 import pytest
 
 from caffe_compat.errors import DataError
 from caffe_compat.logs.parsing.charts import CHARTS, QUANTITIES, write_chart
 from caffe_compat.logs.parsing.reader import Row, TrainingLog
+from tests.data.made_files import read_picture
 
 
 def log():
@@ -36,7 +36,7 @@ def test_what_a_resumed_run_went_over_again_is_left_out(quantity, values) -> Non
 @pytest.mark.parametrize("number", range(8))
 def test_writes_a_picture(tmp_path, number) -> None:
     write_chart(number, [("first", log()), ("second", log())], tmp_path / "chart.png")
-    picture = cv2.imread(str(tmp_path / "chart.png"))
+    picture = read_picture(tmp_path / "chart.png")
     assert picture is not None
     assert picture.shape == (600, 960, 3)
 

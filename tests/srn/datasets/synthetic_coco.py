@@ -1,6 +1,7 @@
 """A small copy of MS-COCO 2014's file structure."""
 
 import json
+from pathlib import Path
 
 from tests.srn.datasets.synthetic_images import encode, pixels, write_image
 
@@ -14,7 +15,7 @@ ANNOTATIONS = {
 }
 
 
-def write_coco(root):
+def write_coco(root: Path) -> tuple[Path, Path]:
     """ROOT/annotations and ROOT/{train,val}2014; returns both folders, annotations first."""
     for split, images in ANNOTATIONS.items():
         _write_annotations(root / "annotations" / f"instances_{split}2014.json", split, images)

@@ -1,5 +1,7 @@
 """A small copy of NUS-WIDE's file structure, with an image without concepts and one that has vanished."""
 
+from pathlib import Path
+
 from tests.srn.datasets.synthetic_images import write_image
 
 CONCEPTS = ["airport", "animal", "beach", "sky"]
@@ -22,7 +24,7 @@ IMAGES = {
 VANISHED = "zoo\\0012_6.jpg"
 
 
-def write_nus_wide(root, labels="TrainTestLabels", concepts="Concepts81.txt"):
+def write_nus_wide(root: Path, labels: str = "TrainTestLabels", concepts: str = "Concepts81.txt") -> tuple[Path, Path]:
     """ROOT/ImageList, ROOT/Groundtruth/`labels`, ROOT/`concepts` and ROOT/Flickr; returns the last and ROOT."""
     _write_lines(root / concepts, CONCEPTS)
     every = {**IMAGES["Test"], **IMAGES["Train"]}

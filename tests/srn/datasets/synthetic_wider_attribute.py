@@ -1,12 +1,15 @@
 """A small copy of WIDER-Attribute's file structure: photographs with boxes of people and their attributes."""
 
 import json
+from pathlib import Path
 
 from tests.srn.datasets.synthetic_images import write_image
 
 ATTRIBUTES = ["Male", "longHair", "sunglass", "Hat", "T-shirt"]
-#: File: photograph: its people, a box and attributes each.
-PHOTOGRAPHS = {
+#: A person's box and attributes.
+Person = tuple[list[float], tuple[int, ...]]
+#: File: photograph: its people.
+PHOTOGRAPHS: dict[str, dict[str, list[Person]]] = {
     "trainval": {
         "train/0--Parade/0_Parade_1_100.jpg": [
             ([4, 3, 20, 30], (1, -1, 0, 1, -1)),
@@ -27,7 +30,7 @@ PHOTOGRAPHS = {
 }
 
 
-def write_wider_attribute(root):
+def write_wider_attribute(root: Path) -> tuple[Path, Path]:
     """ROOT/wider_attribute_{trainval,test}.json and ROOT/Image; returns ROOT and the latter."""
     for seed, (name, photographs) in enumerate(PHOTOGRAPHS.items()):
         content = {

@@ -9,14 +9,21 @@ from PIL import Image
 from caffe_compat.srn.datasets import image_check
 from caffe_compat.srn.datasets.image_check import CheckedImage, check_image, decoder_complaints, upright
 from caffe_compat.srn.datasets.samples import Finding
+from tests.data.made_files import decode_picture
 from tests.srn.datasets.synthetic_images import damaged, encode, odd_images, pixels, rotated
+
+
+def checked_image(encoded: bytes) -> CheckedImage:
+    checked = check_image(encoded)
+    assert isinstance(checked, CheckedImage)
+    return checked
 
 
 def test_a_plain_image_is_as_opencv_reads_it():
     encoded = encode(pixels(1))
-    checked = check_image(encoded)
+    checked = checked_image(encoded)
     assert checked.findings == ()
-    np.testing.assert_array_equal(checked.pixels, cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR))
+    np.testing.assert_array_equal(checked.pixels, decode_picture(encoded))
 
 
 @pytest.mark.parametrize(
@@ -32,16 +39,16 @@ def test_a_plain_image_is_as_opencv_reads_it():
 )
 def test_odd_images_become_upright_colour(name, findings):
     encoded = odd_images()[name]
-    checked = check_image(encoded)
-    expected = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    checked = checked_image(encoded)
+    expected = decode_picture(encoded)
     assert checked.findings == tuple(Finding(*finding) for finding in findings)
-    assert (checked.pixels.dtype, checked.pixels.flags.c_contiguous) == (np.uint8, True)
+    assert (checked.pixels.dtype, checked.pixels.flags.c_contiguous) == (np.dtype(np.uint8), True)
     np.testing.assert_array_equal(checked.pixels, expected)
 
 
 def test_sixteen_bits_are_rounded():
     values = np.array([[0, 128, 129, 65535 - 129, 65535 - 128, 65535]], np.uint16)
-    checked = check_image(encode(values, ".png"))
+    checked = checked_image(encode(values, ".png"))
     np.testing.assert_array_equal(checked.pixels[0, :, 0], np.round(values[0] / 257))
     assert [finding.kind for finding in checked.findings] == ["16 bits", "grey"]
 
@@ -49,10 +56,10 @@ def test_sixteen_bits_are_rounded():
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_is_turned_as_opencv_does(orientation):
     encoded = rotated(3, orientation)
-    expected = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    stored = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
+    expected = decode_picture(encoded)
+    stored = decode_picture(encoded, cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(upright(stored, orientation), expected)
-    np.testing.assert_array_equal(check_image(encoded).pixels, expected)
+    np.testing.assert_array_equal(checked_image(encoded).pixels, expected)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_floating_point_pixels_are_refused():
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_huge_images_are_read_smaller(monkeypatch, limit, by, suffix):
     monkeypatch.setattr(image_check, "HUGE_PIXELS", limit)
-    checked = check_image(encode(pixels(4, height=120, width=200), suffix))
+    checked = checked_image(encode(pixels(4, height=120, width=200), suffix))
     assert checked.pixels.shape == (120 // by, 200 // by, 3)
     expected = () if by == 1 else (Finding("huge", f"200 x 120 pixels, read at 1/{by}"),)
     assert checked.findings == expected
@@ -88,7 +95,7 @@ def test_huge_images_are_read_smaller(monkeypatch, limit, by, suffix):
 
 def test_a_huge_image_is_turned_once(monkeypatch):
     monkeypatch.setattr(image_check, "HUGE_PIXELS", 1000)
-    checked = check_image(rotated(5, 6))
+    checked = checked_image(rotated(5, 6))
     assert checked.pixels.shape == (28, 20, 3)
     assert [finding.kind for finding in checked.findings] == ["huge", "rotated"]
 
@@ -107,7 +114,7 @@ def test_palettes_and_grey_with_alpha():
     assert isinstance(check_image(file.getvalue()), CheckedImage)
     file = io.BytesIO()
     Image.fromarray(pixels(7, channels=2), "LA").save(file, "PNG")
-    assert [finding.kind for finding in check_image(file.getvalue()).findings] == ["alpha"]
+    assert [finding.kind for finding in checked_image(file.getvalue()).findings] == ["alpha"]
 
 
 @pytest.mark.parametrize(

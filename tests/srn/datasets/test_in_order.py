@@ -1,7 +1,7 @@
 import os
 import time
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 
 import pytest
 
@@ -28,11 +28,10 @@ def test_results_come_in_order(processes):
 
 
 def test_few_items_are_taken_ahead():
-    taken = []
-    items = (taken.append(n) or n for n in range(100_000))
-    results = in_order(slow_first, items, 2)
+    taken = count()
+    results = in_order(slow_first, (next(taken) for _ in range(100_000)), 2)
     assert len(list(islice(results, CHUNK + 1))) == CHUNK + 1
-    assert len(taken) <= (2 * AHEAD + 1) * CHUNK
+    assert next(taken) <= (2 * AHEAD + 1) * CHUNK
     results.close()
 
 

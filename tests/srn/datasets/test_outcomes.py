@@ -5,6 +5,7 @@ import pytest
 from caffe_compat.data.sources.datums import datum_pixels, parse_datum
 from caffe_compat.srn.datasets.outcomes import LabelRules, PictureRules, outcome_of
 from caffe_compat.srn.datasets.samples import Finding, PictureBox, Sample
+from tests.data.made_files import decode_picture, read_picture
 from tests.srn.datasets.synthetic_images import encode, pixels, write_image
 
 LABELS = np.array([1, 0, -1, 1, 0], np.int8)
@@ -17,7 +18,7 @@ def sample(tmp_path):
 
 
 def decoded(encoded):
-    return cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
+    return decode_picture(encoded, cv2.IMREAD_UNCHANGED)
 
 
 def outcome(sample, tmp_path, training=True, **rules):
@@ -31,7 +32,7 @@ def image(result):
 def test_images_are_resized_as_convert_imageset_does(sample, tmp_path):
     result = outcome(sample, tmp_path, size=48)
     datum = image(result)
-    expected = cv2.imencode(".jpg", cv2.resize(cv2.imread(sample.path), (48, 48)))[1].tobytes()
+    expected = cv2.imencode(".jpg", cv2.resize(read_picture(sample.path), (48, 48)))[1].tobytes()
     assert (datum.encoded, datum.label, datum.data) == (True, 2, expected)
     assert (result.kept, result.tags, result.findings) == (True, 2, ())
     assert not (tmp_path / "images").exists()
@@ -68,7 +69,7 @@ def test_encodings(sample, tmp_path, name, encode_type, start):
 def test_raw_pixels(sample, tmp_path):
     datum = image(outcome(sample, tmp_path, size=31, encoded=False))
     assert (datum.encoded, datum.channels, datum.height, datum.width) == (False, 3, 31, 31)
-    np.testing.assert_array_equal(datum_pixels(datum, -1, ""), cv2.resize(cv2.imread(sample.path), (31, 31)))
+    np.testing.assert_array_equal(datum_pixels(datum, -1, ""), cv2.resize(read_picture(sample.path), (31, 31)))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_pictures_for_the_folder_have_a_size_of_their_own(sample, tmp_path):
     result = outcome(sample, tmp_path, folder=True, database=False, folder_size=24)
     assert result.image == b""
     assert [path.name for path in (tmp_path / "images" / "sub").iterdir()] == ["a.jpg"]
-    assert cv2.imread(str(tmp_path / "images" / "sub" / "a.jpg")).shape == (24, 24, 3)
+    assert read_picture(tmp_path / "images" / "sub" / "a.jpg").shape == (24, 24, 3)
     outcome(sample, tmp_path, folder=True)
     with open(sample.path, "rb") as file:
         assert (tmp_path / "images" / "sub" / "a.jpg").read_bytes() == file.read()
@@ -122,7 +123,7 @@ def test_pictures_for_the_folder_have_a_size_of_their_own(sample, tmp_path):
 )
 def test_boxes_are_cut_out(sample, tmp_path, box, rows, columns, cut):
     result = outcome(sample._replace(name="a.png", box=PictureBox(*box)), tmp_path, size=0)
-    whole = cv2.imread(sample.path)
+    whole = read_picture(sample.path)
     np.testing.assert_array_equal(decoded(image(result).data), whole[slice(*rows), slice(*columns)])
     assert [finding.kind for finding in result.findings] == ["box cut"] * cut
 

@@ -15,7 +15,7 @@ def test_digits_lie_in_their_boxes_near_their_cells_and_are_faint_when_degraded(
     bright = np.zeros(3)
     for _ in range(40):
         picture, boxes = draw_picture(scene, digits, SceneRules(), random)
-        assert (picture.shape, picture.dtype) == ((96, 96, 3), np.uint8)
+        assert (picture.shape, picture.dtype) == ((96, 96, 3), np.dtype(np.uint8))
         for placed, box in zip(scene, boxes, strict=True):
             assert abs(box.left - CELL * placed.column) <= 6
             assert abs(box.top - CELL * placed.row) <= 6

@@ -1,6 +1,5 @@
 import json
 
-import cv2
 import lmdb
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from caffe_compat.errors import DataError
 from caffe_compat.srn.datasets.layout import SplitFiles, read_image_list
 from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, SceneRules
 from caffe_compat.srn.datasets.scenes import write_scenes
+from tests.data.made_files import read_picture
 
 NUMBERS = {"train": 5, "val": 2, "test": 3}
 
@@ -39,7 +39,7 @@ def test_lists_labels_boxes_and_databases_agree(folder, split):
 
     assert len(images) == len(labels) == len(boxes) == NUMBERS[split]
     for image, row in zip(images, labels, strict=True):
-        assert cv2.imread(str(files.images / image.name)).shape == (96, 96, 3)
+        assert read_picture(files.images / image.name).shape == (96, 96, 3)
         told = {name for thing in boxes[image.name] for name in thing["labels"]}
         assert image.tags == row.sum() == 2 * len(boxes[image.name]) - 1
         assert {CLASS_NAMES[label] for label in np.flatnonzero(row)} == told

@@ -1,11 +1,11 @@
 import json
 
-import cv2
 import numpy as np
 import pytest
 
 from caffe_compat.srn.metrics.figures import write_png
 from caffe_compat.srn.metrics.report import Request, evaluate
+from tests.data.made_files import read_picture
 
 
 def draw(tmp_path, count, **more):
@@ -17,7 +17,7 @@ def draw(tmp_path, count, **more):
     for index, path in enumerate(predictions):
         np.savetxt(path, generator.normal(size=(30, 6)) + index * labels)
     write_png(evaluate(Request("coco", tmp_path / "labels.txt", predictions, **more)), tmp_path / "figure.png")
-    return cv2.imread(str(tmp_path / "figure.png"))
+    return read_picture(tmp_path / "figure.png")
 
 
 @pytest.mark.parametrize(("files", "panels"), [(1, 1), (2, 2), (3, 4)])

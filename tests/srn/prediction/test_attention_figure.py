@@ -17,7 +17,7 @@ PHOTO = np.random.default_rng(3).random((30, 40, 3), np.float32)
 def maps_of(labels=5):
     generator = np.random.default_rng(4)
     attention = generator.random((labels, 3, 4), np.float32)
-    return ImageAttention(attention, attention / 3, np.zeros(labels, np.float32))
+    return ImageAttention(attention, attention / np.float32(3), np.zeros(labels, np.float32))
 
 
 def test_cells_keep_their_edges_where_asked_for() -> None:

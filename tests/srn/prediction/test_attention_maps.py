@@ -45,6 +45,7 @@ def test_maps_and_scores_are_those_of_one_image(tmp_path, image):
     net = net_with(tmp_path, "att_map", "srn_weighted", "zzz")
     maps = attend(net, attention_blobs(net), image, "zzz")
 
+    assert maps.weighted is not None
     assert maps.attention.shape == maps.weighted.shape == (5, 3, 4)
     np.testing.assert_array_equal(maps.attention, net.blobs["att_map"].data[0])
     np.testing.assert_array_equal(maps.scores, net.blobs["zzz"].data[0].ravel())

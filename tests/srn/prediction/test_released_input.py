@@ -90,8 +90,8 @@ def test_pipes_damage_and_bombs_are_refused(tmp_path):
         with pytest.raises(DataError, match=r"^.*no.jpg: cannot read the image; it is damaged or of a format that"):
             read_picture(str(tmp_path / "no.jpg"))
     cv2.imwrite(str(tmp_path / "bomb.png"), np.zeros((3, 4, 3), np.uint8))
-    content = bytearray((tmp_path / "bomb.png").read_bytes())
-    content[16:24] = (90_000).to_bytes(4, "big") * 2
-    (tmp_path / "bomb.png").write_bytes(content)
+    bomb = bytearray((tmp_path / "bomb.png").read_bytes())
+    bomb[16:24] = (90_000).to_bytes(4, "big") * 2
+    (tmp_path / "bomb.png").write_bytes(bomb)
     with pytest.raises(DataError, match=r"bomb.png: the file declares an image of 90000 x 90000 pixels, above"):
         read_picture(str(tmp_path / "bomb.png"))

@@ -4,11 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Timer
-from types import SimpleNamespace
+from unittest.mock import PropertyMock
 
 import pytest
 
+from caffe_compat.proto import caffe_pb2
 from caffe_compat.srn.stages import step_process
+from caffe_compat.srn.stages.stages import Stage
 from caffe_compat.srn.stages.step_process import (
     environment_of,
     has_finished,
@@ -16,7 +18,7 @@ from caffe_compat.srn.stages.step_process import (
     wait_for,
 )
 
-STAGE = SimpleNamespace(number=3, is_done=False)
+STAGE = Stage(3, "srn", Path("solver.prototxt"), caffe_pb2.SolverParameter(snapshot_prefix="none"))
 
 
 @pytest.mark.parametrize(
@@ -45,12 +47,11 @@ def test_each_step_has_a_port_and_a_store_of_its_own(monkeypatch):
 
 
 def test_others_wait_for_the_weights_that_the_first_process_writes(monkeypatch):
-    answers = iter([False, False, True, True])
     monkeypatch.setattr(step_process, "SECONDS_BETWEEN_POLLS", 0)
     monkeypatch.setenv("RANK", "1")
-    stage = type("Late", (), {"is_done": property(lambda self: next(answers))})()
-
-    assert has_finished(stage)
+    with monkeypatch.context() as late:
+        late.setattr(Stage, "is_done", PropertyMock(side_effect=[False, False, True, True]))
+        assert has_finished(STAGE)
     monkeypatch.setenv("RANK", "0")
     assert not has_finished(STAGE)
 
@@ -65,6 +66,7 @@ def test_signals_go_on_to_the_process(number, status):
         "time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout
     process.stdout.readline()
     before = signal.getsignal(number)
     Timer(0.2, os.kill, (os.getpid(), number)).start()
@@ -95,6 +97,7 @@ def test_ctrl_c_on_the_terminal_reaches_a_step_once(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", parent], stdout=subprocess.PIPE, cwd=root, process_group=0, text=True
     )
+    assert process.stdout
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
     assert process.stdout.readline() == "1\n"
@@ -121,6 +124,7 @@ def test_a_step_ends_when_its_parent_is_killed(tmp_path):
     )
     root = Path(__file__).parents[3]
     process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, cwd=root, text=True)
+    assert process.stdout
     process.stdout.readline()
     assert process.stdout.readline() == "ready\n"
     process.kill()

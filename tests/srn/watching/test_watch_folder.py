@@ -4,7 +4,6 @@ import logging
 import math
 import sys
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,6 +15,7 @@ from caffe_compat.srn.watching.event_file import read_run
 from caffe_compat.srn.watching.events import NetTested, Shown, Start
 from caffe_compat.srn.watching.label_losses import find_label_losses
 from caffe_compat.srn.watching.watch_folder import TerminalLine, class_names_of, summary_line, watched
+from tests.data.made_files import read_picture
 from tests.srn.watching.multilabel import make_solver
 
 START = Start(0.0, 0, 12000, "net", 96)
@@ -91,7 +91,7 @@ def test_attention_is_drawn_on_the_first_batch_with_the_weights_of_the_moment(ne
     assert [path.read_bytes() for path in again] == first
     net.params["z"][0].data[...] += np.random.default_rng(5).normal(0, 0.02, net.params["z"][0].data.shape)
     assert watch.draw(30)[0].read_bytes() != first[0]
-    drawn = cv2.imread(str(again[0]))
+    drawn = read_picture(again[0])
     assert drawn is not None
     assert drawn.shape[1] > 400
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from caffe_compat.errors import DataError, ShapeError
@@ -11,7 +13,7 @@ def files(tmp_path):
     return tmp_path / "list.txt", tmp_path / "labels.txt"
 
 
-def test_labels_are_numbered_or_named(files):
+def test_labels_are_numbered_or_named(files: tuple[Path, Path]) -> None:
     form = read_list(*files)
     assert form.class_names == ["0", "1", "2"]
     assert [(row.name, dict(row.cells)) for row in form.rows()] == [
@@ -41,7 +43,7 @@ def test_files_that_do_not_fit(files, file, text, error, message):
         list(read_list(*files).rows())
 
 
-def test_names_that_do_not_fit(files):
+def test_names_that_do_not_fit(files: tuple[Path, Path]) -> None:
     with pytest.raises(
         ShapeError, match=r"^.*labels.txt: expected 2 numbers per line, one for each label name, found 3"
     ):
