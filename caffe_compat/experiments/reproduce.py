@@ -2,32 +2,42 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from caffe_compat.experiments.analysis.page import write_analysis
+from caffe_compat.experiments.arms import Arm, Setting
 from caffe_compat.experiments.mechanism import table
-from caffe_compat.experiments.mechanism.study import GROUPS, run_study
+from caffe_compat.experiments.mechanism.study import GROUPS, has_result, run_study
 from caffe_compat.experiments.mechanism.trials import TABLES, StudyRow
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say
 from caffe_compat.experiments.tables import form
 from caffe_compat.experiments.tables.plans import TablePlan
 from caffe_compat.experiments.tables.run_table import make_rows
-from caffe_compat.experiments.training_time import StepTime, estimate_lines, time_run
+from caffe_compat.experiments.training_time import StepTime, estimate_lines, in_words, time_run
 from caffe_compat.proto.file_bytes import replacing
 
 #: The mechanism study as a whole: the rows of its three tables, each once.
 MECHANISM = {"mechanism": tuple(dict.fromkeys(trial for trials in TABLES.values() for trial in trials))} | TABLES
 
+#: The nets of the page of figures.
+FIGURE_ROWS = tuple(StudyRow(arm) for arm in ("srn", "baseline", "rolled"))
+#: All tables that are studies of our own, and the page of figures, with their rows.
+STUDIES = MECHANISM | {"figures": FIGURE_ROWS}
+
 
 def reproduce(name: str, seeds: int, out: Path, say: Say) -> str:
     """Runs what is missing of study `name` for seeds 0, 1 ... and writes OUT/NAME.md, .tex and .json.
 
-    Returns the table as Markdown. Training files stay in OUT/work, so that an interrupted call goes on.
+    Says first how long it will take. Returns the table as Markdown. Training files stay in OUT/work, so that an
+    interrupted call goes on.
     """
-    results = run_study(MECHANISM[name], range(seeds), out.resolve() / "work", say)
+    work = out.resolve() / "work"
+    say(study_expectation(MECHANISM[name], seeds, work))
+    results = run_study(MECHANISM[name], range(seeds), work, say)
     return _write(out, name, table.markdown(results), table.latex(results), table.as_json(results))
 
 
@@ -47,9 +57,9 @@ def reproduce_figures(out: Path, say: Say) -> str:
     Returns the attention scores as Markdown; OUT/analysis.json has all numbers of the page.
     """
     work = out.resolve() / "work"
-    trials = [StudyRow(arm) for arm in ("srn", "baseline", "rolled")]
-    run_study(trials, (0,), work, say)
-    srn, baseline, rolled = (trial.run(work, 0) for trial in trials)
+    say(study_expectation(FIGURE_ROWS, 1, work))
+    run_study(FIGURE_ROWS, (0,), work, say)
+    srn, baseline, rolled = (trial.run(work, 0) for trial in FIGURE_ROWS)
     numbers = write_analysis(out, srn, baseline, GROUPS, say, rolled)
     say(f"wrote {out / 'report.html'} and {out / 'analysis.json'}")
     return attention_table(numbers["attention"])
@@ -65,31 +75,59 @@ def attention_table(numbers: Mapping[str, Mapping[str, Mapping[str, Sequence[flo
     return "\n".join(lines) + "\n"
 
 
-def expectation(plan: TablePlan, seeds: int, work: Path, rate_factors: Sequence[float] = (1,)) -> str:
-    """How long the trainings of a plan that are not done will take, from one measured step of the plan's last row."""
-    times = time_plan(plan)
-    done = [
-        [
-            (work / f"seed_{seed}" / plan.folder / row.key / f"test_figures_{plan.name}.json").exists()
-            for row in plan.rows
-        ]
+def study_expectation(trials: Sequence[StudyRow], seeds: int, work: Path) -> str:
+    """How long the trainings of a study that are not done will take, from measured steps of each row."""
+    todo = [trial for trial in trials for seed in range(seeds) if not has_result(trial.run(work, seed))]
+    hours = {trial: sum(step.hours() for step in time_row(trial)) for trial in dict.fromkeys(todo)}
+    whole = sum(hours[trial] for trial in todo)
+    return f"{len(todo)} trainings to do, about {in_words(whole)} one by one"
+
+
+def time_row(trial: StudyRow) -> list[StepTime]:
+    """The measured steps of a row; the Python layer of the rolled maps, which costs little, is left out."""
+    arm = trial.made_of.arm
+    options = {name: value for name, value in arm.options.items() if name != "alignment"}
+    return _time(replace(arm, options=options), trial.setting)
+
+
+def expectation(
+    plan: TablePlan,
+    seeds: int,
+    work: Path,
+    rate_factors: Sequence[float] = (1,),
+    times: Sequence[StepTime] | None = None,
+) -> str:
+    """How long the trainings of a plan that are not done will take, from one measured step of the plan's last row.
+
+    A row that does not train in SRN's steps is counted as SRN's first step for all epochs: it trains the whole net.
+    `times` are measured here if None.
+    """
+    times = times or time_plan(plan)
+    figures = f"test_figures_{plan.name}.json"
+    todo = [
+        row
         for seed in range(seeds)
+        for row in plan.rows
+        if not (work / f"seed_{seed}" / plan.folder / row.key / figures).exists()
     ]
-    missing = sum(not each for rows in done for each in rows)
-    tried = 0 if len(rate_factors) == 1 else len(plan.rows) * len(rate_factors)
-    hours = (missing + tried) * sum(step.hours() for step in times)
+    if len(rate_factors) > 1:
+        todo += [row for row in plan.rows for _ in rate_factors]
+    staged = sum(step.hours() for step in times)
+    whole_net = sum(step.iterations for step in times) * times[0].seconds / 3600
+    table = sum(staged if row.staged else whole_net for row in todo)
     *_, whole = estimate_lines(times)
-    return (
-        f"{plan.rows[-1].title}: {whole}; {missing + tried} trainings to do, about {60 * hours:.0f} minutes one by one"
-    )
+    return f"{plan.rows[-1].title}: {whole}; {len(todo)} trainings to do, about {in_words(table)} one by one"
 
 
 def time_plan(plan: TablePlan) -> list[StepTime]:
     """The measured steps of a plan's last row, ResNet-SRN in the paper's tables."""
+    return _time(plan.rows[-1].arm(Path()), plan.setting)
+
+
+def _time(arm: Arm, setting: Setting) -> list[StepTime]:
     with TemporaryDirectory() as folder:
-        run = Run("timed", plan.rows[-1].arm(Path(folder)), Path(folder), 0)
-        write_models(run.folder, run.arm, plan.setting, run.seed)
-        setting = plan.setting
+        run = Run("timed", arm, Path(folder), 0)
+        write_models(run.folder, run.arm, setting, run.seed)
         return time_run(run, (setting.batch_size, 3, setting.input_size, setting.input_size), setting.labels)
 
 

@@ -102,11 +102,11 @@ def estimate_lines(times: Sequence[StepTime], devices: int = 1) -> Iterator[str]
     for step in times:
         yield (
             f"{step.title}: {step.iterations:,} iterations of {step.images} images, {step.seconds:.3g} s each: "
-            f"{_duration(step.hours(devices))}"
+            f"{in_words(step.hours(devices))}"
         )
     whole = sum(step.hours(devices) for step in times)
     many = f"{devices} devices that share each batch evenly" if devices > 1 else "one device"
-    yield f"all steps: about {_duration(whole)} on {many}"
+    yield f"all steps: about {in_words(whole)} on {many}"
 
 
 def against_paper(times: Sequence[StepTime], devices: int) -> str:
@@ -118,7 +118,8 @@ def against_paper(times: Sequence[StepTime], devices: int) -> str:
     )
 
 
-def _duration(hours: float) -> str:
+def in_words(hours: float) -> str:
+    """Hours for a reader, as hours or as minutes."""
     if hours >= 1:
         return f"{hours:.1f} hours"
     return f"{60 * hours:.1f} minutes"

@@ -23,7 +23,16 @@ from caffe_compat.cli.flags import add_device, add_quiet, whole_number
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.experiments.reproduce import MECHANISM, reproduce, reproduce_figures, reproduce_table, time_plan
+from caffe_compat.experiments.reproduce import (
+    MECHANISM,
+    STUDIES,
+    expectation,
+    reproduce,
+    reproduce_figures,
+    reproduce_table,
+    study_expectation,
+    time_plan,
+)
 from caffe_compat.experiments.runs import ON_CPU, Say
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
 from caffe_compat.experiments.tables.plans import DEMO_TABLES, TablePlan, demo_plan, full_plan, plan_without_data
@@ -74,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     use_first(gpus_of(arguments.device))
     plan = _plan(arguments)
     if arguments.estimate:
-        _print_estimate(plan, arguments.gpus)
+        _print_estimate(plan, arguments)
         return DONE
     claim_folder(arguments.out)
     print(reproduce_table(plan, arguments.seeds, arguments.out, _teller(arguments), arguments.rates))
@@ -82,8 +91,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_study(arguments: argparse.Namespace) -> int:
-    if arguments.scale == "full" or arguments.estimate:
-        raise UsageError(f"--table {arguments.table} draws its own data; leave --scale and --estimate out")
+    if arguments.scale == "full":
+        raise UsageError(f"--table {arguments.table} draws its own data; leave --scale out")
+    if arguments.estimate:
+        seeds = 1 if arguments.table == FIGURES else arguments.seeds
+        print(study_expectation(STUDIES[arguments.table], seeds, arguments.out.resolve() / "work"))
+        return DONE
     claim_folder(arguments.out)
     tell = _teller(arguments)
     if arguments.table == FIGURES:
@@ -115,13 +128,15 @@ def _plan(arguments: argparse.Namespace) -> TablePlan:
     return replace(full_plan(arguments.table, data, flags, **options), gpus=tuple(gpus_of(arguments.device)))
 
 
-def _print_estimate(plan: TablePlan, devices: int) -> None:
-    """The measured steps of ResNet-SRN, and the paper's own hours for table 2."""
+def _print_estimate(plan: TablePlan, arguments: argparse.Namespace) -> None:
+    """The measured steps of the last row, the whole table on one device, and the paper's own hours for table 2."""
     times = time_plan(plan)
-    for line in estimate_lines(times, devices):
+    work = arguments.out.resolve() / "work"
+    for line in estimate_lines(times, arguments.gpus):
         print(line)
+    print(expectation(plan, arguments.seeds, work, arguments.rates, times))
     if plan.dataset == PAPER_TABLES["2"].dataset:
-        print(against_paper(times, devices))
+        print(against_paper(times, arguments.gpus))
 
 
 def _teller(arguments: argparse.Namespace) -> Say:

@@ -39,7 +39,7 @@ def run_study(trials: Sequence[StudyRow], seeds: Sequence[int], work: Path, say:
     results = []
     for seed in seeds:
         pairs = [(trial, trial.run(work, seed)) for trial in trials]
-        waiting = [(trial, run) for trial, run in pairs if not _results_file(run).exists()]
+        waiting = [(trial, run) for trial, run in pairs if not has_result(run)]
         for trial, run in waiting:
             _prepare(trial, run, say)
         train([run for _, run in waiting], say)
@@ -56,6 +56,11 @@ def _prepare(trial: StudyRow, run: Run, say: Say) -> None:
         write_relation_scenes(run.dataset / "data", images, run.seed, rules)
         say(f"wrote {sum(images.values()):,} scenes to {run.dataset / 'data'}")
     write_models(run.folder, run.arm, trial.setting, run.seed)
+
+
+def has_result(run: Run) -> bool:
+    """Whether a run is trained and measured."""
+    return _results_file(run).exists()
 
 
 def _results_file(run: Run) -> Path:

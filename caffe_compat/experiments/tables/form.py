@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
+from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
 from caffe_compat.experiments.tables.plans import TablePlan
 from caffe_compat.experiments.tables.rows import PaperRow
-from caffe_compat.experiments.tables.run_table import Measured
+from caffe_compat.experiments.tables.run_table import CHANCE, Measured
+from caffe_compat.srn.metrics.datasets import DATASETS
 
 Cells = dict[str, SeedStatistics]
 
@@ -54,7 +58,10 @@ def _markdown_rows(plan: TablePlan, measured: Sequence[Measured]) -> Iterator[li
         yield [row.title, *(_cell(cells.get(name)) for name in plan.columns), *last]
         if row.title in plan.paper:
             numbers = plan.paper[row.title]
-            yield [f"*paper, {plan.rules.title}*", *("" if value is None else f"*{value:.1f}*" for value in numbers)]
+            yield [
+                f"*paper, {DATASETS[PAPER_TABLES[plan.name].dataset].title}*",
+                *("" if value is None else f"*{value:.1f}*" for value in numbers),
+            ]
 
 
 def _headers(plan: TablePlan) -> list[str]:
@@ -66,7 +73,15 @@ def _note(plan: TablePlan, measured: Sequence[Measured]) -> str:
     seeds = len({item.seed for item in measured})
     spread = f"mean of {seeds} seeds ± half of the 95 % t-interval" if seeds > 1 else "one seed, so no interval"
     numbers = ", ".join(f"{number:,} {split}" for split, number in plan.setting.images.items())
-    return f"Per cent, {spread}. Data: {plan.dataset} ({numbers} images). All rows train for as many epochs."
+    data = f"Data: {plan.dataset} ({numbers} images). All rows train for {plan.epochs} epochs."
+    return f"Per cent, {spread}. {data}{_by_chance(plan, measured)}"
+
+
+def _by_chance(plan: TablePlan, measured: Sequence[Measured]) -> str:
+    """The AP of scores without any knowledge, mean over seeds, for each column of AP."""
+    keys = {name: f"{CHANCE} {name}" for name in plan.columns if f"{CHANCE} {name}" in measured[0].figures}
+    shown = [f"{name} {100 * np.mean([item.figures[key] for item in measured]):.1f}" for name, key in keys.items()]
+    return f" By chance: {', '.join(shown)}." if shown else ""
 
 
 def latex(plan: TablePlan, measured: Sequence[Measured]) -> str:

@@ -15,6 +15,7 @@ Scores = NDArray[np.float64]
 
 #: Outputs of the SRN models; the first one is the prediction.
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
+SRN_STEPS = 4
 
 
 def fixed(arm: Arm) -> Callable[[Path], Arm]:
@@ -29,7 +30,7 @@ class PaperRow:
     `key` names its folder. Rows of equal nets, solvers, data and seed may share a key with another table, and are then
     trained once. `scores` replaces the arm's first output. `complete_data` adds what the row alone reads to the data.
     Without `thresholded`, a score above 0 does not mean that a label is present, so only mAP and the figures of the top
-    3 labels are shown.
+    3 labels are shown. `staged` says that the row trains in SRN's four steps, most of which leave the backbone alone.
     """
 
     key: str
@@ -38,6 +39,7 @@ class PaperRow:
     scores: Callable[[Run, str], Scores] | None = None
     thresholded: bool = True
     complete_data: Callable[[Path], None] = lambda data: None
+    staged: bool = False
 
     def predict(self, run: Run, split: str) -> Scores:
         """Raw scores (images, labels) of a trained run."""
@@ -56,7 +58,7 @@ def _scaled(arm: Arm, factor: float) -> Arm:
 
 def own_row(key: str, arm: Arm) -> PaperRow:
     """A row of one of our models, the same for all data."""
-    return PaperRow(key, arm.title, fixed(arm))
+    return PaperRow(key, arm.title, fixed(arm), staged=len(arm.steps) == SRN_STEPS)
 
 
 def compared_row(key: str, method: Method, budget: Budget) -> PaperRow:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say, train
@@ -13,8 +14,10 @@ from caffe_compat.experiments.tables.plans import TablePlan
 from caffe_compat.experiments.tables.rows import PaperRow
 from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.measurement import measure
-from caffe_compat.srn.metrics.text_matrices import read_labels
+from caffe_compat.srn.metrics.text_matrices import UNKNOWN, read_labels
 
+#: Figures of scores without any knowledge are named by this word and the figure.
+CHANCE = "chance"
 #: Rates are chosen with a seed that no table reports.
 RATE_SEED = 1000
 
@@ -98,4 +101,12 @@ def _measure(plan: TablePlan, row: PaperRow, run: Run, split: str) -> dict[str, 
     labels = read_labels(run.files(split).labels)
     measured = measure(row.title, labels, row.predict(run, split), plan.rules)
     groups = {f"{name} AP": float(np.nanmean(measured.ap[part])) for name, part in plan.groups.items()}
-    return measured.figures | groups
+    return measured.figures | groups | _by_chance(plan, labels)
+
+
+def _by_chance(plan: TablePlan, labels: NDArray[np.int8]) -> dict[str, float]:
+    """The AP that scores without any knowledge have: the frequency of each label among the images that specify it."""
+    specified = (labels != UNKNOWN) & ((labels != 0) | (not plan.rules.ignore_unspecified))
+    frequency = (labels == 1).sum(0) / specified.sum(0)
+    parts = {"mAP": slice(None)} | {f"{name} AP": part for name, part in plan.groups.items()}
+    return {f"{CHANCE} {name}": float(np.mean(frequency[part])) for name, part in parts.items()}

@@ -8,10 +8,28 @@ from caffe_compat.cli.commands import reproduce
 from caffe_compat.errors import SolverError
 from caffe_compat.experiments import reproduce as tables
 from caffe_compat.experiments.mechanism.study import Result
+from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.tables.run_table import Measured
 from caffe_compat.experiments.training_time import StepTime
 
 AP = {output: {"presence": 0.99, "relation": 0.5} for output in ("y", "y_cls", "y_att", "y_sr")}
+
+
+@pytest.fixture(autouse=True)
+def times(monkeypatch):
+    """Stands for the measurement of a study's rows: each takes 90 seconds."""
+    monkeypatch.setattr(tables, "time_row", lambda trial: [StepTime("step 1", 180, 32, 0.5)])
+
+
+def test_a_study_says_what_it_will_take(tmp_path, capsys):
+    done = StudyRow("srn", 31).run(tmp_path / "work", 1).folder / "ap.json"
+    done.parent.mkdir(parents=True)
+    done.write_text("{}")
+    assert reproduce.main(["--table", "dose", "--seeds", "2", "--estimate", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "15 trainings to do, about 22.5 minutes one by one\n"
+    assert reproduce.main(["--table", "figures", "--estimate", "--out", str(tmp_path / "new")]) == 0
+    assert "3 trainings to do" in capsys.readouterr().out
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_table_is_written_in_three_forms(tmp_path, monkeypatch, capsys):
@@ -62,14 +80,16 @@ def test_an_estimate_needs_no_data(tmp_path, monkeypatch, capsys):
     (plan,) = plans
     assert (plan.setting.labels, plan.setting.images["train"], plan.setting.options["iter_size"]) == (80, 82_783, 8)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2] == "all steps: about 3.6 hours on 4 devices that share each batch evenly"
+    assert lines[-3] == "all steps: about 3.6 hours on 4 devices that share each batch evenly"
+    # SRN-att and SRN take 14.4 hours; each of the other five trains the whole net for all iterations, 7.2 hours.
+    assert lines[-2].endswith("; 21 trainings to do, about 194.2 hours one by one")
     assert "0.22 times as long" in lines[-1]
 
 
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--table", "dose", "--estimate"], "--table dose draws its own data; leave --scale and --estimate out"),
+        (["--table", "dose", "--scale", "full"], "--table dose draws its own data; leave --scale out"),
         (["--table", "ablations", "--scale", "full"], "--table ablations has no full scale; take 1, 2, 3"),
         (["--table", "1", "--rates", "2,none"], "--rates"),
         (["--table", "1", "--scale", "full", "--dataset", "coco"], "--table 1 is of --dataset nus_wide, found coco"),
@@ -91,9 +111,8 @@ def test_a_table_of_the_paper_is_made_from_its_plan(tmp_path, monkeypatch, capsy
     assert reproduce.main(flags) == 0
     printed = capsys.readouterr().out
     rows = len(json.loads((tmp_path / "1.json").read_text())["rows"])
-    assert (
-        f"all steps: about 3.0 minutes on one device; {4 * rows} trainings to do, about {12 * rows} minutes" in printed
-    )
+    told = f"{4 * rows} trainings to do, about {12 * rows / 60:.1f} hours one by one"
+    assert f"all steps: about 3.0 minutes on one device; {told}" in printed
     assert "| ResNet-SRN | 25.0 ± 0.0 |" in printed
     assert r"\multicolumn{6}{c}{top-3}" in (tmp_path / "1.tex").read_text()
 

@@ -32,8 +32,18 @@ def test_papers_numbers_stand_below_ours(plan):
     assert lines[5].startswith("| *paper, NUS-WIDE* | *62.0* | *58.5* |")
     assert lines[-1] == (
         "Per cent, mean of 2 seeds ± half of the 95 % t-interval. Data: relations (1,000 train, 200 val, 1,000 test "
-        "images). All rows train for as many epochs."
+        "images). All rows train for 25 epochs."
     )
+
+
+def test_a_reader_sees_what_chance_gives():
+    plan = demo_plan("3")
+    items = [Measured(plan.rows[0], seed, {"chance mAP": 0.4 + seed / 10, "chance box AP": 0.5}) for seed in (0, 1)]
+    whole = [dataclasses.replace(item, figures=item.figures | dict.fromkeys(plan.columns, 0.5)) for item in items]
+    plan = dataclasses.replace(plan, rows=plan.rows[:1])
+    shown = form.markdown(plan, whole)
+    assert shown.endswith("train for 8 epochs. By chance: mAP 45.0, box AP 50.0.\n")
+    assert "*paper, WIDER-Attribute*" in shown
 
 
 def test_scores_without_a_threshold_show_only_ranks(plan):

@@ -63,6 +63,9 @@ def test_rows_are_measured_once(plan, tmp_path):
         ("srn_15", 0), ("srn_15", 1), ("srn_att_15", 0), ("srn_att_15", 1),
     ]  # fmt: skip
     assert {"mAP", "F1-C", "top3 F1-C", "presence AP", "relation AP"} <= set(first[0].figures)
+    labels = np.loadtxt(tmp_path / "seed_0" / plan.folder / "data/test_labels.txt")
+    assert first[0].figures["chance mAP"] == pytest.approx(labels.mean())
+    assert first[0].figures["chance relation AP"] == pytest.approx(labels[:, 5:].mean())
     assert len(trained) == 4
     assert make_rows(plan, (0, 1), tmp_path, lambda line: None) == first
     assert len(trained) == 4
