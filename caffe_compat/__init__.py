@@ -4,7 +4,11 @@ Names are looked up when first used, so that the schema alone can be imported wi
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+#: As typing's own, which takes 10 ms to import: in this time Ctrl-C would print a traceback.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: The version of this program, stated here and nowhere else. After install_as_caffe(), `caffe.__version__` is Caffe's.
 __version__ = "0.2.0"
@@ -116,7 +120,7 @@ if TYPE_CHECKING:
     from caffe_compat.pycaffe.timer import Timer as Timer
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     # A solver of this program's own needs no line in _HOMES: the registry of update rules knows it.

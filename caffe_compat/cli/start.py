@@ -202,8 +202,23 @@ class CommandModule(Protocol):
     def main(self, argv: Sequence[str] | None = None) -> int: ...
 
 
+def open_standard_streams() -> None:
+    """Opens nowhere in place of the standard streams that the caller has closed.
+
+    Otherwise files would get their numbers, and what a library writes to stderr would land in a user's file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            nowhere = io.FileIO(number, "w" if number else "r", closefd=False)
+            setattr(sys, name, io.TextIOWrapper(nowhere, encoding="utf-8"))
+
+
 def start(arguments: Sequence[str]) -> int:
     """Runs the command `arguments[0]` with the rest; returns its exit status."""
+    open_standard_streams()
     given = arguments[0] if arguments else "help"
     if text := answer(given):
         return guarded("caffe-compat", lambda: print(text))
@@ -223,6 +238,7 @@ def answer(given: str) -> str:
 
 def start_tool(file: str) -> int:
     """Runs the command of a program in tools/ with the process's arguments; `file` is the program's path."""
+    open_standard_streams()
     return run_command(TOOLS[Path(file).stem], sys.argv[1:])
 
 

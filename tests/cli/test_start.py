@@ -5,6 +5,7 @@ import ast
 import importlib
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 import pytest
 
+from caffe_compat.__main__ import main
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import (
     CAFFES,
@@ -121,6 +123,25 @@ def test_ctrl_c_at_any_time_is_one_line(delay: float, tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == b"caffe-compat generate: interrupted\n"
+
+
+def test_ctrl_c_during_the_first_imports_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("caffe_compat.cli.start.start", interrupted)
+    assert main() == 130
+    assert capsys.readouterr().err == "caffe-compat: interrupted\n"
+
+
+@pytest.mark.slow
+def test_closed_standard_streams_are_no_error_and_no_file_gets_their_numbers(tmp_path: Path) -> None:
+    command = shlex.join([*PROGRAM, "generate", "--model", "resnet101", "--dataset", "coco", "--out", str(tmp_path)])
+    done = subprocess.run(["sh", "-c", f"exec {command} <&- >&- 2>&-"], env=ENVIRONMENT, check=False)
+    assert done.returncode == 0
+    assert list(tmp_path.glob("*.prototxt"))
 
 
 @pytest.mark.slow
