@@ -1,7 +1,7 @@
 """Log lines as Caffe's glog writes them: `I0520 23:00:23.213491  9848 solver.cpp:280] Iteration 0, lr = 0.01`.
 
-Programs call `log_to_stderr`, and `log_to_file` to keep them; as a library the package only hands its records to the
-logger "caffe_compat".
+Programs call `log_to_stderr`, and `log_to_file` (log_file.py) to keep them; as a library the package only hands its
+records to the logger "caffe_compat".
 """
 
 import logging
@@ -10,11 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
-
-from caffe_compat.errors import SolverError
 
 logger = logging.getLogger("caffe_compat")
 
@@ -50,13 +48,17 @@ class GlogFormatter(logging.Formatter):
 
 
 class _StderrHandler(logging.Handler):
-    """Writes above a progress bar, where one is shown."""
+    """Writes above a progress bar, where one is shown.
+
+    A line that cannot be written is lost: a full disk or a closed terminal is no reason to end a training.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == DUMP and sys.stderr.isatty():
             return
-        tqdm.write(self.format(record), file=sys.stderr)
-        sys.stderr.flush()
+        with suppress(OSError):
+            tqdm.write(self.format(record), file=sys.stderr)
+            sys.stderr.flush()
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -88,25 +90,3 @@ def environment_level() -> int:
     levels = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
     asked = os.environ.get(LEAST_LEVEL, "0")
     return levels[min(int(asked), 3)] if asked.isdigit() else logging.INFO
-
-
-@contextmanager
-def log_to_file(path: str) -> Iterator[None]:
-    """Appends log lines to this file while the block runs; "" means no file."""
-    if not path:
-        yield
-        return
-    try:
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise SolverError(
-            f"{path}: cannot write the log: {error.strerror}; name a file in a folder that exists"
-        ) from error
-    handler.setFormatter(GlogFormatter())
-    handler.addFilter(lambda record: record.name != TERMINAL)
-    logging.getLogger("caffe_compat").addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger("caffe_compat").removeHandler(handler)
-        handler.close()

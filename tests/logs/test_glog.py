@@ -1,5 +1,6 @@
 """Log lines have glog's form."""
 
+import errno
 import io
 import logging
 import re
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.errors import SolverError
-from caffe_compat.logs.glog import DUMP, TERMINAL, GlogFormatter, log_to_file, log_to_stderr
+from caffe_compat.logs.glog import DUMP, TERMINAL, GlogFormatter, log_to_stderr
+from caffe_compat.logs.log_file import log_to_file
 
 logger = logging.getLogger("caffe_compat")
 
@@ -67,26 +68,14 @@ def test_a_terminal_shows_one_line_for_the_dump_of_a_net_and_a_file_the_dump(
     assert kept == ["Creating Layer conv1", "Iteration 0"]
 
 
-def test_lines_go_to_the_end_of_the_file_while_the_block_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(logger, "level", logging.INFO)
-    path = tmp_path / "a.log"
-    path.write_text("before\n")
-    with log_to_file(str(path)):
-        logger.info("Iteration %d, lr = %g", 3, 0.1)
-    logger.info("after")
+class Full(io.StringIO):
+    """A stream whose disk is full."""
 
-    first, second = path.read_text().splitlines()
-    assert first == "before"
-    assert re.fullmatch(r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \w+\.cpp:\d+\] Iteration 3, lr = 0\.1", second)
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_no_file_is_no_error_and_a_wrong_one_is(tmp_path):
-    with log_to_file(""):
-        assert not list(tmp_path.iterdir())
-    with (
-        pytest.raises(
-            SolverError, match=r"^.*/no/a.log: cannot write the log: No such file or directory; name a file in"
-        ),
-        log_to_file(str(tmp_path / "no" / "a.log")),
-    ):
-        pass
+def test_a_line_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Full())
+    log_to_stderr()
+    logger.error("Iteration 0")

@@ -16,7 +16,7 @@ from caffe_compat.cli.flags import add_caffe_flags, add_seed, stages_of, surroun
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.logs.glog import log_to_file
+from caffe_compat.logs.log_file import log_to_file
 from caffe_compat.net.settings import set_mode_cpu
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_solver

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from caffe_compat.data.regular_file import other_kind
 from caffe_compat.errors import DataError, FormatError
+from caffe_compat.logs.log_file import open_to_append
 from caffe_compat.srn.watching.events import KINDS, End, Event, NetTested, Shown, Start, as_json
 
 #: Iterations and figures beyond this are no figures of a run; charts could not be drawn with them.
@@ -18,12 +19,12 @@ LARGEST = 2**53
 
 
 class EventFile:
-    """Appends events to a file; a resumed run goes on in the same file. Raises OSError where it cannot be written."""
+    """Appends events to a file; a resumed run goes on in the same file. DataError where it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _drop_half_line(path)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = open_to_append(path, "the events")
 
     def write(self, event: Event) -> None:
         """Append one line; it is on the disk of this machine when the call returns."""
