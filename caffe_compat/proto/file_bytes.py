@@ -12,6 +12,7 @@ import stat
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, cast
 
@@ -107,6 +108,11 @@ def read_bytes(path: str | Path, wanted: str) -> bytes:
     """Returns a file's bytes; FormatError for a missing or empty file or a folder; `wanted` names the expected kind."""
     path = _existing(path, wanted)
     return path.read_bytes()
+
+
+def open_file(path: str | Path, wanted: str) -> BufferedReader:
+    """Returns a file opened for reading, with the errors of `read_bytes`."""
+    return _existing(path, wanted).open("rb")
 
 
 def map_bytes(path: str | Path, wanted: str) -> bytes:
@@ -286,13 +292,23 @@ def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the folder of `path`; renames it to `path` after the block, or deletes it on errors.
 
+    A device such as /dev/null, or a pipe from which somebody reads, is yielded itself: no file may take its place.
     An OSError about the temporary path is raised as an OSError about `path`, which the user knows.
     """
     path = Path(path)
+    stream = _open_stream(path)
+    if stream is not None:
+        try:
+            yield path
+        finally:
+            os.close(stream)
+        return
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"no such folder for '{path.name}'; make it first", str(path.parent))
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        beside.unlink(missing_ok=True)
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))  # follows no link
         yield beside
         _flush(beside)
         os.replace(beside, path)
@@ -303,6 +319,26 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         beside.unlink(missing_ok=True)
     _flush(path.parent)
+
+
+def _open_stream(path: Path) -> int | None:
+    """Opens a pipe or a device that takes bytes one after the other; None for files, folders and what is not there.
+
+    OSError for a pipe without a reader, on which a writer would wait for ever, for a socket, and for a disk.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "expected a file to write, found a disk", str(path))
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
+        return None
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        reason = "expected a file to write, found a socket, or a pipe from which nobody reads"
+        raise OSError(error.errno, reason if error.errno == errno.ENXIO else error.strerror, str(path)) from error
 
 
 def _flush(path: Path) -> None:

@@ -118,13 +118,13 @@ class NumberedSnapshot:
 
 
 def numbered_snapshots(prefix: str) -> list[NumberedSnapshot]:
-    """All that have a state, by iteration, the newest first."""
+    """All that have a state, by iteration, the newest first; whether the state is a whole file is not looked at."""
     place = Path(f"{prefix}_iter_")
     name = re.compile(rf"{re.escape(place.name)}(\d{{1,10}})\.solverstate(\.h5)?")
     found = [
         NumberedSnapshot(int(match[1]), path)
         for path in place.parent.glob("*.solverstate*")
-        if (match := name.fullmatch(path.name)) and path.is_file()
+        if (match := name.fullmatch(path.name))
     ]
     return sorted(found, key=lambda snapshot: (snapshot.iteration, snapshot.state.name), reverse=True)
 

@@ -22,7 +22,7 @@ from google.protobuf import text_format
 from caffe_compat.errors import SolverError
 from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.file_bytes import write_bytes
+from caffe_compat.proto.file_bytes import open_file, write_bytes
 from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.text import format_text
 from caffe_compat.solvers.learning_rate import Schedule
@@ -159,8 +159,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def checksum_of_file(file: str) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(file, "rb") as content:
+    """SHA-256 of the bytes of a weights file, in hexadecimal; FormatError where it is no file."""
+    with open_file(file, "weights") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 

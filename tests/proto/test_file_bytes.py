@@ -29,6 +29,7 @@ from caffe_compat.proto.file_bytes import (
     refuse_other_messages,
     replacing,
     text_of,
+    write_bytes,
 )
 
 NET = caffe_pb2.NetParameter(name="n")
@@ -338,3 +339,31 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_written(tmp_path)
 def test_errors_about_other_files_stay(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"other'$"), replacing(tmp_path / "a"):
         (tmp_path / "other").read_text()
+
+
+def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").symlink_to("/dev/null")
+    write_bytes(tmp_path / "nowhere", [b"words"])
+    assert (tmp_path / "nowhere").is_char_device()
+    assert os.listdir(tmp_path) == ["nowhere"]
+
+
+def test_a_pipe_gets_the_bytes_where_somebody_reads_and_is_refused_where_nobody_does(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="expected a file to write, found a socket, or a pipe from which nobody reads"):
+        write_bytes(pipe, [b"words"])
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_bytes(pipe, [b"words"])
+    assert os.read(reader, 100) == b"words"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_link_in_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f".a.txt.{os.getpid()}.part").symlink_to(victim)
+    write_bytes(tmp_path / "a.txt", [b"words"])
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "a.txt").read_text() == "words"

@@ -130,6 +130,17 @@ def test_a_damaged_newest_one_is_passed_over_by_name(
     assert reason in caplog.text
 
 
+@pytest.mark.parametrize("replaced", ["caffemodel", "solverstate", "resume.json"])
+def test_a_pipe_in_place_of_a_file_is_passed_over(
+    replaced: str, snapshots: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe = Path(f"{snapshots}_iter_10.{replaced}")
+    pipe.unlink()
+    os.mkfifo(pipe)
+    assert newest_whole_snapshot(snapshots) == f"{snapshots}_iter_3.solverstate"
+    assert f"{pipe}: expected " in caplog.text
+
+
 def test_nan_weights_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     solver = Solver(solver_parameter(f'base_lr: 0.1 snapshot_prefix: "{tmp_path}/s"'), on_nan="ignore")
     solver.snapshot()

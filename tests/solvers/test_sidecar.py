@@ -192,3 +192,15 @@ def test_generators_go_on_where_they_were_after_a_way_through_json() -> None:
     draw()
     restore_generators(states, CPU)
     assert draw() == first
+
+
+def test_a_pipe_in_place_of_the_weights_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    solver = make_solver(f'base_lr: 0.1 snapshot_prefix: "{tmp_path}/s"')
+    solver.snapshot()
+    weights = tmp_path / "s_iter_0.caffemodel"
+    weights.unlink()
+    os.mkfifo(weights)
+    with pytest.raises(
+        FormatError, match=r"/s_iter_0.caffemodel: expected weights, found a pipe, socket or device; give"
+    ):
+        solver.restore(f"{tmp_path}/s_iter_0.solverstate")
