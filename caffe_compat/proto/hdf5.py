@@ -1,5 +1,6 @@
 """Caffe's HDF5 files: /data/<layer>/<i> for weights (Net::ToHDF5), /history/<i> for solver states (SGDSolver)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -192,3 +193,13 @@ def _write_string(file: Any, name: str, text: str) -> None:
 def _write_numbered(group: Any, arrays: Sequence[Blob]) -> None:
     for index, array in enumerate(arrays):
         group.create_dataset(str(index), data=np.asarray(array, np.float32))
+
+
+def reason_in_words(error: BaseException) -> str:
+    """Why something could not be written, in a few words; HDF5 hides the system's own in a long message."""
+    found = re.search(r"error message = '([^']*)'", str(error))
+    if found:
+        return found[1]
+    if isinstance(error, OSError) and error.strerror and "\n" not in error.strerror and error.errno:
+        return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -16,6 +15,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.net.weights import blobs_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.proto.hdf5 import reason_in_words
 from caffe_compat.proto.read import SolverState, read_solver_state
 from caffe_compat.proto.write import write_solver_state, write_weights
 from caffe_compat.solvers.guards import describe_bad_weight
@@ -223,11 +223,3 @@ def remove_old(prefix: str, iteration: int, keep: int) -> None:
                 file.unlink(missing_ok=True)
             except OSError as error:
                 logger.warning("%s: cannot be removed (--keep): %s", file, error.strerror)
-
-
-def reason_in_words(error: BaseException) -> str:
-    """Why something could not be written, in a few words; HDF5 hides the system's own in a long message."""
-    if isinstance(error, OSError) and error.strerror and "\n" not in error.strerror and error.errno:
-        return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"
-    found = re.search(r"error message = '([^']*)'", str(error))
-    return found[1] if found else (str(error).splitlines() or [type(error).__name__])[0][:200]

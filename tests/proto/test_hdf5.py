@@ -168,3 +168,19 @@ def test_a_state_with_another_iter(tmp_path, value, message) -> None:
         file["iter"] = value
     with pytest.raises(FormatError, match=message):
         hdf5.read_solver_state(tmp_path / "f.h5")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device", "a/b"), "No space left on device (a/b)"),
+        (
+            OSError("Can't write\n (errno = 28, error message = 'No space left on device', buf"),
+            "No space left on device",
+        ),
+        (RuntimeError("Unable to close"), "Unable to close"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_reasons_are_a_few_words(error: Exception, words: str) -> None:
+    assert hdf5.reason_in_words(error) == words

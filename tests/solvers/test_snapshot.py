@@ -16,7 +16,7 @@ from caffe_compat.proto.read import SolverState, read_solver, read_solver_state
 from caffe_compat.proto.write import write_solver_state
 from caffe_compat.solvers import snapshot
 from caffe_compat.solvers.actions import Action
-from caffe_compat.solvers.snapshot import SnapshotError, reason_in_words, write_net
+from caffe_compat.solvers.snapshot import SnapshotError, write_net
 from caffe_compat.solvers.solver import Solver
 from caffe_compat.solvers.solver_nets import copy_weights
 from tests.solvers.least_squares import make_solver, solver_parameter, weights_of
@@ -232,19 +232,3 @@ def test_a_missing_folder_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(SolverError, match=rf"^Cannot write to snapshot prefix '{tmp_path}/no/s'.*No such file or dir"):
         solver.solve()
     assert solver.iteration == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (OSError(28, "No space left on device", "a/b"), "No space left on device (a/b)"),
-        (
-            OSError("Can't write\n (errno = 28, error message = 'No space left on device', buf"),
-            "No space left on device",
-        ),
-        (RuntimeError("Unable to close"), "Unable to close"),
-        (RuntimeError(), "RuntimeError"),
-    ],
-)
-def test_reasons_are_a_few_words(error: Exception, words: str) -> None:
-    assert reason_in_words(error) == words

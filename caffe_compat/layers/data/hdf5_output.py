@@ -1,16 +1,21 @@
 """HDF5Output: writes two blobs to a file (hdf5_output_layer.cpp)."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
 import numpy as np
 from torch import Tensor
 
+from caffe_compat.data.regular_file import other_kind, shown
 from caffe_compat.errors import DataError, ShapeError
 from caffe_compat.layers.base import Layer, Shape, exactly
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
+from caffe_compat.proto.hdf5 import reason_in_words
 
 _DATASETS = ("data", "label")
 
@@ -36,10 +41,17 @@ class HDF5Output(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self._path: str = spec.params("hdf5_output_param").file_name
+        with self._told_in_a_line():
+            self._file = _create(self._path)
+
+    @contextmanager
+    def _told_in_a_line(self) -> Iterator[None]:
+        """DataError in place of HDF5's own errors, whose words fill several lines."""
         try:
-            self._file = h5py.File(self._path, "w")
-        except OSError as error:
-            raise DataError(f"{spec}: failed to open HDF5 file '{self._path}' for writing: {error}") from error
+            yield
+        except (OSError, RuntimeError) as error:
+            raise DataError(f"{self.spec}: cannot write HDF5 file '{shown(self._path)}': {reason_in_words(error)}; "
+                            "make room, or name another hdf5_output_param file_name") from error  # fmt: skip
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         """An empty list: the layer has no tops."""
@@ -52,9 +64,10 @@ class HDF5Output(Layer):
             raise ShapeError(
                 f"{self.spec}: data and label need equal numbers of rows, got {len(data)} and {len(labels)}"
             )
-        for name, rows in zip(_DATASETS, (data, labels), strict=True):
-            self._append(name, rows.detach().to("cpu").numpy())
-        self._file.flush()
+        with self._told_in_a_line():
+            for name, rows in zip(_DATASETS, (data, labels), strict=True):
+                self._append(name, rows.detach().to("cpu").numpy())
+            self._file.flush()
         return ()
 
     def _append(self, name: str, rows: np.ndarray[Any, Any]) -> None:
@@ -67,4 +80,13 @@ class HDF5Output(Layer):
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        with self._told_in_a_line():
+            self._file.close()
+
+
+def _create(path: str) -> h5py.File:
+    """A new HDF5 file; OSError where something else than a file has this name: opening a pipe could wait for ever."""
+    other = other_kind(os.stat(path).st_mode) if os.path.exists(path) else ""
+    if other:
+        raise OSError(f"expected a file to write, found {other}")
+    return h5py.File(path, "w")

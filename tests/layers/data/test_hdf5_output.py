@@ -1,5 +1,6 @@
 """HDF5Output."""
 
+import os
 from pathlib import Path
 
 import h5py
@@ -40,6 +41,26 @@ def test_refuses_unequal_rows_and_bad_paths(tmp_path: Path) -> None:
         layer(torch.zeros(2, 3), torch.zeros(3))
     layer.close()
     with pytest.raises(
-        DataError, match=r"^layer 'out' \(HDF5Output\): failed to open HDF5 file '.*none/out.h5' for writ"
+        DataError, match=r"^layer 'out' \(HDF5Output\): cannot write HDF5 file '.*none/out.h5': No such f"
     ):
         output(tmp_path / "none" / "out.h5")
+
+
+def test_a_pipe_is_no_place_to_write(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"cannot write HDF5 file '.*/pipe': expected a file to write, found a pipe"):
+        output(tmp_path / "pipe")
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = output(tmp_path / "out.h5")
+
+    def refuse(file: h5py.File) -> None:
+        raise RuntimeError("Unable to flush file's cached information (file write failed: time = Mon\n, errno = 28, "
+                           "error message = 'No space left on device', buf = 0x1)")  # fmt: skip
+
+    with monkeypatch.context() as full:
+        full.setattr(h5py.File, "flush", refuse)
+        with pytest.raises(DataError, match=r"/out.h5': No space left on device; make room, or name another"):
+            layer(torch.zeros(2, 3), torch.zeros(2))
+    layer.close()
