@@ -142,7 +142,8 @@ class NumberGuard:
 
         Nothing waits for the device here. A gradient whose norm overflows raises the flag, too; `examine` knows better.
         """
-        norms = torch._foreach_norm([gradient.detach() for gradient in self._net.learnable_gradients()])
+        gradients = [gradient.detach() for gradient in self._net.learnable_gradients()]
+        norms = torch._foreach_norm(gradients) if gradients else []  # a net may have nothing to learn
         return (~torch.stack([*self._figures, *norms]).isfinite()).sum().float().reshape(1)
 
     def examine(self, loss: Tensor) -> None:

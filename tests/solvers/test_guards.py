@@ -261,3 +261,12 @@ def test_a_skipped_iteration_does_not_move_the_data_or_the_displayed_loss(tmp_pa
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(SolverError, match=r"^--on-nan halt: expected one of: stop, skip, ignore"):
         Solver(solver_parameter("base_lr: 0.1"), on_nan="halt")
+
+
+def test_a_net_with_nothing_to_learn_is_guarded() -> None:
+    net = 'layer { name: "data" type: "DummyData" top: "data" dummy_data_param { shape { dim: 2 dim: 3 } } }'
+    solver = Solver(
+        text_format.Parse(f'net_param {{ {net} }} base_lr: 0.1 lr_policy: "fixed"', caffe_pb2.SolverParameter())
+    )
+    solver.step(2)
+    assert solver.iteration == 2
