@@ -1,5 +1,6 @@
 """Converts a weights file to another file in steps, with a report; TARGETS are the formats that can be written."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,5 +220,5 @@ def _steps(target: Target, options: Options) -> list[Step]:
 
 
 def _require_other_file(target: str, *sources: str | None) -> None:
-    if any(Path(source).resolve() == Path(target).resolve() for source in sources if source is not None):
+    if any(os.path.realpath(source) == os.path.realpath(target) for source in sources if source is not None):
         raise FormatError(f"{target}: expected another file than the source; name the target with --out")

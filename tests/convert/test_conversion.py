@@ -169,6 +169,12 @@ def test_the_source_is_not_overwritten(tmp_path: Path) -> None:
         convert(str(tmp_path / "w.caffemodel"), "caffemodel")
 
 
+def test_a_link_to_itself_is_told(tmp_path: Path) -> None:
+    (tmp_path / "w.caffemodel").symlink_to("w.caffemodel")
+    with pytest.raises(FormatError, match=r"w\.caffemodel: cannot be read \(Too many levels of symbolic links\)"):
+        convert(str(tmp_path / "w.caffemodel"), "torch")
+
+
 def test_targets_lie_beside_the_source_by_default(tmp_path: Path) -> None:
     write_caffemodel(str(tmp_path / "w.caffemodel"), model_of(TEXT))
     made = [

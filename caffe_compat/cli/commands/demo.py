@@ -1,6 +1,7 @@
 """Generate, train, evaluate and check a small SRN and its baseline, and write a report, in minutes."""
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the demo; every line of its output starts with the seconds since the start."""
     claim_folder(arguments.out)
     started = time.monotonic()
-    request = DemoRequest(arguments.out.resolve(), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control)
+    request = DemoRequest(
+        Path(os.path.realpath(arguments.out)), TINY if arguments.tiny else FULL, arguments.seeds, arguments.control
+    )
 
     def tell(line: str) -> None:
         if not arguments.quiet:

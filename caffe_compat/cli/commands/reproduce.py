@@ -13,6 +13,7 @@ A run that was interrupted goes on where it was.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -124,7 +125,7 @@ def _plan(arguments: argparse.Namespace) -> TablePlan:
         return plan_without_data(arguments.table, **options)
     flags = ("--device", arguments.device) if arguments.device else ON_CPU
     if arguments.weights:
-        flags = (*flags, "--weights", str(Path(arguments.weights).resolve()))
+        flags = (*flags, "--weights", os.path.realpath(arguments.weights))
     return replace(full_plan(arguments.table, data, flags, **options), gpus=tuple(gpus_of(arguments.device)))
 
 

@@ -4,6 +4,7 @@ NET is a prototxt, a weights file, or a folder of the generator's with a model's
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads the nets and writes the page."""
-    out = arguments.out or Path(f"{arguments.net.resolve().stem}.html")
+    out = arguments.out or Path(f"{Path(os.path.realpath(arguments.net)).stem}.html")
     claim_files([out])
     given = dict(arguments.input_shape)
     net = read_shown_net(arguments.net, arguments.weights, given)

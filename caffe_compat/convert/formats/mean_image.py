@@ -1,5 +1,6 @@
 """Converts mean images between Caffe's .binaryproto, NumPy, safetensors and PyTorch."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def convert_mean(source: str, to: str, out: str | None = None) -> str:
     array = _read(source)
     suffix, write = WRITERS[to]
     path = out or path_with_suffix(source, suffix)
-    if Path(path).resolve() == Path(source).resolve():
+    if os.path.realpath(path) == os.path.realpath(source):
         raise FormatError(f"{path}: expected another file than the source; name the target with --out")
     with replacing(path) as beside:
         write(beside, array)

@@ -1,5 +1,6 @@
 """What a folder that `prepare` wrote says about its data: the labels' names and how often training saw each."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_prepared(folder: Path) -> PreparedFolder:
     path = folder / NAME
     names_file = class_names_file(folder)
     if not path.exists() and names_file.exists():
-        return PreparedFolder(folder.resolve().name, read_class_names(names_file), None)
+        return PreparedFolder(Path(os.path.realpath(folder)).name, read_class_names(names_file), None)
     content = read_json(path)
     splits = member(path, content, "splits")
     counts = {split: _label_counts(path, content) for split, content in _items(path, "splits", splits)}
@@ -45,7 +46,7 @@ def read_prepared(folder: Path) -> PreparedFolder:
     names = next(iter(counts.values()))
     training = counts.get("train")
     return PreparedFolder(
-        title=folder.resolve().name,
+        title=Path(os.path.realpath(folder)).name,
         class_names=list(names),
         training_counts=None if training is None else np.array(list(training.values()), np.int64),
         unknown=UNKNOWN_IN_FILES if content.get("unknown labels") is True else None,

@@ -1,5 +1,6 @@
 """One or several files of predictions, measured and compared, as one report."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,7 +135,7 @@ def _of_classes(request: Request, prepared: PreparedFolder | None, classes: int)
 def _rules(request: Request, prepared: PreparedFolder | None) -> EvaluationRules:
     """The data set's rules; own data are called as the user says, or as the folder of the labels."""
     rules = DATASETS[request.dataset]
-    folder = prepared.title if prepared else request.label_file.resolve().parent.name
+    folder = prepared.title if prepared else Path(os.path.realpath(request.label_file)).parent.name
     own = (folder or rules.title) if request.dataset == "own" else rules.title
     return replace(rules, title=request.title or own)
 
