@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def without_old_names():
 @pytest.mark.usefixtures("without_old_names")
 def test_old_names_work() -> None:
     offer_old_names()
-    scope: dict = {}
+    scope: dict[str, Any] = {}
     exec(
         "import cPickle, StringIO, numpy\n"
         "result = [list(xrange(2)), isinstance('a', basestring), cPickle.loads(cPickle.dumps(3)), numpy.float(2)]",

@@ -68,7 +68,8 @@ class OnGpu(Tensor):
         return self.on_cpu.tolist()
 
     def _get_data(self) -> Tensor:
-        return _DATA.__get__(self)
+        data: Tensor = _DATA.__get__(self)
+        return data
 
     def _set_data(self, other: "OnGpu") -> None:
         _DATA.__set__(self, other)
@@ -132,7 +133,7 @@ def _require_one_device(operation: Any, tensors: list[Tensor]) -> None:
         raise RuntimeError(f"{operation}: expected all tensors to be on {GPU}, but found {', '.join(others)}")
 
 
-def _copy(operation: Any, args: Any, kwargs: dict[str, Any]) -> Tensor:
+def _copy(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     target, source, *rest = args
     if isinstance(source, OnGpu) and not isinstance(target, OnGpu):
         waits.append("copy_")

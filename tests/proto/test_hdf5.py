@@ -12,9 +12,9 @@ FOLDER = Path(__file__).parents[1] / "goldens/bvlc/solvers/sgd_hdf5"
 WEIGHTS, STATE = FOLDER / "s_iter_10.caffemodel.h5", FOLDER / "s_iter_10.solverstate.h5"
 
 
-def dump(path: Path) -> dict[str, tuple]:
+def dump(path: Path) -> dict[str, tuple[object, ...]]:
     """Every dataset with its value and the type that it has in the file."""
-    found: dict[str, tuple] = {}
+    found: dict[str, tuple[object, ...]] = {}
 
     def visit(name, member) -> None:
         if isinstance(member, h5py.Group):

@@ -1,5 +1,7 @@
 """Coordinates from top to top, checked on what the layers really read."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,8 @@ L = layers
 
 
 def data() -> Top:
-    return L.Input(shape={"dim": [2, 1, 40, 50]})
+    top: Top = L.Input(shape={"dim": [2, 1, 40, 50]})
+    return top
 
 
 def centre_read_by(fn: Function, index: int) -> float:
@@ -39,7 +42,7 @@ def centre_read_by(fn: Function, index: int) -> float:
         {"convolution_param": {"kernel_size": 4, "stride": 2}},
     ],
 )
-def test_a_window_maps_to_its_centre(fields: dict) -> None:
+def test_a_window_maps_to_its_centre(fields: dict[str, Any]) -> None:
     convolution = L.Convolution(data(), num_output=4, **fields)
     axis, scale, shift = coord_map(convolution.fn)
     assert axis == 1
@@ -107,7 +110,7 @@ def test_tops_must_be_connected() -> None:
         ({"kernel_h": 3, "kernel_w": 5}, "Convolution: cropping does not support the fields kernel_h"),
     ],
 )
-def test_crops_that_cannot_be(fields: dict, message: str) -> None:
+def test_crops_that_cannot_be(fields: dict[str, Any], message: str) -> None:
     origin = data()
     with pytest.raises(AssertionError, match=f"^{message}") as caught:
         crop(L.Convolution(origin, **fields), origin)

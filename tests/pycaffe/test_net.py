@@ -304,7 +304,7 @@ def test_only_memory_data_takes_arrays(net: Net) -> None:
     ],
 )
 def test_arguments_that_no_pycaffe_takes_are_refused(
-    net_file: NetFile, arguments: tuple, named: dict, message: str
+    net_file: NetFile, arguments: tuple[object, ...], named: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TypeError, match=rf"^expected Net\(file, phase, level=0, .*; {message}") as caught:
         Net(net_file(NET), *arguments, **named)

@@ -1,6 +1,7 @@
 """Nets as Python."""
 
 import copy
+from typing import Any
 
 import pytest
 from google.protobuf import text_format
@@ -116,7 +117,7 @@ def test_the_arguments_are_not_changed() -> None:
         ({"foo_param": {}}, "LayerParameter has no field 'foo_param'"),
     ],
 )
-def test_unknown_fields_are_refused(fields: dict, message: str) -> None:
+def test_unknown_fields_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(FieldError, match=f"^{message}"):
         L.Convolution(L.Input(), **fields).to_proto()
 

@@ -241,7 +241,7 @@ def waits_of(policy: str, folder: Path, iterations: int) -> int:
     solver.step(1)
     with CountedWaits() as counted:
         solver.step(iterations)
-    return counted.waits
+    return int(counted.waits)
 
 
 @pytest.mark.parametrize("policy", ["stop", "skip"])

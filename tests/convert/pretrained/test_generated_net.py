@@ -13,15 +13,14 @@ from caffe_compat.proto.write import write_text
 from prototxt_gen import generate
 from tests.convert.pretrained.test_pretrained import (
     SIZE,
-    TheirNet,
     assert_close,
     caffe_pixels,
     normalized,
     own_mean,
     pictures,
     saved,
-    seeded_state_dict,
 )
+from tests.convert.pretrained.their_resnets import TheirNet, seeded_state_dict
 
 
 @pytest.mark.parametrize("project", [0, 2])

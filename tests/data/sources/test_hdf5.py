@@ -33,7 +33,7 @@ def labels(rows: Hdf5Rows, places: range) -> list[float]:
     data, found = rows.rows(places)
     assert data.dtype == found.dtype == np.float32
     assert np.array_equal(data, np.broadcast_to(found[:, None, None], data.shape))
-    return found.tolist()
+    return [float(label) for label in found]
 
 
 def test_reads_in_order_and_goes_round(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def take(layer: torch.nn.Module, count: int) -> list[tuple[np.ndarray, ...]]:
 
 def labels(layer: torch.nn.Module, count: int) -> list[float]:
     """The second tops of `count` batches, end to end."""
-    return np.concatenate([tops[1] for tops in take(layer, count)]).tolist()
+    return [float(label) for tops in take(layer, count) for label in tops[1]]
 
 
 def assert_resumes(layer: Layer, again: Layer, batches: int = 3) -> None:

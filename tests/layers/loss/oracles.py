@@ -9,8 +9,9 @@ from tests.layers.harness import Array
 
 def softmax(scores: Array, axis: int) -> Array:
     """exp(x) over its sum."""
-    powers = np.exp(scores - scores.max(axis, keepdims=True))
-    return powers / powers.sum(axis, keepdims=True)
+    powers: Array = np.exp(scores - scores.max(axis, keepdims=True))
+    powers /= powers.sum(axis, keepdims=True)
+    return powers
 
 
 def predictions(scores: Array, labels: Array, axis: int, ignore: int | None = None) -> Iterator[tuple[Array, int]]:

@@ -13,7 +13,8 @@ IGNORING = "type: 'SigmoidCrossEntropyLoss' loss_param { ignore_label: 1 normali
 
 def losses(scores: Array, targets: Array) -> Array:
     probability = 1 / (1 + np.exp(-scores))
-    return -targets * np.log(probability) - (1 - targets) * np.log(1 - probability)
+    costs: Array = -targets * np.log(probability) - (1 - targets) * np.log(1 - probability)
+    return costs
 
 
 def test_divides_by_the_batch_size() -> None:

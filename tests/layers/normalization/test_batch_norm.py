@@ -104,11 +104,11 @@ def test_gradients_of_every_layout(shape: tuple[int, ...], stored: bool) -> None
     values, gradient = random_bottom(*shape), random_bottom(*shape, seed=1)
     whole = values.clone().requires_grad_()
     statistics = (MEAN, VARIANCE) if stored else (whole.mean((0, 2, 3)), whole.var((0, 2, 3), correction=0))
-    formula(whole, *statistics).backward(gradient)  # type: ignore[no-untyped-call]
+    formula(whole, *statistics).backward(gradient)
     for order, gradients_order in itertools.product(itertools.permutations(range(4)), repeat=2):
         bottom = in_memory_order(values, order).requires_grad_()
         top = normalise_by_stored(bottom, MEAN, VARIANCE, EPS) if stored else normalise_by_batch(bottom, EPS)[0]
-        top.backward(in_memory_order(gradient, gradients_order))  # type: ignore[no-untyped-call]
+        top.backward(in_memory_order(gradient, gradients_order))
         assert bottom.grad is not None
         assert whole.grad is not None
         assert_close(bottom.grad, whole.grad)

@@ -20,7 +20,8 @@ def bn(fields: str = "") -> str:
 
 def affine(top: Array, slope: Array, bias: Array) -> Array:
     axes = [1] * (top.ndim - 2)
-    return top * slope.reshape(1, -1, *axes) + bias.reshape(1, -1, *axes)
+    mapped: Array = top * slope.reshape(1, -1, *axes) + bias.reshape(1, -1, *axes)
+    return mapped
 
 
 def by_running(blobs: list[Array], bottom: Array) -> Array:

@@ -18,7 +18,8 @@ STATES = [random_bottom(1, 2, 3, seed=4), random_bottom(1, 2, 3, seed=5)]
 
 
 def sigmoid(values: Array) -> Array:
-    return 1 / (1 + np.exp(-values))
+    shares: Array = 1 / (1 + np.exp(-values))
+    return shares
 
 
 def loop(

@@ -46,9 +46,10 @@ def deconvolve(
     """(N, C, *spatial) from a weight (C, out / groups, *kernel) and a bias."""
     weight, bias = blobs
     channels, depth = weight.shape[:2]
-    top = np.zeros((bottom.shape[0], depth * groups, *top_sizes))
+    top: Array = np.zeros((bottom.shape[0], depth * groups, *top_sizes))
     for place, element, at in window_places(top_sizes, bottom.shape[2:], weight.shape[2:], **window):
         for n, c, o in np.ndindex(bottom.shape[0], channels, depth):
             output = c // (channels // groups) * depth + o
             top[(n, output, *at)] += weight[(c, o, *element)] * bottom[(n, c, *place)]
-    return top + bias.reshape(-1, *[1] * len(top_sizes))
+    top += bias.reshape(-1, *[1] * len(top_sizes))
+    return top

@@ -41,7 +41,8 @@ def test_without_spatial_axes() -> None:
     def oracle(blobs: list[Array], bottom: Array) -> Array:
         weight, bias = blobs
         groups = [half @ part for half, part in zip(np.split(bottom, 2, 1), np.split(weight, 2), strict=True)]
-        return np.concatenate(groups, 1) + bias
+        top: Array = np.concatenate(groups, 1) + bias
+        return top
 
     check_layer(deconvolution("num_output: 6 group: 2 kernel_size: 3"), [random_bottom(5, 4)], oracle)
 

@@ -11,7 +11,8 @@ def adam(problem: Problem, index: int, gradient: Array, rate: float, iteration: 
     means[index] = 0.8 * means[index] + 0.2 * gradient
     squares[index] = 0.95 * squares[index] + 0.05 * gradient**2
     correction = np.sqrt(1 - 0.95 ** (iteration + 1)) / (1 - 0.8 ** (iteration + 1))
-    return rate * correction * means[index] / (np.sqrt(squares[index]) + 0.02)
+    step: Array = rate * correction * means[index] / (np.sqrt(squares[index]) + 0.02)
+    return step
 
 
 def test_adam() -> None:

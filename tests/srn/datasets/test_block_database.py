@@ -1,4 +1,5 @@
 import shutil
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -45,7 +46,7 @@ def test_a_transaction_that_was_not_committed_leaves_no_trace(tmp_path, monkeypa
     assert (whole.folder / "data.mdb").read_bytes() == (broken.folder / "data.mdb").read_bytes()
 
 
-class Unending(list):
+class Unending(list[Any]):
     """Records of which reading breaks off, as a process may, but for the first time that they are read."""
 
     reads = 0
