@@ -6,7 +6,7 @@ from pathlib import Path
 
 from caffe_compat.layers.registry import facts_of, layer_types
 from caffe_compat.proto.blobs import RAW_TYPES
-from caffe_compat.proto.foreign.fields import NO_EFFECT, REFUSED
+from caffe_compat.proto.foreign.fields import NO_EFFECT, REFUSED, UNUSED_AT
 from caffe_compat.proto.foreign.types import FOREIGN_TYPES, V1_WORDS
 
 HEADER = """# Files of other Caffes
@@ -59,6 +59,9 @@ def _fields() -> Iterable[str]:
     yield from _by_caffe(NO_EFFECT)
     yield "## Fields that are refused\n"
     yield from _by_caffe(REFUSED)
+    yield "At the value that means that they are not used, these are left out, too:\n"
+    yield from (f"- {value}: {', '.join(f'`{name}`' for name in sorted(names))}" for value, names in UNUSED_AT.items())
+    yield ""
 
 
 def _by_caffe(fields: Mapping[str, Iterable[str]]) -> Iterable[str]:

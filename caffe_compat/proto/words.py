@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from caffe_compat.errors import some_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
-from caffe_compat.proto.foreign.fields import fork_of_field, fork_of_field_without_effect
+from caffe_compat.proto.foreign.fields import fork_of_field, fork_of_field_without_effect, is_unused_at
 from caffe_compat.proto.foreign.survey import REPEATED_ELSEWHERE, LayerInText, UnknownWord
 from caffe_compat.proto.foreign.types import FOREIGN_TYPES, foreign_type
 
@@ -43,6 +43,8 @@ def why_left_out(word: UnknownWord) -> str | None:
     fork = fork or REPEATED_ELSEWHERE.get((word.message.name, word.field))
     if fork:
         return f"of {fork}"
+    if is_unused_at(word.message.name, word.field, word.given):
+        return f"not used at {word.given}, of {fork_of_field(word.message.name, word.field) or 'other Caffes'}"
     foreign = foreign_type(word.layer.type) if word.layer else None
     return f"of {FOREIGN_TYPES[foreign].caffe}, whose {foreign} cannot run here" if foreign else None
 

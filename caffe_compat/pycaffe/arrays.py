@@ -44,6 +44,10 @@ def arraylist_to_blobprotovector_str(arraylist: Iterable[Array]) -> bytes:
     return serialized
 
 
+#: The misspelt name that the function had until 2015.
+arraylist_to_blobprotovecor_str = arraylist_to_blobprotovector_str
+
+
 def blobprotovector_str_to_arraylist(serialized: bytes) -> list[Array]:
     """Returns the arrays of a serialized BlobProtoVector."""
     return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(serialized).blobs]

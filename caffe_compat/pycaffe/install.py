@@ -26,6 +26,25 @@ MODULES = {
 }
 
 
+#: Modules that only other Caffes have, with the Caffe, and what a script does without.
+ELSEWHERE = {
+    "caffe.model_libs": (
+        "SSD's Caffe", "copy its python/caffe/model_libs.py beside the script and write `from model_libs import ...`"
+    ),
+    "caffe.segmenter": ("CRF-RNN's Caffe", "take caffe.Net and caffe.io.Transformer; its mean field is not here"),
+}  # fmt: skip
+
+
+class ModuleElsewhere(ModuleType):
+    """Stands for a module of another Caffe; says whose the module is as soon as something is imported from it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(name)
+        caffe, cure = ELSEWHERE[self.__name__]
+        raise MissingFeatureError(f"{self.__name__} is a module of {caffe}: {cure}")
+
+
 class Face(ModuleType):
     """The module `caffe`: the contents of this package under Caffe's name and version."""
 
@@ -65,3 +84,4 @@ def make_findable() -> None:
         )
     sys.modules["caffe"] = present or Face()
     sys.modules.update({name: importlib.import_module(place) for name, place in MODULES.items()})
+    sys.modules.update({name: ModuleElsewhere(name) for name in ELSEWHERE})

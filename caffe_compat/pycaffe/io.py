@@ -7,6 +7,7 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.pycaffe.arrays import (
     array_to_blobproto,
     array_to_datum,
+    arraylist_to_blobprotovecor_str,
     arraylist_to_blobprotovector_str,
     blobproto_to_array,
     blobprotovector_str_to_arraylist,
@@ -19,6 +20,7 @@ __all__ = [
     "Transformer",
     "array_to_blobproto",
     "array_to_datum",
+    "arraylist_to_blobprotovecor_str",
     "arraylist_to_blobprotovector_str",
     "blobproto_to_array",
     "blobprotovector_str_to_arraylist",

@@ -6,6 +6,7 @@
 import difflib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
@@ -189,10 +190,12 @@ class NetSpec:
     def __setattr__(self, name: str, value: Made) -> None:
         self.tops[name] = value
 
-    def __getattr__(self, name: str) -> Made:
-        if name == "tops" or name not in self.tops:
-            raise AttributeError(f"the NetSpec has no top '{name}'")
-        return self.tops[name]
+    def __getattr__(self, name: str) -> Any:
+        if name != "tops" and name in self.tops:
+            return self.tops[name]
+        if name in _OF_SSD:  # behind the tops, which may have such a name in a script of BVLC's
+            return partial(_OF_SSD[name], self)
+        raise AttributeError(f"the NetSpec has no top '{name}'")
 
     def __setitem__(self, name: str, value: Made) -> None:
         self.tops[name] = value
@@ -200,9 +203,24 @@ class NetSpec:
     def __getitem__(self, name: str) -> Made:
         return self.tops[name]
 
+    def __delitem__(self, name: str) -> None:
+        del self.tops[name]
+
     def to_proto(self) -> caffe_pb2.NetParameter:
         """A net of all layers that the named tops need, in the order of the names."""
         return _net(self.tops.values(), {top: name for name, top in self.tops.items()})
+
+
+def _update(spec: NetSpec, name: str, params: Mapping[str, Any]) -> None:
+    spec.tops[name].fn.params.update(params)
+
+
+#: What the NetSpec of SSD's Caffe also has; its model_libs.py builds nets with it.
+_OF_SSD: dict[str, Callable[..., Any]] = {
+    "keys": lambda spec: list(spec.tops),
+    "vals": lambda spec: list(spec.tops.values()),
+    "update": _update,
+}
 
 
 class Layers:

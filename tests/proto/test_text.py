@@ -151,6 +151,19 @@ def test_a_message_that_another_caffe_repeats(caplog: pytest.LogCaptureFixture) 
     ]
 
 
+def test_a_word_at_the_value_at_which_it_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    text = "layer { name: 'c' type: 'Convolution' convolution_param { relu: false negative_slope: 0.0 num_output: 3 } }"
+    with caplog.at_level("WARNING"):
+        net = parse_text(text, NET, "f")
+    assert net.layer[0].convolution_param.num_output == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "f: left out, as no prediction needs it: relu (not used at false, of Intel's Caffe), negative_slope (not used "
+        "at 0.0, of Intel's Caffe)"
+    ]
+    with pytest.raises(FormatError, match=r"ConvolutionParameter has no field 'negative_slope', a field of Intel's"):
+        parse_text(text.replace("0.0", "-0.5"), NET, "f")
+
+
 def test_a_word_of_many_layers_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("WARNING"):
         parse_text("layer { forward_math: FLOAT } " * 3, NET, "f")

@@ -62,3 +62,17 @@ def test_another_caffe_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "caffe", ModuleType("caffe"))
     with pytest.raises(MissingFeatureError, match=r"^another caffe is imported already, from an unknown place"):
         caffe_compat.install_as_caffe()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("from caffe.model_libs import *", r"^caffe.model_libs is a module of SSD's Caffe: copy its .*model_libs.py"),
+        ("from caffe.model_libs import VGGNetBody", r"^caffe.model_libs is a module of SSD's Caffe"),
+        ("from caffe.segmenter import Segmenter", r"^caffe.segmenter is a module of CRF-RNN's Caffe"),
+    ],
+)
+def test_a_module_of_another_caffe_is_named(line: str, message: str) -> None:
+    caffe_compat.install_as_caffe()
+    with pytest.raises(MissingFeatureError, match=message):
+        exec(line, {"caffe": importlib.import_module("caffe")})

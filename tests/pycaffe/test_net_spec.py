@@ -145,3 +145,19 @@ def test_types_know_their_fields() -> None:
     names = param_name_dict()
     assert (names["Convolution"], names["LRN"], names["BN"]) == ("convolution", "lrn", "bn")
     assert "SoftmaxWithLoss" not in names
+
+
+def test_what_ssds_net_spec_also_has() -> None:
+    n = NetSpec()
+    n.data = layers.Input(shape={"dim": [1, 2, 5, 5]})
+    n.conv = layers.Convolution(n.data, num_output=3, kernel_size=3)
+    n.gone = layers.ReLU(n.conv)
+    assert n.keys() == ["data", "conv", "gone"]
+    assert n.vals()[1] is n.conv
+    del n["gone"]
+    n.update("conv", {"num_output": 4, "param": [{"lr_mult": 2}]})
+    assert [layer.name for layer in n.to_proto().layer] == ["data", "conv"]
+    assert n.to_proto().layer[1].convolution_param.num_output == 4
+    assert n.to_proto().layer[1].param[0].lr_mult == 2
+    n.update = layers.ReLU(n.conv)
+    assert n.update is n.tops["update"]

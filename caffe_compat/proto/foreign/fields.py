@@ -136,6 +136,51 @@ REFUSED = {
 #: Values of fields of the schema that change no prediction: which kernels or which chip.
 _NO_EFFECT_VALUES = {"engine": {"MKL2017", "MKLDNN", "MLU"}, "solver_mode": {"MLU"}}
 
+#: By value, fields that do nothing at this value in the Caffe that has them, which is their default there.
+UNUSED_AT = {
+    "false": (
+        "AccuracyParameter.min_is_better", "BatchNormParameter.disable_mean", "BatchNormParameter.disable_variance",
+        "BatchNormParameter.relu", "BatchReductionParameter.pos", "ConvolutionParameter.relu",
+        "ConvolutionParameter.same_mode", "ConvolutionParameter.yuv_input", "DropoutParameter.sqrt_scale",
+        "ImageDataParameter.balance_class", "ImageDataParameter.face_mirror", "ImageDataParameter.face_transform",
+        "InnerProductParameter.normalize", "InnerProductParameter.relu", "LossParameter.weight_by_label_freqs",
+        "NormalizeParameter.bp_norm", "NormalizeParameter.fix_gradient", "PoolingParameter.torch_pooling",
+        "ReLUParameter.fuse", "SolverParameter.disabled_update", "SolverParameter.larc", "SolverParameter.larc_turbo",
+        "SolverParameter.local_lr_auto", "TransformationParameter.allow_upscale", "TransformationParameter.bgr2rgb",
+        "TransformationParameter.center_crop", "TransformationParameter.contrast_brightness_adjustment",
+        "TransformationParameter.cvt_bgr2rgb", "TransformationParameter.debug_params",
+        "TransformationParameter.do_clahe", "TransformationParameter.enable_classf_aug",
+        "TransformationParameter.flow", "TransformationParameter.smooth_filtering",
+        "UpsampleParameter.nearestneighbor_mode",
+    ),
+    "true": ("InterpParameter.align_corners", "PoolingParameter.avg_include_pad"),
+    "0": (
+        "ConvolutionParameter.binary", "ConvolutionParameter.negative_slope", "InnerProductParameter.negative_slope",
+        "LossParameter.label_smoothing", "PSROIPoolingParameter.no_pad_shift", "ReLUParameter.upper_limit",
+        "SoftmaxParameter.label_smooth_factor", "SolverParameter.min_lr", "SolverParameter.rampup_interval",
+        "SolverParameter.rampup_lr", "SolverParameter.test_and_snapshot_last_epochs", "SolverParameter.test_offset",
+        "SolverParameter.warmup_iter", "SolverParameter.warmup_start_lr", "TransformationParameter.crop_height",
+        "TransformationParameter.crop_width", "TransformationParameter.erase_ratio",
+        "TransformationParameter.img_rand_resize_lower", "TransformationParameter.img_rand_resize_upper",
+        "TransformationParameter.max_color_shift", "TransformationParameter.max_rotation_angle",
+        "TransformationParameter.min_side", "TransformationParameter.min_side_max",
+        "TransformationParameter.min_side_min", "TransformationParameter.num_labels",
+        "TransformationParameter.rand_resize_ratio_lower", "TransformationParameter.rand_resize_ratio_upper",
+    ),
+    "1": (
+        "ConvolutionParameter.filter_group", "ConvolutionParameter.temporal_stride", "ELUParameter.lambda",
+        "FillerParameter.scale", "PoolingParameter.temporal_stride", "ReshapeParameter.pixelshuffler",
+        "TransformationParameter.horizontal_stretch_lower", "TransformationParameter.horizontal_stretch_upper",
+        "TransformationParameter.stride", "TransformationParameter.vertical_stretch_lower",
+        "TransformationParameter.vertical_stretch_upper",
+    ),
+    "-1": ("SolverParameter.clip_weights",),
+}  # fmt: skip
+
+_UNUSED = {field: value for value, fields in UNUSED_AT.items() for field in fields}
+#: Other spellings of these values in a text.
+_SPELLINGS = {"False": "false", "f": "false", "True": "true", "t": "true"}
+
 _LEFT_OUT = {field: fork for fork, fields in NO_EFFECT.items() for field in fields}
 _REFUSED = {field: fork for fork, fields in REFUSED.items() for field in fields}
 
@@ -150,3 +195,16 @@ def fork_of_field_without_effect(message: str, field: str, value: str = "") -> s
     if value:
         return "other Caffes" if value in _NO_EFFECT_VALUES.get(field, ()) else None
     return _LEFT_OUT.get(f"{message}.{field}") or _LEFT_OUT.get(field)
+
+
+def is_unused_at(message: str, field: str, given: str) -> bool:
+    """Whether a field of another Caffe does nothing there at the value that a text gives, such as `relu: false`."""
+    off = _UNUSED.get(f"{message}.{field}")
+    if off is None or not given:
+        return False
+    if off in ("true", "false"):
+        return _SPELLINGS.get(given, given) in ({off, "0"} if off == "false" else {off, "1"})
+    try:
+        return float(given.rstrip("fF")) == float(off)
+    except ValueError:
+        return False

@@ -47,7 +47,8 @@ class LayerInText:
 class UnknownWord:
     """A field that its message lacks, or a value that its enum lacks.
 
-    `[start, end)` is the field with its value, `place` where the unknown word begins.
+    `[start, end)` is the field with its value, `place` where the unknown word begins. `given` is the number or word
+    that an unknown field is set to, "" for a message or a list.
     """
 
     message: Descriptor
@@ -57,6 +58,7 @@ class UnknownWord:
     end: int
     place: int
     layer: LayerInText | None
+    given: str = ""
 
 
 @dataclass
@@ -129,7 +131,9 @@ class _Walk:
         again = name.text in frame.seen and (frame.message.name, name.text) in REPEATED_ELSEWHERE
         frame.seen.add(name.text)
         if known is None or again:
-            self._unknown(frame, name, None, _end_of_value(self.tokens, value))
+            end = _end_of_value(self.tokens, value)
+            given = "".join(token.text for token in self.tokens[value:end] if token.kind != "string")
+            self._unknown(frame, name, None, end, "" if given[:1] in _OPENING else given)
             return True
         if known.message_type is not None:
             return self._message(known.message_type, frame, value)
@@ -168,11 +172,11 @@ class _Walk:
         self.at = end
         return bool(held)
 
-    def _unknown(self, frame: _Frame, name: Token, value: Token | None, end: int) -> None:
+    def _unknown(self, frame: _Frame, name: Token, value: Token | None, end: int, given: str = "") -> None:
         stop, word = self.tokens[end - 1].end, value or name
         text = value.text.strip(_QUOTES) if value else ""
         self.found.unknown.append(
-            UnknownWord(frame.message, name.text, text, name.start, stop, word.start, frame.layer)
+            UnknownWord(frame.message, name.text, text, name.start, stop, word.start, frame.layer, given)
         )
         self.at = end
 
