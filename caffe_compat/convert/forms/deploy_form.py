@@ -6,6 +6,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -179,18 +180,46 @@ def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[st
     """Returns the layers that lead to a result, in order, and the Silences for their unread tops.
 
     A result is a top that only losses or measures read, and that is not a label. A loss reads predictions and labels;
-    predictions depend on weights, of the layers named in `learned`. Tops of Silence are results only if the net has
-    no other results. `outputs` names further results. UnknownLayerError for a type that does not exist here.
+    predictions depend on weights, of the layers named in `learned`. A net without such results, and without `outputs`,
+    predicts all that its Silences read, except labels. `outputs` names further results. UnknownLayerError for a type
+    that does not exist here.
     """
     data = data_layers(layers)
-    ends = [layer for layer in layers if is_training_only(layer)]
-    working = [layer for layer in layers if not is_training_only(layer) and layer.name not in data]
+    labels = _labels(layers, data)
+    weighing = _weighing(layers, labels)
+    is_end = [is_training_only(layer) or layer.name in weighing for layer in layers]
+    ends = list(compress(layers, is_end))
+    working = [layer for layer, end in zip(layers, is_end, strict=True) if not end and layer.name not in data]
     wiring = Wiring.of_layers(working)
-    results = {*_results(working, wiring, ends, learned), *outputs}
+    predicted = _behind_weights(working, wiring, learned)
+    results = {*_results(wiring, ends, predicted), *outputs} or {*_silenced(working, ends, predicted, labels)}
     kept = [working[index] for index in wiring.leading_to(results)]
     for layer in reversed(kept):
         layer_class(LayerSpec(layer))  # raises UnknownLayerError for an unknown type
     return kept + _silences(ends, {*Wiring.of_layers(kept).unread()} - results)
+
+
+def _labels(layers: Sequence[Layer], data: set[str]) -> set[str]:
+    """Returns the blobs that come from labels alone; a data layer's first top is the image, its others are labels."""
+    labels = {top for layer in layers if layer.name in data for top in layer.top[1:]}
+    for layer in layers:
+        if layer.bottom and labels.issuperset(layer.bottom):
+            labels.update(layer.top)
+    return labels
+
+
+def _weighing(layers: Sequence[Layer], labels: set[str]) -> set[str]:
+    """Returns the names of Eltwise layers that weigh predictions by what comes from labels, and that only losses read.
+
+    OpenPose's training nets weigh places so.
+    """
+    of_losses = {bottom for layer in layers if is_loss(layer) for bottom in layer.bottom}
+    of_losses -= {bottom for layer in layers if not is_loss(layer) for bottom in layer.bottom}
+    return {
+        layer.name
+        for layer in layers
+        if layer.type == "Eltwise" and labels.intersection(layer.bottom) and of_losses.issuperset(layer.top)
+    }
 
 
 def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
@@ -199,12 +228,26 @@ def _silences(ends: Iterable[Layer], loose: set[str]) -> list[Layer]:
     return [Layer(name=name, type="Silence", bottom=blobs) for name, blobs in read.items() if blobs]
 
 
-def _results(working: Sequence[Layer], wiring: Wiring, ends: Sequence[Layer], learned: set[str]) -> list[str]:
-    """Returns the blobs that the net predicts; silenced predictions only if there are no others."""
+def _behind_weights(working: Sequence[Layer], wiring: Wiring, learned: set[str]) -> set[str]:
     weighty = [index for index, layer in enumerate(working) if layer.name in learned]
-    predicted = {top for index in wiring.behind(weighty) for top in working[index].top}
+    return {top for index in wiring.behind(weighty) for top in working[index].top}
+
+
+def _results(wiring: Wiring, ends: Sequence[Layer], predicted: set[str]) -> list[str]:
+    """Returns the blobs that the net predicts, without those that Silences read."""
     readers = Counter(bottom for layer in ends for bottom in set(layer.bottom))
     silenced = Counter(bottom for layer in ends if layer.type == "Silence" for bottom in set(layer.bottom))
-    unread = wiring.unread()
-    results = [blob for blob in unread if not readers[blob] or (blob in predicted and silenced[blob] < readers[blob])]
-    return results or [blob for blob in unread if blob in predicted and silenced[blob]]
+    return [
+        blob for blob in wiring.unread() if not readers[blob] or (blob in predicted and silenced[blob] < readers[blob])
+    ]
+
+
+def _silenced(working: Sequence[Layer], ends: Sequence[Layer], predicted: set[str], labels: set[str]) -> list[str]:
+    """Returns all computed blobs that a Silence reads, also those that other layers read; labels are left out.
+
+    In a net with losses or measures these are only blobs with weights behind them.
+    """
+    silenced = {bottom for layer in ends if layer.type == "Silence" for bottom in layer.bottom}
+    made = dict.fromkeys(top for layer in working if layer.type != "Input" for top in layer.top)
+    trains = any(layer.top for layer in ends)
+    return [blob for blob in made if blob in silenced and blob not in labels and (blob in predicted or not trains)]

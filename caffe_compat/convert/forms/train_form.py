@@ -71,7 +71,8 @@ def _return_loss_weight(kept: list[Layer], split: Layer) -> None:
 def is_loss(layer: Layer) -> bool:
     """Whether the layer is a loss, which compares with a label.
 
-    Losses of other Caffes are recognised by FOREIGN_TYPES, or by a type that ends in "Loss".
+    Losses of other Caffes are recognised by FOREIGN_TYPES, or by a type that ends in "Loss"; measures and writers of
+    other Caffes count as losses.
     """
     if layer.type in layer_types():
         return layer_class(LayerSpec(layer)).is_loss

@@ -9,15 +9,17 @@ class ForeignType:
 
     caffe: str
     cure: str
+    measures: bool = False
 
     @property
     def only_trains(self) -> bool:
-        """Whether the layer compares with labels, so that a net for prediction can omit it."""
-        return self.cure == _TRAINING_ONLY
+        """Whether the layer compares with labels or writes files, so that a net for prediction can omit it."""
+        return self.measures or self.cure in (_TRAINING_ONLY, _WRITER)
 
 
 _DATA = "make an LMDB, an image list or an HDF5 file of its samples and read it with Data, ImageData or HDF5Data"
 _TRAINING_ONLY = "take it out of the net that predicts, which does without; to train on, write it as a Python layer"
+_WRITER = "take HDF5Output, or extract_features"
 _OWN = "write it as a Python layer of your own"
 _FLOAT = "take {} instead: its weights are the same, and numbers are not rounded to few bits"
 _BYPASS = "take it out of the net that predicts: what reads its top reads its bottom then"
@@ -28,8 +30,8 @@ FOREIGN_TYPES = {
     "MultiBoxLoss": ForeignType("SSD", _TRAINING_ONLY),
     "DetectionEvaluate": ForeignType("SSD", _TRAINING_ONLY),
     "ImageSegData": ForeignType("DeepLab", _DATA),
-    "SegAccuracy": ForeignType("DeepLab", "take Accuracy with ignore_label, which counts places"),
-    "MatWrite": ForeignType("DeepLab", "take HDF5Output, or extract_features"),
+    "SegAccuracy": ForeignType("DeepLab", "take Accuracy with ignore_label, which counts places", True),
+    "MatWrite": ForeignType("DeepLab", _WRITER),
     "MatRead": ForeignType("DeepLab", _DATA),
     "DenseCRF": ForeignType("DeepLab", _OWN),
     "DenseImageData": ForeignType("SegNet", _DATA),
@@ -76,7 +78,7 @@ FOREIGN_TYPES = {
     "VIDEO_SEGMENTATION_DATA": ForeignType("C3D", _DATA),
     "VIDEO_WITH_VOXEL_TRUTH_DATA": ForeignType("C3D", _DATA),
     "L2Normalize": ForeignType("C3D", "take Normalize with across_spatial and channel_shared false"),
-    "EltwiseAccuracy": ForeignType("DeconvNet", "take Accuracy, which counts places"),
+    "EltwiseAccuracy": ForeignType("DeconvNet", "take Accuracy, which counts places", True),
     "WindowSegData": ForeignType("DeconvNet", _DATA),
     "WindowInstSegData": ForeignType("DeconvNet", _DATA),
     "WindowClsData": ForeignType("DeconvNet", _DATA),
@@ -134,10 +136,10 @@ FOREIGN_TYPES = {
     "Correlation1D": ForeignType("FlowNet", _OWN),
     "Mean": ForeignType("FlowNet", "subtract the mean before the net, or with Bias"),
     "NegReLU": ForeignType("FlowNet", "take ReLU between two Power of scale -1"),
-    "FLOWriter": ForeignType("FlowNet", "take HDF5Output, or extract_features"),
-    "ImgWriter": ForeignType("FlowNet", "take HDF5Output, or extract_features"),
-    "FloatWriter": ForeignType("FlowNet", "take HDF5Output, or extract_features"),
-    "PFMWriter": ForeignType("FlowNet", "take HDF5Output, or extract_features"),
+    "FLOWriter": ForeignType("FlowNet", _WRITER),
+    "ImgWriter": ForeignType("FlowNet", _WRITER),
+    "FloatWriter": ForeignType("FlowNet", _WRITER),
+    "PFMWriter": ForeignType("FlowNet", _WRITER),
     "FocalLoss": ForeignType("forks", _TRAINING_ONLY),
     "MultiLabelImageData": ForeignType("happynear/caffe-windows", "ImageData has label_source for several labels"),
     "Gram": ForeignType("happynear/caffe-windows", _OWN),

@@ -162,6 +162,30 @@ def test_a_net_that_ends_in_a_silence_predicts_what_is_silenced() -> None:
     assert [layer.name for layer in live_layers(net.layer, {"ip"})] == ["ip", "relu", "prob"]
 
 
+def test_all_that_is_silenced_is_predicted_also_without_weights_behind_it() -> None:
+    net = caffe_pb2.NetParameter()
+    net.layer.add(name="data", type="Input", top=["data"])
+    net.layer.add(name="twice", type="Power", bottom=["data"], top=["twice"])
+    net.layer.add(name="ip", type="InnerProduct", bottom=["data"], top=["ip"])
+    net.layer.add(name="quiet", type="Silence", bottom=["twice", "ip", "data"])
+    assert [layer.name for layer in live_layers(net.layer, {"ip"})] == ["data", "twice", "ip"]
+    assert [layer.name for layer in live_layers(net.layer, {"ip"}, ["ip"])] == ["data", "ip"]
+    net.layer[0].type, net.layer[0].top[:] = "Data", ["image", "data"]
+    assert not live_layers(net.layer, set())  # `data` is a label now, and so is what comes from it alone
+
+
+def test_what_weighs_a_prediction_by_labels_before_a_loss_is_dropped() -> None:
+    net = caffe_pb2.NetParameter()
+    net.layer.add(name="data", type="CPMData", top=["data", "label"])
+    net.layer.add(name="cut", type="Slice", bottom=["label"], top=["weights", "heat"])
+    net.layer.add(name="ip", type="InnerProduct", bottom=["data"], top=["ip"])
+    net.layer.add(name="weighed", type="Eltwise", bottom=["ip", "weights"], top=["weighed"])
+    net.layer.add(name="loss", type="EuclideanLoss", bottom=["weighed", "heat"], top=["loss"])
+    assert [layer.name for layer in live_layers(net.layer, {"ip"})] == ["ip"]
+    net.layer.add(name="relu", type="ReLU", bottom=["weighed"], top=["relu"])
+    assert "weighed" in [layer.name for layer in live_layers(net.layer, {"ip"})]
+
+
 def test_outputs_that_are_asked_for_are_results() -> None:
     net = text_format.Parse(TEXT, caffe_pb2.NetParameter())
     assert [layer.name for layer in live_layers(net.layer, {"ip"}, ["prob"])] == ["ip", "relu", "prob", "side"]
@@ -206,6 +230,9 @@ def test_layers_of_training_alone() -> None:
     assert is_dropped("Silence")
     assert is_dropped("MultiBoxLoss")
     assert is_dropped("EvalDetection")
+    assert is_dropped("SegAccuracy")
+    assert is_dropped("EltwiseAccuracy")
+    assert is_dropped("ImgWriter")
     assert is_dropped("UnheardOfLoss")
     assert not is_dropped("InnerProduct")
     assert not is_dropped("ROIAlign")
