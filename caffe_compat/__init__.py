@@ -25,6 +25,7 @@ _HOMES = {
     "NesterovSolver": "caffe_compat.pycaffe.solver",
     "Net": "caffe_compat.pycaffe.net",
     "NetSpec": "caffe_compat.pycaffe.net_spec",
+    "Preprocessing": "caffe_compat.data.preprocessing",
     "RMSPropSolver": "caffe_compat.pycaffe.solver",
     "SGDSolver": "caffe_compat.pycaffe.solver",
     "TEST": "caffe_compat.proto.caffe_pb2",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from caffe_compat import layers as layers
     from caffe_compat import proto as proto
     from caffe_compat import pycaffe as pycaffe
+    from caffe_compat.data.preprocessing import Preprocessing as Preprocessing
     from caffe_compat.module.load import load as load
     from caffe_compat.module.save import save as save
     from caffe_compat.net.blob import Blob as Blob

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from caffe_compat.proto.images import first_reader
 from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.recipes import MODELS
@@ -17,6 +18,16 @@ def add_input(net: NetBuilder, options: GeneratorOptions) -> Maps:
     net.message.input.append("data")
     net.message.input_shape.add(dim=[1, 3, options.input_size, options.input_size])
     return Maps("data", 3, options.input_size)
+
+
+def say_mean(net: NetBuilder, data: Maps) -> None:
+    """Writes the mean that training subtracted into the first layer that reads the input.
+
+    `input` fields have no place for it. Every Caffe accepts the field in any layer, and only data layers obey it.
+    """
+    reader = first_reader(net.message.layer, [data.name])
+    if reader is not None:
+        reader.transform_param.mean_value.extend(MEAN_BGR)
 
 
 def add_data_layers(net: NetBuilder, options: GeneratorOptions) -> tuple[Maps, Maps]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prototxt_gen import heads, label_paths, regions, released_heads
 from prototxt_gen.backbones import CountedNames, LayerNaming, Size, narrow, preresnet, public_names, resnet, stages
 from prototxt_gen.builder import Maps, NetBuilder
-from prototxt_gen.data_layers import add_data_layers, add_input
+from prototxt_gen.data_layers import add_data_layers, add_input, say_mean
 from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.recipes import MODELS, TrainingStep
 
@@ -88,6 +88,8 @@ def test_net(options: GeneratorOptions, step: TrainingStep) -> NetBuilder:
     scores = _scores(net, data, options, step, {step.score}, boxes)
     # Caffe orders outputs alphabetically, and the released programs save the first one: silence the outputs before it.
     net.silence([blob for name, blob in net.loose.items() if name < scores[step.score].name])
+    if options.layout != "released":  # which is the released net, layer by layer
+        say_mean(net, data)
     return net
 
 

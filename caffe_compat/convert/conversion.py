@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -14,14 +14,18 @@ from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.train_form import train_form
+from caffe_compat.convert.given_preprocessing import image_blobs, with_image_flags
 from caffe_compat.convert.model import Model, file_in_errors, path_with_suffix
 from caffe_compat.convert.norm.exchange import exchange_norms, to_variance
 from caffe_compat.convert.norm.fold import fold_norms
 from caffe_compat.convert.options import DEPLOY, SAME, Options
+from caffe_compat.convert.pretrained.pixels import Mean
 from caffe_compat.convert.pretrained.write import write_torchvision
 from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.rename.rename import rename
 from caffe_compat.convert.report import ConversionReport, ReportRow
+from caffe_compat.convert.stored_preprocessing import stated
+from caffe_compat.data.preprocessing import BGR, UNSAID
 from caffe_compat.errors import FormatError, MissingFeatureError
 from caffe_compat.proto.dialects.translate import OWN, can_be_written, in_dialect
 from caffe_compat.proto.file_bytes import write_bytes
@@ -151,7 +155,17 @@ def _always(options: Options) -> bool:
 
 
 def _torchvision(path: str, model: Model, options: Options, report: ConversionReport) -> None:
-    write_torchvision(path, model, options.pixels, report)
+    write_torchvision(path, model, replace(options.pixels, mean=options.pixels.mean or _stored_mean(model)), report)
+
+
+def _stored_mean(model: Model) -> Mean | None:
+    """Returns the mean (B, G, R) that the net says of its images; None for images of another kind."""
+    for blob, planes in image_blobs(model).items():
+        found = stated(model.net, blob, model.path, planes)
+        if found is not None and (found.channels, found.scale) == (BGR, 1):
+            blue, green, red = found.channel_means()
+            return blue, green, red
+    return None
 
 
 TARGETS: dict[str, Target] = {
@@ -207,6 +221,8 @@ def _steps(target: Target, options: Options) -> list[Step]:
     if options.prototxt is not None:
         prototxt = options.prototxt
         steps.append(lambda model, report: with_prototxt(model, prototxt, report, options.allow_unfilled))
+    if options.images != UNSAID:
+        steps.append(lambda model, report: with_image_flags(model, options.images, report))
     steps.append(lambda model, report: to_variance(model, options.bn_statistics, report))
     steps.append(lambda model, report: exchange_norms(model, options.norm, dialect_for(model, options), report))
     if options.rename is not None:

@@ -4,6 +4,7 @@ Beside it stands what every step of a conversion asks: names of blobs, the Scale
 errors.
 """
 
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -110,3 +111,16 @@ def is_channel_scale(layer: Layer) -> bool:
     """Whether the layer is a Scale with one learnt factor per channel."""
     field = layer.scale_param
     return layer.type == "Scale" and len(layer.bottom) == 1 and field.axis == 1 and field.num_axes == 1
+
+
+def require_regular(path: str | Path) -> None:
+    """Raises FormatError for a folder, a pipe, a socket or a device.
+
+    A missing file passes, because opening it later raises a clear error.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return
+    if not stat.S_ISREG(mode):
+        raise FormatError(f"{path}: expected a file, found a folder, a pipe, a socket or a device; check the path")

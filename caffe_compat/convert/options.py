@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.norm.bn_statistics import AUTO
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
+from caffe_compat.data.preprocessing import UNSAID, ImageFlags
 
 SAME = "same"
 DEPLOY, TRAIN = "deploy", "train"
@@ -30,3 +31,4 @@ class Options:
     check: bool = True
     allow_unfilled: bool = False
     pixels: Pixels = USUAL
+    images: ImageFlags = UNSAID

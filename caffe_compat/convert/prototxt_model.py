@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.report import ConversionReport
+from caffe_compat.convert.stored_preprocessing import carry_over
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.builder import filter_net
 from caffe_compat.layers.recurrent.recurrent import Recurrent
@@ -39,6 +40,7 @@ def with_prototxt(model: Model, prototxt: str, report: ConversionReport, allow_u
     for name in (layer.name for layer in net.layer if layer.name not in known):
         report.added(name, f"from {prototxt}")
     made = replace(model, net=net, blobs=shared, is_filtered=False)
+    carry_over(model, made)
     missing = unfilled_layers(made)
     if missing and not allow_unfilled:
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""

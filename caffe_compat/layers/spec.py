@@ -100,6 +100,10 @@ class Params:
         """Marks fields as accepted without effect on results."""
         self._ignored.update(fields)
 
+    def ignore_all(self) -> None:
+        """Marks every field as accepted without effect on results."""
+        self._ignored.update(self._fields)
+
     def nested(self, field: str) -> "Params":
         """The reader of the message in `field`; its unread fields count as unread fields of this reader."""
         return self._nested.setdefault(field, Params(f"{self.name}.{field}", getattr(self._message, field)))

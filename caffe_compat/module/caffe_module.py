@@ -1,11 +1,15 @@
 """CaffeModule: a trained net as a function of tensors."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from caffe_compat.convert.assemble import Assembly, require_blobs
+from caffe_compat.convert.stored_preprocessing import image_inputs, preprocessing_of
+from caffe_compat.data.preprocessing import Preprocessing
 from caffe_compat.errors import MissingFeatureError, ShapeError
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, as_tuple
@@ -80,6 +84,30 @@ class CaffeModule(nn.Module):
         sentence = f"{_count(self):,} weights, engine {self.engine}, {'training' if self.training else 'evaluation'}. "
         sentence += f"Inputs: {', '.join(self.inputs)}. Outputs: {', '.join(self.outputs)}."
         return notebook_table(f"CaffeModule {self._net.name}", sentence, ("submodule", "type", "weights"), rows)
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """What the net expects of an image, as stored in its file; None if it is not known."""
+        return preprocessing_of(self._net.parameter, self._net.inputs)
+
+    def preprocess(self, images: Any, size: tuple[int, int] | None = None) -> Tensor:
+        """Returns the net's input for one image or a list: float32 (images, channels, height, width), whole images.
+
+        An image is a path, a PIL image, or an array of uint8: RGB (height, width, 3), or grey (height, width). `size`
+        (height, width) is the input's own by default. The tensor is on the device of the weights.
+
+        MissingFeatureError if it is not known what the net expects; DataError or ShapeError for other images.
+        """
+        preprocessing, names = self.preprocessing, image_inputs(self._net.inputs)
+        if preprocessing is None or not names:
+            raise MissingFeatureError(
+                f"net '{self._net.name}': what it expects of an image is stored nowhere; convert it with "
+                "--mean 104,117,123 (and --channels, --scale, --size), or load(path, preprocessing=Preprocessing(...))"
+            )
+        height, width = size or self._net.inputs[names[0]][2:]
+        each = images if isinstance(images, list | tuple) else [images]
+        made = np.stack([preprocessing.input_of(image, height, width) for image in each])
+        return torch.from_numpy(made).to(next((weight.device for weight in self.parameters()), None))
 
     def parts(self) -> list[nn.Module]:
         """Returns the modules in the order of the layers: each layer itself, or the module that replaced it."""

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from caffe_compat.convert.assemble import connect
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
+from caffe_compat.convert.given_preprocessing import store_for_images
 from caffe_compat.convert.model import Shape, file_in_errors
 from caffe_compat.convert.norm.bn_statistics import AUTO
 from caffe_compat.convert.norm.exchange import to_variance
 from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.report import ConversionReport
+from caffe_compat.data.preprocessing import Preprocessing
 from caffe_compat.module.caffe_module import CaffeModule
 from caffe_compat.net.build import collector_paused
 from caffe_compat.net.weights import copied_beside
@@ -27,6 +29,7 @@ def load(
     allow_python_layers: bool = False,
     engine: str = "fast",
     description: str | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> CaffeModule:
     """Returns a module in eval, read from .safetensors, .pt, .caffemodel or .caffemodel.h5 (this one needs `prototxt`).
 
@@ -38,6 +41,7 @@ def load(
     - `engine` is explained at CaffeModule.
     - `description` names the net of a bare state dict: the file from which the module was loaded, or a prototxt.
       `safetensors.torch.save_file(module.state_dict(), path)` writes such a file.
+    - `preprocessing` says what the net expects of an image, in place of what the files say.
 
     Raises errors of caffe_compat.errors that name the file.
     """
@@ -48,6 +52,8 @@ def load(
             model = with_prototxt(model, prototxt, report)
         model = to_variance(model, bn_statistics, report)
         deployed = deploy_form(model, input_shapes, report, outputs)
+        if preprocessing is not None:
+            store_for_images(deployed, preprocessing)
         with copied_beside(deployed.blobs) as blobs:
             module = CaffeModule(connect(deployed, blobs, allow_python_layers), outputs, engine)
     return module.train(phase == "TRAIN")

@@ -3,22 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from caffe_compat.convert.formats.read import read_model
-from caffe_compat.convert.forms.deploy_form import deploy_form
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.running_net import WHOLE_ENDINGS, copy_file, describes_its_net, net_of_file
 from caffe_compat.errors import MissingFeatureError
-from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
-from caffe_compat.net.settings import Surroundings
 from caffe_compat.parity.own_runs import record_layers, twin
 from caffe_compat.parity.recording import Array, Recording
-from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.read import LayerBlobs
 
 #: Suffixes of Caffe's own weights files, which need a prototxt.
 CAFFE_ENDINGS = (".caffemodel", ".h5")
-#: Suffixes of files that contain a description of their net.
-WHOLE_ENDINGS = (".safetensors", ".pt", ".pth")
 ONNX_ENDING = ".onnx"
 ENDINGS = (*CAFFE_ENDINGS, *WHOLE_ENDINGS, ONNX_ENDING)
 
@@ -26,31 +18,6 @@ ENDINGS = (*CAFFE_ENDINGS, *WHOLE_ENDINGS, ONNX_ENDING)
 def is_model_file(path: str) -> bool:
     """Whether the suffix of the path is one of trained nets."""
     return path.endswith(ENDINGS)
-
-
-def describes_its_net(path: str) -> bool:
-    """Whether the file contains its net, so that no prototxt is needed; decided by the suffix."""
-    return path.endswith(WHOLE_ENDINGS)
-
-
-def net_of_file(path: str, allow_python_layers: bool = False) -> Net:
-    """Returns the deploy net of a file, with the file's weights."""
-    deployed = deploy_form(read_model(path))
-    surroundings = Surroundings(allow_python_layers=allow_python_layers)
-    net = build_net(deployed.net, caffe_pb2.NetState(phase="TEST"), surroundings)
-    net.copy_layers(layers_of(deployed), path)
-    return net
-
-
-def layers_of(model: Model) -> list[LayerBlobs]:
-    """Returns the model's weights in the form that `Net.copy_layers` takes."""
-    types = {layer.name: layer.type for layer in model.net.layer}
-    return [LayerBlobs(name, types.get(name, ""), list(blobs)) for name, blobs in model.blobs.items()]
-
-
-def copy_file(net: Net, path: str) -> None:
-    """Copies weights by layer name into the net, from any model file except ONNX."""
-    net.copy_layers(layers_of(read_model(path)), path)
 
 
 def record_model_file(

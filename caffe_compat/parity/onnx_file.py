@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 
-from caffe_compat.convert.formats.read import require_regular
+from caffe_compat.convert.model import require_regular
 from caffe_compat.convert.onnx.check import REFUSALS
 from caffe_compat.convert.onnx.export import one_line
 from caffe_compat.errors import DataError, FormatError, MissingFeatureError

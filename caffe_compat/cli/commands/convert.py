@@ -6,6 +6,7 @@
     caffe-compat convert net.caffemodel --to caffemodel --dialect bvlc --rename readable
     caffe-compat convert resnet101.pth --to caffemodel
     caffe-compat convert step_4_iter_1000.caffemodel --to torchvision
+    caffe-compat convert net.caffemodel --to safetensors --mean 104,117,123
     caffe-compat convert mean.binaryproto --to npy
 
 `caffe_compat.load("net.safetensors")` (or .pt, or .caffemodel) makes a torch module of the result.
@@ -15,7 +16,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from caffe_compat.cli.flags import add_allow_unfilled, add_quiet
+from caffe_compat.cli.flags import add_allow_unfilled, add_image_flags, add_quiet, image_flags_of
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
@@ -26,7 +27,7 @@ from caffe_compat.convert.norm.bn_statistics import STATISTICS
 from caffe_compat.convert.norm.exchange import NORMS
 from caffe_compat.convert.options import DEPLOY, SAME, TRAIN, Options
 from caffe_compat.convert.pretrained.naming import Normalization
-from caffe_compat.convert.pretrained.pixels import Pixels
+from caffe_compat.convert.pretrained.pixels import Mean, Pixels
 from caffe_compat.convert.report import as_text, write_report
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialects.translate import DIALECTS, OWN
@@ -67,10 +68,7 @@ def parser() -> CommandParser:
     add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
     add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
     add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
-    add(
-        "--mean", type=three_numbers, metavar="B,G,R",
-        help="what a Caffe net subtracts from pixels of a pretrained ResNet (default: the project's own mean)",
-    )  # fmt: skip
+    add_image_flags(result)
     add(
         "--source-mean", type=three_numbers, metavar="R,G,B",
         help="mean of pixels from 0 to 1 that a pretrained ResNet was trained with (default: the project's)",
@@ -108,10 +106,18 @@ def pixels_of(arguments: argparse.Namespace) -> Pixels:
     """What a pretrained ResNet and its Caffe net are shown."""
     mean, std = arguments.source_mean, arguments.source_std
     if mean is None and std is None:
-        return Pixels(mean=arguments.mean)
+        return Pixels(mean=three_means(arguments.mean))
     if mean is None or std is None:
         raise UsageError("--source-mean and --source-std belong together; give both")
-    return Pixels(Normalization(mean, std), arguments.mean)
+    return Pixels(Normalization(mean, std), three_means(arguments.mean))
+
+
+def three_means(mean: tuple[float, ...] | None) -> Mean | None:
+    """Returns --mean with a number for each channel of a pretrained ResNet."""
+    if mean is None:
+        return None
+    blue, green, red = mean if len(mean) == 3 else mean * 3
+    return blue, green, red
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -132,6 +138,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         check=not arguments.no_check,
         allow_unfilled=arguments.allow_unfilled,
         pixels=pixels_of(arguments),
+        images=image_flags_of(arguments),
     )
 
 

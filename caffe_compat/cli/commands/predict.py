@@ -18,14 +18,17 @@ from caffe_compat.cli.flags import (
     add_batch_size,
     add_device,
     add_engine,
+    add_image_flags,
     add_prototxt,
     add_quiet,
     add_weights,
+    image_flags_of,
     whole_number,
 )
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
+from caffe_compat.convert.running_net import describes_its_net
 from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, beam_scores
@@ -45,7 +48,7 @@ def parser() -> CommandParser:
     add("list", type=Path, help="one image per line; what follows the name is not used")
     add("files", nargs="*", metavar="PROTOTXT WEIGHTS OUT", help="or the flags of these names")
     add_prototxt(result, "the deploy net", required=False)
-    add_weights(result, "its .caffemodel")
+    add_weights(result, "its .caffemodel; .safetensors and .pt describe their net, so --prototxt may stay away")
     add("--out", metavar="FILE", help="the text file to write; .npy: a NumPy array")
     add_batch_size(result, 48)
     add_engine(result)
@@ -54,14 +57,20 @@ def parser() -> CommandParser:
     add("--num_test", type=whole_number(1, "number of images"), metavar="N", help="stop after so many images")
     add("--blob", metavar="NAME", help="what to save (default: the net's first output)")
     add("--beam", type=whole_number(1), default=5, metavar="N", help="of a CNN-RNN: how many paths are kept")
+    add_image_flags(result)
     add_allow_unfilled(result)
     add_quiet(result)
     return result
 
 
-def files_of(arguments: argparse.Namespace) -> tuple[str, str, Path]:
-    """Returns net, weights and the file to write: from the flags, or else from the arguments in this order."""
+def files_of(arguments: argparse.Namespace) -> tuple[str | None, str, Path]:
+    """Returns net, weights and the file to write: from the flags, or else from the arguments in this order.
+
+    The net is None if only --weights and --out are given, and the weights file describes its net.
+    """
     waiting = list(arguments.files)
+    if not (waiting or arguments.prototxt) and arguments.out and describes_its_net(arguments.weights or ""):
+        return None, arguments.weights, Path(arguments.out)
     found: list[str] = []
     for name in ("prototxt", "weights", "out"):
         given = getattr(arguments, name) or (waiting.pop(0) if waiting else None)
@@ -89,10 +98,17 @@ def run(arguments: argparse.Namespace) -> int:
     paths = [image_path(arguments.root, image.name) for image in images]
     gpus = arguments.gpus or gpus_of(arguments.device)
     predictor = Predictor(
-        prototxt, weights, arguments.batch_size, arguments.blob, gpus, arguments.engine, arguments.allow_unfilled
+        prototxt,
+        weights,
+        arguments.batch_size,
+        arguments.blob,
+        gpus,
+        arguments.engine,
+        arguments.allow_unfilled,
+        images=image_flags_of(arguments),
     )
     by_paths = predictor.blob == IMAGE_BLOB and not arguments.blob
-    path_net = PathNet.beside(prototxt, weights) if by_paths else None
+    path_net = PathNet.beside(prototxt or weights, weights) if by_paths else None
     values = predictor.predict(paths, _silent if arguments.quiet else partial(show_speed, started))
     scores = beam_scores(values, path_net, arguments.beam) if path_net else values
     with replacing(out) as beside, beside.open("wb") as file:

@@ -26,6 +26,8 @@ from caffe_compat.cli.flags import add_allow_unfilled, add_device, add_quiet, ad
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import CANNOT_COMPARE, DONE, FAILED, command_parser, run_program
+from caffe_compat.convert.running_net import copy_file, describes_its_net, net_of_file, stored_preprocessing
+from caffe_compat.data.preprocessing import Preprocessing
 from caffe_compat.errors import CaffeError, MissingFeatureError, prefix_file
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
@@ -39,10 +41,7 @@ from caffe_compat.parity.measure import TOLERANCES, Tolerances
 from caffe_compat.parity.model_files import (
     ENDINGS,
     ONNX_ENDING,
-    copy_file,
-    describes_its_net,
     is_model_file,
-    net_of_file,
     record_model_file,
 )
 from caffe_compat.parity.provenance import provenance_of
@@ -118,13 +117,20 @@ def record_other(net: Net, arguments: argparse.Namespace) -> Recording:
     """Returns the recording of the other side's run of the net."""
     if arguments.against and arguments.against not in SIDES and not is_model_file(arguments.against):
         return read_dump(arguments.against)
-    inputs = {**random_inputs(net, arguments.seed), **given_inputs(net, arguments.input)}
+    images = images_of(net, arguments)
+    inputs = {**random_inputs(net, arguments.seed, images), **given_inputs(net, arguments.input, images)}
     seeds = random_seeds(net, arguments.seed) if arguments.backward else None
     if arguments.pycaffe_python:
         return pycaffe(arguments).record_net(arguments.prototxt, arguments.weights, arguments.phase, inputs, seeds)
     if is_model_file(arguments.against):
         return record_model_file(net, inputs, arguments.against, seeds)
     return SIDES[arguments.against](net, inputs, seeds)
+
+
+def images_of(net: Net, arguments: argparse.Namespace) -> Preprocessing | None:
+    """Returns what the net expects of an image, as the prototxt says, or else the weights files."""
+    files = [file.strip() for file in (arguments.weights or "").split(",")]
+    return stored_preprocessing(net, *(file for file in files if file and not file.endswith(ONNX_ENDING)))
 
 
 def read_dump(path: str) -> Recording:
@@ -166,7 +172,12 @@ def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
         take_weights(net, other)
         if any(step.layer.blobs for step in net.steps):
             other.notes.append(NO_WEIGHTS)
-    inputs = {**random_inputs(net, arguments.seed), **other.inputs, **given_inputs(net, arguments.input)}
+    images = images_of(net, arguments)
+    inputs = {
+        **random_inputs(net, arguments.seed, images),
+        **other.inputs,
+        **given_inputs(net, arguments.input, images),
+    }
     comparison = compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
     comparison.from_fillers = NO_WEIGHTS in other.notes
     return net, comparison

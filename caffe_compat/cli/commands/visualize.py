@@ -20,6 +20,7 @@ from caffe_compat.cli.flags import (
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
+from caffe_compat.data.preprocessing import read_picture
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
@@ -30,7 +31,6 @@ from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
 from caffe_compat.srn.prediction.filled_weights import require_filled
 from caffe_compat.srn.prediction.label_paths import IMAGE_BLOB, PathNet, image_embedding, search_paths
 from caffe_compat.srn.prediction.path_figure import draw_paths
-from caffe_compat.srn.prediction.released_input import read_picture
 from caffe_compat.srn.prediction.shown_labels import TrueLabels, choose_labels, find_labels
 from caffe_compat.terminal.progress import follow
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.convert.formats.read import require_regular
 from caffe_compat.convert.formats.zip_members import require_no_bomb
+from caffe_compat.convert.model import require_regular
 from caffe_compat.errors import FormatError
 
 Array = NDArray[Any]

@@ -1,15 +1,13 @@
 """Reads a model from any supported file; the first bytes of the file decide the format."""
 
 import json
-import stat
 from pathlib import Path
 
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.formats.safetensors_file import read_safetensors
 from caffe_compat.convert.formats.state_dict import read_state_dict
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, require_regular
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
-from caffe_compat.errors import FormatError
 
 #: First bytes of files by torch.save: a ZIP archive, or before PyTorch 1.6 a pickled magic number.
 TORCH_HEADS = (b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
@@ -59,16 +57,3 @@ def _is_json(text: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def require_regular(path: str | Path) -> None:
-    """Raises FormatError for a folder, a pipe, a socket or a device.
-
-    A missing file passes, because opening it later raises a clear error.
-    """
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):  # ValueError: a zero byte in the name
-        return
-    if not stat.S_ISREG(mode):
-        raise FormatError(f"{path}: expected a file, found a folder, a pipe, a socket or a device; check the path")

@@ -15,6 +15,7 @@ from caffe_compat.convert.forms.input_shapes import find_input_shapes
 from caffe_compat.convert.forms.train_form import is_loss, train_form
 from caffe_compat.convert.model import Layer, Model, Shape
 from caffe_compat.convert.report import ConversionReport
+from caffe_compat.convert.stored_preprocessing import image_inputs, stated, store
 from caffe_compat.errors import GraphError
 from caffe_compat.graph.builder import filter_net
 from caffe_compat.graph.wiring import Wiring
@@ -58,7 +59,18 @@ def deploy_form(
     for field in ("input", "input_shape", "input_dim", "force_backward", "debug_info"):
         deployed.net.ClearField(field)
     shapes = find_input_shapes(deployed, trained, inputs, input_shapes or {}, report)
-    return deployed.with_layers([*_input_layers(inputs, shapes, kept), *body], blobs)
+    made = deployed.with_layers([*_input_layers(inputs, shapes, kept), *body], blobs)
+    _keep_preprocessing(trained, made, shapes, report)
+    return made
+
+
+def _keep_preprocessing(trained: Model, deployed: Model, shapes: Mapping[str, Shape], report: ConversionReport) -> None:
+    """Writes into the new inputs what the net says of images."""
+    for name in image_inputs(shapes):
+        found = stated(trained.net, name, trained.path, shapes[name][1], report.notes)
+        if found is not None:
+            store(deployed.net, name, found)
+            report.notes.append(f"images of '{name}': {found}")
 
 
 def _at_test(model: Model) -> Model:
@@ -112,7 +124,7 @@ def _tidy(layer: Layer, was_training: bool) -> Layer:
     """
     tidy = Layer()
     tidy.CopyFrom(layer)
-    for field in TRAINING_FIELDS:
+    for field in (*TRAINING_FIELDS, "transform_param"):  # the inputs have what it says of images
         tidy.ClearField(field)
     _clear_rates(tidy)
     _clear_fillers(tidy)

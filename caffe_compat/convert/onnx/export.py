@@ -12,6 +12,7 @@ from caffe_compat.convert.onnx.graph import OPSET, Graph
 from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_steps, open_axes
 from caffe_compat.convert.onnx.reduction import batch_norm
 from caffe_compat.convert.onnx.table import EXPORTERS
+from caffe_compat.convert.stored_preprocessing import image_inputs, preprocessing_of
 from caffe_compat.errors import CaffeError, FormatError, MissingFeatureError, ShapeError
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.graph.wiring import Step, Wiring
@@ -140,7 +141,23 @@ def _model(
         list(graph.initializers.values()),
     )
     opset = [helper.make_opsetid("", OPSET)]
-    return helper.make_model_gen_version(made, opset_imports=opset, producer_name="caffe_compat")
+    model = helper.make_model_gen_version(made, opset_imports=opset, producer_name="caffe_compat")
+    helper.set_model_props(model, _metadata(net))
+    return model
+
+
+def _metadata(net: Assembly) -> dict[str, str]:
+    """What the net expects of an image, as text for programs that run the model; empty if it is not known."""
+    found = preprocessing_of(net.parameter, net.inputs)
+    if found is None:
+        return {}
+    height, width = net.inputs[image_inputs(net.inputs)[0]][2:]
+    return {
+        "preprocessing.channels": found.channels,
+        "preprocessing.mean": ",".join(f"{value:g}" for value in found.mean) or "0",
+        "preprocessing.scale": f"{found.scale:g}",
+        "preprocessing.size": f"{height},{width}",
+    }
 
 
 def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:

@@ -9,6 +9,8 @@ from caffe_compat.convert.pretrained.description import CLASSIFIER, describe_res
 from caffe_compat.convert.pretrained.naming import convolution_keys, norm_keys, scale_name
 from caffe_compat.convert.pretrained.pixels import Floats, Pixels, to_caffe
 from caffe_compat.convert.pretrained.recognise import NORM_PARTS, ResNet, head_of, recognise
+from caffe_compat.convert.stored_preprocessing import store
+from caffe_compat.data.preprocessing import BGR, Preprocessing
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.dialects.translate import BVLC
 
@@ -22,7 +24,9 @@ def pretrained_model(path: str, tensors: Mapping[str, Blob], pixels: Pixels) -> 
     blobs |= _norms(resnet, offset)
     if (head := head_of(resnet)) is not None:
         blobs[CLASSIFIER] = list(head)
-    return Model(describe_resnet(resnet), blobs, BVLC, path, notes=tuple(_notes(resnet, pixels, offset)))
+    net = describe_resnet(resnet)
+    store(net, "data", Preprocessing(BGR, pixels.caffe_mean(resnet.naming.normalization)))
+    return Model(net, blobs, BVLC, path, notes=tuple(_notes(resnet, pixels, offset)))
 
 
 def _convolutions(resnet: ResNet, pixels: Pixels) -> tuple[Blobs, Floats]:

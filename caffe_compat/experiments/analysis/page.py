@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from caffe_compat.data.preprocessing import read_picture
 from caffe_compat.experiments.analysis.attention import attention_numbers
 from caffe_compat.experiments.analysis.diagram import draw_parts
 from caffe_compat.experiments.analysis.gains import gains_by_label
@@ -22,7 +23,6 @@ from caffe_compat.net.build import load_net
 from caffe_compat.pages.render import data_uri, write_page
 from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.attention_scores import Box
-from caffe_compat.srn.prediction.released_input import read_picture
 
 TITLE = "What a trained SRN has learned"
 #: The page shows so many images; statistics are of all of them.

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from caffe_compat.data.preprocessing import read_picture
 from caffe_compat.experiments.demo.outcomes import FIGURES, MeasuredRun, ap_gains, mean_figures, of_arm
 from caffe_compat.experiments.demo.recipe import BASELINE, SRN, SRN_OUTPUTS
 from caffe_compat.experiments.runs import Run
@@ -19,7 +20,6 @@ from caffe_compat.srn.datasets.layout import image_path, read_image_list
 from caffe_compat.srn.datasets.scene_rules import CLASS_NAMES, POSITIONAL
 from caffe_compat.srn.prediction.attention_figure import draw_attention
 from caffe_compat.srn.prediction.attention_maps import attend, attention_blobs
-from caffe_compat.srn.prediction.released_input import read_picture
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito) and in print (bars are hatched as well).
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"

@@ -23,6 +23,7 @@ class Input(Layer):
         shapes = [tuple(shape.dim) for shape in spec.params("input_param").shape]
         if len(shapes) not in (0, 1, spec.top_count):
             raise ShapeError(f"{spec}: expected 0, 1 or {spec.top_count} shapes (one a top), got {len(shapes)}")
+        spec.params("transform_param").ignore_all()  # says what images the net expects; nothing is changed here
         self.shapes: list[Shape] = (shapes or [()]) * (spec.top_count if len(shapes) < 2 else 1)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.images import first_reader, hand_on
 
 Layer = caffe_pb2.LayerParameter
 Loss = caffe_pb2.LossParameter
@@ -26,17 +27,26 @@ def in_words_of_srn_fork(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParameter:
     copy = caffe_pb2.NetParameter()
     copy.CopyFrom(net)
     copy.ClearField("layer")
-    inputs = [layer for layer in net.layer if layer.type == "Input"]
-    _name_inputs(copy, inputs)
+    inputs = [Layer.FromString(layer.SerializeToString()) for layer in net.layer if layer.type == "Input"]
     for layer in net.layer:
         if layer.type != "Input":
             copy.layer.add().CopyFrom(layer)
+    for layer in inputs:
+        _hand_on(layer, copy.layer)
+    _name_inputs(copy, inputs)
     for layer in copy.layer:
         if layer.HasField("convolution_param"):
             _split_windows(layer.convolution_param)
         if layer.loss_param.HasField("normalization"):
             _say_normalize(layer)
     return copy
+
+
+def _hand_on(source: Layer, layers: Iterable[Layer]) -> None:
+    """Moves what an Input layer says of images to the first layer that reads them."""
+    reader = first_reader(layers, source.top)
+    if reader is not None:
+        hand_on(source, reader)
 
 
 def _name_inputs(net: caffe_pb2.NetParameter, layers: Iterable[Layer]) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.images import first_reader, hand_on
 from caffe_compat.proto.upgrade.forks import HOLES, say_fields_of_forks_as_bvlc
 from caffe_compat.proto.upgrade.old_crop import cuts_elsewhere, give_old_crops_their_offsets
 from caffe_compat.proto.upgrade.scaled_batch_norm import OF_OTHER_CAFFES, STATISTICS, split_scaled_batch_norms
@@ -69,6 +70,9 @@ def inputs_to_layer(net: Net) -> list[str]:
             raise FormatError(f"net '{net.name}': {len(net.input)} inputs, but only {len(shapes)} input_shape fields")
         layer = caffe_pb2.LayerParameter(name="input", type="Input", top=net.input)
         layer.input_param.shape.extend(shapes[: len(net.input)])
+        reader = first_reader(net.layer, net.input)
+        if reader is not None:
+            hand_on(reader, layer)
         layers = [layer, *net.layer]
         net.ClearField("layer")
         net.layer.extend(layers)

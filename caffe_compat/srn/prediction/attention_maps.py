@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.convert.running_net import stored_preprocessing
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.net.net import Net
-from caffe_compat.srn.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import RELEASED
 
 Maps = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -47,7 +48,7 @@ def attention_blobs(net: Net, attention: str | None = None, weighted: str | None
 
 
 def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) -> ImageAttention:
-    """The maps and scores of one image file, prepared as in the released test.
+    """The maps and scores of one image file, prepared as the net says, or as in the released test.
 
     `scores` names the blob of the scores, net.outputs[0] if None. Raises ShapeError where A is no blob of maps, and
     DataError where the image cannot be read.
@@ -56,7 +57,7 @@ def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) ->
     _, channels, height, width = data.shape
     data.reshape(1, channels, height, width)
     net.reshape()
-    data.data[0] = net_input(image, height, width)
+    data.data[0] = (stored_preprocessing(net) or RELEASED).input_of(image, height, width)
     net.forward_range(0, len(net.steps) - 1)
     maps = [None if name is None else net.blobs[name].data[0].copy() for name in names]
     if maps[0] is None or maps[0].ndim != 3:

@@ -12,10 +12,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.convert.running_net import stored_preprocessing
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
-from caffe_compat.srn.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import RELEASED
 
 Values = NDArray[np.float32]
 #: The blob of the first net that holds the image in the space of the labels.
@@ -109,7 +110,7 @@ def image_embedding(net: Net, image: str) -> Values:
     _, channels, height, width = data.shape
     data.reshape(1, channels, height, width)
     net.reshape()
-    data.data[0] = net_input(image, height, width)
+    data.data[0] = (stored_preprocessing(net) or RELEASED).input_of(image, height, width)
     net.forward_range(0, len(net.steps) - 1)
     return np.array(net.blobs[IMAGE_BLOB].data[0], np.float32)
 

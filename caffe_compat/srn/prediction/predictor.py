@@ -1,5 +1,6 @@
 """Nets on one or several devices that score batches of images."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -9,13 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from caffe_compat.convert.running_net import copy_file, describes_its_net, net_of_file, stored_preprocessing
+from caffe_compat.data.preprocessing import UNSAID, ImageFlags
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError, did_you_mean, some_of
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.net.settings import Surroundings
 from caffe_compat.srn.prediction.filled_weights import require_filled
-from caffe_compat.srn.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import RELEASED
+
+logger = logging.getLogger("caffe_compat")
 
 Scores = NDArray[np.float32]
 #: Threads that read and resize images ahead of each net.
@@ -34,7 +39,7 @@ class Predictor:
 
     def __init__(
         self,
-        prototxt: str,
+        prototxt: str | None,
         weights: str,
         batch_size: int,
         blob: str | None = None,
@@ -42,32 +47,39 @@ class Predictor:
         engine: str = "fast",
         allow_unfilled: bool = False,
         allow_python_layers: bool = False,
+        images: ImageFlags = UNSAID,
     ) -> None:
         """Load a deploy net; without GPUs the CPU runs the net.
+
+        `prototxt` None stands for the net that the weights file describes (.safetensors, .pt).
 
         `blob` is what `predict` returns, net.outputs[0] if None. Raises GraphError where the file does not fill every
         layer, unless `allow_unfilled`; GraphError or ShapeError where the net is not one for images. Layers of type
         Python run the code that they name only with `allow_python_layers`.
+
+        What the net expects of an image: what `images` says, else what the prototxt says, else the weights file, else
+        the released SRN's (BGR minus 104, 117, 123).
         """
         if batch_size < 1:
             raise ShapeError(f"expected batches of at least 1 image, got {batch_size}")
         devices = [_cuda(index) for index in gpus] or [torch.device("cpu")]
         self._workers = [
             _Worker(
-                load_net(
-                    prototxt,
-                    "TEST",
-                    Surroundings(device=device, allow_python_layers=allow_python_layers),
-                    weights=weights,
-                ),
-                prototxt,
+                _net_of(prototxt, weights, Surroundings(device=device, allow_python_layers=allow_python_layers)),
+                prototxt or weights,
                 batch_size,
                 blob,
                 engine,
+                images.size,
             )
             for device in devices
         ]
-        require_filled(self._workers[0].net, weights, prototxt, allow_unfilled)
+        if prototxt is not None:
+            require_filled(self._workers[0].net, weights, prototxt, allow_unfilled)
+        stored = stored_preprocessing(self._workers[0].net, weights)
+        self.preprocessing = images.over(stored) or RELEASED
+        if line := images.contradiction(stored, f"{prototxt or weights}"):
+            logger.warning("%s", line)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -94,7 +106,7 @@ class Predictor:
 
     def _score(self, paths: Sequence[str], readers: ThreadPoolExecutor) -> Scores:
         height, width = self._workers[0].input_size
-        images = np.stack(list(readers.map(lambda path: net_input(path, height, width), paths)))
+        images = np.stack(list(readers.map(lambda path: self.preprocessing.input_of(path, height, width), paths)))
         worker = self._idle.get()
         try:
             return worker.score(images)
@@ -105,7 +117,15 @@ class Predictor:
 class _Worker:
     """A net on one device."""
 
-    def __init__(self, net: Net, prototxt: str, batch_size: int, blob: str | None, engine: str) -> None:
+    def __init__(
+        self,
+        net: Net,
+        prototxt: str,
+        batch_size: int,
+        blob: str | None,
+        engine: str,
+        size: tuple[int, int] | None,
+    ) -> None:
         self.net = net
         if len(self.net.inputs) != 1:
             raise GraphError(
@@ -124,7 +144,8 @@ class _Worker:
                 f"{prototxt}: expected an input of images (N, 3, height, width), found '{self.net.inputs[0]}' of "
                 f"{self._input.shape}; give a net for colour images"
             )
-        _, channels, *self.input_size = self._input.shape
+        channels = self._input.shape[1]
+        self.input_size: tuple[int, int] = size or self._input.shape[2:]
         self._input.reshape(batch_size, channels, *self.input_size)
         self.net.reshape()
         self._engine = create_engine(engine, self.net, [self.blob])
@@ -137,6 +158,16 @@ class _Worker:
         self._engine.forward()
         scores = self.net.blobs[self.blob].data
         return np.array(scores.reshape(len(data), -1)[: len(images)], np.float32)
+
+
+def _net_of(prototxt: str | None, weights: str, surroundings: Surroundings) -> Net:
+    if prototxt is None:
+        return net_of_file(weights, surroundings)
+    if not describes_its_net(weights):
+        return load_net(prototxt, "TEST", surroundings, weights=weights)
+    net = load_net(prototxt, "TEST", surroundings)
+    copy_file(net, weights)
+    return net
 
 
 def _cuda(index: int) -> torch.device:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -112,7 +113,37 @@ def test_a_pretrained_resnet_for_a_mean_of_ones_own(run, tmp_path):
 def test_three_numbers_and_both_of_a_pair_are_asked_for(run):
     status, _, errors = run("w", "--to", "caffemodel", "--mean", "104,117")
     assert status == 2
-    assert "argument --mean: expected three numbers as in 104,117,123, got '104,117'" in errors
+    assert "argument --mean: expected one number, three numbers as in 104,117,123, or a mean image " in errors
+    assert "got '104,117'" in errors
     status, _, errors = run("w", "--to", "caffemodel", "--source-mean", "0,0,0")
     assert status == 2
     assert "--source-mean and --source-std belong together; give both" in errors
+
+
+def test_what_the_net_expects_of_an_image_is_stored_and_said(run, tmp_path):
+    flags = ["--mean", "104,117.5,123", "--scale", "0.5", "--channels", "rgb", "--size", "24"]
+    status, output, _ = run(STEP, "--to", "onnx", "--out", tmp_path / "net.onnx", "--no-check", *flags)
+
+    assert status == 0
+    assert "images of 'data': RGB pixels from 0 to 255 minus 104, 117.5, 123, times 0.5" in output
+    stored = {entry.key: entry.value for entry in onnx.load(tmp_path / "net.onnx").metadata_props}
+    assert stored == {
+        "preprocessing.channels": "rgb",
+        "preprocessing.mean": "104,117.5,123",
+        "preprocessing.scale": "0.5",
+        "preprocessing.size": "24,24",
+    }
+
+
+@pytest.mark.parametrize("size", ["0", "3,x", "1,2,3", ""])
+def test_sizes_that_are_none(run, size):
+    status, _, errors = run("w", "--to", "caffemodel", "--size", size)
+    assert status == 2
+    assert f"argument --size: expected HEIGHT,WIDTH or one number, each from 1 on, got '{size}'" in errors
+
+
+def test_a_mean_image_that_is_none(run, tmp_path):
+    (tmp_path / "m.binaryproto").write_bytes(b"no")
+    status, _, errors = run("w", "--to", "caffemodel", "--mean", tmp_path / "m.binaryproto")
+    assert status == 2
+    assert "argument --mean: mean: mean_file '" in errors

@@ -67,3 +67,27 @@ def test_files_may_be_flags(tmp_path, predict):
 )
 def test_three_files_are_needed(files, message, predict):
     assert predict("x/", "list", *files) == (2, "", f"caffe-compat predict: {message}")
+
+
+def test_a_stored_mean_counts_and_a_flag_in_its_place_is_named(tmp_path, predict, caplog):
+    net, weights = LIKE / "net.prototxt", LIKE / "weights.caffemodel"
+    images = GOLDENS / "predict"
+    (tmp_path / "said.prototxt").write_text(
+        net.read_text().replace("layer {", "layer { transform_param { mean_value: 30 }", 1)
+    )
+    scores = {}
+    for name, prototxt, flags in (
+        ("released", net, ()),
+        ("stored", tmp_path / "said.prototxt", ()),
+        ("flag", tmp_path / "said.prototxt", ("--mean", "104,117,123")),
+    ):
+        files = ("--prototxt", prototxt, "--weights", weights, "--out", tmp_path / f"{name}.npy", "--quiet")
+        done = predict(f"{images}/images/", images / "list.txt", *files, "--num-test", 1, *flags)
+        assert done.returncode == 0, done.stderr
+        said = [record for record in caplog.messages if record.startswith("images: ")]
+        assert [line.partition(";")[0] for line in said] == [
+            "images: BGR pixels from 0 to 255 minus 104, 117, 123, as the flags say"
+        ] * bool(flags)
+        scores[name] = np.load(tmp_path / f"{name}.npy")
+    assert np.array_equal(scores["released"], scores["flag"])
+    assert not np.array_equal(scores["released"], scores["stored"])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -16,6 +17,7 @@ from onnx import numpy_helper
 
 import caffe_compat as caffe
 from caffe_compat.convert.conversion import convert
+from caffe_compat.parity.own_runs import record_layers
 from tests.cli.conftest import Program
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -283,3 +285,31 @@ def test_what_a_model_file_cannot_be_compared_for(verify: Program, trained: Path
     assert "two.onnx: expected inputs named as in the net (data), or as many, found x, z" in complaint(
         "--against", str(trained / "two.onnx")
     )
+
+
+SAYS = """
+input: "data" input_shape { dim: 1 dim: 3 dim: 4 dim: 5 }
+layer { name: "power" type: "Power" bottom: "data" top: "y" power_param { scale: 2 }
+  transform_param { mean_value: 10 mean_value: 20 mean_value: 30 scale: 0.5 } }
+"""
+
+
+def test_pictures_are_prepared_as_the_net_says(
+    verify: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed = {}
+    monkeypatch.setattr(
+        "caffe_compat.cli.commands.verify.SIDES",
+        {"fast": lambda net, inputs, seeds: fed.update(inputs) or record_layers(net, inputs, seeds=seeds)},
+    )
+    (tmp_path / "net.prototxt").write_text(SAYS)
+    cv2.imwrite(str(tmp_path / "p.png"), np.full((4, 5, 3), (50, 60, 70), np.uint8))
+    prototxt = ["--prototxt", str(tmp_path / "net.prototxt"), "--against", "fast"]
+    status, _, complaints = verify(*prototxt, "--input", f"{tmp_path}/p.png")
+
+    assert status == 0, complaints
+    assert fed["data"][0, :, 2, 3].tolist() == [20, 20, 20]
+    status, _, _ = verify(*prototxt)
+    pixels = fed["data"] * 2 + np.array([10, 20, 30], np.float32).reshape(3, 1, 1)
+    assert status == 0
+    assert set(pixels.ravel().tolist()) <= set(range(256))

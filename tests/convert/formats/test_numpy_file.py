@@ -10,7 +10,8 @@ import pytest
 
 from caffe_compat.convert.formats.mean_image import convert_mean
 from caffe_compat.convert.formats.numpy_file import load_npy, load_npz
-from caffe_compat.convert.formats.read import read_model, require_regular
+from caffe_compat.convert.formats.read import read_model
+from caffe_compat.convert.model import require_regular
 from caffe_compat.errors import FormatError
 from caffe_compat.parity.recording import read_recording
 

@@ -2,11 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
+import caffe_compat
+from caffe_compat.convert.conversion import convert
+from caffe_compat.convert.options import Options
+from caffe_compat.data.preprocessing import ImageFlags, Preprocessing
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.net.build import load_net
 from caffe_compat.proto.read import read_weights
 from caffe_compat.srn.prediction.predictor import Predictor
-from caffe_compat.srn.prediction.released_input import net_input
+from caffe_compat.srn.prediction.released_input import RELEASED, net_input
 
 NET = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 6 dim: 8 }
@@ -105,3 +109,45 @@ def test_a_layer_without_weights_is_refused_or_told(files, tmp_path, caplog):
         Predictor(*paths)
     Predictor(*paths, allow_unfilled=True)
     assert "more.prototxt: more" in caplog.text
+
+
+SAYS = "transform_param { mean_value: 10 mean_value: 20 mean_value: 30 scale: 0.5 }"
+
+
+def test_the_prototxt_says_what_the_net_expects_then_the_weights_then_the_released_code(files, tmp_path):
+    said = NET.replace('name: "fc"', f'name: "fc" {SAYS}', 1)
+    (tmp_path / "said.prototxt").write_text(said)
+    caffe_compat.Net(str(tmp_path / "said.prototxt"), caffe_compat.TEST, weights=str(files / "w.caffemodel")).save(
+        str(tmp_path / "said.caffemodel")
+    )
+    known = Preprocessing("bgr", (10, 20, 30), 0.5)
+    plain, weights = str(files / "net.prototxt"), str(files / "w.caffemodel")
+
+    assert Predictor(str(tmp_path / "said.prototxt"), weights, 2).preprocessing == known
+    assert Predictor(plain, str(tmp_path / "said.caffemodel"), 2).preprocessing == known
+    assert Predictor(plain, weights, 2).preprocessing == RELEASED
+    flags = ImageFlags(channels="rgb", size=(6, 8))
+    assert Predictor(plain, weights, 2, images=flags).preprocessing == Preprocessing("rgb")
+
+
+def test_flags_win_and_a_line_says_so(files, tmp_path, caplog):
+    (tmp_path / "said.prototxt").write_text(NET.replace('name: "fc"', f'name: "fc" {SAYS}', 1))
+    made = Predictor(str(tmp_path / "said.prototxt"), str(files / "w.caffemodel"), 7, images=ImageFlags(mean=(0.0,)))
+    expected = Preprocessing("bgr", (0,), 0.5)
+
+    assert made.preprocessing == expected
+    assert [record.message for record in caplog.records if record.message.startswith("images: ")] == [
+        f"images: {expected}, as the flags say; {tmp_path}/said.prototxt says BGR pixels from 0 to 255 minus 10, 20, "
+        "30, times 0.5"
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_files_that_describe_their_net_need_no_prototxt(suffix, files, tmp_path):
+    path = str(tmp_path / f"net.{suffix}")
+    options = Options(prototxt=str(files / "net.prototxt"), images=ImageFlags(mean=(1.0, 2.0, 3.0)))
+    convert(str(files / "w.caffemodel"), {"pt": "torch"}.get(suffix, suffix), path, options)
+    alone, both = Predictor(None, path, 3), Predictor(str(files / "net.prototxt"), path, 3)
+
+    assert alone.preprocessing == both.preprocessing == Preprocessing("bgr", (1, 2, 3))
+    np.testing.assert_allclose(alone.predict(paths(files)), both.predict(paths(files)), rtol=1e-4, atol=1e-4)

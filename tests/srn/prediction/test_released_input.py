@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from caffe_compat.data.preprocessing import read_picture
 from caffe_compat.data.skimage_resize import resize
 from caffe_compat.errors import DataError
-from caffe_compat.srn.prediction.released_input import MEAN_BGR, net_input, read_picture
+from caffe_compat.srn.prediction.released_input import MEAN_BGR, net_input
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "srn_fork" / "predict"
 

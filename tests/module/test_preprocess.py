@@ -1,0 +1,91 @@
+"""A module says what its net expects of an image, and prepares images so."""
+
+import copy
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import caffe_compat as caffe
+from caffe_compat.data.preprocessing import BGR, RGB, Preprocessing
+from caffe_compat.errors import MissingFeatureError
+from caffe_compat.module.caffe_module import CaffeModule
+from caffe_compat.srn.prediction.predictor import Predictor
+from caffe_compat.srn.prediction.released_input import MEAN_BGR
+from tests.module.nets import TEXT, images, small
+
+SAYING = TEXT.replace("input_param", "transform_param { mean_value: 4.5 scale: 0.25 } input_param", 1)
+IMAGES = Preprocessing(BGR, (4.5,), 0.25)
+
+
+def pixels(number: int = 0) -> np.ndarray:
+    """RGB, of another size than the net's images."""
+    return np.random.default_rng(number).integers(0, 256, (7 + number, 12, 3), dtype=np.uint8)
+
+
+def test_a_module_says_what_it_expects() -> None:
+    assert small(text=SAYING).preprocessing == IMAGES
+    assert small().preprocessing is None
+
+
+def test_one_image_and_lists_of_each_kind(tmp_path: Path) -> None:
+    module = small(text=SAYING)
+    cv2.imwrite(str(tmp_path / "p.png"), pixels(1)[..., ::-1])
+    made = module.preprocess([pixels(0), str(tmp_path / "p.png"), tmp_path / "p.png"])
+
+    assert (made.dtype, made.shape) == (torch.float32, (3, 3, 9, 8))
+    for number, image in ((0, pixels(0)), (1, pixels(1)), (2, pixels(1))):
+        one = IMAGES.input_of(image, 9, 8)
+        assert np.array_equal(made[number].numpy(), one)
+        assert np.array_equal(module.preprocess(image).numpy(), one[None])
+    assert module(made).shape == (3, 5)
+    assert module.preprocess(pixels(), size=(5, 6)).shape == (1, 3, 5, 6)
+
+
+def test_nobody_knows() -> None:
+    with pytest.raises(
+        MissingFeatureError,
+        match=r"^net 'small': what it expects of an image is stored nowhere; .* --mean 104,117,123 \(and --channels, ",
+    ):
+        small().preprocess(pixels())
+
+
+def test_copies_and_pickles_know_it_too(tmp_path: Path) -> None:
+    module = small(text=SAYING)
+    torch.save(module, tmp_path / "whole.pt")
+    for other in (copy.deepcopy(module), torch.load(tmp_path / "whole.pt", weights_only=False)):
+        assert isinstance(other, CaffeModule)
+        assert other.preprocessing == IMAGES
+        assert torch.equal(other.preprocess(pixels()), module.preprocess(pixels()))
+
+
+def test_load_can_be_told(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.safetensors")
+    caffe.save(small(text=SAYING), path)
+    told = Preprocessing(RGB, (1, 2, 3))
+
+    assert caffe.load(path, preprocessing=told).preprocessing == told
+    assert caffe.load(path).preprocessing == IMAGES
+
+
+def test_predict_prepares_bit_for_bit_the_same(tmp_path: Path) -> None:
+    module = small(text=TEXT.replace("input_param", "transform_param { mean_value: [104, 117, 123] } input_param", 1))
+    caffe.save(module, str(tmp_path / "net.caffemodel"))
+    files = [str(tmp_path / f"{number}.png") for number in range(3)]
+    for number, file in enumerate(files):
+        cv2.imwrite(file, pixels(number)[..., ::-1])
+    predictor = Predictor(str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel"), 3, engine="exact")
+    made = module.preprocess(files)
+
+    assert predictor.preprocessing == module.preprocessing == Preprocessing(BGR, MEAN_BGR)
+    module.use_engine("exact")
+    with torch.no_grad():
+        assert np.array_equal(predictor.predict(files), module(made).numpy())
+
+
+def test_images_go_where_the_weights_are() -> None:
+    module = small(text=SAYING).to("meta")
+    assert module.preprocess(pixels()).device.type == "meta"
+    assert images().device.type == "cpu"
