@@ -174,6 +174,8 @@ def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     """Returns the line that tells the user of an error; the traceback of an unexpected error goes to a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return for_a_terminal(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if isinstance(error, CaffeError | OSError):
         return for_a_terminal(str(error))
     return f"unexpected {type(error).__name__}: {error}; please report it with {_trace_file()}"
@@ -219,6 +221,7 @@ def open_standard_streams() -> None:
 def start(arguments: Sequence[str]) -> int:
     """Runs the command `arguments[0]` with the rest; returns its exit status."""
     open_standard_streams()
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV refuses is told once, by an error of ours
     given = arguments[0] if arguments else "help"
     if text := answer(given):
         return guarded("caffe-compat", lambda: print(text))
@@ -239,6 +242,7 @@ def answer(given: str) -> str:
 def start_tool(file: str) -> int:
     """Runs the command of a program in tools/ with the process's arguments; `file` is the program's path."""
     open_standard_streams()
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     return run_command(TOOLS[Path(file).stem], sys.argv[1:])
 
 

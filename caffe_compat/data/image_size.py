@@ -5,8 +5,9 @@ itself, in microseconds. For other formats it uses Pillow, which also reads only
 """
 
 import io
+import re
 import struct
-import warnings
+import threading
 
 from PIL import Image
 
@@ -21,6 +22,16 @@ _JPEG = b"\xff\xd8"
 #: JPEG markers of frames, which hold the size, and markers without a length.
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+#: The first bytes of Radiance HDR, of PAM and of PFM; how far their headers are read; how they declare their size.
+_IN_WORDS = (b"#?RADIANCE", b"#?RGBE", b"P7", b"PF", b"Pf")
+_HEAD_IN_WORDS = 2**16
+_SIZES_IN_WORDS = (
+    re.compile(rb"\n[-+]Y +(?P<height>\d{1,12}) +[-+]X +(?P<width>\d{1,12})\s"),
+    re.compile(rb"\A(?=P7.*?\nWIDTH +(?P<width>\d{1,12})\s)P7.*?\nHEIGHT +(?P<height>\d{1,12})\s", re.DOTALL),
+    re.compile(rb"\AP[Ff]\s+(?P<width>\d{1,12})\s+(?P<height>\d{1,12})\s"),
+)
 
 
 class _Limit:
@@ -66,7 +77,17 @@ def declared_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
         return height, width
     if head.startswith(_JPEG):
         return _jpeg_size(encoded)
-    return _size_by_pillow(encoded)
+    return _size_in_words(encoded) or _size_by_pillow(encoded)
+
+
+def _size_in_words(encoded: bytes | memoryview) -> tuple[int, int] | None:
+    """(height, width) of formats that OpenCV decodes and Pillow does not know; their headers are text."""
+    head = bytes(encoded[:_HEAD_IN_WORDS])
+    if not head.startswith(_IN_WORDS):
+        return None
+    sizes = [pattern.search(head) for pattern in _SIZES_IN_WORDS]
+    height, width = next(((found["height"], found["width"]) for found in sizes if found), (b"0", b"0"))
+    return int(height), int(width)
 
 
 def _jpeg_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
@@ -88,16 +109,28 @@ def _jpeg_size(encoded: bytes | memoryview) -> tuple[int, int] | None:
     return None
 
 
+class _WithoutPillowsLimit:
+    """While its block runs, Pillow reads headers of images of any size: the limit is ours, and has a flag."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._before: int | None = None
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+
+    def __exit__(self, *_: object) -> None:
+        Image.MAX_IMAGE_PIXELS = self._before
+        self._lock.release()
+
+
+_without_pillows_limit = _WithoutPillowsLimit()
+
+
 def _size_by_pillow(encoded: bytes | memoryview) -> tuple[int, int] | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns by its own limit of pixels
-            with Image.open(io.BytesIO(encoded)) as image:
-                return image.height, image.width
-    except Image.DecompressionBombError:
-        return _ABOVE_EVERY_LIMIT
+        with _without_pillows_limit, Image.open(io.BytesIO(encoded)) as image:
+            return image.height, image.width
     except Exception:  # damaged headers raise many error types; the decoder reports the damage later
         return None
-
-
-_ABOVE_EVERY_LIMIT = (2**31, 2**31)

@@ -49,7 +49,7 @@ def failing(error: BaseException) -> NoReturn:
     [
         (KeyboardInterrupt(), INTERRUPTED, "program: interrupted"),
         (DataError("bad.lmdb: no"), FAILED, "program: bad.lmdb: no"),
-        (FileNotFoundError(2, "No such file", "a"), FAILED, "program: [Errno 2] No such file: 'a'"),
+        (FileNotFoundError(2, "No such file", "a"), FAILED, "program: a: No such file"),
         (UsageError("give one"), WRONG_USAGE, "program: give one"),
     ],
 )

@@ -68,10 +68,33 @@ def test_a_png_holds_no_more_than_its_compression_can_pack() -> None:
     assert decode_image(flat, cv2.IMREAD_GRAYSCALE, "x").shape == (3000, 3000, 1)
 
 
-def test_pillows_own_limit_counts_as_above_ours() -> None:
-    bitmap = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**20, 2**20, 1, 24, 0, 0, 0, 0, 0, 0)
-    with pytest.raises(DataError, match=r"^x: the file declares an image of \d+ x \d+ pixels, above the limit"):
+def test_pillows_own_limit_is_not_ours() -> None:
+    bitmap = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**20, 2**19, 1, 24, 0, 0, 0, 0, 0, 0)
+    before = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(DataError, match=r"^x: the file declares an image of 1048576 x 524288 pixels, above the limit"):
         decode_image(bitmap, cv2.IMREAD_COLOR, "x")
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("header", "size"),
+    [
+        (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 30000 +X 20000\n", (30_000, 20_000)),
+        (b"P7\nHEIGHT 30000\nWIDTH 20000\nDEPTH 3\nMAXVAL 255\nENDHDR\n", (30_000, 20_000)),
+        (b"P7\nWIDTH 20000\nHEIGHT 30000\nDEPTH 3\nMAXVAL 255\nENDHDR\n", (30_000, 20_000)),
+        (b"PF\n20000 30000\n-1.0\n", (30_000, 20_000)),
+    ],
+)
+def test_formats_that_pillow_does_not_know(header: bytes, size: tuple[int, int]) -> None:
+    assert declared_size(header) == size
+    with pytest.raises(DataError, match=r"^x: the file declares an image of 20000 x 30000 pixels, above the limit"):
+        decode_image(header, cv2.IMREAD_COLOR, "x")
+
+
+@pytest.mark.parametrize("kind", ["hdr", "pam", "pfm"])
+def test_their_good_files_have_their_size(kind: str) -> None:
+    pixels = np.zeros((7, 13, 3), np.uint8 if kind == "pam" else np.float32)
+    assert declared_size(cv2.imencode(f".{kind}", pixels)[1].tobytes()) == (7, 13)
 
 
 def test_the_limit_can_be_set() -> None:

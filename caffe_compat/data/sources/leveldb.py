@@ -29,7 +29,7 @@ class LevelDb(Database):
         try:
             return list(self._database.iterator(include_value=False, verify_checksums=True))
         except Exception as error:  # plyvel's own types, which exist only if plyvel is installed
-            raise DataError(f"{self._owner}: LevelDB '{self.path}' is damaged: {error}; {_CURE}") from error
+            raise DataError(f"{self._owner}: LevelDB '{self.path}' is damaged: {_words(error)}; {_CURE}") from error
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -42,7 +42,7 @@ class LevelDb(Database):
         except Exception as error:  # plyvel's own types, which exist only if plyvel is installed
             near = key.decode(errors="replace")[:80]
             raise DataError(
-                f"{self._owner}: LevelDB '{self.path}' is damaged at key '{near}': {error}; {_CURE}"
+                f"{self._owner}: LevelDB '{self.path}' is damaged at key '{near}': {_words(error)}; {_CURE}"
             ) from error
 
     def check(self) -> None:
@@ -53,6 +53,12 @@ class LevelDb(Database):
     def close(self) -> None:
         """Ends this use; the database closes with its last user."""
         self._give_back()
+
+
+def _words(error: Exception) -> str:
+    """What LevelDB says of a failure; plyvel hands the words on as bytes."""
+    said = error.args[0] if error.args else ""
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
 
 def _require_files(path: str, owner: str) -> None:
@@ -79,6 +85,6 @@ def _open(path: str, owner: str) -> Any:
         return plyvel.DB(path, create_if_missing=False)
     except plyvel.Error as error:
         raise DataError(
-            f"{owner}: cannot open LevelDB '{path}': {error}; LevelDB writes to a folder that it opens, and lets one "
-            "process in: for several, or for folders that cannot be written, make an LMDB"
+            f"{owner}: cannot open LevelDB '{path}': {_words(error)}; LevelDB writes to a folder that it opens, and "
+            "lets one process in: for several, or for folders that cannot be written, make an LMDB"
         ) from error
