@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from weakref import WeakValueDictionary
 
 import torch
@@ -251,7 +252,8 @@ class _Later:
         wanted = {name: value for name, value in self._inner.items() if value.pending is self}
         for value in wanted.values():
             value.pending = None
-        device = next(iter(self._values.values())).device
+        weights = (blob for step in self._steps for blob in step.layer.blobs)
+        device = next((tensor.device for tensor in chain(self._values.values(), weights)), torch.device("cpu"))
         with torch.no_grad(), exact_arithmetic(device):
             self._run(wanted)
         self._values.clear()

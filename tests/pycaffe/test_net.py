@@ -314,3 +314,17 @@ def test_arguments_that_no_pycaffe_takes_are_refused(
 def test_the_file_is_a_path() -> None:
     with pytest.raises(TypeError, match=r"^expected Net\(file, phase, .*; got None as file$"):
         Net(cast(Any, None), TEST)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'layer { name: "only" type: "Parameter" top: "only" parameter_param { shape { dim: 2 dim: 3 } } }\n'
+        'layer { name: "relu" type: "ReLU" bottom: "only" top: "relu" }',
+    ],
+)
+def test_a_net_without_inputs_runs(text: str, net_file: NetFile) -> None:
+    net = Net(net_file(f'name: "bare"\n{text}'), TEST)
+    net.forward()
+    assert all((blob.data == 0).all() for blob in net.blobs.values())

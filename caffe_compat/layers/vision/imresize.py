@@ -8,6 +8,7 @@ from torch import Tensor
 from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import Meaning
+from caffe_compat.layers.new_blobs import MOST_VALUES
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.interpolation import resampled, scaled_size
 
@@ -76,7 +77,9 @@ class ImResize(Layer):
 
     def _cut(self, image: int, size: int) -> int:
         """How many places are cut off at each side of an image, computed in float32 as in the original."""
-        return int(np.floor(np.float32(size // 2) * (1 - self.start_scale + np.float32(image) * self.scale_gap)))
+        with np.errstate(over="ignore", invalid="ignore"):  # of a scale that `top_shapes` refuses
+            cut = np.float32(size // 2) * (1 - self.start_scale + np.float32(image) * self.scale_gap)
+        return int(np.clip(np.nan_to_num(np.floor(cut)), -MOST_VALUES, MOST_VALUES))
 
 
 def _cubic_weights(size: int, new: int, cut: int) -> NDArray[np.float64]:

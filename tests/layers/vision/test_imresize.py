@@ -75,6 +75,12 @@ def test_refuses_what_leaves_nothing() -> None:
         ShapeError, match=r"expected places left of image 2 after start_scale and scale_gap, .* got \[0, 0"
     ):
         layer.top_shapes((3, 2, 8, 8))
+    for scale in ("3e38", "-3e38"):
+        beyond = build(
+            f"type: 'ImResize' imresize_param {{ factor: 2 start_scale: {scale} scale_gap: {scale} }}", (1, 2, 8, 8)
+        )
+        with pytest.raises(ShapeError, match=r"expected places left of image 0 "):
+            beyond.top_shapes((3, 2, 8, 8))
     larger = build("type: 'ImResize' imresize_param { factor: 2 start_scale: 2 }", (1, 2, 1, 1))
     with pytest.raises(
         ShapeError, match=r"expected places left of image 0 .* start_scale of at most 1; got \[16, 16\]"
