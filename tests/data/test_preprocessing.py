@@ -23,7 +23,9 @@ def picture(tmp_path: Path, *shape: int) -> tuple[str, NDArray[np.uint8]]:
     return str(tmp_path / "p.png"), pixels
 
 
-def loops(pixels: NDArray[np.uint8], order: list[int], mean: tuple[float, ...], scale: float, size: tuple[int, int]):
+def loops(
+    pixels: NDArray[np.uint8], order: list[int], mean: tuple[float, ...], scale: float, size: tuple[int, int]
+) -> NDArray[np.float64]:
     """Bilinear with black beyond the edges, one value at a time, in float64."""
     rows, columns = pixels.shape[:2]
     out = np.empty((len(order), *size))

@@ -1,6 +1,8 @@
 """Resizing as scikit-image 0.12 does it."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def triangle(x: float) -> float:
     return max(0, 1 - abs(x))
 
 
-def by_loops(picture: np.ndarray, height: int, width: int, kernel) -> np.ndarray:
+def by_loops(picture: np.ndarray, height: int, width: int, kernel: Callable[..., Any]) -> np.ndarray:
     rows, columns, channels = picture.shape
     out = np.zeros((height, width, channels))
     for i, j, c in np.ndindex(out.shape):
@@ -38,7 +40,7 @@ def by_loops(picture: np.ndarray, height: int, width: int, kernel) -> np.ndarray
 
 @pytest.mark.parametrize(("order", "kernel"), [(1, triangle), (3, keys)])
 @pytest.mark.parametrize(("height", "width"), [(3, 4), (9, 13), (1, 1), (5, 7)])
-def test_it_equals_the_definition(order: int, kernel, height: int, width: int) -> None:
+def test_it_equals_the_definition(order: int, kernel: Callable[..., Any], height: int, width: int) -> None:
     picture = RANDOM.rand(5, 7, 2)
     np.testing.assert_allclose(
         resize(picture, height, width, order), by_loops(picture, height, width, kernel), atol=1e-13

@@ -26,7 +26,9 @@ from tests.layers.harness import build
         ("type: 'ReLU'", [(3, 4)], {}),
     ],
 )
-def test_bottoms_of_whole_numbers_and_their_bounds(text, shapes, bounds) -> None:
+def test_bottoms_of_whole_numbers_and_their_bounds(
+    text: str, shapes: list[tuple[int, ...]], bounds: dict[int, int]
+) -> None:
     assert build(text, *shapes).whole_numbers(*shapes) == bounds
 
 
@@ -55,7 +57,9 @@ def test_an_lstm_unit_has_markers_too() -> None:
         ("type: 'Bias' bias_param { axis: 2 num_axes: 1 }", 3, None),
     ],
 )
-def test_weights_tell_the_item_that_a_layer_reads(text, channels, item) -> None:
+def test_weights_tell_the_item_that_a_layer_reads(
+    text: str, channels: int, item: tuple[int | None, ...] | None
+) -> None:
     layer = build(text, (2, channels, 4, 5))
     assert layer.item_for(layer.spec.parameter, tuple(layer.blobs[0].shape)) == item
 

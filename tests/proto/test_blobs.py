@@ -42,14 +42,14 @@ def test_numbers_of_another_type_and_layout_are_written_as_float32() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (4, 0, 2), (1,)])
-def test_unusual_shapes_there_and_back(shape) -> None:
+def test_unusual_shapes_there_and_back(shape: tuple[int, ...]) -> None:
     array = np.full(shape, 2.5, np.float32)
     blob = decoded(b"".join(encode_blob(array)))
     assert blob.shape == shape
     np.testing.assert_array_equal(blob, array)
 
 
-def unpacked(numbers) -> bytes:
+def unpacked(numbers: np.ndarray) -> bytes:
     return b"".join(b"\x2d" + np.float32(number).tobytes() for number in numbers)
 
 
@@ -64,7 +64,7 @@ def unpacked(numbers) -> bytes:
         pytest.param(encoded(data=NUMBERS.ravel(), diff=NUMBERS.ravel(), double_diff=[1.0]), id="with gradients"),
     ],
 )
-def test_every_form_of_numbers(data) -> None:
+def test_every_form_of_numbers(data: bytes) -> None:
     np.testing.assert_array_equal(decoded(data + encoded(shape=NUMBERS.shape)), NUMBERS)
 
 
@@ -149,7 +149,7 @@ def test_structure_and_blobs_make_the_same_bytes_again() -> None:
         (c3d(1, 2, 3, 5, 7, data=NUMBERS), r"^byte 0: a blob of shape \(1, 2, 3, 5, 7\) holds 30 numbers, not 210"),
     ],
 )
-def test_refuses_blobs_that_do_not_add_up(data, message) -> None:
+def test_refuses_blobs_that_do_not_add_up(data: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         decoded(data)
 
@@ -162,7 +162,7 @@ def test_refuses_blobs_that_do_not_add_up(data, message) -> None:
         ({"shape": (1,) * 39 + (6,)}, r"40 axes of \(1, 1, 1, 1, 1, 1, 1, 1\)"),
     ],
 )
-def test_shapes_that_no_blob_has_are_refused(fields, found) -> None:
+def test_shapes_that_no_blob_has_are_refused(fields: dict[str, Any], found: str) -> None:
     with pytest.raises(
         FormatError, match=rf"^byte 0: expected a blob of at most 32 axes with sizes .*, found {found}$"
     ):

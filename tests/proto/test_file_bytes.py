@@ -66,16 +66,16 @@ def zipped() -> bytes:
         (("ä" * 4096).encode()[:4095], "a text file"),
     ],
 )
-def test_knows_what_users_give_by_mistake(head, kind) -> None:
+def test_knows_what_users_give_by_mistake(head: bytes, kind: str) -> None:
     assert str(kind_of(head)).startswith(kind)
 
 
 @pytest.mark.parametrize("head", [b"\n\x07ResNet5\xa2\x06\x03", b"\x08\x0a\x12\x01a", b"\xfa\x01"])
-def test_says_nothing_of_protobuf(head) -> None:
+def test_says_nothing_of_protobuf(head: bytes) -> None:
     assert kind_of(head) is None
 
 
-def test_knows_hdf5_by_its_content(tmp_path) -> None:
+def test_knows_hdf5_by_its_content(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "weights.caffemodel", "w") as file:
         file["a"] = np.zeros(3)
     assert is_hdf5((tmp_path / "weights.caffemodel").read_bytes())
@@ -105,12 +105,12 @@ def test_comments_may_be_in_any_encoding() -> None:
         (b"name: 'a # \xd6\xd0' # b", "^a.prototxt: expected a net, found bytes in line 1 that are not UTF-8; save"),
     ],
 )
-def test_refuses_what_is_no_text(data, message) -> None:
+def test_refuses_what_is_no_text(data: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         text_of("a.prototxt", data, "a net")
 
 
-def test_refuses_missing_empty_and_folders(tmp_path) -> None:
+def test_refuses_missing_empty_and_folders(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "lmdb").mkdir()
     (tmp_path / "lmdb" / "data.mdb").touch()
@@ -143,7 +143,7 @@ def test_refuses_other_kinds(data: bytes, message: str) -> None:
 
 @pytest.mark.parametrize("given", MESSAGES)
 @pytest.mark.parametrize("expected", MESSAGES)
-def test_names_the_message_given_instead(given, expected) -> None:
+def test_names_the_message_given_instead(given: str, expected: str) -> None:
     if given == expected:
         refuse_other_messages("f", MESSAGES[given], expected, "x")
         return
@@ -158,7 +158,7 @@ def test_nets_of_unknown_forks_pass() -> None:
 
 
 @pytest.mark.parametrize("expected", ["NetParameter", "SolverState"])
-def test_refuses_what_is_no_message_of_caffe(expected) -> None:
+def test_refuses_what_is_no_message_of_caffe(expected: str) -> None:
     with pytest.raises(FormatError, match=rf"^f: expected x, but {expected}.1012 do not fit; give another file"):
         refuse_other_messages("f", b"\xa0\x3f\x05", expected, "x")
 
@@ -297,7 +297,7 @@ def test_an_empty_file_leaves_nothing_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_the_file_takes_its_place_at_the_end(tmp_path) -> None:
+def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with replacing(path) as beside:
@@ -307,7 +307,7 @@ def test_the_file_takes_its_place_at_the_end(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_was_there_survives_an_error(tmp_path) -> None:
+def test_what_was_there_survives_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -322,13 +322,13 @@ def test_what_was_there_survives_an_error(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_names_the_file_that_was_asked_for(tmp_path) -> None:
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=rf"'{tmp_path}'$"), replacing(tmp_path) as beside:
         beside.write_text("new")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told_before_anything_is_written(tmp_path) -> None:
+def test_a_folder_that_is_not_there_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with (
         pytest.raises(FileNotFoundError, match=rf"no such folder for 'a.txt'; make it first: '{tmp_path}/absent'$"),
         replacing(tmp_path / "absent" / "a.txt"),
@@ -336,7 +336,7 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_written(tmp_path)
         pytest.fail("the block ran")
 
 
-def test_errors_about_other_files_stay(tmp_path) -> None:
+def test_errors_about_other_files_stay(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"other'$"), replacing(tmp_path / "a"):
         (tmp_path / "other").read_text()
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -16,7 +17,7 @@ def dump(path: Path) -> dict[str, tuple[object, ...]]:
     """Every dataset with its value and the type that it has in the file."""
     found: dict[str, tuple[object, ...]] = {}
 
-    def visit(name, member) -> None:
+    def visit(name: str, member: h5py.Group | h5py.Dataset) -> None:
         if isinstance(member, h5py.Group):
             found[name] = ()
         else:
@@ -44,14 +45,14 @@ def test_reads_a_solver_state_of_a_real_caffe() -> None:
     assert [blob.size for blob in state.history] == [162, 6, 6, 6, 1, 6, 6, 384, 4]
 
 
-def test_writes_what_a_real_caffe_writes(tmp_path) -> None:
+def test_writes_what_a_real_caffe_writes(tmp_path: Path) -> None:
     hdf5.write_weights(tmp_path / "w.h5", hdf5.read_weights(WEIGHTS))
     assert dump(tmp_path / "w.h5") == dump(WEIGHTS)
     hdf5.write_solver_state(tmp_path / "s.h5", *hdf5.read_solver_state(STATE))
     assert dump(tmp_path / "s.h5") == dump(STATE)
 
 
-def test_a_blob_that_another_layer_owns_is_left_out(tmp_path) -> None:
+def test_a_blob_that_another_layer_owns_is_left_out(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file["data/a/1"] = np.ones(3, np.float64)
         file.create_group("data/inception/1x1")
@@ -75,7 +76,9 @@ def test_a_blob_that_another_layer_owns_is_left_out(tmp_path) -> None:
         ({"data/a/999999999": [1.0]}, hdf5.read_weights, r"expected blobs named 0, 1, .* found '999999999'"),
     ],
 )
-def test_names_what_another_file_holds(tmp_path, contents, reader, message) -> None:
+def test_names_what_another_file_holds(
+    tmp_path: Path, contents: dict[str, list[float]], reader: Callable[[Path], object], message: str
+) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as file:
         for name, value in contents.items():
             file[name] = value
@@ -83,7 +86,7 @@ def test_names_what_another_file_holds(tmp_path, contents, reader, message) -> N
         reader(tmp_path / "f.h5")
 
 
-def test_a_dataset_larger_than_the_file_takes_no_memory(tmp_path) -> None:
+def test_a_dataset_larger_than_the_file_takes_no_memory(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_dataset("data/a/0", (2**40,), np.float32)
     with pytest.raises(
@@ -92,13 +95,13 @@ def test_a_dataset_larger_than_the_file_takes_no_memory(tmp_path) -> None:
         hdf5.read_weights(tmp_path / "f.h5")
 
 
-def test_a_damaged_file(tmp_path) -> None:
+def test_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "f.h5").write_bytes(WEIGHTS.read_bytes()[:3000])
     with pytest.raises(FormatError, match=r"f.h5: not a readable HDF5 file \(.*\); copy or download it again"):
         read_weights(tmp_path / "f.h5")
 
 
-def test_refuses_names_that_caffe_could_not_find(tmp_path) -> None:
+def test_refuses_names_that_caffe_could_not_find(tmp_path: Path) -> None:
     with pytest.raises(
         DialectError, match=r"f.h5: layer 'a/b': Caffe cannot find a name with a slash in an HDF5 file; w"
     ):
@@ -106,7 +109,7 @@ def test_refuses_names_that_caffe_could_not_find(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "a\0b"])
-def test_refuses_names_that_hdf5_does_not_have(name, tmp_path) -> None:
+def test_refuses_names_that_hdf5_does_not_have(name: str, tmp_path: Path) -> None:
     with pytest.raises(DialectError, match=r"f.h5: layer '.*': HDF5 has no such name for a group; write a .caffemodel"):
         hdf5.write_weights(tmp_path / "f.h5", {name: []})
     assert not list(tmp_path.iterdir())
@@ -121,7 +124,7 @@ def test_refuses_names_that_hdf5_does_not_have(name, tmp_path) -> None:
         ("data/a/0", h5py.SoftLink("/nothing")),
     ],
 )
-def test_links_are_refused(tmp_path, place, link) -> None:
+def test_links_are_refused(tmp_path: Path, place: str, link: h5py.SoftLink | h5py.ExternalLink) -> None:
     hdf5.write_weights(tmp_path / "other.h5", {"a": [np.ones(3, np.float32)]})
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file[place] = link
@@ -130,7 +133,7 @@ def test_links_are_refused(tmp_path, place, link) -> None:
         hdf5.read_weights(tmp_path / "f.h5")
 
 
-def test_data_in_other_files_are_refused(tmp_path) -> None:
+def test_data_in_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(bytes(8))
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_dataset("data/a/0", (2,), np.float32, external=[(str(tmp_path / "secret"), 0, 8)])
@@ -138,7 +141,7 @@ def test_data_in_other_files_are_refused(tmp_path) -> None:
         hdf5.read_weights(tmp_path / "f.h5")
 
 
-def test_a_group_within_itself_is_refused(tmp_path) -> None:
+def test_a_group_within_itself_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_group("data/a")
         file["data/a/0"] = file["data"]
@@ -148,7 +151,7 @@ def test_a_group_within_itself_is_refused(tmp_path) -> None:
         hdf5.read_weights(tmp_path / "f.h5")
 
 
-def test_text_is_no_blob(tmp_path) -> None:
+def test_text_is_no_blob(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file["data/a/0"] = ["x"]
     with pytest.raises(FormatError, match=r"f.h5: expected numbers in /data/a/0, found object$"):
@@ -162,7 +165,7 @@ def test_text_is_no_blob(tmp_path) -> None:
         (b"x", r"f.h5: expected int in /iter, found b'x'$"),
     ],
 )
-def test_a_state_with_another_iter(tmp_path, value, message) -> None:
+def test_a_state_with_another_iter(tmp_path: Path, value: list[int] | bytes, message: str) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_group("history")
         file["iter"] = value

@@ -1,9 +1,12 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf.message import Message
 
 from caffe_compat.errors import CaffeError, DialectError, FormatError
 from caffe_compat.proto import caffe_pb2
@@ -24,12 +27,12 @@ FORK = GOLDENS / "srn_fork/solvers/sgd_step/s_iter_10.caffemodel"
 CAFFEMODELS = sorted(GOLDENS.rglob("*.caffemodel"))
 
 
-def schema_of(path: Path):
+def schema_of(path: Path) -> ModuleType:
     return srn_fork_pb2 if "srn_fork" in path.parts else bvlc_pb2
 
 
 @pytest.mark.parametrize("path", CAFFEMODELS, ids=lambda path: str(path.relative_to(GOLDENS)))
-def test_weights_are_those_that_protobuf_decodes(path) -> None:
+def test_weights_are_those_that_protobuf_decodes(path: Path) -> None:
     weights = read_weights(path)
     expected = schema_of(path).NetParameter.FromString(path.read_bytes())
     assert weights.path == str(path)
@@ -53,12 +56,12 @@ def test_net_of_a_caffemodel_has_structure_but_no_numbers() -> None:
     assert not any(layer.blobs for layer in net.layer)
 
 
-def write(path: Path, message) -> Path:
+def write(path: Path, message: Message) -> Path:
     path.write_bytes(message.SerializeToString())
     return path
 
 
-def test_old_binary_nets_are_upgraded_with_their_weights(tmp_path) -> None:
+def test_old_binary_nets_are_upgraded_with_their_weights(tmp_path: Path) -> None:
     net = bvlc_pb2.NetParameter(name="v0", input=["data"], input_dim=[1, 3, 4, 4])
     pad, conv = net.layers.add(bottom=["data"], top=["p"]), net.layers.add(bottom=["p"], top=["c"])
     pad.layer.name, pad.layer.type, pad.layer.pad = "pad", "padding", 2
@@ -71,13 +74,13 @@ def test_old_binary_nets_are_upgraded_with_their_weights(tmp_path) -> None:
     assert list(weights.net.layer[1].convolution_param.pad) == [2]
 
 
-def test_names_of_inputs_without_shapes_stay(tmp_path) -> None:
+def test_names_of_inputs_without_shapes_stay(tmp_path: Path) -> None:
     net = srn_fork_pb2.NetParameter(name="n", input=["data"])
     net.layer.add(name="a", type="BN", bottom=["data"], top=["a"])
     assert list(read_weights(write(tmp_path / "n.caffemodel", net)).net.input) == ["data"]
 
 
-def test_fields_of_other_forks_decode_or_are_named(tmp_path, caplog) -> None:
+def test_fields_of_other_forks_decode_or_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     net = caffe_pb2.NetParameter(name="ssd")
     layer = net.layer.add(name="p", type="Permute")
     layer.permute_param.order.extend([0, 2, 3, 1])
@@ -106,12 +109,12 @@ def test_mean_of_a_real_caffe() -> None:
     np.testing.assert_array_equal(mean.ravel(), np.array(message.data, np.float32))
 
 
-def test_datum(tmp_path) -> None:
+def test_datum(tmp_path: Path) -> None:
     datum = caffe_pb2.Datum(channels=1, height=1, width=2, data=b"ab", label=4)
     assert read_datum(write(tmp_path / "datum", datum)) == datum
 
 
-def test_net_and_solver_as_text(caplog) -> None:
+def test_net_and_solver_as_text(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     folder = GOLDENS / "bvlc/upgrade"
     assert read_net(folder / "v1_lenet.prototxt") == read_text(
@@ -144,7 +147,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
         ("datum", "bvlc/data/mean.binaryproto", "a blob such as a mean image"),
     ],
 )
-def test_names_the_file_given_instead(reader, given, found) -> None:
+def test_names_the_file_given_instead(reader: str, given: str, found: str) -> None:
     read, expected = READERS[reader]
     with pytest.raises(FormatError, match=rf"^{GOLDENS / given}: expected {expected.split()[0]}.*, found {found}"):
         read(GOLDENS / given)
@@ -156,7 +159,7 @@ def test_text_readers_name_binary_files() -> None:
 
 
 @pytest.mark.parametrize("dropped", [1, 100, 1500])
-def test_a_file_that_is_cut_off(tmp_path, dropped) -> None:
+def test_a_file_that_is_cut_off(tmp_path: Path, dropped: int) -> None:
     path = tmp_path / "cut.caffemodel"
     path.write_bytes(BVLC.read_bytes()[:-dropped])
     with pytest.raises(
@@ -166,7 +169,7 @@ def test_a_file_that_is_cut_off(tmp_path, dropped) -> None:
 
 
 @pytest.mark.parametrize(("read", "message"), [(read_weights, "weights"), (read_blob, "a blob")])
-def test_a_blob_whose_shape_lies_takes_no_memory(tmp_path, read, message) -> None:
+def test_a_blob_whose_shape_lies_takes_no_memory(tmp_path: Path, read: Callable[..., Any], message: str) -> None:
     blob = caffe_pb2.BlobProto(data=[1, 2])
     blob.shape.dim.append(2**62)
     net = caffe_pb2.NetParameter()
@@ -185,14 +188,14 @@ def test_refuses_a_dialect_that_the_file_does_not_speak() -> None:
         read_weights(FORK, "nvidia")
 
 
-def test_refuses_a_net_that_protobuf_cannot_decode(tmp_path) -> None:
+def test_refuses_a_net_that_protobuf_cannot_decode(tmp_path: Path) -> None:
     path = tmp_path / "clip.caffemodel"
     path.write_bytes(b"\xa2\x06\x05\x2a\x03abc")  # a layer with loss weights of three bytes
     with pytest.raises(FormatError, match=r"clip.caffemodel: not a NetParameter .* is damaged or of another"):
         read_weights(path)
 
 
-def test_refuses_a_state_that_protobuf_cannot_decode(tmp_path) -> None:
+def test_refuses_a_state_that_protobuf_cannot_decode(tmp_path: Path) -> None:
     path = tmp_path / "a.solverstate"
     path.write_bytes(b"\x0a\x01x")  # iter as text
     with pytest.raises(FormatError, match=r"a.solverstate: expected a solver state \(.solverstate\), found a net with"):
@@ -205,7 +208,7 @@ def test_refuses_a_state_that_protobuf_cannot_decode(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("given", [BVLC, FORK, BVLC.with_suffix(".solverstate")], ids=["bvlc", "srn_fork", "state"])
-def test_damaged_files_give_errors_of_ours_or_are_read(tmp_path, given) -> None:
+def test_damaged_files_give_errors_of_ours_or_are_read(tmp_path: Path, given: Path) -> None:
     generator = np.random.default_rng(5)
     original = np.frombuffer(given.read_bytes(), np.uint8)
     read = read_solver_state if given.suffix == ".solverstate" else read_weights

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
 
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects import bvlc_pb2, srn_fork_pb2
@@ -30,7 +30,7 @@ ENUMS = [
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_covers_every_field(message) -> None:
+def test_covers_every_field(message: Descriptor) -> None:
     for theirs in message.fields:
         ours = OURS[message.name].fields_by_name[theirs.name]
         assert ours.type == theirs.type
@@ -40,8 +40,8 @@ def test_covers_every_field(message) -> None:
 
 
 @pytest.mark.parametrize(("holder", "theirs"), ENUMS)
-def test_covers_every_enum_value(holder, theirs) -> None:
-    where = caffe_pb2.DESCRIPTOR if hasattr(holder, "package") else OURS[holder.name]
+def test_covers_every_enum_value(holder: Descriptor | FileDescriptor, theirs: EnumDescriptor) -> None:
+    where = caffe_pb2.DESCRIPTOR if isinstance(holder, FileDescriptor) else OURS[holder.name]
     ours = where.enum_types_by_name[theirs.name]
     assert ours.values_by_name.keys() >= theirs.values_by_name.keys()
     for name, value in theirs.values_by_name.items():
@@ -70,7 +70,7 @@ def test_fields_of_the_fork_keep_their_numbers_or_move_up_by_1000() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_loads_without_a_warning(module) -> None:
+def test_loads_without_a_warning(module: str) -> None:
     run = "import runpy, sys; runpy.run_path(sys.argv[1])['NetParameter'](name='n').SerializeToString()"
     path = ROOT / "caffe_compat/proto" / f"{module}.py"
     subprocess.run([sys.executable, "-W", "error", "-c", run, path], check=True)
@@ -83,7 +83,7 @@ def _protoc() -> bool:
 
 
 @pytest.mark.skipif(not _protoc(), reason="needs protoc 21.12, which made the modules")
-def test_generated_modules_are_fresh(tmp_path) -> None:
+def test_generated_modules_are_fresh(tmp_path: Path) -> None:
     protos = [f"caffe_compat/proto/{module.replace('_pb2', '')}.proto" for module in MODULES]
     command = ["protoc", f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", *protos]
     subprocess.run(command, cwd=ROOT, check=True)

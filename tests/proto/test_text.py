@@ -1,5 +1,6 @@
 import pytest
 from google.protobuf import text_format
+from google.protobuf.message import Message
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
@@ -106,7 +107,7 @@ def test_accepts_what_caffes_users_write() -> None:
         ("layer { clip_param { min: 0 } }", NET, r"^f: layer\[0\].clip_param.max must be set, as Caffe requires it"),
     ],
 )
-def test_an_error_names_the_cure(text, message_type, message) -> None:
+def test_an_error_names_the_cure(text: str, message_type: type[Message], message: str) -> None:
     with pytest.raises(FormatError, match=message):
         parse_text(text, message_type, "f")
 
@@ -275,7 +276,7 @@ def test_form_that_users_write() -> None:
         (float("nan"), "nan"),
     ],
 )
-def test_floats_are_as_short_as_float32_allows(value, shown) -> None:
+def test_floats_are_as_short_as_float32_allows(value: float, shown: str) -> None:
     solver = caffe_pb2.SolverParameter(base_lr=value)
     assert format_text(solver) == f"base_lr: {shown}\n"
     assert format_text(parse_text(format_text(solver), caffe_pb2.SolverParameter)) == f"base_lr: {shown}\n"
@@ -288,7 +289,7 @@ def test_other_scalars() -> None:
 
 
 @pytest.mark.parametrize("name", ['quote " and \\ and \n line', "Grüße 猫", "tab\t"])
-def test_strings_there_and_back(name) -> None:
+def test_strings_there_and_back(name: str) -> None:
     net = caffe_pb2.NetParameter(name=name)
     assert parse_text(format_text(net), caffe_pb2.NetParameter) == net
     assert text_format.Parse(format_text(net), caffe_pb2.NetParameter()) == net

@@ -6,7 +6,7 @@ from caffe_compat.proto.wire import WireField, decode, delimited_key, fields, re
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**31, 2**63 - 1])
-def test_varint_there_and_back(value) -> None:
+def test_varint_there_and_back(value: int) -> None:
     encoded = varint(value)
     assert read_varint(b"x" + encoded, 1, 1 + len(encoded)) == (value, 1 + len(encoded))
 
@@ -44,7 +44,7 @@ def test_written_pieces_are_what_protobuf_reads() -> None:
         (b"\x2b", "^byte 1: wire type 3 does not occur in Caffe's files"),
     ],
 )
-def test_refuses_what_is_no_message(data, message) -> None:
+def test_refuses_what_is_no_message(data: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         list(fields(data, 0, len(data)))
 

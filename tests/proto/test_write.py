@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf.message import Message
 
 from caffe_compat.errors import DialectError, ShapeError
 from caffe_compat.proto import caffe_pb2
@@ -15,8 +16,9 @@ CAFFEMODELS = sorted(GOLDENS.rglob("*.caffemodel"))
 STATES = sorted(GOLDENS.rglob("*.solverstate"))
 
 
-def net_of(data: bytes, path: Path):
-    return (srn_fork_pb2 if "srn_fork" in path.parts else bvlc_pb2).NetParameter.FromString(data)
+def net_of(data: bytes, path: Path) -> Message:
+    net: Message = (srn_fork_pb2 if "srn_fork" in path.parts else bvlc_pb2).NetParameter.FromString(data)
+    return net
 
 
 def without_batch_norm_rates(net):
@@ -28,7 +30,7 @@ def without_batch_norm_rates(net):
 
 
 @pytest.mark.parametrize("path", CAFFEMODELS, ids=lambda path: str(path.relative_to(GOLDENS)))
-def test_written_again_a_caffemodel_is_the_same(path, tmp_path) -> None:
+def test_written_again_a_caffemodel_is_the_same(path: Path, tmp_path: Path) -> None:
     weights = read_weights(path)
     copy = tmp_path / "copy.caffemodel"
     dialect = "srn_fork" if "srn_fork" in path.parts else "bvlc"
@@ -41,7 +43,7 @@ def test_written_again_a_caffemodel_is_the_same(path, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("path", STATES, ids=lambda path: str(path.relative_to(GOLDENS)))
-def test_written_again_a_solver_state_is_the_same(path, tmp_path) -> None:
+def test_written_again_a_solver_state_is_the_same(path: Path, tmp_path: Path) -> None:
     write_solver_state(tmp_path / "copy.solverstate", read_solver_state(path))
     assert (tmp_path / "copy.solverstate").read_bytes() == path.read_bytes()
 
@@ -62,7 +64,7 @@ BLOBS = {
 
 @pytest.mark.parametrize("dialect", ["bvlc", "srn_fork", "own"])
 @pytest.mark.parametrize("name", ["w.caffemodel", "w.caffemodel.h5"])
-def test_weights_there_and_back(tmp_path, dialect, name) -> None:
+def test_weights_there_and_back(tmp_path: Path, dialect: str, name: str) -> None:
     net = parse_text(NET, caffe_pb2.NetParameter)
     write_weights(tmp_path / name, net, BLOBS, dialect)
     weights = read_weights(tmp_path / name)
@@ -73,7 +75,7 @@ def test_weights_there_and_back(tmp_path, dialect, name) -> None:
             np.testing.assert_array_equal(blob, expected)
 
 
-def test_the_fork_finds_its_own_words(tmp_path) -> None:
+def test_the_fork_finds_its_own_words(tmp_path: Path) -> None:
     write_weights(tmp_path / "w", parse_text(NET, caffe_pb2.NetParameter), BLOBS, "srn_fork")
     net = srn_fork_pb2.NetParameter.FromString((tmp_path / "w").read_bytes())
     assert list(net.input) == ["data"]
@@ -83,14 +85,14 @@ def test_the_fork_finds_its_own_words(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("layer_type", "dialect"), [("BN", "srn_fork"), ("BatchNorm", "bvlc")])
-def test_auto_takes_the_dialect_of_the_layers(tmp_path, layer_type, dialect) -> None:
+def test_auto_takes_the_dialect_of_the_layers(tmp_path: Path, layer_type: str, dialect: str) -> None:
     net = caffe_pb2.NetParameter(name="n")
     net.layer.add(name="a", type=layer_type)
     write_weights(tmp_path / "w", net, {"a": [np.ones((1, 3), np.float32)]})
     assert read_weights(tmp_path / "w").dialect == dialect
 
 
-def test_layers_of_one_name_all_get_the_blobs(tmp_path) -> None:
+def test_layers_of_one_name_all_get_the_blobs(tmp_path: Path) -> None:
     net = caffe_pb2.NetParameter(name="n")
     for phase in (caffe_pb2.TRAIN, caffe_pb2.TEST):
         net.layer.add(name="a", type="Scale", phase=phase)
@@ -98,7 +100,7 @@ def test_layers_of_one_name_all_get_the_blobs(tmp_path) -> None:
     assert [len(layer.blobs) for layer in read_weights(tmp_path / "w").layers] == [1, 1]
 
 
-def test_text_with_a_header(tmp_path) -> None:
+def test_text_with_a_header(tmp_path: Path) -> None:
     net = parse_text(NET, caffe_pb2.NetParameter)
     write_text(tmp_path / "n.prototxt", net, "made by x\n\nfor y")
     written = (tmp_path / "n.prototxt").read_text()
@@ -106,7 +108,7 @@ def test_text_with_a_header(tmp_path) -> None:
     assert read_text(tmp_path / "n.prototxt", caffe_pb2.NetParameter) == net
 
 
-def test_mean_there_and_back(tmp_path) -> None:
+def test_mean_there_and_back(tmp_path: Path) -> None:
     mean = GENERATOR.normal(size=(1, 3, 4, 5)).astype(np.float32)
     write_blob(tmp_path / "mean.binaryproto", mean)
     np.testing.assert_array_equal(read_blob(tmp_path / "mean.binaryproto"), mean)
@@ -114,12 +116,12 @@ def test_mean_there_and_back(tmp_path) -> None:
     assert list(message.shape.dim) == [1, 3, 4, 5]
 
 
-def test_refuses_blobs_for_layers_that_the_net_lacks(tmp_path) -> None:
+def test_refuses_blobs_for_layers_that_the_net_lacks(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match=r"w: blobs for \['other'\], but the net has no such layers"):
         write_weights(tmp_path / "w", parse_text(NET, caffe_pb2.NetParameter), {"other": []})
 
 
-def test_refuses_more_than_caffe_can_read(tmp_path) -> None:
+def test_refuses_more_than_caffe_can_read(tmp_path: Path) -> None:
     huge = np.broadcast_to(np.float32(1), (2**29,))
     with pytest.raises(
         DialectError, match=r"^net 'n': 2147483648 bytes of weights, but Caffe .* write HDF5, to a name"
@@ -128,7 +130,7 @@ def test_refuses_more_than_caffe_can_read(tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "w").write_text("old")
     net = caffe_pb2.NetParameter()
     net.layer.add(name="a", type="ELU")

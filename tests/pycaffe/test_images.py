@@ -1,7 +1,9 @@
 """Images are read, resized and cropped as pycaffe of 2016 did it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +16,7 @@ RANDOM = np.random.RandomState(9)
 
 
 @pytest.fixture
-def write(tmp_path: Path):
+def write(tmp_path: Path) -> Callable[[np.ndarray], str]:
     def written(picture: np.ndarray) -> str:
         path = str(tmp_path / "picture.png")
         cv2.imwrite(path, picture)
@@ -23,7 +25,7 @@ def write(tmp_path: Path):
     return written
 
 
-def test_colours_come_red_first_from_0_to_1(write) -> None:
+def test_colours_come_red_first_from_0_to_1(write: Callable[..., Any]) -> None:
     picture = RANDOM.randint(0, 256, (5, 7, 3), np.uint8)
     loaded = load_image(write(picture))
     assert loaded.dtype == np.float32
@@ -31,19 +33,19 @@ def test_colours_come_red_first_from_0_to_1(write) -> None:
 
 
 @pytest.mark.parametrize(("kind", "most"), [(np.uint8, 255.0), (np.uint16, 65535.0)])
-def test_grey_becomes_three_channels_or_one(write, kind: type, most: float) -> None:
+def test_grey_becomes_three_channels_or_one(write: Callable[..., Any], kind: type, most: float) -> None:
     picture: np.ndarray = RANDOM.randint(0, np.iinfo(kind).max, (5, 7)).astype(kind)
     grey = (picture / most).astype(np.float32)[:, :, None]
     assert (load_image(write(picture)) == np.tile(grey, (1, 1, 3))).all()
     assert (load_image(write(picture), color=False) == grey).all()
 
 
-def test_alpha_is_dropped(write) -> None:
+def test_alpha_is_dropped(write: Callable[..., Any]) -> None:
     picture = RANDOM.randint(0, 256, (5, 7, 4), np.uint8)
     assert (load_image(write(picture)) == (picture[:, :, 2::-1] / 255.0).astype(np.float32)).all()
 
 
-def test_grey_of_colours_is_weighted_as_scikit_image_does(write) -> None:
+def test_grey_of_colours_is_weighted_as_scikit_image_does(write: Callable[..., Any]) -> None:
     picture = RANDOM.randint(0, 256, (5, 7, 3), np.uint8)
     expected = (0.0721 * picture[..., 0] + 0.7154 * picture[..., 1] + 0.2125 * picture[..., 2]) / 255
     loaded = load_image(write(picture), color=False)

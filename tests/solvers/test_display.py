@@ -1,9 +1,12 @@
 """Smoothed losses, the text of outputs, and the same figures for observers."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from caffe_compat.logs.parsing.reader import read_log
+from caffe_compat.net.net import Net
 from caffe_compat.solvers.display import (
     Display,
     Observer,
@@ -54,7 +57,7 @@ class Recorder(Observer):
     def on_display(self, display: Display) -> None:
         self.displays.append(display)
 
-    def on_test_batch(self, index: int, net) -> None:
+    def on_test_batch(self, index: int, net: Net) -> None:
         self.batches.append((index, net.phase))
 
     def on_test(self, result: ResultOfTest) -> None:
@@ -66,7 +69,7 @@ def test_the_elements_of_a_blob_have_names_of_their_own() -> None:
     assert named == {"loss": 1.0, "acc": 2.0, "acc[1]": 3.0, "acc[2]": 4.0}
 
 
-def test_observers_see_every_display_and_test(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
+def test_observers_see_every_display_and_test(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "caffe_compat")
     solver = make_solver("base_lr: 0.01 display: 2 max_iter: 5 average_loss: 2 test_iter: 3 test_interval: 4")
     recorder = Recorder()

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cli.conftest import Program
+
 
 @pytest.fixture
 def run(monkeypatch, tmp_path, program):
@@ -20,7 +22,7 @@ def run(monkeypatch, tmp_path, program):
     return partial(program, "evaluate", "--dataset", "coco", "--labels", "labels.txt")
 
 
-def test_prints_figures_and_warns(run) -> None:
+def test_prints_figures_and_warns(run: Program) -> None:
     status, printed, errors = run("--predictions", "base.txt", "--json", "out.json")
     assert status == 0
     assert printed.splitlines()[1].startswith("base  ")
@@ -29,7 +31,7 @@ def test_prints_figures_and_warns(run) -> None:
 
 
 @pytest.mark.parametrize("predictions", [("base.txt", "srn.txt"), ("base.txt", "--predictions", "srn.txt")])
-def test_writes_every_format(run, predictions) -> None:
+def test_writes_every_format(run: Program, predictions: tuple[str, ...]) -> None:
     outputs = ("--json", "o.json", "--csv", "o.csv", "--latex", "o.tex", "--png", "o.png", "--bootstrap", "2")
     assert run("--names", "plain", "ours", "--predictions", *predictions, *outputs)[0] == 0
     assert list(json.loads(Path("o.json").read_text())["models"]) == ["plain", "ours"]
@@ -44,7 +46,7 @@ def test_writes_every_format(run, predictions) -> None:
         (("--bootstrap", "-3"), 2, "argument --bootstrap: expected a number of rounds from 0 on, found '-3'\n"),
     ],
 )
-def test_an_error_is_one_line(run, arguments, status, message) -> None:
+def test_an_error_is_one_line(run: Program, arguments: tuple[str, ...], status: int, message: str) -> None:
     if not arguments:
         Path("base.txt").write_text("1 2 3\n")
     got, _, errors = run("--predictions", "base.txt", *arguments)
@@ -53,7 +55,7 @@ def test_an_error_is_one_line(run, arguments, status, message) -> None:
     assert errors.count("\n") == 1
 
 
-def test_folders_of_outputs_are_made(run) -> None:
+def test_folders_of_outputs_are_made(run: Program) -> None:
     assert run("--predictions", "base.txt", "--csv", "absent/deep/o.csv")[0] == 0
     assert Path("absent/deep/o.csv").stat().st_size > 100
 
@@ -70,7 +72,7 @@ def own(tmp_path, run):
     np.savetxt(tmp_path / "p.txt", 1 / (1 + np.exp(-np.loadtxt(tmp_path / "base.txt"))))
 
 
-def test_own_data_need_their_folder_alone(own, program) -> None:
+def test_own_data_need_their_folder_alone(own: None, program: Program) -> None:
     flags = ("--dataset", "own", "--data", "birds", "--split", "val", "--json", "o.json")
     status, printed, errors = program("evaluate", *flags, "--predictions", "p.txt")
     assert status == 0
@@ -81,7 +83,7 @@ def test_own_data_need_their_folder_alone(own, program) -> None:
     assert of_logits.replace("base", "p").split() == printed.split()
 
 
-def test_conventions_reach_the_figures(own, program) -> None:
+def test_conventions_reach_the_figures(own: None, program: Program) -> None:
     flags = ("--dataset", "own", "--data", "birds", "--split", "val", "--json", "o.json", "--predictions", "p.txt")
     conventions = ("--scores", "probabilities", "--threshold", "0.25", "--ap", "voc07", "--ignore", "-1")
     assert program("evaluate", *flags, *conventions, "--title", "Mine").returncode == 0
@@ -99,19 +101,19 @@ def test_conventions_reach_the_figures(own, program) -> None:
         ("--seed=-1", "argument --seed: expected a whole number from 0 on, found '-1'"),
     ],
 )
-def test_wrong_usage(run, flag, message) -> None:
+def test_wrong_usage(run: Program, flag: str, message: str) -> None:
     status, _, errors = run("--predictions", "base.txt", flag)
     assert status == 2
     assert message in errors
 
 
-def test_no_labels(program, run) -> None:
+def test_no_labels(program: Program, run: Program) -> None:
     status, _, errors = program("evaluate", "--dataset", "own", "--predictions", "base.txt")
     assert status == 1
     assert errors.endswith("expected --labels FILE or --data DIR, a folder that prepare wrote; found neither\n")
 
 
-def test_quiet_leaves_figures_and_takes_progress(run, slow_work) -> None:
+def test_quiet_leaves_figures_and_takes_progress(run: Program, slow_work: None) -> None:
     flags = ("--predictions", "base.txt", "--bootstrap", "2")
     loud, quiet = run(*flags), run(*flags, "--quiet")
     assert "bootstrap: 1 of 2 rounds (50 %), about" in loud.stderr

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Program
+
 LOG = Path(__file__).parents[2] / "goldens" / "bvlc" / "logs" / "caffe_train.log"
 
 
-def test_writes_two_tables(program, tmp_path) -> None:
+def test_writes_two_tables(program: Program, tmp_path: Path) -> None:
     train, test = tmp_path / "caffe_train.log.train", tmp_path / "caffe_train.log.test"
     done = program("parse-log", LOG, tmp_path, "--verbose", "--delimiter", ";")
     assert done == (0, f"Wrote {train}\nWrote {test}\n", "")
@@ -16,7 +18,7 @@ def test_writes_two_tables(program, tmp_path) -> None:
     assert len(test.read_text().splitlines()) == 4
 
 
-def test_is_silent_without_verbose(program, tmp_path) -> None:
+def test_is_silent_without_verbose(program: Program, tmp_path: Path) -> None:
     assert program("parse-log", LOG, tmp_path) == (0, "", "")
 
 
@@ -27,5 +29,5 @@ def test_is_silent_without_verbose(program, tmp_path) -> None:
         ((LOG, "--delimiter", "::"), 2, "argument --delimiter: expected one character, found '::'\n"),
     ],
 )
-def test_errors(program, tmp_path, arguments, status, message) -> None:
+def test_errors(program: Program, tmp_path: Path, arguments: tuple[object, ...], status: int, message: str) -> None:
     assert program("parse-log", *arguments, tmp_path) == (status, "", f"caffe-compat parse-log: {message}")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from google.protobuf import text_format
@@ -64,7 +66,7 @@ def test_statistics_of_a_net_that_was_not_training_stay_as_said() -> None:
 
 
 @pytest.mark.slow
-def test_the_released_structure_runs_from_its_weights_alone(tmp_path) -> None:
+def test_the_released_structure_runs_from_its_weights_alone(tmp_path: Path) -> None:
     """No prototxt: the rebuilt one gives what the one beside the weights gives, bit for bit."""
     model = read_caffemodel(RELEASED)
     write_text(tmp_path / "net.prototxt", in_dialect(deploy_form(model).net, model.dialect))

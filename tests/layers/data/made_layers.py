@@ -16,7 +16,7 @@ GOLDENS = Path(__file__).resolve().parents[2] / "goldens"
 
 def make_layer(
     text: str, phase: str = "TRAIN", tops: int = 2, seed: int | None = 5, rank: int = 0, world_size: int = 1
-):
+) -> Layer:
     """The layer `data` of this text, with tops top0, top1, ..."""
     parameter = text_format.Parse(text, caffe_pb2.LayerParameter())
     parameter.name = parameter.name or "data"
@@ -32,7 +32,7 @@ def take(layer: torch.nn.Module, count: int) -> list[tuple[np.ndarray, ...]]:
 
 def labels(layer: torch.nn.Module, count: int) -> list[float]:
     """The second tops of `count` batches, end to end."""
-    return [float(label) for tops in take(layer, count) for label in tops[1]]
+    return [float(label) for tops in take(layer, count) for label in tops[1].flat]
 
 
 def assert_resumes(layer: Layer, again: Layer, batches: int = 3) -> None:

@@ -6,6 +6,7 @@ from google.protobuf import text_format
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import FieldError
+from caffe_compat.layers.base import Layer
 from caffe_compat.net.build import build_net
 from caffe_compat.proto import caffe_pb2
 from tests.layers.data.made_layers import make_layer
@@ -13,7 +14,7 @@ from tests.layers.data.made_layers import make_layer
 ERROR = r"^layer 'data' \(DummyData\): "
 
 
-def dummy(text: str, tops: int = 2):
+def dummy(text: str, tops: int = 2) -> Layer:
     return make_layer(f"type: 'DummyData' dummy_data_param {{ {text} }}", tops=tops)
 
 

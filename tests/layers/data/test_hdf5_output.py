@@ -10,14 +10,14 @@ import torch
 from google.protobuf import text_format
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.layers.registry import create_layer
+from caffe_compat.layers.data.hdf5_output import HDF5Output
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
 
 
-def output(path: Path):
+def output(path: Path) -> HDF5Output:
     text = f"name: 'out' type: 'HDF5Output' bottom: 'a' bottom: 'b' hdf5_output_param {{ file_name: '{path}' }}"
-    return create_layer(LayerSpec(text_format.Parse(text, caffe_pb2.LayerParameter()), "TEST"))
+    return HDF5Output(LayerSpec(text_format.Parse(text, caffe_pb2.LayerParameter()), "TEST"))
 
 
 def test_writes_and_adds_rows(tmp_path: Path) -> None:

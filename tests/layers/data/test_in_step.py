@@ -9,6 +9,7 @@ import pytest
 
 from caffe_compat.data.sources.datums import Datums, array_to_datum
 from caffe_compat.errors import DataError
+from caffe_compat.layers.base import Layer
 from caffe_compat.layers.data import in_step
 from caffe_compat.layers.data.in_step import check_in_step
 from tests.data.made_files import picture, raw_lmdb, write_lmdb
@@ -17,7 +18,7 @@ from tests.layers.data.made_layers import make_layer
 ERROR = r"^layer 'tags' \(Data\) is not in step with the images: "
 
 
-def data(path: Path, name: str, more: str = "batch_size: 2"):
+def data(path: Path, name: str, more: str = "batch_size: 2") -> Layer:
     return make_layer(f"name: '{name}' type: 'Data' data_param {{ source: '{path}' backend: LMDB {more} }}", tops=1)
 
 
@@ -46,7 +47,7 @@ def test_two_image_databases_may_differ(tmp_path: Path, images: Path) -> None:
     check_in_step([data(left, "left"), data(images, "images"), data(labels, "tags")])
 
 
-def listed(folder: Path, more: str = "batch_size: 2"):
+def listed(folder: Path, more: str = "batch_size: 2") -> Layer:
     """The images of a list, `0.png` and so on."""
     for number in range(3):
         cv2.imwrite(f"{folder}/{number}.png", picture(4, 5))

@@ -3,10 +3,11 @@
 import pytest
 
 from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import Layer
 from tests.layers.data.made_layers import make_layer
 
 
-def source(text: str, tops: int = 2):
+def source(text: str, tops: int = 2) -> Layer:
     return make_layer(f"type: 'Input' input_param {{ {text} }}", tops=tops)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import DataError, FieldError, ShapeError
+from caffe_compat.layers.data.memory_data import MemoryData
 from tests.layers.data.made_layers import assert_resumes, make_layer, take
 
 DATA = np.random.default_rng(0).normal(size=(6, 3, 4, 5)).astype(np.float32)
@@ -13,9 +14,11 @@ LABELS = np.arange(6, dtype=np.float32)
 ERROR = r"^layer 'data' \(MemoryData\): "
 
 
-def memory(batch_size: int = 2, more: str = ""):
+def memory(batch_size: int = 2, more: str = "") -> MemoryData:
     sizes = f"batch_size: {batch_size} channels: 3 height: 4 width: 5"
-    return make_layer(f"type: 'MemoryData' memory_data_param {{ {sizes} }} {more}")
+    layer = make_layer(f"type: 'MemoryData' memory_data_param {{ {sizes} }} {more}")
+    assert isinstance(layer, MemoryData)
+    return layer
 
 
 def test_walks_round_its_arrays() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
+from caffe_compat.layers.data.base_data import DataLayer
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.layers.spec import LayerSpec
 from caffe_compat.proto import caffe_pb2
@@ -15,9 +16,11 @@ BVLC = sorted((GOLDENS / "bvlc" / "data").glob("*.prototxt"))
 FORK = sorted((GOLDENS / "srn_fork" / "augment").glob("*.prototxt"))
 
 
-def layer_of(path: Path, phase: str):
+def layer_of(path: Path, phase: str) -> DataLayer:
     net = text_format.Parse(path.read_text(), caffe_pb2.NetParameter())
-    return create_layer(LayerSpec(net.layer[0], phase, random_seed=1))
+    layer = create_layer(LayerSpec(net.layer[0], phase, random_seed=1))
+    assert isinstance(layer, DataLayer)
+    return layer
 
 
 @pytest.mark.parametrize("path", BVLC, ids=lambda path: path.stem)

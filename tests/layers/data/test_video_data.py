@@ -31,7 +31,7 @@ def text(source: str, video: str = "", transform: str = "") -> str:
 
 def numbers(source: str, batches: int, video: str, seed: int = 5) -> list[float]:
     """The labels of some batches."""
-    return np.ravel(labels(make_layer(text(source, video), seed=seed), batches)).tolist()
+    return labels(make_layer(text(source, video), seed=seed), batches)
 
 
 def test_snippets_become_channels(source: str) -> None:

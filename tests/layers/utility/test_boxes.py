@@ -1,6 +1,8 @@
 """The codes of boxes against SSD's formulas, and suppression of boxes whose overlaps are known."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +33,7 @@ def center_size(prior: Array, offset: Array) -> list[float]:
 @pytest.mark.parametrize(
     ("code", "oracle"), [("CORNER", corner), ("CORNER_SIZE", corner_size), ("CENTER_SIZE", center_size)]
 )
-def test_codes(code, oracle) -> None:
+def test_codes(code: str, oracle: Callable[..., Any]) -> None:
     expected = [[oracle(PRIORS[p].numpy(), OFFSETS[n, p].numpy()) for p in range(3)] for n in range(2)]
     assert_close(CODES[code](PRIORS, OFFSETS), torch.tensor(expected, dtype=torch.float64))
 

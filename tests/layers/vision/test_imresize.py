@@ -1,5 +1,7 @@
 """ImResize against the loops of OpenPose's first Caffe."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def neighbours(index: int, size: int, new: int, cut: int) -> tuple[list[int], fl
     return [i + cut for i in (max(second - 1, 0), second, third, min(third + 1, left - 1))], place - second
 
 
-def loop_of(height: int, width: int, start: float, gap: float):
+def loop_of(height: int, width: int, start: float, gap: float) -> Callable[..., Array]:
     def loop(_: list[Array], bottom: Array) -> Array:
         top = np.zeros((1, bottom.shape[1], height, width))
         for n, (_, c, y, x) in ((n, at) for n in range(len(bottom)) for at in np.ndindex(top.shape)):

@@ -1,6 +1,7 @@
 """MaskResize against the loops of MNC."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def between(plane: Array, y: float, x: float) -> float:
     return float(upper * (1 - y + low_y) + lower * (y - low_y))
 
 
-def loop_of(height: int, width: int):
+def loop_of(height: int, width: int) -> Callable[..., Array]:
     def loop(_: list[Array], bottom: Array) -> Array:
         top = np.zeros((*bottom.shape[:2], height, width))
         for n, c, y, x in np.ndindex(top.shape):

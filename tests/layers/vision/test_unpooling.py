@@ -1,5 +1,7 @@
 """Unpooling against the loops of DeconvNet."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from tests.layers.harness import Array, assert_every_field_matters, build, check
 FIELDS = "kernel_h: 3 kernel_w: 2 stride_h: 2 stride_w: 3"
 
 
-def loop_of(method: str, height: int, width: int):
+def loop_of(method: str, height: int, width: int) -> Callable[..., Array]:
     def loop(_: list[Array], bottom: Array, *mask: Array) -> Array:
         top = np.zeros((*bottom.shape[:2], height, width))
         for n, c, y, x in np.ndindex(bottom.shape):

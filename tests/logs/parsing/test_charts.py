@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from caffe_compat.errors import DataError
@@ -26,7 +28,7 @@ def test_every_loss_of_every_test_net_is_a_curve() -> None:
 
 
 @pytest.mark.parametrize(("quantity", "values"), [("Train loss", [4.0, 2.0]), ("Train learning rate", [0.1, 0.01])])
-def test_what_a_resumed_run_went_over_again_is_left_out(quantity, values) -> None:
+def test_what_a_resumed_run_went_over_again_is_left_out(quantity: str, values: list[float]) -> None:
     (curve,) = QUANTITIES[quantity](log())
     assert curve.iterations == [0, 10]
     assert curve.seconds == [1.0, 4.0]
@@ -34,7 +36,7 @@ def test_what_a_resumed_run_went_over_again_is_left_out(quantity, values) -> Non
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_writes_a_picture(tmp_path, number) -> None:
+def test_writes_a_picture(tmp_path: Path, number: int) -> None:
     write_chart(number, [("first", log()), ("second", log())], tmp_path / "chart.png")
     picture = read_picture(tmp_path / "chart.png")
     assert picture is not None
@@ -51,6 +53,6 @@ def test_writes_a_picture(tmp_path, number) -> None:
         ({}, r"^run: expected test accuracy, found no test; set test_interval"),
     ],
 )
-def test_nothing_to_show(tmp_path, tests, complaint) -> None:
+def test_nothing_to_show(tmp_path: Path, tests: dict[int, list[Row]], complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         write_chart(0, [("run", TrainingLog(tests=tests))], tmp_path / "chart.png")

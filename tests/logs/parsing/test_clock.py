@@ -23,7 +23,7 @@ def seconds_between(first, second, year=2015):
         ("I0229 12:00:00.000000  9 s.cpp:2] a", "I0301 12:00:00.000000  9 s.cpp:1] b", 86400.0),
     ],
 )
-def test_seconds_between_two_lines(first, second, seconds) -> None:
+def test_seconds_between_two_lines(first: str, second: str, seconds: float) -> None:
     assert seconds_between(first, second) == pytest.approx(seconds, abs=1e-9)
 
 

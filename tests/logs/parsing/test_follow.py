@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from caffe_compat.errors import FormatError
@@ -17,7 +19,7 @@ class Steps:
         self.actions.pop(0)()
 
 
-def test_a_picture_for_each_growth_until_training_ends(tmp_path) -> None:
+def test_a_picture_for_each_growth_until_training_ends(tmp_path: Path) -> None:
     path, drawn = tmp_path / "run.log", []
 
     def grow(text):
@@ -30,7 +32,7 @@ def test_a_picture_for_each_growth_until_training_ends(tmp_path) -> None:
     assert steps.slept == [7] * 4
 
 
-def test_a_log_without_anything_to_draw_is_waited_for(tmp_path) -> None:
+def test_a_log_without_anything_to_draw_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "run.log"
     told: list[str] = []
 
@@ -42,7 +44,7 @@ def test_a_log_without_anything_to_draw_is_waited_for(tmp_path) -> None:
     assert told == [f"waiting: {path}: no training log"]
 
 
-def test_all_logs_must_have_ended(tmp_path) -> None:
+def test_all_logs_must_have_ended(tmp_path: Path) -> None:
     paths = [tmp_path / "a.log", tmp_path / "b.log"]
     paths[0].write_text(END)
     with pytest.raises(KeyboardInterrupt):

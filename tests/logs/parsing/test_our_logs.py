@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from google.protobuf import text_format
@@ -54,7 +55,7 @@ def lines():
     return handler.lines
 
 
-def test_both_parsers_find_the_same(lines, tmp_path) -> None:
+def test_both_parsers_find_the_same(lines: list[str], tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text("\n".join(lines))
     log = read_log(tmp_path / "train.log")
     train, test, rates = outputs_by_iteration(lines)
@@ -66,14 +67,14 @@ def test_both_parsers_find_the_same(lines, tmp_path) -> None:
     assert rates == [1e-05, 1e-05, 5e-06, 2.5e-06, 2.5e-06]
 
 
-def test_two_test_nets_are_told_apart(lines, tmp_path) -> None:
+def test_two_test_nets_are_told_apart(lines: list[str], tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text("\n".join(lines))
     tests = read_log(tmp_path / "train.log").tests
     assert [row.iteration for row in tests[0]] == [row.iteration for row in tests[1]] == [0, 4, 8]
     assert tests[0] != tests[1]
 
 
-def test_time_goes_on_over_the_new_year(lines, tmp_path) -> None:
+def test_time_goes_on_over_the_new_year(lines: list[str], tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text("\n".join(lines))
     seconds = [row.seconds for row in read_log(tmp_path / "train.log").losses]
     assert seconds == sorted(seconds)

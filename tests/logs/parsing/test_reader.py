@@ -62,7 +62,7 @@ solver.cpp:255]     Train net output #0: att/loss = 3 (* 0.5 = 1.5 loss)
 sgd_solver.cpp:138] Iteration 60, lr = 1e-06"""
 
 
-def test_a_log_of_the_fork_with_two_test_nets(tmp_path) -> None:
+def test_a_log_of_the_fork_with_two_test_nets(tmp_path: Path) -> None:
     log = read(tmp_path, FORK)
     assert [row.iteration for row in log.train] == [40, 60]
     assert math.isnan(log.losses[0].outputs["loss"])
@@ -90,7 +90,7 @@ solver.cpp:258]     Train net output #0: loss = 2 (* 1 = 2 loss)
 sgd_solver.cpp:112] Iteration 10, lr = 0.01"""
 
 
-def test_a_resumed_log_goes_on_counting_seconds(tmp_path) -> None:
+def test_a_resumed_log_goes_on_counting_seconds(tmp_path: Path) -> None:
     rows = read(tmp_path, RESUMED).train
     assert [(row.iteration, row.seconds, row.learning_rate) for row in rows] == [
         (0, 2, 0.1),
@@ -100,7 +100,7 @@ def test_a_resumed_log_goes_on_counting_seconds(tmp_path) -> None:
     assert [row.iteration for row in latest_rows(rows)] == [0, 10]
 
 
-def test_lines_that_break_off_are_left_out(tmp_path) -> None:
+def test_lines_that_break_off_are_left_out(tmp_path: Path) -> None:
     text = """\
 solver.cpp:258]     Train net output #0: loss = 4 (* 1 = 4 loss)
 solver.cpp:239] Iteration 0 (1 iter/s, 0.004s/5 iters), loss = 4
@@ -112,7 +112,7 @@ solver.cpp:239] Iteration 5 (1 iter"""
     assert math.isnan(log.losses[0].learning_rate)
 
 
-def test_lines_without_prefix_are_read_without_seconds(tmp_path) -> None:
+def test_lines_without_prefix_are_read_without_seconds(tmp_path: Path) -> None:
     path = tmp_path / "plain.log"
     path.write_text("Solving net\nIteration 3, loss = 2\n    Train net output #0: loss = 1\n")
     log = read_log(path)
@@ -120,7 +120,7 @@ def test_lines_without_prefix_are_read_without_seconds(tmp_path) -> None:
     assert math.isnan(log.train[0].seconds)
 
 
-def test_a_file_that_is_no_log(tmp_path) -> None:
+def test_a_file_that_is_no_log(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text('name: "lenet"\n')
     with pytest.raises(
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_log(tmp_path) -> None:
         read_log(path)
 
 
-def test_a_log_that_is_not_there(tmp_path) -> None:
+def test_a_log_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"^.*run.log: cannot read the log \(No such file or directory\); check the path$"
     ):
@@ -146,7 +146,7 @@ solver.cpp:365]     Train net output #0: loss = 2.25 (* 1 = 2.25 loss)
 sgd_solver.cpp:180] Iteration 100, lr = 0.01, m = 0.9, lrm = 0.09, wd = 0.0005, gs = 1"""
 
 
-def test_a_log_of_nvidias_caffe(tmp_path) -> None:
+def test_a_log_of_nvidias_caffe(tmp_path: Path) -> None:
     log = read(tmp_path, NVIDIA)
     assert [(row.iteration, row.outputs["loss"], row.learning_rate) for row in log.train] == [
         (0, 2.5, 0.02), (100, 2.25, 0.01),
@@ -162,14 +162,14 @@ def test_a_log_of_nvidias_caffe(tmp_path) -> None:
         ("2.5", 2.5), (".5", 0.5), ("3.", 3.0), ("1.2.3", 1.2),
     ],
 )  # fmt: skip
-def test_numbers_of_every_c_library(text, value, tmp_path) -> None:
+def test_numbers_of_every_c_library(text: str, value: float, tmp_path: Path) -> None:
     log = read(tmp_path, f"solver.cpp:1] Iteration 3, loss = {text}")
     np.testing.assert_equal(log.losses[0].outputs["loss"], value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_logs_that_windows_wrote(encoding, end, tmp_path) -> None:
+def test_logs_that_windows_wrote(encoding: str, end: str, tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     lines = [f"I0520 23:00:{second:02}.500000  77 {line}" for second, line in enumerate(NVIDIA.splitlines())]
     path.write_bytes((end.join(lines) + end).encode(encoding))
@@ -178,7 +178,7 @@ def test_logs_that_windows_wrote(encoding, end, tmp_path) -> None:
     assert log.train[1].seconds == 5
 
 
-def test_of_several_processes_the_first_counts(tmp_path) -> None:
+def test_of_several_processes_the_first_counts(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     lines = [
         f"[{rank}] I0427 11:07:{second:02}.5  125 solver.cpp:1] Iteration {second}, loss = {second + rank / 4}"
@@ -192,7 +192,7 @@ def test_of_several_processes_the_first_counts(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("stamp", ["I1320 23:00:01.5", "I0231 01:00:00.1", "I0520 25:00:00.0", "I00000520 23:00:01.0"])
-def test_times_that_no_clock_shows_are_no_times(stamp, tmp_path) -> None:
+def test_times_that_no_clock_shows_are_no_times(stamp: str, tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     stamps = ("I0520 23:00:00.0", stamp, "I0520 23:00:04.0")
     path.write_text("".join(f"{each} 7 solver.cpp:1] Iteration {n}, loss = 2\n" for n, each in enumerate(stamps)))
@@ -200,14 +200,14 @@ def test_times_that_no_clock_shows_are_no_times(stamp, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-(10**12), 10**12])
-def test_a_file_from_an_impossible_year(seconds, tmp_path) -> None:
+def test_a_file_from_an_impossible_year(seconds: int, tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("I0520 23:00:00.0 7 solver.cpp:1] Iteration 1, loss = 2\n")
     os.utime(path, (seconds, seconds))
     assert len(read_log(path).losses) == 1
 
 
-def test_what_is_no_log_says_what_was_looked_for_and_what_was_found(tmp_path) -> None:
+def test_what_is_no_log_says_what_was_looked_for_and_what_was_found(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_bytes(b"\x00\x01" + b"PK" * 100 + b"\nsecond")
     with pytest.raises(
@@ -216,7 +216,7 @@ def test_what_is_no_log_says_what_was_looked_for_and_what_was_found(tmp_path) ->
         read_log(path)
 
 
-def test_a_pipe_or_a_folder_is_no_log(tmp_path) -> None:
+def test_a_pipe_or_a_folder_is_no_log(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(
@@ -225,7 +225,7 @@ def test_a_pipe_or_a_folder_is_no_log(tmp_path) -> None:
             read_log(path)
 
 
-def test_metrics_of_this_program_stand_beside_the_outputs(tmp_path) -> None:
+def test_metrics_of_this_program_stand_beside_the_outputs(tmp_path: Path) -> None:
     lines = ("Iteration 4, Testing net (#0)", "    Test net output #0: loss = 0.5 (* 1 = 0.5 loss)",
              "    Test net metric #0: mAP = 0.625", "    Test net metric #1: y_att:F1-C = nan")  # fmt: skip
     (tmp_path / "run.log").write_text("\n".join(lines))

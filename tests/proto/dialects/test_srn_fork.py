@@ -47,7 +47,7 @@ def net(text: str) -> caffe_pb2.NetParameter:
         ),
     ],
 )
-def test_says_it_in_the_forks_words(text, expected) -> None:
+def test_says_it_in_the_forks_words(text: str, expected: str) -> None:
     assert said(text) == net(expected)
 
 
@@ -81,6 +81,6 @@ def test_leaves_the_net_as_it_is() -> None:
         ),
     ],
 )
-def test_refuses_what_would_mean_something_else(text, message) -> None:
+def test_refuses_what_would_mean_something_else(text: str, message: str) -> None:
     with pytest.raises(DialectError, match=message):
         said(text)

@@ -1,3 +1,4 @@
+from types import ModuleType
 from typing import cast
 
 import pytest
@@ -41,12 +42,12 @@ def net(text: str) -> caffe_pb2.NetParameter:
         ('layer { name: "a" type: "BN" } layer { name: "b" type: "BatchNorm" }', "bvlc"),
     ],
 )
-def test_dialect_is_the_one_that_can_say_the_net(text, dialect) -> None:
+def test_dialect_is_the_one_that_can_say_the_net(text: str, dialect: str) -> None:
     assert dialect_of(net(text)) == dialect
 
 
 @pytest.mark.parametrize("dialect", ["bvlc", "srn_fork", "own"])
-def test_nets_there_and_back(dialect) -> None:
+def test_nets_there_and_back(dialect: str) -> None:
     said = net('layer { name: "s" type: "Scale" scale_param { axis: 2 bias_term: true } } state { stage: "x" }')
     assert decode_net(encode_net(said, dialect), dialect) == said
 
@@ -94,13 +95,13 @@ def test_own_dialect_says_everything() -> None:
         ("", "caffe2", "^no dialect 'caffe2'; choose from auto, bvlc, srn_fork, own"),
     ],
 )
-def test_refuses_what_a_dialect_cannot_say(text, dialect, message) -> None:
+def test_refuses_what_a_dialect_cannot_say(text: str, dialect: str, message: str) -> None:
     with pytest.raises(DialectError, match=message):
         encode_net(net(text), dialect)
 
 
 @pytest.mark.parametrize("dialect", ["bvlc", "srn_fork"])
-def test_types_that_are_not_ours_are_written_as_they_are(dialect) -> None:
+def test_types_that_are_not_ours_are_written_as_they_are(dialect: str) -> None:
     said = net('layer { name: "a" type: "MyOwn" }')
     assert decode_net(encode_net(said, dialect), dialect) == said
 
@@ -186,7 +187,7 @@ def test_unknown_fields_at_their_default_are_left_out() -> None:
         ("permute_param { order: 1 }", bvlc_pb2, "bvlc", r"has no LayerParameter.permute_param; .* 'own'"),
     ],
 )
-def test_names_what_a_dialect_lacks(text, target, dialect, message) -> None:
+def test_names_what_a_dialect_lacks(text: str, target: ModuleType, dialect: str, message: str) -> None:
     with pytest.raises(DialectError, match=message):
         copy_fields(layer(text), target.LayerParameter, dialect)
 
@@ -219,7 +220,7 @@ def encoded(text: str, dialect: str) -> bytes:
         ('layer { name: "a" type: "ReLU" }', "bvlc"),
     ],
 )
-def test_detects_the_dialect_it_was_written_in(text, dialect) -> None:
+def test_detects_the_dialect_it_was_written_in(text: str, dialect: str) -> None:
     assert detect(encoded(text, dialect)) == (dialect, [])
 
 

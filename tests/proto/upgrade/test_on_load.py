@@ -17,7 +17,7 @@ def net(text: str) -> caffe_pb2.NetParameter:
 
 
 @pytest.mark.parametrize("name", ["v0_caffenet", "v1_lenet"])
-def test_nets_become_what_caffes_tool_wrote(name) -> None:
+def test_nets_become_what_caffes_tool_wrote(name: str) -> None:
     old = read_text(FOLDER / f"{name}.prototxt", caffe_pb2.NetParameter)
     assert upgrade_net(old, "f")
     assert old == read_text(FOLDER / f"{name}.upgraded.prototxt", caffe_pb2.NetParameter)
@@ -47,7 +47,7 @@ def test_nets_become_what_caffes_tool_wrote(name) -> None:
         ('layer { type: "BatchNorm" param { } }', 'layer { type: "BatchNorm" param { } }'),
     ],
 )
-def test_fields_of_todays_nets(old, new) -> None:
+def test_fields_of_todays_nets(old: str, new: str) -> None:
     upgraded = net(old)
     upgrade_net(upgraded)
     assert upgraded == net(new)
@@ -87,7 +87,7 @@ def test_log_says_what_was_lost() -> None:
         ),
     ],
 )
-def test_refuses_inputs_without_enough_sizes(text, message) -> None:
+def test_refuses_inputs_without_enough_sizes(text: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         upgrade_net(net(text))
 
@@ -100,7 +100,7 @@ def test_solver_becomes_what_caffes_tool_wrote() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), SOLVER_TYPES.items())
-def test_every_solver_type_has_its_name(old, new) -> None:
+def test_every_solver_type_has_its_name(old: str, new: str) -> None:
     solver = parse_text(f"solver_type: {old}", caffe_pb2.SolverParameter)
     upgrade_solver(solver)
     assert solver == caffe_pb2.SolverParameter(type=new)
@@ -126,7 +126,7 @@ def test_refuses_two_solver_types() -> None:
         ("snapshots/a", "snapshots/a", None),
     ],
 )
-def test_snapshot_prefix(tmp_path, given, expected, logged) -> None:
+def test_snapshot_prefix(tmp_path: Path, given: str | None, expected: str, logged: str | None) -> None:
     prefix = given and given.format(folder=tmp_path)
     solver = caffe_pb2.SolverParameter(snapshot_prefix=prefix)
     log = complete_snapshot_prefix(solver, tmp_path / "my.solver.prototxt")

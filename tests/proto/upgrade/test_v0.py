@@ -77,19 +77,19 @@ def upgraded(layer: str) -> tuple[caffe_pb2.NetParameter, list[str]]:
         ('type: "relu" new_num: 2 new_channels: 3', "type: RELU"),
     ],
 )
-def test_fields_go_where_caffe_puts_them(old, new) -> None:
+def test_fields_go_where_caffe_puts_them(old: str, new: str) -> None:
     result, log = upgraded(old)
     assert result == net(f"layers {{ {new} }}")
     assert log == []
 
 
 @pytest.mark.parametrize(("old", "new"), V1_TYPES.items())
-def test_every_type(old, new) -> None:
+def test_every_type(old: str, new: str) -> None:
     assert upgraded(f'type: "{old}"')[0] == net(f"layers {{ type: {new} }}")
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_fields_of_other_types_are_logged(name) -> None:
+def test_fields_of_other_types_are_logged(name: str) -> None:
     filled = {"weight_filler": "{ }", "bias_filler": "{ }", "pool": "MAX", "source": '"s"', "det_crop_mode": '"w"'}
     boolean = ("biasterm", "shuffle_images")
     value = filled.get(name, "true" if name in boolean else "1")
@@ -148,7 +148,7 @@ PADDING = 'input: "a" layers { layer { name: "p" type: "padding" pad: 1 } bottom
         ),
     ],
 )
-def test_refuses_padding_that_cannot_be_folded(text, message) -> None:
+def test_refuses_padding_that_cannot_be_folded(text: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         upgrade_v0(net(text))
 
@@ -160,6 +160,6 @@ def test_refuses_padding_that_cannot_be_folded(text, message) -> None:
         ("pooling", r"^layer 'x' \(pooling\): V0 nets have no layer of this type; did you mean 'pool'\?"),
     ],
 )
-def test_refuses_types_that_v0_never_had(layer_type, message) -> None:
+def test_refuses_types_that_v0_never_had(layer_type: str, message: str) -> None:
     with pytest.raises(UnknownLayerError, match=message):
         upgraded(f'name: "x" type: "{layer_type}"')

@@ -21,7 +21,7 @@ def net(text: str) -> caffe_pb2.NetParameter:
 
 
 @pytest.mark.parametrize(("old", "new"), TYPES.items())
-def test_every_type(old, new) -> None:
+def test_every_type(old: str, new: str) -> None:
     result = net(f"layers {{ type: {old} }}")
     assert is_v1(result)
     assert upgrade_v1(result) == []
@@ -48,7 +48,7 @@ def test_lists_per_blob_become_one_param_each() -> None:
 
 
 @pytest.mark.parametrize("field", [field.name for field in V1.fields if field.name.endswith("_param")])
-def test_parameter_messages_keep_their_names(field) -> None:
+def test_parameter_messages_keep_their_names(field: str) -> None:
     old = caffe_pb2.NetParameter()
     getattr(old.layers.add(), field).SetInParent()
     upgrade_v1(old)
@@ -73,7 +73,7 @@ def test_the_rest_of_the_net_stays_and_losses_are_logged() -> None:
     ("kind", "param"),
     [("DATA", "data_param"), ("IMAGE_DATA", "image_data_param"), ("WINDOW_DATA", "window_data_param")],
 )
-def test_fields_move_and_the_rest_stays(kind, param) -> None:
+def test_fields_move_and_the_rest_stays(kind: str, param: str) -> None:
     old = net(
         f'layers {{ type: {kind} {param} {{ source: "s" scale: 0.5 mean_file: "m" crop_size: 7 mirror: true }} '
         "transform_param { force_gray: true scale: 3 } }"
@@ -104,7 +104,7 @@ def test_other_data_layers_of_the_net_get_empty_messages() -> None:
         'layer { type: "Data" data_param { scale: 2 } }',
     ],
 )
-def test_todays_nets_need_nothing(text) -> None:
+def test_todays_nets_need_nothing(text: str) -> None:
     assert not needs_transform_fields_moved(net(text))
 
 

@@ -1,5 +1,8 @@
 import os
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,13 +24,13 @@ def as_matlab_73(path, index):
 
 @pytest.mark.parametrize("write", [as_matlab_5, as_matlab_73])
 @pytest.mark.parametrize("index", [np.array([[2.0], [5.0], [3.0]]), np.array([[2, 5, 3]], dtype=np.uint16)])
-def test_positions_from_one(tmp_path, write, index) -> None:
+def test_positions_from_one(tmp_path: Path, write: Callable[..., Any], index: np.ndarray) -> None:
     path = tmp_path / "accessible.mat"
     write(path, index)
     assert read_accessible_images(path, 5).tolist() == [1, 4, 2]
 
 
-def test_a_logical_index(tmp_path) -> None:
+def test_a_logical_index(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     as_matlab_5(path, np.array([[False], [True], [True], [False]]))
     assert read_accessible_images(path, 4).tolist() == [1, 2]
@@ -36,7 +39,7 @@ def test_a_logical_index(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "images", "want"), [("3\n1\n", 3, [2, 0]), ("1\n0\n1\n", 3, [0, 2]), ("2 4\n", 9, [1, 3])]
 )
-def test_text(tmp_path, text, images, want) -> None:
+def test_text(tmp_path: Path, text: str, images: int, want: list[int]) -> None:
     path = tmp_path / "accessible.txt"
     path.write_text(text)
     assert read_accessible_images(path, images).tolist() == want
@@ -51,7 +54,7 @@ def test_text(tmp_path, text, images, want) -> None:
         ("1\nnan\n", "2 numbers, nan to nan"),
     ],
 )
-def test_positions_outside_the_list(tmp_path, text, found) -> None:
+def test_positions_outside_the_list(tmp_path: Path, text: str, found: str) -> None:
     path = tmp_path / "accessible.txt"
     path.write_text(text)
     complaint = (
@@ -61,7 +64,7 @@ def test_positions_outside_the_list(tmp_path, text, found) -> None:
         read_accessible_images(path, 5)
 
 
-def test_a_mask_for_another_list(tmp_path) -> None:
+def test_a_mask_for_another_list(tmp_path: Path) -> None:
     path = tmp_path / "accessible.txt"
     path.write_text("1\n1\n1\n2\n")
     complaint = f"{path}: expected each position once, found 1 3 times among 4 numbers; if they are 0 and 1, the label"
@@ -69,21 +72,21 @@ def test_a_mask_for_another_list(tmp_path) -> None:
         read_accessible_images(path, 5)
 
 
-def test_a_variable_that_holds_no_numbers(tmp_path) -> None:
+def test_a_variable_that_holds_no_numbers(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     as_matlab_5(path, "1 2 3")
     with pytest.raises(FormatError, match=r"^.*accessible.mat: expected numbers in idx_final_test, found another kind"):
         read_accessible_images(path, 5)
 
 
-def test_an_index_of_nothing(tmp_path) -> None:
+def test_an_index_of_nothing(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     as_matlab_5(path, np.zeros((0, 0)))
     with pytest.raises(DataError, match="^" + re.escape(f"{path}: expected positions from 1 to 5 ") + ".*found none; "):
         read_accessible_images(path, 5)
 
 
-def test_a_mat_file_of_something_else(tmp_path) -> None:
+def test_a_mat_file_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     savemat(path, {"labels": np.ones(3)})
     complaint = f"{path}: expected a variable idx_final_test, found labels; give the index as text instead"
@@ -91,7 +94,7 @@ def test_a_mat_file_of_something_else(tmp_path) -> None:
         read_accessible_images(path, 5)
 
 
-def test_a_file_that_is_not_matlab(tmp_path) -> None:
+def test_a_file_that_is_not_matlab(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     path.write_bytes(b"not what it says, " * 20)
     with pytest.raises(FormatError, match="^" + re.escape(f"{path}: cannot be read as a MATLAB file (")):
@@ -99,14 +102,14 @@ def test_a_file_that_is_not_matlab(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("write", [as_matlab_5, as_matlab_73])
-def test_an_index_of_more_numbers_than_images(tmp_path, write) -> None:
+def test_an_index_of_more_numbers_than_images(tmp_path: Path, write: Callable[..., Any]) -> None:
     path = tmp_path / "accessible.mat"
     write(path, np.ones(1000))
     with pytest.raises(DataError, match="expected at most 5 numbers in idx_final_test, one per image, found 1000; the"):
         read_accessible_images(path, 5)
 
 
-def test_numbers_that_unpack_to_much_more_than_an_index(tmp_path) -> None:
+def test_numbers_that_unpack_to_much_more_than_an_index(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     savemat(path, {"idx_final_test": np.zeros(4_000_000)}, do_compression=True)
     assert path.stat().st_size < 100_000
@@ -114,13 +117,13 @@ def test_numbers_that_unpack_to_much_more_than_an_index(tmp_path) -> None:
         read_accessible_images(path, 5)
 
 
-def test_a_pipe(tmp_path) -> None:
+def test_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mat")
     with pytest.raises(DataError, match=r"pipe.mat: expected a file, found a pipe"):
         read_accessible_images(tmp_path / "pipe.mat", 5)
 
 
-def test_a_matlab_73_file_of_other_things(tmp_path) -> None:
+def test_a_matlab_73_file_of_other_things(tmp_path: Path) -> None:
     path = tmp_path / "accessible.mat"
     with h5py.File(path, "w") as file:
         file["idx_final_test"] = "words"

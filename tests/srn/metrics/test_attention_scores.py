@@ -6,6 +6,7 @@ import pytest
 from caffe_compat.errors import DataError
 from caffe_compat.srn.metrics.attention_scores import (
     AttentionScore,
+    Box,
     covered_shares,
     mean_scores,
     score_attention,
@@ -26,7 +27,7 @@ def covered_by_pixel(boxes, picture, grid):
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("picture", "grid"), [((28, 42), (7, 14)), ((30, 15), (5, 3)), ((6, 6), (6, 6))])
-def test_shares_equal_a_count_of_pixels(seed, picture, grid) -> None:
+def test_shares_equal_a_count_of_pixels(seed: int, picture: tuple[int, int], grid: tuple[int, int]) -> None:
     generator = np.random.default_rng(seed)
     boxes = [
         (int(generator.integers(-3, picture[1])), int(generator.integers(-3, picture[0])),
@@ -56,7 +57,7 @@ def scored_by_loop(values, covered):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("levels", [3, 1000])
-def test_scores_equal_a_loop_over_cells(seed, levels) -> None:
+def test_scores_equal_a_loop_over_cells(seed: int, levels: int) -> None:
     generator = np.random.default_rng(seed)
     values = generator.integers(levels, size=(5, 7)) / levels + 0.001
     covered = covered_shares([(3, 2, 11, 9), (30, 20, 4, 7)], (35, 49), (5, 7))
@@ -99,13 +100,13 @@ def test_means() -> None:
         ([], (0, 4), r"^expected a picture and a grid with cells, found sizes \(0, 4\) and \(2, 2\)"),
     ],
 )
-def test_boxes_and_pictures_without_an_area(boxes, picture, message) -> None:
+def test_boxes_and_pictures_without_an_area(boxes: list[Box], picture: tuple[int, int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         covered_shares(boxes, picture, (2, 2))
 
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
-def test_maps_that_are_no_attention(value) -> None:
+def test_maps_that_are_no_attention(value: float) -> None:
     with pytest.raises(DataError, match=r"^expected attention of finite values from 0 on, found others; give A or U"):
         score_attention(np.array([[value, 1.0]]), np.ones((1, 2)))
     with pytest.raises(DataError, match=r"^expected a map of the shape of its boxes' shares \(1, 2\), found \(2, 1\)"):

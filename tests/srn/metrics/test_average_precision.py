@@ -21,7 +21,7 @@ def random_case(seed, images, classes, levels):
     ("seed", "images", "classes", "levels"), [(1, 41, 7, 5), (2, 3, 11, 2), (3, 173, 4, 60), (4, 1, 6, 1)]
 )
 @pytest.mark.parametrize("ignore", [True, False])
-def test_equals_the_envelope_over_all_ranks(seed, images, classes, levels, ignore) -> None:
+def test_equals_the_envelope_over_all_ranks(seed: int, images: int, classes: int, levels: int, ignore: bool) -> None:
     labels, confidences = random_case(seed, images, classes, levels)
     got = average_precisions(ranked(labels, confidences, ignore=ignore))
     absent = (-1,) if ignore else (-1, 0)
@@ -56,7 +56,7 @@ def test_a_class_without_positives_has_no_value() -> None:
 
 @pytest.mark.parametrize(("seed", "images", "classes", "levels"), [(7, 43, 6, 5), (8, 4, 9, 2), (9, 167, 3, 60)])
 @pytest.mark.parametrize("ignore", [True, False])
-def test_equals_scikit_learn(seed, images, classes, levels, ignore) -> None:
+def test_equals_scikit_learn(seed: int, images: int, classes: int, levels: int, ignore: bool) -> None:
     labels, confidences = random_case(seed, images, classes, levels)
     got = average_precisions(ranked(labels, confidences, ignore), method="sklearn")
     for c in range(classes):
@@ -70,7 +70,7 @@ def test_equals_scikit_learn(seed, images, classes, levels, ignore) -> None:
 
 @pytest.mark.parametrize(("seed", "images", "classes", "levels"), [(7, 43, 6, 5), (8, 4, 9, 2), (9, 167, 3, 60)])
 @pytest.mark.parametrize("ignore", [True, False])
-def test_equals_the_loop_over_eleven_recalls(seed, images, classes, levels, ignore) -> None:
+def test_equals_the_loop_over_eleven_recalls(seed: int, images: int, classes: int, levels: int, ignore: bool) -> None:
     labels, confidences = random_case(seed, images, classes, levels)
     got = average_precisions(ranked(labels, confidences, ignore), method="voc07")
     absent = (-1,) if ignore else (-1, 0)
@@ -91,7 +91,7 @@ def test_a_recall_of_three_tenths_reaches_the_third_point() -> None:
 
 @pytest.mark.parametrize("method", AP_METHODS)
 @pytest.mark.parametrize("levels", [1000, 3])
-def test_weights_are_repetitions(method, levels) -> None:
+def test_weights_are_repetitions(method: str, levels: int) -> None:
     labels, confidences = random_case(5, 37, 3, levels)
     weights = np.bincount(np.random.default_rng(6).integers(37, size=37), minlength=37)
     rankings = ranked(labels, confidences, ignore=True)

@@ -25,7 +25,7 @@ def resample(rounds, seed, method="released"):
 
 
 @pytest.mark.parametrize("method", ["released", "voc07", "sklearn"])
-def test_each_round_equals_an_evaluation_of_the_drawn_images(method) -> None:
+def test_each_round_equals_an_evaluation_of_the_drawn_images(method: str) -> None:
     generator = np.random.default_rng(4)
     resampled = resample(rounds=3, seed=4, method=method)
     labels, confidences = case()

@@ -34,7 +34,7 @@ def test_sigmoid_saturates_without_warning() -> None:
 
 
 @pytest.mark.parametrize(("kind", "taken"), [("auto", True), ("probabilities", True), ("logits", False)])
-def test_scores_within_0_and_1_are_probabilities_unless_the_user_says_otherwise(kind, taken) -> None:
+def test_scores_within_0_and_1_are_probabilities_unless_the_user_says_otherwise(kind: str, taken: bool) -> None:
     assert are_probabilities(np.array([[0.0, 1.0, 0.3]]), kind, "srn") is taken
 
 

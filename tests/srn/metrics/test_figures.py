@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,20 +22,20 @@ def draw(tmp_path, count, **more):
 
 
 @pytest.mark.parametrize(("files", "panels"), [(1, 1), (2, 2), (3, 4)])
-def test_two_panels_for_each_comparison(tmp_path, files, panels) -> None:
+def test_two_panels_for_each_comparison(tmp_path: Path, files: int, panels: int) -> None:
     height, width, _ = draw(tmp_path, files).shape
     assert height == pytest.approx(120 * (1.0 + 2.6 * panels), abs=1)
     assert width == 720
 
 
 @pytest.mark.parametrize(("files", "panels"), [(1, 1), (2, 3), (3, 6)])
-def test_a_third_panel_shows_how_often_training_saw_each_class(tmp_path, files, panels) -> None:
+def test_a_third_panel_shows_how_often_training_saw_each_class(tmp_path: Path, files: int, panels: int) -> None:
     counts = {name: 10**place for place, name in enumerate("abcdef")}
     (tmp_path / "summary.json").write_text(json.dumps({"splits": {"train": {"label counts": counts}}}))
     assert draw(tmp_path, files).shape[0] == pytest.approx(120 * (1.0 + 2.6 * panels), abs=1)
 
 
-def test_names_are_taken_as_they_are_and_long_titles_fit(tmp_path) -> None:
+def test_names_are_taken_as_they_are_and_long_titles_fit(tmp_path: Path) -> None:
     """A dollar sign begins no formula, a letter that the font lacks no warning, and nothing is cut at the edge."""
     (tmp_path / "classes.txt").write_text("per$on$\n$\\frac$\n\u65e5\u672c\na & b\nc_1\n100%\n", encoding="utf-8")
     names = ["$x^$ " + "a long name of a run " * 4, "another " * 12]

@@ -25,7 +25,7 @@ def test_unspecified_images_are_left_out_of_average_precision_only() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "top3 "])
-def test_f1_is_that_of_mean_precision_and_mean_recall(prefix) -> None:
+def test_f1_is_that_of_mean_precision_and_mean_recall(prefix: str) -> None:
     generator = np.random.default_rng(5)
     labels = (generator.random((27, 6)) < 0.4).astype(np.int8)
     labels[:, 4] = 0

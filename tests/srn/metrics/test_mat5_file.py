@@ -2,6 +2,7 @@
 
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def saved(path, compressed, **variables):
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_of_every_type(tmp_path, kind, compressed) -> None:
+def test_numbers_of_every_type(tmp_path: Path, kind: str, compressed: bool) -> None:
     values = np.array([[1, 0, 3], [4, 5, 100]]).astype(kind)
     content = saved(tmp_path / "m.mat", compressed, first=values[:1, :1], numbers=values, words="text")
     found = {each.name: each for each in read_variables(content, 1000)}
@@ -59,7 +60,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("message", DAMAGE)
-def test_damaged_files(tmp_path, message) -> None:
+def test_damaged_files(tmp_path: Path, message: str) -> None:
     content = saved(tmp_path / "m.mat", False, numbers=np.arange(5.0))
     with pytest.raises(FormatError, match=message):
         [variable.numbers() for variable in read_variables(DAMAGE[message](content), 100)]
@@ -67,7 +68,7 @@ def test_damaged_files(tmp_path, message) -> None:
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("seed", range(30))
-def test_changed_bytes_are_numbers_or_an_error(tmp_path, seed, compressed) -> None:
+def test_changed_bytes_are_numbers_or_an_error(tmp_path: Path, seed: int, compressed: bool) -> None:
     generator = np.random.default_rng(seed)
     content = bytearray(saved(tmp_path / "m.mat", compressed, numbers=np.arange(9.0)))
     for place in generator.integers(124, len(content), size=4):

@@ -3,6 +3,8 @@
 import os
 import re
 from contextlib import suppress
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ def refused(path, kind, complaint):
     assert len(str(caught.value)) < 300 + len(str(path))
 
 
-def test_pipes_and_folders_are_refused_without_waiting(tmp_path) -> None:
+def test_pipes_and_folders_are_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     refused(
         tmp_path / "pipe",
@@ -27,12 +29,12 @@ def test_pipes_and_folders_are_refused_without_waiting(tmp_path) -> None:
     refused(tmp_path, DataError, ": expected a file, found a folder; check the path")
 
 
-def test_a_name_with_nul_is_refused(tmp_path) -> None:
+def test_a_name_with_nul_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read .*null byte"):
         read_matrix(tmp_path / "a\0b", np.float64)
 
 
-def test_a_file_without_permission(tmp_path, monkeypatch) -> None:
+def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "closed.txt"
     path.write_text("1 2\n")
 
@@ -56,7 +58,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch) -> None:
         (b"1 2\n-inf -1e400\n", "line 2: expected a number that fits float64 in column 2, found '-1e400'"),
     ],
 )
-def test_a_bad_cell_is_named_and_shown_safely(tmp_path, content, found) -> None:
+def test_a_bad_cell_is_named_and_shown_safely(tmp_path: Path, content: bytes, found: str) -> None:
     path = tmp_path / "numbers.txt"
     path.write_bytes(content)
     refused(path, DataError, f", {found}; ")
@@ -64,7 +66,7 @@ def test_a_bad_cell_is_named_and_shown_safely(tmp_path, content, found) -> None:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("kind", ["float32", ">f8", "int16", "bool"])
-def test_arrays_of_numpy(tmp_path, order, kind) -> None:
+def test_arrays_of_numpy(tmp_path: Path, order: Literal["C", "F"], kind: str) -> None:
     values = np.asarray(np.arange(6).reshape(2, 3) % 2, kind, order=order)
     np.save(tmp_path / "scores.npy", values)
     read = read_matrix(tmp_path / "scores.npy", np.float64)
@@ -72,7 +74,7 @@ def test_arrays_of_numpy(tmp_path, order, kind) -> None:
     assert read.tolist() == values.astype(float).tolist()
 
 
-def test_an_array_that_would_run_code_or_has_no_two_axes(tmp_path) -> None:
+def test_an_array_that_would_run_code_or_has_no_two_axes(tmp_path: Path) -> None:
     path = tmp_path / "scores.npy"
     np.save(path, np.array([[print]], dtype=object), allow_pickle=True)
     refused(path, FormatError, ": expected an array of numbers (images, classes), found object of 2 axes; save the")
@@ -86,21 +88,21 @@ def npy(shape, body=b""):
 
 
 @pytest.mark.parametrize("shape", ["(1000000, 1000000)", "(3, 2)", "(0, 5)"])
-def test_an_array_that_states_another_size_than_the_file_has(tmp_path, shape) -> None:
+def test_an_array_that_states_another_size_than_the_file_has(tmp_path: Path, shape: str) -> None:
     path = tmp_path / "scores.npy"
     path.write_bytes(npy(shape, bytes(8)))
     first, second = eval(shape)
     refused(path, FormatError, f": expected {8 * first * second} bytes of numbers for an array of {first} x {second}, ")
 
 
-def test_an_array_of_negative_size(tmp_path) -> None:
+def test_an_array_of_negative_size(tmp_path: Path) -> None:
     path = tmp_path / "scores.npy"
     path.write_bytes(npy("(-2, -1)", bytes(16)))
     refused(path, FormatError, ": expected an array of numbers (images, classes), found float64 of 2 axes")
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damaged_headers_are_one_line(tmp_path, seed) -> None:
+def test_damaged_headers_are_one_line(tmp_path: Path, seed: int) -> None:
     """Bytes of a good file changed at random: the same numbers, other numbers, or an error of ours."""
     generator = np.random.default_rng(seed)
     content = bytearray(npy("(2, 3)", np.arange(6.0).tobytes()))
@@ -112,7 +114,7 @@ def test_damaged_headers_are_one_line(tmp_path, seed) -> None:
         assert read_matrix(path, np.float64).size == 6
 
 
-def test_where_a_cell_of_an_array_stands(tmp_path) -> None:
+def test_where_a_cell_of_an_array_stands(tmp_path: Path) -> None:
     assert place_of(tmp_path / "scores.npy", 3, 0) == "row 4, column 1"
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -6,7 +7,7 @@ from caffe_compat.srn.metrics.outputs import WRITERS, write_outputs
 from caffe_compat.srn.metrics.report import Request, evaluate
 
 
-def test_each_file_that_is_asked_for_is_written_whole(tmp_path) -> None:
+def test_each_file_that_is_asked_for_is_written_whole(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "labels.txt", [[1, 0], [0, 1]], fmt="%d")
     report = evaluate(Request("own", tmp_path / "labels.txt", [tmp_path / "labels.txt"]))
     paths = {name: tmp_path / name / "deep" / f"out.{name}" for name in WRITERS}

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ def folder(tmp_path, content):
     return home
 
 
-def test_names_counts_and_title(tmp_path) -> None:
+def test_names_counts_and_title(tmp_path: Path) -> None:
     prepared = read_prepared(folder(tmp_path, GOOD))
     assert prepared.title == "my photos"
     assert prepared.class_names == ["cat", "dog"]
@@ -23,7 +24,7 @@ def test_names_counts_and_title(tmp_path) -> None:
     assert prepared.training_counts.tolist() == [5, 0]
 
 
-def test_without_a_training_split_nothing_says_how_often_training_saw_a_label(tmp_path) -> None:
+def test_without_a_training_split_nothing_says_how_often_training_saw_a_label(tmp_path: Path) -> None:
     assert read_prepared(folder(tmp_path, {"splits": {"test": GOOD["splits"]["test"]}})).training_counts is None
 
 
@@ -39,18 +40,18 @@ def test_without_a_training_split_nothing_says_how_often_training_saw_a_label(tm
         ("{", "expected JSON, found "),
     ],
 )
-def test_another_kind_of_summary_is_refused(tmp_path, content, complaint) -> None:
+def test_another_kind_of_summary_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
     home = folder(tmp_path, content)
     with pytest.raises(FormatError, match=f"^{home}/summary.json: {complaint}"):
         read_prepared(home)
 
 
-def test_a_folder_that_was_not_prepared(tmp_path) -> None:
+def test_a_folder_that_was_not_prepared(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"summary.json: cannot read .*No such file"):
         read_prepared(tmp_path)
 
 
-def test_made_scenes_have_names_alone(tmp_path) -> None:
+def test_made_scenes_have_names_alone(tmp_path: Path) -> None:
     assert not is_prepared(tmp_path)
     (tmp_path / "classes.txt").write_text("0\n1\n")
     assert is_prepared(tmp_path)

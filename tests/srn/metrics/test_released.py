@@ -12,12 +12,12 @@ def measured(present, confidences, known=None, specified=None, threshold=0.5):
 
 @pytest.mark.parametrize("threshold", [0.5, 0.3])
 @pytest.mark.parametrize("prefix", ["", "top3 ", "top3+filter "])
-def test_class_figures_are_means_and_overall_figures_count_all(prefix, threshold) -> None:
+def test_class_figures_are_means_and_overall_figures_count_all(prefix: str, threshold: float) -> None:
     generator = np.random.default_rng(12)
     present, confidences = generator.random((31, 8)) < 0.25, generator.random((31, 8))
     top3 = np.argsort(np.argsort(-confidences, axis=1), axis=1) < 3
-    decided = {"": confidences > threshold, "top3 ": top3, "top3+filter ": top3 & (confidences >= threshold)}
-    decided = decided[prefix]
+    decided_by = {"": confidences > threshold, "top3 ": top3, "top3+filter ": top3 & (confidences >= threshold)}
+    decided = decided_by[prefix]
     figures = measured(present, confidences, threshold=threshold)
     by_class = np.array([precision_recall_f1(present[:, c], decided[:, c]) for c in range(8)])
     overall = precision_recall_f1(present.ravel(), decided.ravel())
@@ -34,7 +34,7 @@ def test_a_probability_of_one_half_is_no_label_but_stays_among_the_filtered_top_
 
 
 @pytest.mark.parametrize("prefix", ["", "top3 ", "specified "])
-def test_cells_that_do_not_count_are_left_out_of_every_count(prefix) -> None:
+def test_cells_that_do_not_count_are_left_out_of_every_count(prefix: str) -> None:
     generator = np.random.default_rng(14)
     present, confidences = generator.random((29, 5)) < 0.4, generator.random((29, 5))
     draws = generator.random((29, 5))

@@ -17,7 +17,7 @@ DATASET_OF = {"wider_like": "wider_att", "nus_like": "nus_wide"}
 
 
 @pytest.mark.parametrize("case", ["small_noempty", "with_empty_class", "wider_like", "nus_like"])
-def test_equals_the_released_code_run_in_octave(case, tmp_path) -> None:
+def test_equals_the_released_code_run_in_octave(case: str, tmp_path: Path) -> None:
     scores = tmp_path / "scores.txt"
     scores.write_bytes(gzip.decompress((RECORDED / case / "scores.txt.gz").read_bytes()))
     result = report_json(evaluate(Request(DATASET_OF.get(case, "coco"), RECORDED / case / "labels.txt", [scores])))
@@ -37,7 +37,7 @@ def files(tmp_path, scores=((0.5, -1.5, 2.0), (-0.25, 1.0, -3.0))):
     return {"dataset": "coco", "labels": tmp_path / "labels.txt", "predictions": [tmp_path / "a.txt"]}
 
 
-def test_a_class_without_positives_is_null_and_warned_of(tmp_path) -> None:
+def test_a_class_without_positives_is_null_and_warned_of(tmp_path: Path) -> None:
     report = evaluate(Request(**files(tmp_path)))
     assert report_json(report)["ap"] == [1.0, 1.0, None]
     assert report_json(report)["mAP"] == 1.0
@@ -51,14 +51,14 @@ def test_no_warning_where_every_class_has_positives() -> None:
     assert evaluate(Request("coco", case / "labels.txt", [case / "labels.txt"])).warnings == []
 
 
-def test_only_accessible_images_count(tmp_path) -> None:
+def test_only_accessible_images_count(tmp_path: Path) -> None:
     (tmp_path / "accessible.txt").write_text("2\n")
     report = evaluate(Request(**files(tmp_path), accessible=tmp_path / "accessible.txt"))
     assert report.images == 1
     assert report.positives.tolist() == [0, 1, 0]
 
 
-def test_names_of_files_that_are_called_alike(tmp_path) -> None:
+def test_names_of_files_that_are_called_alike(tmp_path: Path) -> None:
     arguments = files(tmp_path)
     (tmp_path / "other").mkdir()
     second = (tmp_path / "a.txt").rename(tmp_path / "other" / "b.txt")
@@ -68,7 +68,7 @@ def test_names_of_files_that_are_called_alike(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("names", [["one"], ["same", "same"]])
-def test_wrong_names(tmp_path, names) -> None:
+def test_wrong_names(tmp_path: Path, names: list[str]) -> None:
     arguments = files(tmp_path) | {"predictions": [tmp_path / "a.txt", tmp_path / "b.txt"], "names": names}
     with pytest.raises(
         DataError, match=r"^--names: expected 2 names that all differ, one for each --predictions file, found "
@@ -76,20 +76,20 @@ def test_wrong_names(tmp_path, names) -> None:
         evaluate(Request(**arguments))
 
 
-def test_class_names(tmp_path) -> None:
+def test_class_names(tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("person\ncar \n\ntraffic light\n")
     assert evaluate(Request(**files(tmp_path), class_names=names)).class_names == ["person", "car", "traffic light"]
 
 
-def test_too_few_class_names(tmp_path) -> None:
+def test_too_few_class_names(tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("person\ncar\n")
     with pytest.raises(DataError, match="^" + re.escape(f"{names}: expected 3 class names, one per line, as ")):
         evaluate(Request(**files(tmp_path), class_names=names))
 
 
-def test_predictions_of_another_image_list(tmp_path) -> None:
+def test_predictions_of_another_image_list(tmp_path: Path) -> None:
     arguments = files(tmp_path, scores=((1.0, 2.0), (3.0, 4.0), (5.0, 6.0)))
     complaint = (
         f"{tmp_path / 'a.txt'}: expected 2 lines of 3 scores, as {tmp_path / 'labels.txt'} has labels, "
@@ -99,12 +99,12 @@ def test_predictions_of_another_image_list(tmp_path) -> None:
         evaluate(Request(**arguments))
 
 
-def test_predictions_of_one_image(tmp_path) -> None:
+def test_predictions_of_one_image(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match=r"has labels, found 1 line of 2; labels and predictions must come from one"):
         evaluate(Request(**files(tmp_path, scores=((1.0, 2.0),))))
 
 
-def test_json_of_several_files(tmp_path) -> None:
+def test_json_of_several_files(tmp_path: Path) -> None:
     arguments = files(tmp_path) | {"predictions": [tmp_path / "a.txt", tmp_path / "b.txt"], "rounds": 5}
     result = report_json(evaluate(Request(**arguments)))
     assert list(result["models"]) == ["a", "b"]
@@ -132,7 +132,7 @@ def scored(tmp_path, seed=8):
 
 
 @pytest.mark.parametrize("file", ["probs.txt", "probs.npy"])
-def test_probabilities_are_noticed_and_give_the_figures_of_logits(tmp_path, file) -> None:
+def test_probabilities_are_noticed_and_give_the_figures_of_logits(tmp_path: Path, file: str) -> None:
     home = scored(tmp_path)
     want = evaluate(Request("coco", home / "test_labels.txt", [tmp_path / "logits.txt"]))
     have = evaluate(Request("coco", home / "test_labels.txt", [tmp_path / file]))
@@ -145,7 +145,7 @@ def test_probabilities_are_noticed_and_give_the_figures_of_logits(tmp_path, file
     ]
 
 
-def test_the_user_can_say_that_probabilities_are_logits(tmp_path) -> None:
+def test_the_user_can_say_that_probabilities_are_logits(tmp_path: Path) -> None:
     home = scored(tmp_path)
     request = Request("coco", home / "test_labels.txt", [tmp_path / "probs.txt"], conventions=Conventions("logits"))
     report = evaluate(request)
@@ -153,7 +153,7 @@ def test_the_user_can_say_that_probabilities_are_logits(tmp_path) -> None:
     assert report.measurements[0].figures["R-C"] == pytest.approx(1)  # sigmoid of 0..1 is above 0.5
 
 
-def test_own_data_need_nothing_but_their_prepared_folder(tmp_path) -> None:
+def test_own_data_need_nothing_but_their_prepared_folder(tmp_path: Path) -> None:
     home = scored(tmp_path)
     report = evaluate(Request("own", None, [tmp_path / "logits.txt"], data=home))
     assert report.rules.title == "birds & <b>bees"
@@ -165,7 +165,7 @@ def test_own_data_need_nothing_but_their_prepared_folder(tmp_path) -> None:
     assert evaluate(Request("own", None, [tmp_path / "logits.txt"], data=home, title="Mine")).rules.title == "Mine"
 
 
-def test_a_summary_beside_the_labels_is_found_and_one_of_other_labels_is_not_taken(tmp_path) -> None:
+def test_a_summary_beside_the_labels_is_found_and_one_of_other_labels_is_not_taken(tmp_path: Path) -> None:
     home = scored(tmp_path)
     assert evaluate(Request("own", home / "test_labels.txt", [tmp_path / "logits.txt"])).class_names == list("abcde")
     np.savetxt(home / "two.txt", [[1, 0], [0, 1]], fmt="%d")
@@ -176,12 +176,12 @@ def test_a_summary_beside_the_labels_is_found_and_one_of_other_labels_is_not_tak
         evaluate(Request("own", home / "two.txt", [home / "two.txt"], data=home))
 
 
-def test_no_labels_at_all(tmp_path) -> None:
+def test_no_labels_at_all(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^expected --labels FILE or --data DIR, a folder that prepare wrote; found"):
         evaluate(Request("own", None, [tmp_path / "logits.txt"]))
 
 
-def test_unknown_labels_are_as_good_as_not_there(tmp_path) -> None:
+def test_unknown_labels_are_as_good_as_not_there(tmp_path: Path) -> None:
     """One class column with unknown cells gives the figures of a file without those images."""
     home = scored(tmp_path)
     labels, scores = np.loadtxt(home / "test_labels.txt")[:, :1], np.loadtxt(tmp_path / "logits.txt")[:, :1]
@@ -195,7 +195,7 @@ def test_unknown_labels_are_as_good_as_not_there(tmp_path) -> None:
     assert have.later.figures == pytest.approx(want.later.figures, rel=1e-14)
 
 
-def test_wider_names_both_ways_to_count_f1(tmp_path) -> None:
+def test_wider_names_both_ways_to_count_f1(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("1\n0\n-1\n1\n")
     np.savetxt(tmp_path / "scores.txt", [[3.0], [2.0], [-1.0], [-2.0]])
     report = evaluate(Request("wider_att", tmp_path / "labels.txt", [tmp_path / "scores.txt"]))
@@ -207,7 +207,7 @@ def test_wider_names_both_ways_to_count_f1(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("ap", "value"), [("released", 5 / 6), ("voc07", (6 + 5 * 2 / 3) / 11), ("sklearn", 5 / 6)])
-def test_the_convention_of_ap_can_be_chosen_and_is_named(tmp_path, ap, value) -> None:
+def test_the_convention_of_ap_can_be_chosen_and_is_named(tmp_path: Path, ap: str, value: float) -> None:
     (tmp_path / "labels.txt").write_text("1\n0\n1\n")
     np.savetxt(tmp_path / "scores.txt", [[3.0], [2.0], [1.0]])
     request = Request("coco", tmp_path / "labels.txt", [tmp_path / "scores.txt"], conventions=Conventions(ap=ap))
@@ -216,7 +216,7 @@ def test_the_convention_of_ap_can_be_chosen_and_is_named(tmp_path, ap, value) ->
     assert result["convention"].startswith("AP ")
 
 
-def test_the_threshold_can_be_chosen(tmp_path) -> None:
+def test_the_threshold_can_be_chosen(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("1\n1\n")
     np.savetxt(tmp_path / "scores.txt", [[0.9], [0.3]])
     request = Request("coco", tmp_path / "labels.txt", [tmp_path / "scores.txt"])
@@ -226,7 +226,7 @@ def test_the_threshold_can_be_chosen(tmp_path) -> None:
     assert report_json(evaluate(lower))["threshold"] == 0.2
 
 
-def test_class_names_that_cannot_be_read(tmp_path) -> None:
+def test_class_names_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_bytes(b"\xff\xfe\n")
     with pytest.raises(DataError, match=r"names.txt: cannot read the class names \(it is not UTF-8 text\); expected"):
         evaluate(Request(**files(tmp_path), class_names=tmp_path / "names.txt"))
@@ -234,7 +234,7 @@ def test_class_names_that_cannot_be_read(tmp_path) -> None:
         evaluate(Request(**files(tmp_path), class_names=tmp_path / "none.txt"))
 
 
-def test_unknown_labels_of_a_prepared_folder_are_left_out_without_a_flag(tmp_path) -> None:
+def test_unknown_labels_of_a_prepared_folder_are_left_out_without_a_flag(tmp_path: Path) -> None:
     home = scored(tmp_path)
     labels = np.loadtxt(home / "test_labels.txt")
     labels[::3, 2] = -1

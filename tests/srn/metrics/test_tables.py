@@ -1,5 +1,7 @@
 import csv
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,9 @@ def request_of_two(tmp_path):
         ("wider_att", ["All", "Specified only"]),
     ],
 )
-def test_terminal_lines_are_the_columns_of_the_papers_table(request_of_two, dataset, groups) -> None:
+def test_terminal_lines_are_the_columns_of_the_papers_table(
+    request_of_two: dict[str, Any], dataset: str, groups: list[str]
+) -> None:
     report = evaluate(Request(dataset, **request_of_two))
     text = list(terminal_lines(report))
     assert len(text) == 4 * len(groups)
@@ -39,7 +43,7 @@ def test_terminal_lines_are_the_columns_of_the_papers_table(request_of_two, data
     assert text[3].split()[:4] == ["gain", "of", "srn_1", f"{100 * report.comparisons[0].gains['mAP']:+.1f}"]
 
 
-def test_intervals_stand_under_figures_and_gains(request_of_two) -> None:
+def test_intervals_stand_under_figures_and_gains(request_of_two: dict[str, Any]) -> None:
     report = evaluate(Request("coco", **request_of_two, rounds=3))
     text = list(terminal_lines(report))
     assert len(text) == 14
@@ -50,7 +54,9 @@ def test_intervals_stand_under_figures_and_gains(request_of_two) -> None:
     assert len({len(line) for line in text[:7]}) == 1
 
 
-def test_csv_has_a_line_a_class_and_a_gap_where_nothing_is_defined(request_of_two, tmp_path) -> None:
+def test_csv_has_a_line_a_class_and_a_gap_where_nothing_is_defined(
+    request_of_two: dict[str, Any], tmp_path: Path
+) -> None:
     report = evaluate(Request("coco", **request_of_two))
     write_csv(report, tmp_path / "classes.csv")
     with (tmp_path / "classes.csv").open(newline="") as file:
@@ -63,7 +69,9 @@ def test_csv_has_a_line_a_class_and_a_gap_where_nothing_is_defined(request_of_tw
     assert "training images" not in rows[0]
 
 
-def test_csv_has_the_numbers_of_training_images_where_a_summary_tells_them(request_of_two, tmp_path) -> None:
+def test_csv_has_the_numbers_of_training_images_where_a_summary_tells_them(
+    request_of_two: dict[str, Any], tmp_path: Path
+) -> None:
     counts = {"a": 7, "b": 0, "c": 1, "d": 12}
     (tmp_path / "summary.json").write_text(json.dumps({"splits": {"train": {"label counts": counts}}}))
     write_csv(evaluate(Request("own", **request_of_two)), tmp_path / "classes.csv")
@@ -71,14 +79,14 @@ def test_csv_has_the_numbers_of_training_images_where_a_summary_tells_them(reque
         assert {row["class"]: int(row["training images"]) for row in csv.DictReader(file)} == counts
 
 
-def test_csv_of_one_file_has_plain_headings(request_of_two, tmp_path) -> None:
+def test_csv_of_one_file_has_plain_headings(request_of_two: dict[str, Any], tmp_path: Path) -> None:
     request_of_two["predictions"] = request_of_two["predictions"][:1]
     write_csv(evaluate(Request("coco", **request_of_two)), tmp_path / "classes.csv")
     heading = (tmp_path / "classes.csv").read_text().splitlines()[0]
     assert heading == "class,positives,co-occurring labels,AP,P,R,F1"
 
 
-def test_latex_escapes_names_and_marks_the_best(request_of_two, tmp_path) -> None:
+def test_latex_escapes_names_and_marks_the_best(request_of_two: dict[str, Any], tmp_path: Path) -> None:
     write_latex(evaluate(Request("coco", **request_of_two, names=["50% & more", "srn_1"])), tmp_path / "table.tex")
     rows = [line for line in (tmp_path / "table.tex").read_text().splitlines() if line.endswith(r"\\")]
     assert [row.count("&") for row in rows] == [2, 14, 13]
@@ -86,7 +94,7 @@ def test_latex_escapes_names_and_marks_the_best(request_of_two, tmp_path) -> Non
     assert rows[2].startswith(r"srn\_1 & \textbf{")
 
 
-def test_latex_has_intervals_and_gains_after_a_bootstrap(request_of_two, tmp_path) -> None:
+def test_latex_has_intervals_and_gains_after_a_bootstrap(request_of_two: dict[str, Any], tmp_path: Path) -> None:
     report = evaluate(Request("own", **request_of_two, rounds=4, title="mine\n\\input{x}"))
     write_latex(report, tmp_path / "table.tex")
     lines = (tmp_path / "table.tex").read_text().splitlines()

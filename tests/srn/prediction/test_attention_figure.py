@@ -43,7 +43,7 @@ def test_the_photo_shows_through_most_where_the_map_is_low() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
-def test_a_map_without_a_value_is_drawn(value) -> None:
+def test_a_map_without_a_value_is_drawn(value: float) -> None:
     assert over_image(np.full((2, 3), value, np.float32), PHOTO, 0.0).shape == (30, 40, 3)
     maps = maps_of()._replace(weighted=np.full((5, 3, 4), value, np.float32))
     draw_attention(PHOTO, maps, [1], list("abcde")).canvas.draw()
@@ -82,5 +82,5 @@ def test_nets_without_u_have_one_row() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 700, 3), (900, 5, 3)])
-def test_photos_of_any_shape(shape) -> None:
+def test_photos_of_any_shape(shape: tuple[int, ...]) -> None:
     draw_attention(np.zeros(shape, np.float32), maps_of(), [0], list("abcde")).canvas.draw()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from caffe_compat.errors import GraphError
@@ -23,7 +25,7 @@ def weights(tmp_path):
     return str(tmp_path / "w.caffemodel")
 
 
-def test_many_unfilled_layers_are_counted(tmp_path, weights) -> None:
+def test_many_unfilled_layers_are_counted(tmp_path: Path, weights: str) -> None:
     net, path = net_of(tmp_path, "big", ("a", ""), *((f"b{number}", "") for number in range(7)))
     with pytest.raises(
         GraphError,
@@ -33,7 +35,7 @@ def test_many_unfilled_layers_are_counted(tmp_path, weights) -> None:
         require_filled(net, weights, path)
 
 
-def test_a_layer_that_shares_its_weights_is_filled_by_their_owner(tmp_path, weights) -> None:
+def test_a_layer_that_shares_its_weights_is_filled_by_their_owner(tmp_path: Path, weights: str) -> None:
     net, path = net_of(tmp_path, "two", ("a", 'param { name: "w" }'), ("b", 'param { name: "w" }'))
     require_filled(net, weights, path)
     net, path = net_of(tmp_path, "other", ("a", 'param { name: "w" }'), ("b", 'param { name: "v" }'))
@@ -41,7 +43,7 @@ def test_a_layer_that_shares_its_weights_is_filled_by_their_owner(tmp_path, weig
         require_filled(net, weights, path)
 
 
-def test_a_file_of_another_net_is_an_error_anyway(tmp_path, weights) -> None:
+def test_a_file_of_another_net_is_an_error_anyway(tmp_path: Path, weights: str) -> None:
     net, path = net_of(tmp_path, "foreign", ("c", ""))
     for allowed in (False, True):
         with pytest.raises(GraphError, match="found none of its layers; give the weights of this net"):

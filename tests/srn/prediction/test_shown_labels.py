@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ def test_labels_by_name_or_number() -> None:
 
 
 @pytest.mark.parametrize("text", ["4", "-1", "dgo", "9" * 40])
-def test_a_label_that_is_not_there(text) -> None:
+def test_a_label_that_is_not_there(text: str) -> None:
     with pytest.raises(DataError, match=r"^--true: expected names of labels or numbers from 0 to 3, found '"):
         find_labels([text], NAMES, "--true")
 
@@ -34,7 +36,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_an_image_is_found_by_the_end_of_its_path(folder, monkeypatch) -> None:
+def test_an_image_is_found_by_the_end_of_its_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = TrueLabels(folder)
     assert truth.of("/photos/a/1.jpg") == {0}
     assert truth.of("photos/b/1.jpg") == {0, 1}
@@ -42,7 +44,7 @@ def test_an_image_is_found_by_the_end_of_its_path(folder, monkeypatch) -> None:
     assert truth.of("1.jpg") == truth.of("/other/1.jpg") == frozenset()
 
 
-def test_folders_that_were_not_prepared_whole(folder, tmp_path) -> None:
+def test_folders_that_were_not_prepared_whole(folder: Path, tmp_path: Path) -> None:
     (folder / "test_labels.txt").write_text("0 1\n1 1\n")
     with pytest.raises(DataError, match=r"test_labels.txt: expected 1 lines, as .*test_imglist.txt lists images"):
         TrueLabels(folder)

@@ -3,6 +3,7 @@ import math
 import os
 import re
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def written(path, *events):
     return path
 
 
-def test_what_is_written_is_read(tmp_path) -> None:
+def test_what_is_written_is_read(tmp_path: Path) -> None:
     events = [start(), shown(0), a_test(0), shown(4), End(5.0, 9, "done")]
     run = read_run(written(tmp_path / "new folder" / "metrics.jsonl", *events))
     assert run.starts == [start()]
@@ -41,7 +42,7 @@ def test_what_is_written_is_read(tmp_path) -> None:
     assert run.end == End(5.0, 9, "done")
 
 
-def test_every_line_is_json_that_any_reader_takes(tmp_path) -> None:
+def test_every_line_is_json_that_any_reader_takes(tmp_path: Path) -> None:
     path = written(tmp_path / "m.jsonl", start(), shown(1, math.inf), a_test(1))
     lines = [json.loads(line, parse_constant=pytest.fail) for line in path.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "display", "test"]
@@ -49,7 +50,7 @@ def test_every_line_is_json_that_any_reader_takes(tmp_path) -> None:
     assert lines[2]["ap"] == {"y": [0.25, None]}
 
 
-def test_a_resumed_run_replaces_what_it_goes_over_again(tmp_path) -> None:
+def test_a_resumed_run_replaces_what_it_goes_over_again(tmp_path: Path) -> None:
     path = written(tmp_path / "m.jsonl", start(), shown(0), shown(4), a_test(4), shown(6), End(4.0, 6, "stopped"))
     run = read_run(written(path, start(4), shown(4, 0.25)))
     assert [(event.iteration, event.loss) for event in run.displays] == [(0, 0.5), (4, 0.25)]
@@ -58,7 +59,7 @@ def test_a_resumed_run_replaces_what_it_goes_over_again(tmp_path) -> None:
     assert len(run.starts) == 2
 
 
-def test_half_a_line_of_a_killed_run_is_left_out_and_removed_by_the_next(tmp_path) -> None:
+def test_half_a_line_of_a_killed_run_is_left_out_and_removed_by_the_next(tmp_path: Path) -> None:
     path = written(tmp_path / "m.jsonl", start(), shown(0))
     with path.open("a") as file:
         file.write('{"event": "disp')
@@ -85,7 +86,7 @@ def test_half_a_line_of_a_killed_run_is_left_out_and_removed_by_the_next(tmp_pat
         "\x00\ufffd",
     ],
 )
-def test_a_line_that_is_no_event(tmp_path, line) -> None:
+def test_a_line_that_is_no_event(tmp_path: Path, line: str) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text(line + "\n")
     with pytest.raises(FormatError, match="^" + re.escape(f"{path}, line 1: expected an event of a run")) as caught:
@@ -93,12 +94,12 @@ def test_a_line_that_is_no_event(tmp_path, line) -> None:
     assert len(str(caught.value)) < 300 + len(str(path))
 
 
-def test_figures_beyond_what_a_chart_can_show_are_left_out(tmp_path) -> None:
+def test_figures_beyond_what_a_chart_can_show_are_left_out(tmp_path: Path) -> None:
     path = written(tmp_path / "m.jsonl", start(), shown(1, 1e300))
     assert math.isnan(read_run(path).displays[0].loss)
 
 
-def test_files_without_events(tmp_path) -> None:
+def test_files_without_events(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(FormatError, match=r"empty.jsonl: expected the events of a run, one JSON object per line"):
         read_run(tmp_path / "empty.jsonl")
@@ -110,7 +111,7 @@ def test_files_without_events(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_changed_bytes_are_an_event_or_one_line(tmp_path, seed) -> None:
+def test_changed_bytes_are_an_event_or_one_line(tmp_path: Path, seed: int) -> None:
     generator = np.random.default_rng(seed)
     content = bytearray(written(tmp_path / "m.jsonl", start(), shown(3), a_test(3)).read_bytes())
     for place in generator.integers(len(content), size=3):

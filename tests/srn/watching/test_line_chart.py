@@ -48,7 +48,7 @@ def test_undefined_values_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, -3.0, 1e-9, 123456.0])
-def test_a_constant_can_be_drawn(value) -> None:
+def test_a_constant_can_be_drawn(value: float) -> None:
     chart = chart_of([Series("a", [(3, value), (4, value)])])
     (_, low), (_, high) = points_of(chart.lines[0].path)
     assert TOP <= low == high <= HEIGHT - BOTTOM

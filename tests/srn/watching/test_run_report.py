@@ -1,6 +1,7 @@
 import json
 import math
 import re
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def page(folder, *events):
     return write_report(folder).read_text()
 
 
-def test_what_a_run_did_is_told_and_drawn(tmp_path) -> None:
+def test_what_a_run_did_is_told_and_drawn(tmp_path: Path) -> None:
     html = page(tmp_path, START, shown(0), a_test(0, 0.25), shown(1000), a_test(1000, 0.625), shown(2000), END)
     assert "Done: 9,000 of 9,000 iterations." in html
     assert "<b>62.5</b><span>mAP of the last test, per cent</span>" in html
@@ -44,7 +45,7 @@ def test_what_a_run_did_is_told_and_drawn(tmp_path) -> None:
     assert "<td>-</td><td>-</td><td>-</td>" in html  # a class that no test image has
 
 
-def test_nothing_is_fetched_and_names_are_escaped(tmp_path) -> None:
+def test_nothing_is_fetched_and_names_are_escaped(tmp_path: Path) -> None:
     html = page(tmp_path, START, a_test(0), End(3.0, 10, "<script>alert(1)</script>"))
     assert "net &lt;b&gt;&amp; co" in html
     assert "cat &amp; &lt;i&gt;dog&lt;/i&gt;" in html
@@ -62,12 +63,12 @@ def test_nothing_is_fetched_and_names_are_escaped(tmp_path) -> None:
         (End(3.0, 1000, "loss = nan"), "Failed after 1,000 of 9,000 iterations: loss = nan", True),
     ],
 )
-def test_how_a_run_ended(tmp_path, end, words, wrong) -> None:
+def test_how_a_run_ended(tmp_path: Path, end: End | None, words: str, wrong: bool) -> None:
     html = page(tmp_path, START, shown(1000), *([end] if end else []))
     assert f'<p class="result{" wrong" if wrong else ""}">{words}</p>' in html
 
 
-def test_several_nets_scores_and_starts_are_told_apart(tmp_path) -> None:
+def test_several_nets_scores_and_starts_are_told_apart(tmp_path: Path) -> None:
     two = NetTested(5.0, 3, 0, 0.5, {}, {"y:mAP": 0.5, "z:mAP": 0.75}, {"y": [0.5], "z": [0.75]})
     html = page(tmp_path, START, two, a_test(3, net=1), Start(9.0, 4, 9000, "again", 24))
     assert "Average precision by class (y)" in html
@@ -78,13 +79,13 @@ def test_several_nets_scores_and_starts_are_told_apart(tmp_path) -> None:
     assert "mAP, net 1 50" in html
 
 
-def test_a_run_that_has_only_begun(tmp_path) -> None:
+def test_a_run_that_has_only_begun(tmp_path: Path) -> None:
     html = page(tmp_path, START)
     assert "In training: 0 of 9,000 iterations." in html
     assert "<svg" not in html
 
 
-def test_the_first_the_last_and_some_tests_between_show_attention(tmp_path) -> None:
+def test_the_first_the_last_and_some_tests_between_show_attention(tmp_path: Path) -> None:
     for iteration in range(0, 1000, 100):
         for number in (1, 2):
             (tmp_path / f"attention_{iteration}_{number}.jpg").write_bytes(b"\xff\xd8\xff")
@@ -94,7 +95,7 @@ def test_the_first_the_last_and_some_tests_between_show_attention(tmp_path) -> N
     assert html.count('src="data:image/jpeg') == 8
 
 
-def test_the_sink_writes_after_tests_and_at_the_end(tmp_path) -> None:
+def test_the_sink_writes_after_tests_and_at_the_end(tmp_path: Path) -> None:
     events, sink = EventFile(tmp_path / EVENTS), RunReport(tmp_path)
     for event, there in ((START, False), (shown(0), False), (a_test(0), True)):
         events.write(event)
@@ -107,12 +108,12 @@ def test_the_sink_writes_after_tests_and_at_the_end(tmp_path) -> None:
     events.close()
 
 
-def test_a_folder_without_events(tmp_path) -> None:
+def test_a_folder_without_events(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"metrics.jsonl: cannot read the events"):
         write_report(tmp_path)
 
 
-def test_every_table_row_has_as_many_cells_as_the_heading(tmp_path) -> None:
+def test_every_table_row_has_as_many_cells_as_the_heading(tmp_path: Path) -> None:
     other = NetTested(5.0, 3, 1, 0.5, {"accuracy": 0.25}, {}, {})
     html = page(tmp_path, START, a_test(0), other)
     table = html[html.index("Figures of each test</h2>") :]
@@ -120,7 +121,7 @@ def test_every_table_row_has_as_many_cells_as_the_heading(tmp_path) -> None:
     assert [len(re.findall("<t[hd]", row)) for row in rows] == [5, 5, 5]
 
 
-def test_the_lines_of_the_file_are_what_other_programs_read(tmp_path) -> None:
+def test_the_lines_of_the_file_are_what_other_programs_read(tmp_path: Path) -> None:
     page(tmp_path, START, a_test(0))
     lines = [json.loads(line) for line in (tmp_path / EVENTS).read_text().splitlines()]
     assert lines[1]["metrics"] == {"mAP": 0.5}

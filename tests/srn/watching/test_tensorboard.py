@@ -1,5 +1,6 @@
 import math
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +19,14 @@ def test_scalars_have_the_names_of_their_net() -> None:
     assert list(scalars(TESTED)) == ["test_1/objective", "test_1/loss", "test_1/mAP", "test_1/F1-C"]
 
 
-def test_without_the_package_the_cure_is_named(tmp_path, monkeypatch) -> None:
+def test_without_the_package_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingFeatureError, match=r"^TensorBoard files need the package tensorboard.*pip install"):
         TensorBoard(tmp_path)
 
 
 @pytest.mark.slow
-def test_tensorboard_reads_what_is_written(tmp_path) -> None:
+def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     writer = TensorBoard(tmp_path)
     for event in (Start(0.0, 0, 9, "net", 1), SHOWN, TESTED):

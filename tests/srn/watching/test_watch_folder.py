@@ -3,12 +3,14 @@ import json
 import logging
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from caffe_compat.net.build import build_net
+from caffe_compat.net.net import Net
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.srn.watching.attention_watch import AttentionWatch
 from caffe_compat.srn.watching.event_file import read_run
@@ -35,7 +37,7 @@ def test_the_first_display_knows_no_speed() -> None:
     assert summary_line(first, START, None) == "iteration 0/12000  |  loss 0.7  |  lr 0.01"
 
 
-def test_only_displays_print(monkeypatch) -> None:
+def test_only_displays_print(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     line = TerminalLine()
@@ -77,7 +79,7 @@ def fill(net, seed):
     net.forward_range(0, len(net.steps) - 1)
 
 
-def test_attention_is_drawn_on_the_first_batch_with_the_weights_of_the_moment(net, tmp_path) -> None:
+def test_attention_is_drawn_on_the_first_batch_with_the_weights_of_the_moment(net: Net, tmp_path: Path) -> None:
     watch = AttentionWatch(net, tmp_path / "new", ["a", "b", "c", "d", "e"])
     assert watch.is_possible
     assert watch.blobs == ["data"]
@@ -96,7 +98,7 @@ def test_attention_is_drawn_on_the_first_batch_with_the_weights_of_the_moment(ne
     assert drawn.shape[1] > 400
 
 
-def test_nets_without_attention_or_pictures_are_passed_over(tmp_path) -> None:
+def test_nets_without_attention_or_pictures_are_passed_over(tmp_path: Path) -> None:
     watch = AttentionWatch(make_solver().test_nets[0], tmp_path)
     watch.add_batch()
     assert not watch.is_possible
@@ -104,7 +106,7 @@ def test_nets_without_attention_or_pictures_are_passed_over(tmp_path) -> None:
     assert watch.draw(1) == []
 
 
-def test_a_watched_training_leaves_events_and_report(tmp_path, caplog) -> None:
+def test_a_watched_training_leaves_events_and_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     solver = make_solver("fast")
     with watched(solver, tmp_path / "run"):
         solver.solve()
@@ -115,7 +117,9 @@ def test_a_watched_training_leaves_events_and_report(tmp_path, caplog) -> None:
     assert "Done: 6 of 6 iterations." in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_without_a_folder_the_log_alone_has_metrics(tmp_path, caplog, monkeypatch) -> None:
+def test_without_a_folder_the_log_alone_has_metrics(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     solver = make_solver()
     with caplog.at_level(logging.INFO, "caffe_compat"), watched(solver, None):
@@ -124,10 +128,12 @@ def test_without_a_folder_the_log_alone_has_metrics(tmp_path, caplog, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_any_more_does_not_end_the_training(tmp_path, caplog, monkeypatch) -> None:
+def test_a_folder_that_cannot_be_written_any_more_does_not_end_the_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     solver = make_solver()
 
-    def refuse(folder) -> None:
+    def refuse(folder: Path) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("caffe_compat.srn.watching.run_report.write_report", refuse)
@@ -137,7 +143,7 @@ def test_a_folder_that_cannot_be_written_any_more_does_not_end_the_training(tmp_
     assert "No space left on device. Training goes on" in caplog.text
 
 
-def test_class_names_are_those_of_the_prepared_folder(tmp_path) -> None:
+def test_class_names_are_those_of_the_prepared_folder(tmp_path: Path) -> None:
     net = make_solver().net
     assert class_names_of(net) == []
     for step in net.steps:
@@ -151,7 +157,9 @@ def test_class_names_are_those_of_the_prepared_folder(tmp_path) -> None:
     assert len(find_label_losses(net)) == 1
 
 
-def test_a_terminal_gets_a_line_for_each_display(monkeypatch, capsys) -> None:
+def test_a_terminal_gets_a_line_for_each_display(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     solver = make_solver()
     with watched(solver, None):
@@ -161,7 +169,7 @@ def test_a_terminal_gets_a_line_for_each_display(monkeypatch, capsys) -> None:
     assert "test at 3: loss" in lines[2]
 
 
-def test_events_are_json_of_a_resumed_run(tmp_path) -> None:
+def test_events_are_json_of_a_resumed_run(tmp_path: Path) -> None:
     for _ in range(2):
         solver = make_solver()
         with watched(solver, tmp_path):

@@ -16,7 +16,7 @@ from caffe_compat.srn.watching.watcher import (
 from tests.srn.watching.multilabel import SECOND_LOSS, make_solver
 
 
-def test_versions_device_and_command(monkeypatch) -> None:
+def test_versions_device_and_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/somewhere/train", "--solver=x"])
     found = describe_environment(torch.device("cpu"))
     assert found["device"] == "CPU"
@@ -24,7 +24,7 @@ def test_versions_device_and_command(monkeypatch) -> None:
     assert found["command"] == "train --solver=x"
 
 
-def test_a_package_that_is_called_otherwise(monkeypatch) -> None:
+def test_a_package_that_is_called_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("caffe_compat.srn.watching.watcher.PACKAGES", ("no-such-package",))
     assert describe_environment(torch.device("cpu"))["no-such-package"] == "another build"
 
@@ -45,7 +45,9 @@ class Kept:
 
 @pytest.mark.parametrize("engine", ["exact", "fast"])
 @pytest.mark.parametrize("more", ["", SECOND_LOSS])
-def test_a_run_is_told_whole_and_trains_as_if_nobody_watched(engine, more, caplog) -> None:
+def test_a_run_is_told_whole_and_trains_as_if_nobody_watched(
+    engine: str, more: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "caffe_compat")
     alone = make_solver(engine, more)
     alone.solve()
@@ -116,7 +118,7 @@ def test_batches_of_an_interrupted_test_are_forgotten() -> None:
     assert first.ap == second.ap
 
 
-def test_only_the_first_of_several_processes_tells(monkeypatch) -> None:
+def test_only_the_first_of_several_processes_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     solver, kept = make_solver(), Kept()
     solver.is_root = False
     with watching(solver, [kept]):
