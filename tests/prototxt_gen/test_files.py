@@ -67,8 +67,8 @@ def test_solvers_are_in_both_dialects(norm):
 
 def test_types_are_those_that_the_forks_caffe_has():
     missing = {"BatchNorm", "Input", "Bias", "Crop", "Embed", "Parameter"}
-    for layout in ("paper", "released"):
-        for message in generate(**SMALL, norm="bn", layout=layout, head_norm="bn").values():
+    for options in ({}, {"layout": "released"}, {"learn_alpha": True}, {"attention": "uniform"}, {"conv4": "full"}):
+        for message in generate(**SMALL, norm="bn", head_norm="bn", **options).values():
             if isinstance(message, caffe_pb2.NetParameter):
                 assert not missing & {layer.type for layer in message.layer}
 

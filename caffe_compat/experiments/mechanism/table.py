@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from caffe_compat.experiments.mechanism.arms import SRN_OUTPUTS
+from caffe_compat.experiments.mechanism.arms import ARMS, SRN_OUTPUTS
 from caffe_compat.experiments.mechanism.study import GROUPS, Result
 from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
@@ -24,17 +24,16 @@ def rows(results: Sequence[Result], group: str = "relation") -> dict[StudyRow, d
     }
 
 
-def gains(results: Sequence[Result]) -> dict[StudyRow, dict[str, SeedStatistics]]:
-    """For each trial beside an SRN of the same field and scenes: what SRN's prediction gains over the trial's.
+def gains(results: Sequence[Result], arm: str = "srn") -> dict[StudyRow, dict[str, SeedStatistics]]:
+    """For each trial beside an arm of the same field and scenes: what the arm's prediction gains over the trial's.
 
     Points of AP of each group of labels, paired by seed; a seed that only one of both has is left out.
     """
-    srn = {(item.trial.receptive_field, item.trial.scenes, item.seed): item for item in results if _is_srn(item.trial)}
+    best = {_place(item): item for item in results if item.trial.arm == arm}
     pairs: dict[StudyRow, list[dict[str, float]]] = {}
     for item in results:
-        best = srn.get((item.trial.receptive_field, item.trial.scenes, item.seed))
-        if best is not None and not _is_srn(item.trial):
-            ours, theirs = _predicted(best), _predicted(item)
+        if item.trial.arm != arm and _place(item) in best:
+            ours, theirs = _predicted(best[_place(item)]), _predicted(item)
             pairs.setdefault(item.trial, []).append({group: 100 * (ours[group] - theirs[group]) for group in GROUPS})
     return {
         trial: {group: over_seeds([points[group] for points in found]) for group in GROUPS}
@@ -42,8 +41,8 @@ def gains(results: Sequence[Result]) -> dict[StudyRow, dict[str, SeedStatistics]
     }
 
 
-def _is_srn(trial: StudyRow) -> bool:
-    return trial.arm == "srn"
+def _place(item: Result) -> tuple[int, int, int]:
+    return item.trial.receptive_field, item.trial.scenes, item.seed
 
 
 def _predicted(result: Result) -> dict[str, float]:
@@ -100,20 +99,22 @@ def _line(trial: StudyRow, cells: dict[str, SeedStatistics]) -> str:
 
 
 def _gain_lines(results: Sequence[Result]) -> Iterator[str]:
-    found = gains(results)
+    found = {("SRN", trial): cells for trial, cells in gains(results).items() if trial.arm != "late"}
+    late = gains(results, "late").items()
+    found |= {(ARMS["late"].arm.title, trial): cells for trial, cells in late if trial.arm == "baseline"}
     if not found:
         return
     yield from (
         "",
-        "SRN's prediction minus that of each arm of the same field and scenes, in points, paired by seed:",
+        "Gains of SRN's prediction over that of an arm of the same field and scenes, in points, paired by seed:",
         "",
     )
-    yield "| SRN minus | field | scenes | " + " | ".join(f"{group} AP" for group in GROUPS) + " | seeds |"
-    yield "|---|---|---|" + "---|" * (len(GROUPS) + 1)
-    for trial, cells in found.items():
+    yield "| what | minus | field | scenes | " + " | ".join(f"{group} AP" for group in GROUPS) + " | seeds |"
+    yield "|---|---|---|---|" + "---|" * (len(GROUPS) + 1)
+    for (title, trial), cells in found.items():
         values = " | ".join(_cell(cells[group], "+") for group in GROUPS)
         seeds = next(iter(cells.values())).seeds
-        yield f"| {trial.made_of.arm.title} | {trial.receptive_field} | {trial.scenes} | {values} | {seeds} |"
+        yield f"| {title} | {trial.made_of.arm.title} | {trial.receptive_field} | {trial.scenes} | {values} | {seeds} |"
 
 
 def _cell(value: SeedStatistics | None, sign: str = "") -> str:

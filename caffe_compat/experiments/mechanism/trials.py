@@ -48,7 +48,7 @@ class StudyRow:
 
 #: What each table compares. `controls` shows the mechanism; `dose` and `samples` ask how far it carries.
 TABLES: dict[str, tuple[StudyRow, ...]] = {
-    "controls": tuple(StudyRow(arm) for arm in ARMS),
+    "controls": tuple(StudyRow(arm) for arm in ARMS if arm != "late"),
     "dose": tuple(StudyRow(arm, field) for field in FIELDS for arm in ("srn", "baseline")),
-    "samples": tuple(StudyRow(arm, FIELDS[-1], scenes) for scenes in SAMPLES for arm in ("srn", "baseline")),
+    "samples": tuple(StudyRow(arm, FIELDS[-1], scenes) for scenes in SAMPLES for arm in ("srn", "baseline", "late")),
 }

@@ -8,14 +8,28 @@ from caffe_compat.experiments.arms import ArmStep
 from caffe_compat.experiments.mechanism import arms
 from caffe_compat.experiments.mechanism.study import run_study
 from caffe_compat.experiments.mechanism.trials import TABLES, StudyRow
+from caffe_compat.experiments.models import write_models
+from caffe_compat.experiments.shared_steps import take_over_steps
 
 
 def test_every_arm_has_the_same_budget():
-    assert {made.arm.epochs for made in arms.ARMS.values()} == {25}
+    assert {made.arm.epochs for name, made in arms.ARMS.items() if name != "late"} == {25}
+
+
+def test_srn_on_the_trained_baseline_takes_the_baseline_over(tmp_path):
+    runs = [StudyRow(arm, 31, 64).run(tmp_path, 3) for arm in ("baseline", "late")]
+    for run in runs:
+        write_models(run.folder, run.arm, StudyRow("late", 31, 64).setting, 3)
+    baseline, late = runs
+    (only,) = baseline.stages
+    for name in (only.log_file, only.final_weights):
+        (baseline.folder / name).write_text("trained")
+    assert [stage.number for stage in take_over_steps(late.folder)] == [1]
+    assert (late.folder / late.stages[0].final_weights).read_text() == "trained"
 
 
 def test_the_tables_hold_what_the_page_says():
-    assert [trial.arm for trial in TABLES["controls"]] == list(arms.ARMS)
+    assert [trial.arm for trial in TABLES["controls"]] == [arm for arm in arms.ARMS if arm != "late"]
     assert {(trial.arm, trial.receptive_field) for trial in TABLES["dose"]} == {
         (arm, field) for arm in ("srn", "baseline") for field in (15, 31, 63, 111)
     }
