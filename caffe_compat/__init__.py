@@ -5,10 +5,14 @@ Names are looked up when first used, so that the schema alone can be imported wi
 
 import importlib
 
+from caffe_compat.processors import share_processors
+
 #: As typing's own, which takes 10 ms to import: in this time Ctrl-C would print a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+share_processors()  # before anything imports torch
 
 #: The version of this program, stated here and nowhere else. After install_as_caffe(), `caffe.__version__` is Caffe's.
 __version__ = "0.2.0"

@@ -16,6 +16,7 @@ TRAINS = NETS | SHOWS | {"engine", "solvers", "convert"}
 #: What each package of caffe_compat may import of caffe_compat, besides itself; `None` means everything.
 MAY_IMPORT: dict[str, set[str] | None] = {
     "errors": set(),
+    "processors": set(),
     "registry": {"errors"},
     "logs": {"errors"},
     "proto": {"errors", "logs"},

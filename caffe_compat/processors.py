@@ -1,0 +1,77 @@
+"""How many threads torch may start, and how they wait: decided before torch is loaded, which reads it once.
+
+On a machine that is otherwise idle, threads wait for each other quickest by spinning. Where more programs run than
+there are processors, a thread spins while the one that it waits for has no processor, and a forward takes four to
+seven times as long; threads that sleep instead take twice as long at most. What the environment says stays.
+"""
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False  # this module is imported before anything else, and stays light
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+#: Whoever sets one of these has chosen.
+THREADS = {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}
+WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}
+
+#: The kernel says here how many programs run at this moment, the asking one included.
+LOAD = "/proc/loadavg"
+#: A cgroup's quota and its period, in microseconds, in one file (version 2) or in two.
+QUOTA = "/sys/fs/cgroup/cpu.max"
+QUOTA_AND_PERIOD = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"
+LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.001
+
+
+def share_processors(environment: "MutableMapping[str, str]" = os.environ) -> None:
+    """Sets OMP_NUM_THREADS to a container's limit, and OMP_WAIT_POLICY where the machine is busy.
+
+    Nothing is set once torch is loaded. The number of threads does not depend on the load, because the exact engine's
+    last bits depend on that number.
+    """
+    if "torch" in sys.modules:
+        return
+    if not THREADS & environment.keys() and (limit := container_limit()) < processors():
+        environment["OMP_NUM_THREADS"] = str(limit)
+    if not WAITING & environment.keys() and is_busy(int(environment.get("OMP_NUM_THREADS") or processors())):
+        environment["OMP_WAIT_POLICY"] = "passive"
+
+
+def processors() -> int:
+    """Returns how many processors this program may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def container_limit() -> int:
+    """Returns how many processors' time the container may use, rounded up; `processors()` where nothing limits it."""
+    try:
+        quota, period = _text(QUOTA).split() if os.path.exists(QUOTA) else map(_text, QUOTA_AND_PERIOD)
+        if int(quota) > 0 and int(period) > 0:
+            return -(-int(quota) // int(period))
+    except (OSError, ValueError):  # no cgroup, or its word for "no limit", "max"
+        pass
+    return processors()
+
+
+def _text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def is_busy(threads: int) -> bool:
+    """Whether `threads` threads beside the programs that run now are more than the machine's processors."""
+    room = (os.cpu_count() or 1) - threads
+    looks = [others for _ in range(LOOKS) if (others := _others_running()) is not None]
+    return bool(looks) and sorted(looks)[len(looks) // 2] > room
+
+
+def _others_running() -> int | None:
+    """Returns how many other threads run or wait for a processor; None where the kernel does not say."""
+    try:
+        running = _text(LOAD).split()[3].partition("/")[0]
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        return int(running) - 1
+    except (OSError, ValueError, IndexError):
+        return None
