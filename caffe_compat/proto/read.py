@@ -26,7 +26,11 @@ from caffe_compat.proto.file_bytes import (
 from caffe_compat.proto.text import parse_text
 from caffe_compat.proto.upgrade import complete_snapshot_prefix, upgrade_net, upgrade_solver
 from caffe_compat.proto.upgrade.on_load import holds_scale
+from caffe_compat.proto.upgrade.v1 import name_types_of_c3d
 from caffe_compat.proto.wire import decode
+
+#: Axes of a 3D filter in C3D 1.0; weights of other V1 nets have four sizes.
+AXES_OF_C3D = 5
 
 _LOG = logging.getLogger(__name__)
 
@@ -138,6 +142,8 @@ def _weights(path: str | Path, structure: bytes, blobs: list[Blob], fit: Fit) ->
     except FormatError as error:
         raise FormatError(f"{path}: {error}; the file is damaged or of another Caffe") from error
     shapeless_inputs = [] if net.input_shape or net.input_dim else list(net.input)
+    if any(blobs[blob.num].ndim == AXES_OF_C3D for layer in net.layers for blob in layer.blobs):
+        name_types_of_c3d(net)  # before the upgrades, which take its numbers for BVLC's
     scaled = {layer.name for layer in net.layer if holds_scale(layer)}
     upgrades = upgrade_net(net, path)
     _log(upgrades)

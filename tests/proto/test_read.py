@@ -20,6 +20,7 @@ from caffe_compat.proto.read import (
     read_text,
     read_weights,
 )
+from caffe_compat.proto.wire import varint
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 BVLC = GOLDENS / "bvlc/solvers/adam/s_iter_10.caffemodel"
@@ -224,3 +225,25 @@ def test_damaged_files_give_errors_of_ours_or_are_read(tmp_path: Path, given: Pa
         except CaffeError:
             refused += 1
     assert refused > 10
+
+
+def test_the_type_numbers_of_c3d_are_told_by_its_blobs(tmp_path: Path) -> None:
+    """Its V1 numbers 25 and 30 to 40 are other types in BVLC's Caffe: 30 is ArgMax there."""
+    values = np.arange(2 * 3 * 2 * 1 * 4, dtype="<f4")
+    sizes = b"".join(bytes([number << 3, size]) for number, size in enumerate((2, 3, 2, 1, 4), 1))
+    blob = sizes + b"\x32" + varint(values.nbytes) + values.tobytes()
+
+    def layer(name: bytes, number: int, *blobs: bytes) -> bytes:
+        content = b"\x22" + bytes([len(name)]) + name + bytes([5 << 3, number])
+        content += b"".join(b"\x32" + varint(len(blob)) + blob for blob in blobs)
+        return b"\x12" + varint(len(content)) + content
+
+    file = tmp_path / "c3d.caffemodel"
+    file.write_bytes(layer(b"c", 30, blob) + layer(b"p", 31) + layer(b"e", 25) + layer(b"d", 40) + layer(b"r", 18))
+    weights = read_weights(file)
+    assert [layer.type for layer in weights.net.layer] == [
+        "Convolution3D", "Pooling3D", "EltwiseProduct", "DOWN_SAMPLING", "ReLU"
+    ]  # fmt: skip
+    np.testing.assert_array_equal(weights.layers[0].blobs[0], values.reshape(2, 3, 2, 1, 4))
+    file.write_bytes(layer(b"c", 30) + layer(b"e", 25))
+    assert [layer.type for layer in read_weights(file).net.layer] == ["ArgMax", "Eltwise"]

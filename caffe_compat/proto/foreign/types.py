@@ -77,6 +77,12 @@ FOREIGN_TYPES = {
     "VIDEO_DATA": ForeignType("C3D", _DATA),  # V1's word; VideoData is the SRN fork's, which reads other lists
     "VIDEO_SEGMENTATION_DATA": ForeignType("C3D", _DATA),
     "VIDEO_WITH_VOXEL_TRUTH_DATA": ForeignType("C3D", _DATA),
+    "VOLUME_DATA": ForeignType("C3D", _DATA),
+    "VOXEL_SOFTMAX": ForeignType("C3D", "take Softmax, whose axis is 1 for any number of axes"),
+    "VOXEL_SOFTMAX_LOSS": ForeignType("C3D", "take SoftmaxWithLoss, whose axis is 1 for any number of axes", True),
+    "VOXEL_CUSTOM_LOSS": ForeignType("C3D", _TRAINING_ONLY),
+    "DOWN_SAMPLING": ForeignType("C3D", _OWN),
+    "EltwiseProduct": ForeignType("Caffes of 2013 and C3D", "take Eltwise with operation: PROD"),
     "L2Normalize": ForeignType("C3D", "take Normalize with across_spatial and channel_shared false"),
     "EltwiseAccuracy": ForeignType("DeconvNet", "take Accuracy, which counts places", True),
     "WindowSegData": ForeignType("DeconvNet", _DATA),

@@ -7,6 +7,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto.foreign.types import type_of_v1
 
 V1 = caffe_pb2.V1LayerParameter
 DATA_PARAMS = {V1.DATA: "data_param", V1.IMAGE_DATA: "image_data_param", V1.WINDOW_DATA: "window_data_param"}
@@ -54,10 +55,24 @@ TYPES = {
     "THRESHOLD": "Threshold",
     "WINDOW_DATA": "WindowData",
 }
-#: V1 type numbers in binary files of other Caffes, beyond BVLC's 39, from the caffe.proto of
-#: facebookarchive/C3D (v1.0) and of HyeonwooNoh/caffe (DeconvNet).
+#: V1 type numbers of facebookarchive/C3D (v1.0) that are other types in BVLC's Caffe, or none.
+NUMBERS_OF_C3D = {
+    25: "ELTWISE_PRODUCT",
+    30: "CONVOLUTION3D",
+    31: "POOLING3D",
+    32: "VOLUME_DATA",
+    33: "VIDEO_DATA",
+    34: "DECONVOLUTION3D",
+    35: "VIDEO_SEGMENTATION_DATA",
+    36: "VOXEL_SOFTMAX",
+    37: "VOXEL_SOFTMAX_LOSS",
+    38: "VIDEO_WITH_VOXEL_TRUTH_DATA",
+    39: "VOXEL_CUSTOM_LOSS",
+    40: "DOWN_SAMPLING",
+}
+#: V1 type numbers in binary files of other Caffes, beyond BVLC's 39; DeconvNet's are from HyeonwooNoh/caffe.
 NUMBERS_OF_OTHERS = {
-    "C3D": {40: "DOWN_SAMPLING"},
+    "C3D": NUMBERS_OF_C3D,
     "DeconvNet": {
         40: "CROP",
         41: "ELTWISE_ACCURACY",
@@ -95,11 +110,25 @@ def upgrade_v1(net: caffe_pb2.NetParameter) -> list[str]:
     return log
 
 
+def name_types_of_c3d(net: caffe_pb2.NetParameter) -> None:
+    """Names the types of a V1 net from a binary file of C3D 1.0, in place, whose numbers are other types in BVLC's."""
+    for layer in net.layers:
+        number = layer.type if layer.HasField("type") else next(iter(_unknown_numbers(layer)), 0)
+        if number in NUMBERS_OF_C3D:
+            layer.ClearField("type")
+            layer.type_of_another_caffe = type_of_v1(NUMBERS_OF_C3D[number])
+
+
+def _unknown_numbers(layer: caffe_pb2.V1LayerParameter) -> list[int]:
+    """Returns the layer's type numbers that BVLC's enum lacks."""
+    field = caffe_pb2.V1LayerParameter.TYPE_FIELD_NUMBER
+    return [found.data for found in UnknownFieldSet(layer) if found.field_number == field]
+
+
 def _refuse_unknown_number(layer: caffe_pb2.V1LayerParameter) -> None:
     """Raises FormatError if a layer of a binary file has a type number that BVLC's enum lacks."""
-    field = caffe_pb2.V1LayerParameter.TYPE_FIELD_NUMBER
-    numbers = [found.data for found in UnknownFieldSet(layer) if found.field_number == field]
-    if not numbers or layer.HasField("type"):
+    numbers = _unknown_numbers(layer)
+    if not numbers or layer.HasField("type") or layer.HasField("type_of_another_caffe"):
         return
     known = ", ".join(
         f"{names[numbers[0]]} in {caffe}" for caffe, names in NUMBERS_OF_OTHERS.items() if numbers[0] in names
