@@ -243,10 +243,12 @@ def prior_box(place: ChainLayer) -> Rewrite | None:
 def detection_output(place: ChainLayer) -> Rewrite | None:
     """Adds the fields of a DetectionOutput that OpenCV requires, and room for all detections.
 
-    None for code type CORNER_SIZE and for adaptive thresholds, which OpenCV lacks.
+    None for what OpenCV lacks: code type CORNER_SIZE, adaptive thresholds, no background class, and priors whose
+    variances the offsets hold already.
     """
     param = place.layer.detection_output_param
-    if param.code_type == caffe_pb2.PriorBoxParameter.CORNER_SIZE or param.nms_param.eta != 1:
+    is_lacking = param.variance_encoded_in_target or param.background_label_id < 0 or param.nms_param.eta != 1
+    if is_lacking or param.code_type == caffe_pb2.PriorBoxParameter.CORNER_SIZE:
         return None
     for name in ("share_location", "background_label_id", "variance_encoded_in_target", "code_type"):
         setattr(param, name, getattr(param, name))

@@ -151,3 +151,20 @@ def test_regions_lie_within_the_image() -> None:
     assert (regions[:, 3:] <= [20, 24]).all()
     assert regions[:, 3].max() > 15
     assert compare_with_onnxruntime("n", onnx_bytes("n", export_onnx(net)), net).error < 1e-4
+
+
+def test_detections_get_priors_within_the_image_and_scores_that_add_up_to_1() -> None:
+    """Priors of an image's size (deviation 50) made boxes of infinite size, whose overlaps are NaN."""
+    text = 'layer { name: "f" type: "Flatten" bottom: "a" top: "f" } layer { name: "d" type: "DetectionOutput" '
+    text += 'bottom: "f" bottom: "b" bottom: "p" top: "d" '
+    text += "detection_output_param { num_classes: 3 code_type: CENTER_SIZE } }"
+    prior = 'layer { name: "p" type: "Input" top: "p" input_param { shape { dim: 1 dim: 2 dim: 24 } } }'
+    net = net_of(prior + text, (2, 6, 4), (2, 18))
+    values = sample_inputs(net.steps, net.inputs, 1)
+    boxes, variances = values["p"].reshape(2, 6, 4)
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    assert boxes.min() >= 0
+    assert boxes.max() <= 1
+    assert set(np.unique(variances)) == {np.float32(0.1), np.float32(0.2)}
+    np.testing.assert_allclose(values["b"].reshape(2, 6, 3).sum(axis=2), 1, rtol=1e-5)
+    assert compare_with_onnxruntime("n", onnx_bytes("n", export_onnx(net)), net).error < 1e-4

@@ -170,6 +170,8 @@ def test_priors_and_detections_of_ssd(priors: str, fields: str) -> None:
         ("img_h: 24 img_w: 17", "", "p"),
         ("", "code_type: CORNER_SIZE", "x"),
         ("", "nms_param { eta: 0.9 }", "x"),
+        ("", "variance_encoded_in_target: true", "x"),
+        ("", "background_label_id: -1", "x"),
     ],
 )
 def test_forms_that_opencv_lacks_are_fed(priors: str, fields: str, layer: str) -> None:

@@ -3,7 +3,9 @@
 import logging
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
@@ -74,6 +76,17 @@ class DetectionOutput(Layer):
         """The shape for one detection, as in Caffe before the first forward; the real count depends on scores."""
         self._require_shapes(*bottom_shapes)
         return [(1, 1, 1, 7)]
+
+    def sample_bottoms(self, random: np.random.Generator, *bottom_shapes: Shape) -> dict[int, NDArray[np.float64]]:
+        """Offsets of about 1, scores that add up to 1 per prior, and priors within the image with SSD's variances."""
+        offsets, scores, priors = bottom_shapes
+        count = priors[2] // 4
+        corners = np.sort(random.uniform(0, 1, (count, 2, 2)), axis=1) * 0.9
+        corners[:, 1] += 0.1  # no empty box
+        variances = np.tile([0.1, 0.1, 0.2, 0.2], count)
+        shares = random.dirichlet(np.ones(self.classes), math.prod(scores) // self.classes)
+        boxes = np.concatenate([corners.ravel(), variances]).reshape(priors)
+        return {0: random.normal(0, 1, offsets), 1: shares.reshape(scores), 2: boxes}
 
     def forward(self, offsets: Tensor, scores: Tensor, priors: Tensor) -> Tensor:
         self._require_shapes(offsets.shape, scores.shape, priors.shape)
