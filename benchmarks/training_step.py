@@ -7,7 +7,6 @@ torch's own SGD (whose momentum is not Caffe's), once as they are and once chann
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -49,7 +48,7 @@ def solver_for(engine: str, arguments: argparse.Namespace) -> Solver:
         solver.ClearField("test_interval")
         solver.ClearField("test_initialization")
         solver.iter_size, solver.display, solver.snapshot, solver.max_iter = 1, 0, 0, 10**6
-        os.chdir(folder)
+        solver.snapshot_prefix = str(Path(folder) / "never")
         made = Solver(solver, engine)
     torch.manual_seed(0)
     made.net.blobs["data"].assign(torch.randn(shapes[0]).to(made.net.device) * 50)
