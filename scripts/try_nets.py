@@ -4,7 +4,8 @@
     scripts/try_nets.py FOLDER [--seconds 180] [--memory 8] [--json OUT] [--list FILE]
 
 A net is a prototxt that describes layers; its weights are the .caffemodel of the same name beside it, if there is one.
-Without weights, seeded random numbers stand in, so that zeros of missing fillers do not agree with everything. Every
+Without weights, seeded random numbers stand in, so that zeros of missing fillers do not agree with everything. Images
+larger than `--side`, and sizes that stand for any size (1 x 1), become `--side` where no weight depends on them. Every
 net runs in a process of its own, with a limit of time and memory. `--list` names the prototxts, one per line, below
 FOLDER. `--json` writes the results by net.
 """
@@ -32,16 +33,18 @@ sys.path.insert(0, str(ROOT))
 STEPS = ("load", "safetensors", "onnx", "opencv")
 GIB = 1 << 30
 _LAYERS = re.compile(r"^\s*layers?\s*:?\s*(\{|$)", re.MULTILINE)
+#: Images of fewer pixels a side stand for any size: OpenPose's nets say 1 x 1 and 16 x 16.
+_LEAST_SIDE = 17
 #: Characters of an error that a line shows.
 MOST_SHOWN = 160
 
 
-def try_net(prototxt: Path, weights: Path | None, steps: Sequence[str]) -> Iterator[tuple[str, str]]:
+def try_net(prototxt: Path, weights: Path | None, steps: Sequence[str], side: int) -> Iterator[tuple[str, str]]:
     """Every step with `ok` or the first line of what is wrong."""
     from caffe_compat.errors import CaffeError
 
     with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(prototxt, weights, Path(folder))
+        trial = Trial(prototxt, weights, Path(folder), side)
         for step in steps:
             try:
                 yield step, getattr(trial, step)()
@@ -56,8 +59,8 @@ def try_net(prototxt: Path, weights: Path | None, steps: Sequence[str]) -> Itera
 class Trial:
     """One net: loaded first, then converted and compared; each method returns `ok` or a finding."""
 
-    def __init__(self, prototxt: Path, weights: Path | None, folder: Path) -> None:
-        self.prototxt, self.given, self.folder = prototxt, weights, folder
+    def __init__(self, prototxt: Path, weights: Path | None, folder: Path, side: int) -> None:
+        self.prototxt, self.given, self.folder, self.side = prototxt, weights, folder, side
         self.weights = str(weights or folder / "random.caffemodel")
 
     def load(self) -> str:
@@ -65,6 +68,7 @@ class Trial:
         import caffe_compat as caffe
 
         net = caffe.Net(str(self.prototxt), *([self.weights] if self.given else []), caffe.TEST)
+        self.prototxt = _of_side(self.prototxt, net, self.side, self.folder / self.prototxt.name) or self.prototxt
         if not self.given:
             _draw_weights(net)
             net.save(self.weights)
@@ -118,6 +122,33 @@ class Trial:
         return convert(source or self.weights, target, out, Options(prototxt=prototxt, form=form)).path
 
 
+def _of_side(prototxt: Path, net: "Net", side: int, out: Path) -> Path | None:
+    """Writes the net for images of another size, if its weights stay the same; returns the new file, or None."""
+    import caffe_compat as caffe
+    from caffe_compat.errors import CaffeError
+    from caffe_compat.proto.read import read_net
+    from caffe_compat.proto.text import format_text
+
+    parameter = read_net(prototxt)
+    shapes = [shape for layer in parameter.layer for shape in layer.input_param.shape if len(shape.dim) == 4]
+    images = [shape for shape in shapes if not all(_LEAST_SIDE <= size <= side for size in shape.dim[2:])]
+    for shape in images:
+        shape.dim[2:] = [side, side]
+    if not images:
+        return None
+    out.write_text(format_text(parameter))
+    try:
+        other = caffe.Net(str(out), caffe.TEST)
+    except CaffeError:
+        return None
+    same = all(
+        mine.data.shape == blob.data.shape
+        for name, blobs in net.params.items()
+        for mine, blob in zip(blobs, other.params[name], strict=True)
+    )
+    return out if same else None
+
+
 def _draw_weights(net: "Net") -> None:
     """Numbers that keep signals alive: He's normal for matrices and filters, about 1 for vectors (seeded)."""
     import numpy as np
@@ -150,9 +181,9 @@ def _limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory * GIB, memory * GIB))
 
 
-def in_own_process(prototxt: Path, steps: Sequence[str], seconds: int, memory: int) -> dict[str, str]:
+def in_own_process(prototxt: Path, steps: Sequence[str], seconds: int, memory: int, side: int) -> dict[str, str]:
     """The steps' outcomes; a process that dies or takes too long says so at the step that it was in."""
-    command = [sys.executable, __file__, "--one", str(prototxt), "--steps", *steps]
+    command = [sys.executable, __file__, "--one", str(prototxt), "--side", str(side), "--steps", *steps]
     quiet = {**os.environ, "GLOG_minloglevel": "3", "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
@@ -182,12 +213,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", type=Path, help="a file of names below FOLDER, one per line")
     parser.add_argument("--seconds", type=int, default=180, help="limit for one net (default: 180)")
     parser.add_argument("--memory", type=int, default=8, help="limit for one net in GiB (default: 8)")
+    parser.add_argument("--side", type=int, default=224, help="height and width of larger images (default: 224)")
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS, help="what to try (default: all)")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.one:
-        for outcome in try_net(arguments.one, weights_of(arguments.one), arguments.steps):
+        for outcome in try_net(arguments.one, weights_of(arguments.one), arguments.steps, arguments.side):
             print(json.dumps(outcome), flush=True)
         return 0
     if arguments.folder is None:
@@ -199,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(*STEPS, "net")
     for file in files:
         name = str(file.relative_to(folder))
-        results[name] = in_own_process(file, arguments.steps, arguments.seconds, arguments.memory)
+        results[name] = in_own_process(file, arguments.steps, arguments.seconds, arguments.memory, arguments.side)
         print(line(name, results[name]), flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(results, indent=1) + "\n")

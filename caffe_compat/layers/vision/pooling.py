@@ -56,7 +56,8 @@ def _max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
 def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
     """The maximum of each window, and its index within the channel (row * width + column).
 
-    The index is -1 for a window without elements. NaN is never the maximum, as in `max_pool`.
+    The index is -1 for a window without elements above -FLT_MAX, where Caffe's search begins. NaN is never the
+    maximum, as in `max_pool`.
     """
     bottom = _without_strangers_on_a_gpu(bottom)
     top, mask = _max_pool_with_mask(bottom, window)
@@ -71,7 +72,7 @@ def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, 
     # torch's indices count in the padded image; Caffe's count in the bottom.
     rows = places.div(padded.shape[3], rounding_mode="floor") - above
     columns = places.remainder(padded.shape[3]) - left
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (top > LOWEST)
     return top, torch.where(inside, rows * width + columns, -1).to(bottom.dtype)
 
 
