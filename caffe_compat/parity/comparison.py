@@ -80,6 +80,7 @@ class Comparison:
     not_compared: list[str] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
     from_fillers: bool = False  # both sides ran with the weights that fillers drew
+    unfilled_layers: list[str] = field(default_factory=list)  # layers that the weights file left to their fillers
 
     def _repr_html_(self) -> str:
         from caffe_compat.pages.notebook import notebook_table  # late imports: only notebooks need them

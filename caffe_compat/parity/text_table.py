@@ -92,6 +92,8 @@ def _same(comparison: Comparison) -> str:
         )
     rest = f", {len(unseen)} not compared: {_some(unseen)}" if unseen else ""
     rest += f", {len(zero)} with nothing but zeros on both sides: {_some(zero)}" if zero else ""
+    filled = comparison.unfilled_layers
+    rest += f", {len(filled)} with what fillers drew on both sides: {_some(filled)}" if filled else ""
     drawn = " with weights that fillers drew" if comparison.from_fillers else ""
     return f"the same as {comparison.against}{drawn}: {total - len(unseen)} of {total} layers{rest}"
 

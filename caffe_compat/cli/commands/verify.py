@@ -165,8 +165,8 @@ def make_net(arguments: argparse.Namespace) -> Net:
 def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     """Runs the net on both sides; returns our net and the comparison."""
     net = make_net(arguments)
-    if arguments.weights and arguments.prototxt:
-        load_weights(net, arguments)
+    is_filled = arguments.weights and arguments.prototxt
+    unfilled = load_weights(net, arguments) if is_filled else []
     other = record_other(net, arguments)
     if not arguments.weights:
         take_weights(net, other)
@@ -180,18 +180,20 @@ def verify_net(arguments: argparse.Namespace) -> tuple[Net, Comparison]:
     }
     comparison = compare(net, other, inputs, tolerances_for(arguments), arguments.backward)
     comparison.from_fillers = NO_WEIGHTS in other.notes
+    comparison.unfilled_layers = unfilled
     return net, comparison
 
 
-def load_weights(net: Net, arguments: argparse.Namespace) -> None:
-    """Copies the files in turn. GraphError where they leave a layer to its filler, unless that is allowed."""
+def load_weights(net: Net, arguments: argparse.Namespace) -> list[str]:
+    """Copies the files in turn; returns the layers that they leave to their fillers, a GraphError unless allowed."""
     files = [file.strip() for file in arguments.weights.split(",")]
-    require_filled(net, files, arguments.prototxt, arguments.allow_unfilled)
+    unfilled = require_filled(net, files, arguments.prototxt, arguments.allow_unfilled)
     for file in files:
         if is_caffes(file):
             copy_weights(net, file)
         else:
             copy_file(net, file)
+    return unfilled
 
 
 def verify_training(arguments: argparse.Namespace) -> tuple[Net, Comparison]:

@@ -11,10 +11,11 @@ from caffe_compat.proto.read import read_weights
 SHOWN = 5
 
 
-def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_unfilled: bool = False) -> None:
+def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_unfilled: bool = False) -> list[str]:
     """Raises GraphError where a learnt layer of the net has no weights in the file, or in any of several files.
 
-    With `allow_unfilled` this is only logged as a warning; a file without any layer of the net is an error anyway.
+    With `allow_unfilled` this is only logged as a warning, and the names of such layers are returned; a file without
+    any layer of the net is an error anyway.
     """
     files = [weights] if isinstance(weights, str) else list(weights)
     learnt = [step.layer for step in net.steps if step.layer.blobs]
@@ -38,6 +39,7 @@ def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_
             f"{', '.join(unfilled[:SHOWN])}{more}; give the weights of this net, or --allow-unfilled to keep what "
             "fillers drew"
         )
+    return unfilled
 
 
 def is_caffes(file: str) -> bool:
