@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import plyvel
+from scipy.io import savemat
 
 from caffe_compat.cli.start import start
 from caffe_compat.data.sources.datums import image_to_datum
@@ -116,6 +117,16 @@ COMMAND_KINDS = (
                "--accessible", "accessible.mat"),
     of_command("accessible text", "accessible.txt", *EVALUATE, "--labels", "labels.txt", "--predictions", "scores.txt",
                "--accessible", "accessible.txt"),
+    of_command("accessible, MATLAB 5", "accessible5.mat", *EVALUATE, "--labels", "labels.txt", "--predictions",
+               "scores.txt", "--accessible", "accessible5.mat"),
+    of_command("hdf5 to caffemodel", "h_iter_2.caffemodel.h5", "convert", "h_iter_2.caffemodel.h5", "--prototxt",
+               "deploy.prototxt", "--to", "caffemodel", "--out", "out.caffemodel"),
+    of_command("prototxt of hdf5", "deploy.prototxt", "convert", "h_iter_2.caffemodel.h5", "--prototxt",
+               "deploy.prototxt", "--to", "caffemodel", "--out", "out.caffemodel"),
+    of_command("events, resumed", "watched/metrics.jsonl", "train", "--solver=list_solver.prototxt", "--watch=watched",
+               "--quiet"),
+    of_prepare("own utf-16", "own16.csv", "own", "--train", "own16.csv"),
+    of_prepare("own coco json", "own_coco.json", "own", "--train", "own_coco.json"),
     of_command("log", "train.log", "parse-log", "train.log", "tables"),
     of_command("log, plotted", "train.log", "plot-log", "6", "loss.png", "train.log"),
     Kind("events", "metrics.jsonl", lambda: read_run(Path("metrics.jsonl"))),
@@ -162,7 +173,8 @@ def make_command_inputs() -> None:
     Path("train.log").write_text(LOG * 3)
     command("train", "--solver=list_solver.prototxt", "--watch", "watched", "--quiet")
     shutil.copy("watched/metrics.jsonl", "metrics.jsonl")
-    shutil.rmtree("watched")
+    for path in Path("watched").glob("*.html"):
+        path.unlink()
 
 
 def _make_leveldb() -> None:
@@ -203,6 +215,8 @@ def _make_annotations(here: Path) -> None:
     entries = [{"image": name, "labels": ["cat", "dog"][: 1 + n % 2]} for n, name in enumerate(names)]
     Path("own.json").write_text(json.dumps(entries, indent=1))
     Path("own.jsonl").write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+    Path("own16.csv").write_text(Path("own.csv").read_text(), encoding="utf-16")
+    Path("own_coco.json").write_text(json.dumps(_own_coco(names)))
     Path("own.txt").write_text("".join(f"{name}\n" for name in names))
     Path("own_labels.txt").write_text("1 0\n0 1\n1 1\n")
     Path("classes.txt").write_text("cat\ndog\n")
@@ -210,6 +224,14 @@ def _make_annotations(here: Path) -> None:
     for number, name in enumerate(names):
         Path(f"voc/{number}.xml").write_text(VOC.format(name))
     command("prepare", "own", "--train", "own.csv", "--test", "own.csv", "--out", "own_data", "--quiet")
+
+
+def _own_coco(names: list[str]) -> dict[str, object]:
+    images = [{"id": number, "file_name": name, "width": 8, "height": 8} for number, name in enumerate(names)]
+    boxes = [{"id": number, "image_id": number, "category_id": 1 + number % 2, "bbox": [1, 1, 4, 4], "iscrowd": 0}
+             for number in range(len(names))]  # fmt: skip
+    kinds = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    return {"images": images, "annotations": boxes, "categories": kinds}
 
 
 def _make_scores() -> None:
@@ -221,4 +243,5 @@ def _make_scores() -> None:
     Path("class_names.txt").write_text("cat\ndog\nbird\nlong-eared owl\n")
     with h5py.File("accessible.mat", "w") as file:
         file["idx_final_test"] = np.array([[2.0], [5.0], [3.0], [7.0], [1.0]])
+    savemat("accessible5.mat", {"idx_final_test": np.array([[2.0], [5.0], [3.0], [7.0], [1.0]])}, do_compression=True)
     Path("accessible.txt").write_text("2\n5\n3\n7\n1\n")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import h5py
@@ -14,7 +14,7 @@ from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.data.lmdb_writer import LmdbWriter
-from caffe_compat.data.sources.datums import encoded_datum, image_to_datum
+from caffe_compat.data.sources.datums import array_to_datum, encoded_datum, image_to_datum
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net, read_solver, read_weights
 from caffe_compat.proto.write import write_blob
@@ -33,6 +33,8 @@ layer { name: "ip" type: "InnerProduct" bottom: "p" top: "y" inner_product_param
   weight_filler { type: "xavier" } } }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
 """
+#: Formats of images beside PNG and JPEG.
+FORMATS = ("tif", "bmp", "webp", "gif", "jp2", "hdr", "pam", "avif")
 #: The data layer of each source of images.
 DATA = {
     "lmdb": 'type: "Data" data_param { source: "db" batch_size: 3 backend: LMDB }',
@@ -43,6 +45,9 @@ DATA = {
     'bg_threshold: 0.5 fg_fraction: 0.5 } transform_param { crop_size: 8 mean_file: "mean.binaryproto" }',
     "video": 'type: "VideoData" video_data_param { source: "videos.txt" batch_size: 2 num_segments: 1 new_length: 1 '
     'modality: RGB name_pattern: "%d.png" }',
+    "floats": 'type: "Data" data_param { source: "floats" batch_size: 3 backend: LMDB }',
+    "vectors": 'type: "ImageData" image_data_param { source: "list.txt" label_source: "vectors.txt" batch_size: 3 }',
+    "formats": 'type: "ImageData" image_data_param { source: "formats.txt" batch_size: 4 }',
     "mean": 'type: "ImageData" image_data_param { source: "list.txt" batch_size: 3 } '
     'transform_param { mean_file: "mean.binaryproto" }',
 }
@@ -88,7 +93,11 @@ KINDS = (
     Kind("image list", "list.txt", lambda: train("list", 3)),
     Kind("png", "1.png", lambda: train("list", 3)),
     Kind("jpeg", "2.jpg", lambda: train("list", 3)),
+    *(Kind(form, f"image.{form}", lambda: train("formats", 2)) for form in FORMATS),
     Kind("mean", "mean.binaryproto", lambda: train("mean")),
+    Kind("infogain", "infogain.binaryproto", lambda: train("infogain")),
+    Kind("float datums", "floats/data.mdb", lambda: train("floats", 2)),
+    Kind("label vectors", "vectors.txt", lambda: train("vectors", 2)),
     Kind("hdf5 list", "rows.txt", lambda: train("hdf5")),
     Kind("hdf5", "rows.h5", lambda: train("hdf5", 3)),
     Kind("window file", "windows.txt", lambda: train("windows")),
@@ -133,7 +142,28 @@ def make_inputs(folder: Path) -> None:
         layer = f'name: "{name}"\nlayer {{ name: "data" top: "data" top: "label" {data} }}\n'
         Path(f"{name}.prototxt").write_text(layer + LAYERS)
         Path(f"{name}_solver.prototxt").write_text(SOLVER.format(net=name))
+    _make_rare_inputs(images)
     make_weights()
+
+
+def _make_rare_inputs(images: list[np.ndarray[Any, Any]]) -> None:
+    """Images of rare formats, a matrix of losses, label vectors, and a database of float values."""
+    large = cv2.resize(images[0], (48, 48))  # JPEG 2000 has a smallest size
+    for form in FORMATS:
+        cv2.imwrite(f"image.{form}", large.astype(np.float32) / 255 if form == "hdr" else large)
+    Path("formats.txt").write_text("".join(f"image.{form} {number % 3}\n" for number, form in enumerate(FORMATS)))
+    Path("vectors.txt").write_text("".join(f"{number % 3}\n" for number in range(len(images))))
+    write_blob("infogain.binaryproto", np.eye(3, dtype=np.float32).reshape(1, 1, 3, 3))
+    text = Path("list.prototxt").read_text().replace('"list"', '"infogain"')
+    infogain = 'type: "InfogainLoss" infogain_loss_param { source: "infogain.binaryproto" }'
+    soft = 'layer { name: "soft" type: "Softmax" bottom: "y" top: "soft" }\nlayer { name: "loss"'
+    text = text.replace('type: "SoftmaxWithLoss" bottom: "y"', f'{infogain} bottom: "soft"')
+    Path("infogain.prototxt").write_text(text.replace('layer { name: "loss"', soft))
+    Path("infogain_solver.prototxt").write_text(SOLVER.format(net="infogain"))
+    with LmdbWriter("floats") as floats:
+        for number, image in enumerate(images):
+            values = image.transpose(2, 0, 1).astype(np.float32) / 255
+            floats.put(b"%08d_x" % number, array_to_datum(values, number % 3))
 
 
 def make_weights() -> None:
