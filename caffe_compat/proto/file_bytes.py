@@ -75,6 +75,8 @@ Part = tuple[int, np.ndarray[Any, np.dtype[Any]]]
 
 #: Buffers that one call fills at most (IOV_MAX of every system).
 MOST_BUFFERS = 1024
+#: What a full, broken or read-only disk says to a write.
+REFUSED_WRITES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 #: Largest gap in bytes between two parts that is read and dropped, which is faster than a new call.
 SMALL_GAP = 1 << 12
 
@@ -313,7 +315,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _flush(beside)
         os.replace(beside, path)
     except OSError as error:
-        if str(error.filename) != str(beside):
+        is_of_a_write = error.filename is None and error.errno in REFUSED_WRITES  # which name no file
+        if not is_of_a_write and str(error.filename) != str(beside):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:

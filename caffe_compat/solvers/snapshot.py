@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,7 @@ class SnapshotWriter:
     def _write(self, files: SnapshotFiles, moment: Moment) -> None:
         schedule = moment.schedule
         state = SolverState(schedule.iteration, files.weights, schedule.current_step, moment.histories)
+        new = [Path(file) for file in (files.weights, files.sidecar) if not os.path.lexists(file)]
         try:
             logger.info("Snapshotting to %s file %s", files.format, files.weights)
             write_net(self._net, files.weights, self._solver.snapshot_diff)
@@ -192,6 +194,9 @@ class SnapshotWriter:
             logger.info("Snapshotting solver state to %s file %s", files.format, files.state)
             write_solver_state(files.state, state)
         except _DISK as error:
+            for file in new:  # half a snapshot helps nobody, and takes the room of the next
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
             raise SnapshotError(f"{files.weights}: cannot write this snapshot: {reason_in_words(error)}; "
                                 f"{self.last_in_words()}") from error  # fmt: skip
 

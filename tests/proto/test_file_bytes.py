@@ -1,5 +1,6 @@
 """The bytes of files, read or mapped, and the kinds of files."""
 
+import errno
 import gzip
 import io
 import os
@@ -339,6 +340,13 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_written(tmp_path:
 def test_errors_about_other_files_stay(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"other'$"), replacing(tmp_path / "a"):
         (tmp_path / "other").read_text()
+
+
+def test_a_refused_write_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/a'$"), replacing(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match=r"No child processes$"), replacing(tmp_path / "a"):
+        raise OSError(errno.ECHILD, "No child processes")
 
 
 def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:

@@ -186,6 +186,23 @@ def test_a_full_disk_in_between_does_not_end_training(
     assert (tmp_path / "s_iter_4.solverstate").exists()
 
 
+def test_a_refused_snapshot_leaves_no_half_that_takes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    solver = make_solver(f'base_lr: 0.1 snapshot_prefix: "{tmp_path}/s"')
+    solver.snapshot()
+    solver.step(1)
+    monkeypatch.setattr(snapshot, "write_solver_state", refuse)
+    with pytest.raises(SnapshotError, match="No space left"):
+        solver.snapshot()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "s_iter_0.caffemodel",
+        "s_iter_0.resume.json",
+        "s_iter_0.solverstate",
+    ]
+
+
 def test_a_last_snapshot_goes_to_a_fallback_that_is_named(
     tmp_path: Path, full_disk: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

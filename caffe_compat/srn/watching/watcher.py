@@ -5,8 +5,9 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
@@ -76,6 +77,7 @@ class Watcher(Observer):
         self._solver = solver
         self._attention = attention
         self._sinks = sinks
+        self._refused: set[int] = set()  # ids of the sinks whose last event could not be written
         self._class_names = list(class_names)
         self._tests = [MetricsOfTest(net) for net in solver.test_nets]
         self._test_started = 0.0
@@ -87,9 +89,16 @@ class Watcher(Observer):
     def tell(self, event: Event) -> None:
         """Give an event to every sink; one that cannot be written is no reason to lose a training."""
         for sink in self._sinks:
-            try:
-                sink.write(event)
-            except (OSError, CaffeError) as error:
+            self._try(sink, partial(sink.write, event))
+
+    def _try(self, sink: Sink, work: Callable[[], object]) -> None:
+        """Does the work of a sink; of several failures in a row, the log has the first."""
+        try:
+            work()
+            self._refused.discard(id(sink))
+        except (OSError, CaffeError) as error:
+            if id(sink) not in self._refused:
+                self._refused.add(id(sink))
                 logger.warning("Watching: %s. Training goes on", error)
 
     def start(self) -> None:
@@ -111,7 +120,7 @@ class Watcher(Observer):
         """Tell that training ends, and close the sinks."""
         self.tell(End(time.time(), self._solver.iteration, reason))
         for sink in self._sinks:
-            sink.close()
+            self._try(sink, sink.close)
 
     def on_display(self, display: Display) -> None:
         """Tell the display with the speed of training, and the share of the time that it waited for data.

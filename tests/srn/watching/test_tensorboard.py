@@ -20,7 +20,7 @@ def test_scalars_have_the_names_of_their_net() -> None:
 
 
 def test_without_the_package_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.record_writer", None)
     with pytest.raises(MissingFeatureError, match=r"^TensorBoard files need the package tensorboard.*pip install"):
         TensorBoard(tmp_path)
 

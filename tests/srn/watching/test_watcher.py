@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.solvers.actions import Action
-from caffe_compat.srn.watching.events import End, NetTested, Shown, Start
+from caffe_compat.srn.watching.events import End, Event, NetTested, Shown, Start
 from caffe_compat.srn.watching.watcher import (
     Watcher,
     describe_environment,
@@ -132,3 +132,23 @@ def test_an_iteration_sees_batch_size_times_iter_size() -> None:
 
 def test_nothing_waits_without_files() -> None:
     assert waiting_seconds(make_solver().net) == 0
+
+
+class Refusing(Kept):
+    def write(self, event: Event) -> None:
+        super().write(event)
+        if len(self.events) != 3:
+            raise OSError(28, "No space left on device")
+
+    def close(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_failures_in_a_row_are_told_once_and_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    solver, refusing = make_solver("exact", ""), Refusing()
+    with watching(solver, [refusing]):
+        solver.solve()
+    assert len(refusing.events) > 4
+    assert [message for message in caplog.messages if "No space left" in message] == [
+        "Watching: [Errno 28] No space left on device. Training goes on"
+    ] * 2
