@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from caffe_compat.proto.images import first_reader
+from caffe_compat.proto.upgrade.on_load import first_reader
 from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.recipes import MODELS

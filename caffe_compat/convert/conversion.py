@@ -7,7 +7,6 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from caffe_compat.convert.assemble import Assembly, assemble
 from caffe_compat.convert.formats.caffemodel import write_caffemodel
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
@@ -15,7 +14,7 @@ from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.train_form import train_form
 from caffe_compat.convert.given_preprocessing import image_blobs, with_image_flags
-from caffe_compat.convert.model import Model, file_in_errors, path_with_suffix
+from caffe_compat.convert.model import Assembly, Model, assemble, file_in_errors, path_with_suffix
 from caffe_compat.convert.norm.exchange import exchange_norms, to_variance
 from caffe_compat.convert.norm.fold import fold_norms
 from caffe_compat.convert.options import DEPLOY, SAME, Options

@@ -1,6 +1,6 @@
 """Where a net says what it expects of an image: reads it from the layers of a net, and writes it into them.
 
-The words are those of `caffe_compat.proto.images`.
+The words are those of `caffe_compat.proto.upgrade.on_load`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from caffe_compat.data.mean import read_mean
 from caffe_compat.data.preprocessing import BGR, CHANNELS, GRAY, RGB, Preprocessing
 from caffe_compat.errors import DataError, FieldError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.images import first_reader, is_rgb, say_rgb
+from caffe_compat.proto.upgrade.on_load import first_reader, is_rgb, say_rgb
 
 #: An image has four axes, (items, channels, height, width).
 IMAGE_AXES = 4

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caffe_compat.convert.assemble import Assembly, require_blobs
+from caffe_compat.convert.model import Assembly, require_blobs
 from caffe_compat.convert.stored_preprocessing import image_inputs, preprocessing_of
 from caffe_compat.data.preprocessing import Preprocessing
 from caffe_compat.errors import MissingFeatureError, ShapeError

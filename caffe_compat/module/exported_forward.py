@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.convert.assemble import Assembly
+from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.export import export_onnx
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.layers.base import Shape

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from caffe_compat.convert.assemble import connect
 from caffe_compat.convert.formats.read import read_model
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.given_preprocessing import store_for_images
-from caffe_compat.convert.model import Shape, file_in_errors
+from caffe_compat.convert.model import Shape, connect, file_in_errors
 from caffe_compat.convert.norm.bn_statistics import AUTO
 from caffe_compat.convert.norm.exchange import to_variance
 from caffe_compat.convert.prototxt_model import with_prototxt

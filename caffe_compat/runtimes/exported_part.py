@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from caffe_compat.convert.assemble import Assembly
+from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.export import export_onnx
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.errors import MissingFeatureError

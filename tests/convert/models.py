@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from google.protobuf import text_format
 
-from caffe_compat.convert.assemble import assemble
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, assemble
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.upgrade import upgrade_net

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_compat.convert.assemble import assemble
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, assemble
 from caffe_compat.errors import GraphError, ShapeError
 from tests.convert.models import model_of
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from caffe_compat.convert.assemble import assemble
+from caffe_compat.convert.model import assemble
 from caffe_compat.layers.base import Layer
 from caffe_compat.module.caffe_module import CaffeModule
 from tests.convert.models import model_of

@@ -18,8 +18,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 from torch import Tensor
 
-from caffe_compat.convert.assemble import Assembly
-from caffe_compat.convert.model import Shape
+from caffe_compat.convert.model import Assembly, Shape
 from caffe_compat.convert.onnx.export import needed_steps, one_line
 from caffe_compat.errors import CaffeError, FormatError
 from caffe_compat.graph.builder import GraphBuilder, shapes_only

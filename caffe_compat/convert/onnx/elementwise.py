@@ -1,4 +1,4 @@
-"""Exports activations and other layers that keep their bottom's shape."""
+"""Exports layers whose tops hold a value for each value of the bottom, in the same order: activations, Reshape ..."""
 
 from functools import reduce
 from typing import Any
@@ -137,6 +137,11 @@ def dropout(graph: Graph, step: Step, bottom: str) -> list[str]:
 def identity(graph: Graph, step: Step, *bottoms: str) -> list[str]:
     """Layers that pass their bottoms on at TEST: Split's every top, Gather and Scatter of one process."""
     return list(bottoms) if len(bottoms) == len(step.tops) else list(bottoms) * len(step.tops)
+
+
+def reshape(graph: Graph, step: Step, bottom: str) -> str:
+    """Reshape and Flatten: the shape is known."""
+    return graph.reshape(bottom, step.top_shapes[0])
 
 
 def _of(step: Step) -> Any:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto, helper
 
-from caffe_compat.convert.assemble import Assembly, require_blobs
-from caffe_compat.convert.model import Shape, scale_behind
+from caffe_compat.convert.model import Assembly, Shape, require_blobs, scale_behind
 from caffe_compat.convert.onnx.graph import OPSET, Graph
 from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_steps, open_axes
 from caffe_compat.convert.onnx.reduction import batch_norm

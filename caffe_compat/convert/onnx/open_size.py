@@ -8,8 +8,7 @@ axis whose size differs between the two is open.
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from caffe_compat.convert.assemble import Assembly
-from caffe_compat.convert.model import Shape
+from caffe_compat.convert.model import Assembly, Shape
 from caffe_compat.convert.onnx.convolution import padded
 from caffe_compat.convert.onnx.elementwise import affine
 from caffe_compat.convert.onnx.graph import Graph

@@ -13,11 +13,6 @@ from caffe_compat.graph.wiring import Step
 LAST = np.iinfo(np.int64).max
 
 
-def reshape(graph: Graph, step: Step, bottom: str) -> str:
-    """Reshape and Flatten: the shape is known."""
-    return graph.reshape(bottom, step.top_shapes[0])
-
-
 def permute(graph: Graph, step: Step, bottom: str) -> str:
     layer: Any = step.layer
     rest = [axis for axis in range(len(step.bottom_shapes[0])) if axis not in layer.order]

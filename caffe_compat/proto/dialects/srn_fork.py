@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from caffe_compat.errors import DialectError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.images import first_reader, hand_on
+from caffe_compat.proto.upgrade.on_load import first_reader, hand_on
 
 Layer = caffe_pb2.LayerParameter
 Loss = caffe_pb2.LossParameter

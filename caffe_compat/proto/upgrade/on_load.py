@@ -2,15 +2,17 @@
 
 After Caffe's own upgrades of nets come those for fields and layers of other Caffes. A net of today enters no other file
 of this package: the conditions stand here, the changes in the other files.
+
+What a net expects of images, mean and scale, stands in a layer's `transform_param`. Caffe accepts the message in any
+layer; only data layers obey it. Where a net has no Input layer, the first layer that reads the input holds it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.images import first_reader, hand_on
 from caffe_compat.proto.upgrade.forks import HOLES, say_fields_of_forks_as_bvlc
 from caffe_compat.proto.upgrade.old_crop import cuts_elsewhere, give_old_crops_their_offsets
 from caffe_compat.proto.upgrade.scaled_batch_norm import OF_OTHER_CAFFES, STATISTICS, split_scaled_batch_norms
@@ -22,6 +24,10 @@ from caffe_compat.proto.upgrade.v1 import (
 )
 
 Net = caffe_pb2.NetParameter
+Layer = caffe_pb2.LayerParameter
+
+#: No Caffe has a word for RGB. A rule about this stage, which no net has, stands for it.
+NOT_BGR = "pixels in BGR"
 
 
 class Upgrade(NamedTuple):
@@ -81,6 +87,38 @@ def inputs_to_layer(net: Net) -> list[str]:
     return []
 
 
+def is_rgb(layer: Layer) -> bool:
+    """Whether the layer's images are RGB."""
+    without = (stage for rule in layer.include for stage in rule.not_stage)
+    return NOT_BGR in without or any(NOT_BGR in rule.stage for rule in layer.exclude)
+
+
+def say_rgb(layer: Layer, rgb: bool) -> None:
+    """Writes into the layer that its images are RGB, or removes these words."""
+    for rule in layer.include:  # a layer may not have rules of both kinds
+        rule.not_stage[:] = [stage for stage in rule.not_stage if stage != NOT_BGR] + [NOT_BGR] * rgb
+    kept = [rule for rule in layer.exclude if NOT_BGR not in rule.stage]
+    if rgb and not layer.include:
+        kept.append(caffe_pb2.NetStateRule(stage=[NOT_BGR]))
+    del layer.exclude[:]
+    layer.exclude.extend(kept)
+
+
+def hand_on(source: Layer, target: Layer) -> None:
+    """Moves what a layer says of images to a layer that says nothing yet."""
+    if source.HasField("transform_param") and not target.HasField("transform_param"):
+        target.transform_param.CopyFrom(source.transform_param)
+        say_rgb(target, is_rgb(source))
+    source.ClearField("transform_param")
+    say_rgb(source, False)
+
+
+def first_reader(layers: Iterable[Layer], blobs: Iterable[str]) -> Layer | None:
+    """Returns the first layer that reads one of these blobs."""
+    wanted = set(blobs)
+    return next((layer for layer in layers if wanted.intersection(layer.bottom)), None)
+
+
 def _shapes_of_dims(net: Net) -> list[caffe_pb2.BlobShape]:
     """Shapes from `input_dim`, which has four fields per input."""
     dims = net.input_dim
@@ -92,7 +130,7 @@ def _shapes_of_dims(net: Net) -> list[caffe_pb2.BlobShape]:
     return [caffe_pb2.BlobShape(dim=dims[at : at + 4]) for at in range(0, len(dims) - 3, 4)]
 
 
-def _batch_norms_with_params(net: Net) -> list[caffe_pb2.LayerParameter]:
+def _batch_norms_with_params(net: Net) -> list[Layer]:
     return [layer for layer in net.layer if layer.type == "BatchNorm" and len(layer.param) == 3]
 
 

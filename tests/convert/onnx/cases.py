@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from caffe_compat.convert.assemble import Assembly, assemble
+from caffe_compat.convert.model import Assembly, assemble
 from caffe_compat.convert.onnx.check import difference
 from caffe_compat.convert.onnx.export import export_onnx, onnx_bytes
 from tests.convert.models import model_of

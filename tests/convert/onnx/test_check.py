@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from caffe_compat.convert.assemble import Assembly
+from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.check import compare_with_onnxruntime
 from caffe_compat.convert.onnx.export import export_onnx
 from caffe_compat.errors import FormatError

@@ -5,10 +5,9 @@ import onnx
 import onnxruntime
 import pytest
 
-from caffe_compat.convert.assemble import assemble
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.deploy_form import deploy_form, is_training_only
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, assemble
 from caffe_compat.convert.onnx.check import compare_with_onnxruntime, difference
 from caffe_compat.convert.onnx.export import export_onnx, needed_steps, onnx_bytes
 from caffe_compat.errors import FormatError, GraphError, MissingFeatureError, ShapeError

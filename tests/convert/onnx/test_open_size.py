@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from caffe_compat.convert.assemble import Assembly
+from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.check import compare_with_onnxruntime
 from caffe_compat.convert.onnx.export import export_onnx, onnx_bytes
 from caffe_compat.convert.onnx.open_size import OPEN_SIZE

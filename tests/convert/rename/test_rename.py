@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from caffe_compat.convert.assemble import assemble
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.train_form import is_automatic
-from caffe_compat.convert.model import Model
+from caffe_compat.convert.model import Model, assemble
 from caffe_compat.convert.rename.rename import read_names, readable_names, rename
 from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError, GraphError
