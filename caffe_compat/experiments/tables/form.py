@@ -72,7 +72,9 @@ def _headers(plan: TablePlan) -> list[str]:
 def _note(plan: TablePlan, measured: Sequence[Measured]) -> str:
     seeds = len({item.seed for item in measured})
     spread = f"mean of {seeds} seeds ± half of the 95 % t-interval" if seeds > 1 else "one seed, so no interval"
-    numbers = ", ".join(f"{number:,} {split}" for split, number in plan.setting.images.items())
+    tested = plan.setting.options.get("test_split", "val")  # at full scale there may be no validation split
+    images = {tested if split == "val" else split: number for split, number in plan.setting.images.items()}
+    numbers = ", ".join(f"{number:,} {split}" for split, number in images.items())
     data = f"Data: {plan.dataset} ({numbers} images). All rows train for {plan.epochs} epochs."
     return f"Per cent, {spread}. {data}{_by_chance(plan, measured)}"
 

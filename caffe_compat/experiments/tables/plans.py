@@ -128,6 +128,11 @@ def read_folder(data: Path) -> Prepared:
             f"{data}: expected pictures in a folder too, from which tests read them, found {prepared.stored[0]} alone; "
             "prepare the data with --write lmdb folder"
         )
+    if "test" not in prepared.images:
+        raise DataError(
+            f"{data}: expected a test split, on which tables are measured, found {', '.join(prepared.images)}; "
+            "prepare the data with --test"
+        )
     return prepared
 
 
@@ -143,7 +148,7 @@ def _full_setting(prepared: Prepared, options: dict[str, Any]) -> Setting:
         "unknown_labels": prepared.unknown_labels,
     } | options
     return Setting(
-        images={"train": prepared.images["train"], "val": prepared.images[split]},
+        images={"train": prepared.images["train"], "val": prepared.images[split], "test": prepared.images["test"]},
         labels=prepared.labels,
         input_size=given.pop("input_size", 224),
         batch_size=given["batch_size"],

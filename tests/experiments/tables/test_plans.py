@@ -1,5 +1,6 @@
 """What the tables are made of."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from caffe_compat.errors import DataError
 from caffe_compat.experiments.mechanism.trials import StudyRow
 from caffe_compat.experiments.models import write_models
+from caffe_compat.experiments.tables import form
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES
 from caffe_compat.experiments.tables.plans import DEMO_TABLES, demo_plan, full_plan
+from caffe_compat.experiments.tables.run_table import Measured
 from caffe_compat.proto.read import read_net
 from caffe_compat.srn.datasets.coco import coco
 from caffe_compat.srn.datasets.nus_wide import nus_wide
@@ -73,6 +76,9 @@ def prepared(tmp_path):
 def test_the_full_plan_follows_the_prepared_folder(prepared, tmp_path):
     plan = full_plan("2", prepared)
     assert (plan.setting.labels, plan.setting.images["train"], plan.folder) == (5, 8, "coco_8")
+    figures = dict.fromkeys(plan.columns, 0.5)
+    shown = form.markdown(plan, [Measured(row, 0, figures) for row in plan.rows])
+    assert f"(8 train, {plan.setting.images['test']} test images)" in shown  # no validation split was prepared
     assert [row.title for row in plan.rows] == [title for title in PAPER_TABLES["2"].rows if title in
                                                 {row.title for row in plan.rows}]  # fmt: skip
     assert plan.epochs == plan.rows[-1].arm(prepared).epochs == 80
@@ -108,6 +114,13 @@ def test_the_papers_models_are_generated_for_each_benchmark(tmp_path, name, sour
 
 def test_what_is_no_prepared_folder_is_named(tmp_path):
     with pytest.raises(DataError, match=r"expected a folder that prepare wrote, found no summary.json there; give it"):
+        full_plan("2", tmp_path)
+    splits = ("train", "val")
+    (tmp_path / "summary.json").write_text(
+        json.dumps({"labels": 5, "stored": ["folder"], "unknown labels": False,
+                    "splits": {split: {"images": 3, "side": 0} for split in splits}})
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"expected a test split, on which tables are measured, found train, val; prep"):
         full_plan("2", tmp_path)
     prepare(coco(*write_coco(tmp_path / "raw")), tmp_path / "coco", PictureRules(size=24), 1)
     with pytest.raises(DataError, match=r"expected pictures in a folder too.*found lmdb alone; prepare the data with"):
