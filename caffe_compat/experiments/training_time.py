@@ -121,5 +121,5 @@ def against_paper(times: Sequence[StepTime], devices: int) -> str:
 def in_words(hours: float) -> str:
     """Hours for a reader, as hours or as minutes."""
     if hours >= 1:
-        return f"{hours:.1f} hours"
+        return f"{hours:,.1f} hours"
     return f"{60 * hours:.1f} minutes"
