@@ -66,8 +66,11 @@ class Updater:
         for learnable, _ in pairs:
             torch.autograd.graph.increment_version(learnable.parameter)  # caches of derived weights look at it
 
-    def _find_moving(self) -> list[int]:
-        """The indices of the weights that the rule can move; in a frozen net these are few."""
+    def _find_moving(self, restored: bool = False) -> list[int]:
+        """The indices of the weights that the rule can move; in a frozen net these are few.
+
+        Only `restored` histories may be other than 0; the host waits for a look at them.
+        """
         shared = {id(owner) for own in self._net.learnable if own.owner for owner in (own, own.owner)}
         return [
             index
@@ -75,7 +78,7 @@ class Updater:
             if learnable.lr_mult
             or learnable.decay_mult
             or id(learnable) in shared
-            or any(bool(h[index].any()) for h in self._histories)
+            or (restored and any(bool(h[index].any()) for h in self._histories))
         ]
 
     @property
@@ -102,7 +105,7 @@ class Updater:
                     f"got {blob.shape}; the state is of another net"
                 )
             target.copy_(torch.tensor(blob).view(target.shape))
-        self._moving = self._find_moving()
+        self._moving = self._find_moving(restored=True)
 
     def has_one_for_each_sharer(self, blobs: Sequence[Blob]) -> bool:
         """Whether a .solverstate holds a history for every layer's weights where this updater has one for all sharers.

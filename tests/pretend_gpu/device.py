@@ -153,3 +153,31 @@ if not REAL:
     _library.impl(
         "_copy_from", lambda source, target, wait=False: _values(target).copy_(_values(source)), "PrivateUse1"
     )
+
+
+#: Operations that autocast computes in lower precision, as on CUDA, so far as layers call them.
+PRODUCTS = ("conv1d", "conv2d", "conv_transpose2d.input", "linear", "matmul", "mm", "addmm", "bmm", "baddbmm")
+
+
+def _in_lower_precision(name: str) -> Any:
+    """An operation's kernel for autocast on the device: casts its float32 tensors, then calls the operation."""
+    packet, _, overload = name.partition(".")
+    operation = getattr(getattr(torch.ops.aten, packet), overload or "default")
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        lower = torch.get_autocast_dtype(NAME)
+        with torch.autocast(NAME, enabled=False):
+            return operation(*tree_map(lambda value: _cast(value, lower), args), **kwargs)
+
+    return run
+
+
+def _cast(value: Any, lower: torch.dtype) -> Any:
+    return value.to(lower) if isinstance(value, Tensor) and value.dtype == torch.float32 else value
+
+
+if not REAL:
+    _others = torch.library.Library("_", "IMPL")
+    _others.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
+    for _name in PRODUCTS:
+        _library.impl(_name, _in_lower_precision(_name), "AutocastPrivateUse1")

@@ -22,9 +22,9 @@ TESTS = [
 ]
 
 
-def run(tests: str, device: str, *options: str) -> None:
+def run(tests: str, device: str, *options: str, plugin: str = "tests.pretend_gpu.plugin") -> None:
     """In a process of its own, whose torch knows the device before its first backward."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.pretend_gpu.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin]
     found = subprocess.run(
         [*command, "-m", "not slow", *options, tests],
         cwd=ROOT,
@@ -38,6 +38,11 @@ def run(tests: str, device: str, *options: str) -> None:
 @pytest.mark.parametrize("tests", TESTS)
 def test_tests_pass_on_the_pretended_gpu(tests: str) -> None:
     run(tests, "", "-k", "not bfloat16")  # autocast would need kernels of the device
+
+
+@pytest.mark.parametrize("some", ["srn", "not srn"])
+def test_no_step_waits_for_a_device_of_fakes(some: str) -> None:
+    run("tests/pretend_gpu/fake_cases.py", "", "-k", some, plugin="tests.pretend_gpu.device")
 
 
 @pytest.mark.gpu
