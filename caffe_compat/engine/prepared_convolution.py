@@ -35,34 +35,53 @@ class MadeOfWeights(Generic[T]):
     def __init__(self, layers: Sequence[Layer], make: Callable[..., T]) -> None:
         self._layers = layers
         self._make = make
+        self._watched: list[_Watched] = []
         self._made: tuple[list[object], T] | None = None
 
     def __call__(self, *arguments: Any) -> T:
-        marks: list[object] = [_mark(blob) for layer in self._layers for blob in layer.blobs]
+        marks = self._marks()
         if self._made is None or self._made[0] != marks:
             with torch.no_grad():
                 self._made = marks, self._make(*arguments)
         return self._made[1]
 
+    def _marks(self) -> list[object]:
+        blobs = [blob for layer in self._layers for blob in layer.blobs]
+        watched = self._watched
+        if len(watched) != len(blobs) or not all(map(_Watched.is_of, watched, blobs)):
+            watched = self._watched = [_Watched(blob) for blob in blobs]
+        return [one.mark() for one in watched]
 
-def _mark(blob: Tensor) -> object:
-    """Returns a mark that differs after a change of the blob.
 
-    The mark holds the memory address, torch's and our counts of writes, and some values. Torch does not count writes
-    through `.data`: the values reveal most such writes, but changes of single elements may be missed. Torch's own
-    compiled and frozen modules miss them too.
+class _Watched:
+    """A blob with a view of some of its values, which is made once because a forward reads hundreds of them.
+
+    Torch does not count writes through `.data`: the values reveal most such writes, but changes of single elements may
+    be missed. Torch's own compiled and frozen modules miss them too.
     """
-    version = 0 if blob.is_inference() else blob._version
-    return (blob.data_ptr(), version, host_writes(blob), _probe(blob))
+
+    def __init__(self, blob: Tensor) -> None:
+        self._blob = blob
+        self._address = blob.data_ptr()
+        self._values = _probe(blob)
+
+    def is_of(self, blob: Tensor) -> bool:
+        """Whether the view still shows this blob's memory."""
+        return self._blob is blob and self._address == blob.data_ptr()
+
+    def mark(self) -> object:
+        """Returns a mark that differs after a change of the blob: its address, counts of writes, and some values."""
+        blob, values = self._blob, self._values
+        version = 0 if blob.is_inference() else blob._version
+        return (self._address, version, host_writes(blob), None if values is None else values.tolist())
 
 
-def _probe(blob: Tensor) -> list[float] | None:
+def _probe(blob: Tensor) -> Tensor | None:
     """Returns PROBES values spread over the blob's memory; None on a GPU, where reading would wait for the device."""
     if blob.device.type != "cpu" or not blob.numel():
         return None
     stride = max(1, (blob.numel() - 1) // (PROBES - 1))
-    values: list[float] = blob.detach().as_strided((min(PROBES, blob.numel()),), (stride,)).tolist()
-    return values
+    return blob.detach().as_strided((min(PROBES, blob.numel()),), (stride,))
 
 
 class FoldedConvolution:
@@ -124,6 +143,7 @@ class PackedConvolution:
         self._weights = MadeOfWeights(chain[0].layers, self._pack)
         window = self._layer.window
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
+        self._last_that_fit: object = None
 
     def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
         """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
@@ -131,9 +151,12 @@ class PackedConvolution:
         `term`, the other term of the sum, has the top's shape. Runs the operations one by one if the kernels do not
         fit: other devices, dtypes or sizes.
         """
-        if not self._fits(bottom, *term):
-            return self._one_by_one(bottom, *term)
         precision = _precision()
+        kind = (precision, *((value.shape, value.dtype, value.device) for value in (bottom, *term)))
+        if kind != self._last_that_fit:
+            if not self._fits(precision, bottom, *term):
+                return self._one_by_one(bottom, *term)
+            self._last_that_fit = kind
         weight, bias = self._weights(bottom.shape, precision)
         call = (innermost_channels(bottom.to(precision)), weight, bias, *self._window)
         if term:
@@ -155,8 +178,8 @@ class PackedConvolution:
         packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
         return packed, bias if bias is None else bias.to(precision)
 
-    def _fits(self, bottom: Tensor, *term: Tensor) -> bool:
-        layer, sizes, precision = self._layer, bottom.shape[2:], _precision()
+    def _fits(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> bool:
+        layer, sizes = self._layer, bottom.shape[2:]
         if bottom.dim() != 4 or bottom.shape[1] != layer.channels:
             return False
         if layer.window.covers(sizes) or any(layer.window.missing(sizes)):
