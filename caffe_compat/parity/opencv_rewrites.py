@@ -227,9 +227,11 @@ def normalize(place: ChainLayer) -> Rewrite:
 def prior_box(place: ChainLayer) -> Rewrite | None:
     """Adds the variance and `clip` to a PriorBox, since OpenCV's defaults differ.
 
-    None for an image size other than the second bottom's, because OpenCV always uses the latter.
+    None for an image size other than the second bottom's, because OpenCV always uses the latter, and for SSTD's boxes.
     """
     param = place.layer.prior_box_param
+    if param.width_by_ratio:
+        return None
     height, width = place.bottoms[1][2:]
     stated = [getattr(param, name) for name in ("img_h", "img_w", "img_size") if param.HasField(name)]
     if any(size not in (height, width) for size in stated) or (param.HasField("img_size") and height != width):

@@ -168,6 +168,7 @@ def test_priors_and_detections_of_ssd(priors: str, fields: str) -> None:
     [
         ("img_size: 40", "", "p"),
         ("img_h: 24 img_w: 17", "", "p"),
+        ("width_by_ratio: true", "", "p"),
         ("", "code_type: CORNER_SIZE", "x"),
         ("", "nms_param { eta: 0.9 }", "x"),
         ("", "variance_encoded_in_target: true", "x"),

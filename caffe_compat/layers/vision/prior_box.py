@@ -24,7 +24,8 @@ class PriorBox(Layer):
 
     Bottom 1 is the image. Each place has, per min_size: a square of min_size, a square of sqrt(min_size * max_size),
     and a box per aspect ratio other than 1. min_size and max_size are truncated to whole numbers. Row 1 of the top
-    holds the variances. From weiliu89/caffe (prior_box_layer.cpp).
+    holds the variances. From weiliu89/caffe (prior_box_layer.cpp). `width_by_ratio` gives the boxes of BestSonny/SSTD:
+    min_size, not truncated, is the height and ratio * min_size the width, and `flip` adds the same boxes upright.
     """
 
     known_to = ("SSD",)
@@ -37,8 +38,8 @@ class PriorBox(Layer):
         Meaning(
             "SSTD",
             "other boxes for aspect ratios: min_size high and ratio times as wide",
-            "nothing in the text",
-            "runs as SSD's; where the counts differ, DetectionOutput refuses",
+            "factor_height or factor_width in a MaskResize, or a type that only SSTD has",
+            "runs so; width_by_ratio settles it",
         ),
         Meaning(
             "Cambricon, pose forks",
@@ -97,6 +98,8 @@ class PriorBox(Layer):
             raise FieldError(
                 f"{self.spec}: expected a max_size above it for every min_size, or none, got {largest} for {smallest}"
             )
+        if params.width_by_ratio:
+            return self._sizes_of_sstd(params)
         ratios = self._ratios(params)
         sizes: list[Pair] = []
         # Truncated with int(), because Caffe reads min_size and max_size into int variables (prior_box_layer.cpp).
@@ -104,6 +107,16 @@ class PriorBox(Layer):
             sizes.append((size, size))
             sizes += [(math.sqrt(size * int(largest[index])),) * 2] if largest else []
             sizes += [(size * math.sqrt(ratio), size / math.sqrt(ratio)) for ratio in ratios]
+        return sizes
+
+    def _sizes_of_sstd(self, params: Params) -> list[Pair]:
+        ratios = [ratio for ratio in dict.fromkeys(params.aspect_ratio) if abs(ratio - 1) >= SAME_RATIO]
+        sizes: list[Pair] = []
+        for index, size in enumerate(params.min_size):
+            sizes.append((size, size))
+            sizes += [(math.sqrt(size * int(params.max_size[index])),) * 2] if params.max_size else []
+            sizes += [(size * ratio, size) for ratio in ratios]
+            sizes += [(size, size * ratio) for ratio in ratios] if params.flip else []
         return sizes
 
     def _ratios(self, params: Params) -> list[float]:

@@ -40,6 +40,7 @@ NO_EFFECT = {
     "yjxiong's Caffe": ("group_id",),
     "PSPNet": ("update_global_stats",),
     "SSD": ("eval_type", "ap_version", "show_per_class_result"),
+    "deepdetect": ("NonMaximumSuppressionParameter.theta",),  # of soft_nms, which is refused where it is true
     "FlowNet": ("disk_reader_threads", "DataParameter.verbose", "reshape_every_iter"),
     "C3D": ("show_data",),
     "OpenPose": ("TransformationParameter.visualize",),
@@ -90,7 +91,7 @@ REFUSED = {
         "DetectionOutputParameter.coords", "DetectionOutputParameter.nms_threshold",
         "DetectionOutputParameter.biases", "DetectionOutputParameter.label_map_file",
     ),
-    "RefineDet and deepdetect": ("objectness_score", "soft_nms", "theta"),
+    "RefineDet and deepdetect": ("objectness_score", "soft_nms"),
     "deepdetect": ("continuation_indicator_param", "labelsequence_accuracy_param"),
     "R-FCN": (
         "box_annotator_ohem_param", "pre_fixed_normalizer", "proposal_param", "roi_align_param",
@@ -144,6 +145,7 @@ UNUSED_AT = {
         "ConvolutionParameter.same_mode", "ConvolutionParameter.yuv_input", "DropoutParameter.sqrt_scale",
         "ImageDataParameter.balance_class", "ImageDataParameter.face_mirror", "ImageDataParameter.face_transform",
         "InnerProductParameter.normalize", "InnerProductParameter.relu", "LossParameter.weight_by_label_freqs",
+        "NonMaximumSuppressionParameter.soft_nms",
         "NormalizeParameter.bp_norm", "NormalizeParameter.fix_gradient", "PoolingParameter.torch_pooling",
         "ReLUParameter.fuse", "SolverParameter.disabled_update", "SolverParameter.larc", "SolverParameter.larc_turbo",
         "SolverParameter.local_lr_auto", "TransformationParameter.allow_upscale", "TransformationParameter.bgr2rgb",

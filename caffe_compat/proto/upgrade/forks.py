@@ -1,5 +1,7 @@
 """Fields of other Caffes that say what BVLC's say in other words: holes, dilation_h, and pooling that rounds down.
 
+Also a type of which another Caffe makes something else: PriorBox in SSTD.
+
 It stands apart from `on_load`, because a net of today enters no other file of this package.
 """
 
@@ -50,3 +52,21 @@ def _ceil_mode_to_round_mode(layer: caffe_pb2.LayerParameter) -> None:
     if not param.ceil_mode:
         param.round_mode = caffe_pb2.PoolingParameter.FLOOR
     param.ClearField("ceil_mode")
+
+
+#: Layer types that only SSTD's Caffe has.
+TYPES_OF_SSTD = {"AnnotatedDataMask", "MultiBoxOrientedLoss", "DetectionOrientedOutput"}
+
+
+def is_of_sstd(layer: caffe_pb2.LayerParameter) -> bool:
+    """Whether a layer shows that its net is one of SSTD's Caffe."""
+    resize = layer.mask_resize_param
+    return layer.type in TYPES_OF_SSTD or resize.HasField("factor_height") or resize.HasField("factor_width")
+
+
+def give_prior_boxes_of_sstd_their_widths(net: caffe_pb2.NetParameter) -> list[str]:
+    """Sets `width_by_ratio` in the PriorBox layers of a net of SSTD's, in place, where the net does not set it."""
+    for layer in net.layer:
+        if layer.type == "PriorBox" and not layer.prior_box_param.HasField("width_by_ratio"):
+            layer.prior_box_param.width_by_ratio = True
+    return []

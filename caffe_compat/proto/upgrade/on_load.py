@@ -13,7 +13,12 @@ from typing import NamedTuple
 
 from caffe_compat.errors import FormatError, SolverError
 from caffe_compat.proto import caffe_pb2
-from caffe_compat.proto.upgrade.forks import HOLES, say_fields_of_forks_as_bvlc
+from caffe_compat.proto.upgrade.forks import (
+    HOLES,
+    give_prior_boxes_of_sstd_their_widths,
+    is_of_sstd,
+    say_fields_of_forks_as_bvlc,
+)
 from caffe_compat.proto.upgrade.old_crop import cuts_elsewhere, give_old_crops_their_offsets
 from caffe_compat.proto.upgrade.scaled_batch_norm import OF_OTHER_CAFFES, STATISTICS, split_scaled_batch_norms
 from caffe_compat.proto.upgrade.v0 import upgrade_v0
@@ -174,6 +179,13 @@ def has_crops_of_old(net: Net) -> bool:
     return crops and not any(layer.HasField("crop_param") for layer in net.layer) and cuts_elsewhere(net)
 
 
+def has_prior_boxes_of_sstd(net: Net) -> bool:
+    """Whether a net of SSTD's Caffe has a PriorBox that does not say which Caffe's boxes it makes."""
+    boxes = [layer for layer in net.layer if layer.type == "PriorBox"]
+    unsaid = any(not layer.prior_box_param.HasField("width_by_ratio") for layer in boxes)
+    return unsaid and any(map(is_of_sstd, net.layer))
+
+
 UPGRADES: tuple[Upgrade, ...] = (
     Upgrade(
         is_v0,
@@ -218,6 +230,12 @@ UPGRADES: tuple[Upgrade, ...] = (
         give_old_crops_their_offsets,
         "Attempting to upgrade Crop layers without crop_param, as the Caffes of FCN (2015) and HED have them",
         "Successfully upgraded Crop layers without crop_param",
+    ),
+    Upgrade(
+        has_prior_boxes_of_sstd,
+        give_prior_boxes_of_sstd_their_widths,
+        "Attempting to upgrade PriorBox layers of SSTD's Caffe",
+        "Successfully upgraded PriorBox layers of SSTD's Caffe: they say width_by_ratio now",
     ),
 )
 

@@ -45,6 +45,14 @@ def of_ratio(size: float, ratio: float) -> tuple[float, float]:
             (40, 56),
             [(5, 5), of_ratio(5, 2), of_ratio(5, 0.5)],
         ),
+        (  # SSTD's: 0.5 and 2 are two ratios, each turned, too, and only the larger size loses what is behind its point
+            "min_size: 4.5 max_size: 8.9 aspect_ratio: 0.5 aspect_ratio: 2 aspect_ratio: 1 aspect_ratio: 2 "
+            "width_by_ratio: true",
+            (10, 11.2),
+            (40, 56),
+            [(4.5, 4.5), (6, 6), (2.25, 4.5), (9, 4.5), (4.5, 2.25), (4.5, 9)],
+        ),
+        ("min_size: 6 aspect_ratio: 3 flip: false width_by_ratio: true", (10, 11.2), (40, 56), [(6, 6), (18, 6)]),
         ("min_size: 9 step: 8", (8, 8), (40, 56), [(9, 9)]),
         ("min_size: 9 step_h: 7 step_w: 9", (7, 9), (40, 56), [(9, 9)]),
         ("min_size: 9 img_size: 60", (15, 12), (60, 60), [(9, 9)]),

@@ -53,3 +53,22 @@ def test_old_layers_are_upgraded_first() -> None:
 def test_refuses_two_words_for_one_thing(fields: str, message: str) -> None:
     with pytest.raises(FormatError, match=rf"^layer 'x' \(T\): expected one of .*{message}"):
         upgrade_net(net(fields))
+
+
+@pytest.mark.parametrize(
+    ("other", "widths"),
+    [
+        ('layer { type: "MaskResize" mask_resize_param { factor_height: 0.5 } }', True),
+        ('layer { type: "MaskResize" mask_resize_param { factor_width: 0.5 } }', True),
+        ('layer { type: "DetectionOrientedOutput" }', True),
+        ('layer { type: "MaskResize" mask_resize_param { output_height: 3 } }', False),
+        ('layer { type: "MultiBoxLoss" }', False),
+    ],
+)
+def test_a_prior_box_beside_words_of_sstd_makes_its_boxes(other: str, widths: bool) -> None:
+    text = 'layer { type: "PriorBox" } layer { type: "PriorBox" prior_box_param { width_by_ratio: false } }'
+    mixed = parse_text(text + other, caffe_pb2.NetParameter)
+    log = upgrade_net(mixed)
+    assert [layer.prior_box_param.width_by_ratio for layer in mixed.layer[:2]] == [widths, False]
+    assert any("PriorBox layers of SSTD's Caffe: they say width_by_ratio now" in line for line in log) == widths
+    assert upgrade_net(mixed) == []

@@ -63,6 +63,7 @@ def test_order_is_caffes_and_then_come_the_forks() -> None:
         "say_fields_of_forks_as_bvlc",
         "split_scaled_batch_norms",
         "give_old_crops_their_offsets",
+        "give_prior_boxes_of_sstd_their_widths",
     ]
 
 
