@@ -4,7 +4,8 @@
 
 Random weights and statistics. ONNX Runtime runs our own export; OpenCV runs the same layers (Reduction said otherwise,
 see caffe_compat/parity) with its fusion on. "load()" is the module that caffe_compat.load gives, "Net.forward()" the
-face of pycaffe. All contenders get the same number of threads and take turns.
+face of pycaffe. All contenders get the same number of threads and take turns. On a GPU the contenders are those of
+torch, and the reference is eager PyTorch.
 """
 
 import argparse
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import caffe_compat
 from benchmarks.eager_srn import Srn
-from benchmarks.measure import report, take_turns
+from benchmarks.measure import report, take_turns, use_gpu_if_there
 from caffe_compat.engine.create import ENGINES, create_engine
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
@@ -33,6 +34,9 @@ from caffe_compat.proto.upgrade import upgrade_net
 from caffe_compat.proto.write import weights_chunks
 from caffe_compat.runtimes.exported_part import exported_part, onnx_model
 from prototxt_gen import generate
+
+#: Engines that run on a GPU.
+OF_TORCH = ("exact", "fast", "fast-bf16")
 
 
 def deploy_net(arguments: argparse.Namespace) -> Net:
@@ -84,7 +88,7 @@ def loaded_run(net: Net, images: torch.Tensor) -> Callable[[], object]:
     """The module that caffe_compat.load gives."""
     with tempfile.TemporaryDirectory() as folder:
         net.save(f"{folder}/net.caffemodel")
-        module = caffe_compat.load(f"{folder}/net.caffemodel", outputs=["y"])
+        module = caffe_compat.load(f"{folder}/net.caffemodel", outputs=["y"]).to(images.device)
 
     def run() -> object:
         with torch.no_grad():
@@ -111,10 +115,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     cv2.setNumThreads(torch.get_num_threads())
+    on_gpu = use_gpu_if_there()
     net = deploy_net(arguments)
     images = np.random.default_rng(0).normal(0, 50, net.blobs["data"].shape).astype(np.float32)
     net.blobs["data"].assign(torch.from_numpy(images).to(net.device))
-    engines = {name: create_engine(name, net, ["y"]) for name in ENGINES}
+    engines = {name: create_engine(name, net, ["y"]) for name in ENGINES if not on_gpu or name in OF_TORCH}
     eager = Srn(arguments.depth, arguments.width, arguments.labels, arguments.size).eval().to(net.device)
     tensor = torch.from_numpy(images).to(net.device)
 
@@ -122,18 +127,19 @@ def main() -> None:
         with torch.no_grad():
             return eager(tensor)
 
+    others: dict[str, Callable[[], object]] = {}
+    if not on_gpu:
+        others = {"ONNX Runtime": onnxruntime_run(net, images), "OpenCV DNN": opencv_run(net, images)}
     contenders: dict[str, Callable[[], object]] = {
-        "ONNX Runtime": onnxruntime_run(net, images),
-        "OpenCV DNN": opencv_run(net, images),
+        **others,
         "load()": loaded_run(net, tensor),
         "Net.forward()": pycaffe_run(net, images),
         "eager PyTorch": run_eager,
         **{f"{name} engine": engine.forward for name, engine in engines.items()},
     }
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
-    report(
-        "the deploy net of SRN", take_turns(contenders, arguments.rounds), "ONNX Runtime", arguments.json, **settings
-    )
+    reference = "eager PyTorch" if on_gpu else "ONNX Runtime"
+    report("the deploy net of SRN", take_turns(contenders, arguments.rounds), reference, arguments.json, **settings)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,15 @@ from typing import Any
 
 import torch
 
+from caffe_compat.net.settings import set_mode_gpu
+
+
+def use_gpu_if_there() -> bool:
+    """Nets built from now on run on the GPU, if there is one; returns whether there is."""
+    if torch.cuda.is_available():
+        set_mode_gpu()
+    return torch.cuda.is_available()
+
 
 def take_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each contender in each round, after one round that does not count."""

@@ -18,7 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.eager_srn import Srn
-from benchmarks.measure import report, take_turns
+from benchmarks.measure import report, take_turns, use_gpu_if_there
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
 from caffe_compat.solvers.solver import Solver
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     file = arguments.json.resolve() if arguments.json else None
+    use_gpu_if_there()
     solvers = {engine: solver_for(engine, arguments) for engine in ("exact", "fast", "fast-bf16")}
     contenders: dict[str, Callable[[], object]] = {
         "eager PyTorch": eager_step(arguments, channels_last=False),
