@@ -20,7 +20,7 @@ logger = logging.getLogger("caffe_compat")
 _SEVERITIES = {logging.DEBUG: "I", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E", logging.CRITICAL: "F"}
 #: Programs that read Caffe's logs look for its file names: ours, where they are not Caffe's own.
 _CAFFE_FILES = {
-    **dict.fromkeys(("display", "solver_nets", "snapshot", "prefix", "sidecar"), "solver"),
+    **dict.fromkeys(("display", "testing", "solver_nets", "snapshot", "prefix", "sidecar"), "solver"),
     **dict.fromkeys(("learning_rate", "updater"), "sgd_solver"),
     **dict.fromkeys(("start", "train", "test", "time", "device_query", "flags", "devices"), "caffe"),
     **dict.fromkeys(("build", "weights"), "net"),

@@ -3,14 +3,15 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.create import Engine
 from caffe_compat.net.net import Net
+from caffe_compat.proto import caffe_pb2
+from caffe_compat.solvers.workers import Workers
 
 logger = logging.getLogger("caffe_compat")
 
@@ -134,28 +135,41 @@ def name_elements(names: Sequence[str], values: Sequence[float]) -> dict[str, fl
     return named
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Means over the batches of a test."""
+class TrainingFigures:
+    """The figures of a training net, as one process with the whole batch would show them."""
 
-    loss: float  # the weighted sum of the losses
-    outputs: list[float]  # the elements of all output blobs
+    def __init__(self, net: Net, parameter: caffe_pb2.SolverParameter, workers: Workers, skips_bad: bool) -> None:
+        self._net = net
+        self._parameter = parameter
+        self._workers = workers
+        self._skips_bad = skips_bad
+        self.restart(0)
 
+    def restart(self, iteration: int) -> None:
+        """Forgets the losses, and starts to measure the speed at this iteration."""
+        self.smoothed_loss = SmoothedLoss(self._parameter.average_loss, self._skips_bad)
+        self._speed = Speed(iteration)
 
-def run_test(
-    engine: Engine, batches: int, is_interrupted: Callable[[], bool], after_batch: Callable[[Net], object]
-) -> Scores | None:
-    """Run the net `batches` times and call `after_batch` with it each time.
+    def show(self, iteration: int, rate: float, observers: Iterable[Observer]) -> None:
+        """Logs speed, loss and outputs, and hands them to the observers; `rate` is that of the coming update."""
+        loss, *outputs = self._mean([self.smoothed_loss.value(), *output_values(self._net).tolist()])
+        speed = self._speed.report(iteration, self._parameter.display)
+        logger.info("Iteration %d %s, loss = %g", iteration, speed, loss)
+        pace = self._speed.measure(iteration)
+        self._speed.restart(iteration)
+        log_outputs(self._net, "Train", outputs)
+        display = Display(iteration, loss, name_elements(output_names(self._net), outputs), rate, *pace)
+        for observer in observers:
+            observer.on_display(display)
 
-    Returns None where `is_interrupted`, which is asked before every batch, says so, and where there is no batch.
-    """
-    loss, outputs = torch.zeros(()), torch.zeros(())
-    with torch.no_grad():
-        for _ in range(batches):
-            if is_interrupted():
-                logger.info("Test interrupted.")
-                return None
-            loss = loss + engine.forward()
-            outputs = output_values(engine.net) + outputs.to(engine.net.device)
-            after_batch(engine.net)
-    return Scores(float(loss) / batches, (outputs / batches).tolist()) if batches else None
+    def show_loss(self, iteration: int) -> None:
+        """Logs the loss alone, as Caffe does after the last iteration."""
+        (loss,) = self._mean([self.smoothed_loss.value()])
+        logger.info("Iteration %d, loss = %g", iteration, loss)
+
+    def _mean(self, figures: list[float]) -> list[float]:
+        """The mean over the processes (SyncLoss and SyncOutput of the SRN fork); all of them take part."""
+        of_all = self._workers.gather(figures)
+        if any(len(theirs) != len(figures) for theirs in of_all):
+            return figures  # outputs whose size depends on the data have no mean
+        return [sum(column) / len(of_all) for column in zip(*of_all, strict=True)]

@@ -1,4 +1,4 @@
-"""Checks while a net trains: labels of the first batch, and NaN or infinite numbers before they reach the weights."""
+"""Looks for NaN and infinite numbers while a net trains, before they reach the weights."""
 
 import logging
 import math
@@ -9,79 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import DataError, ShapeError, SolverError
-from caffe_compat.graph.wiring import Step, Wiring
-from caffe_compat.layers.base import Layer
-from caffe_compat.layers.data.base_data import PrefetchingData
+from caffe_compat.errors import ShapeError, SolverError
+from caffe_compat.graph.wiring import Step
 from caffe_compat.net.net import Net
 from caffe_compat.solvers.display import output_values
+from caffe_compat.solvers.workers import Workers
 
 logger = logging.getLogger("caffe_compat")
-
-LOSS, LABEL = "SigmoidCrossEntropyLoss", 1  # and the position of its labels
-
-
-def check_first_labels(net: Net) -> None:
-    """Raise DataError if a batch has labels outside of 0 to 1 that go from a database into a SigmoidCrossEntropyLoss.
-
-    A value that each of these losses ignores may occur. Other nets may compare with any numbers, such as those of an
-    image.
-    """
-    wiring = Wiring.of_steps(net.steps)
-    for number, step in enumerate(net.steps):
-        if isinstance(step.layer, PrefetchingData):
-            for position, labels in enumerate(step.layer.last_tops()):
-                losses = list(_losses(net, wiring, (number, position)))
-                if losses:
-                    _check(net, step.layer, labels, losses)
-
-
-def _losses(net: Net, wiring: Wiring, value: tuple[int, int]) -> Iterator[int]:
-    """The losses that compare with a value; none if the value goes anywhere but into losses.
-
-    A value that a layer with weights reads, such as an image that a net reconstructs, is no mere label.
-    """
-    found, waiting = [], [value]
-    while waiting:
-        current = waiting.pop()
-        readers = wiring.uses[current]
-        if not readers:
-            return
-        for reader in readers:
-            layer = net.steps[reader].layer
-            if layer.spec.type == LOSS:
-                found += [reader] if wiring.sources[reader][LABEL] == current else []
-            elif layer.is_loss or layer.blobs:
-                return
-            else:
-                waiting.extend((reader, place) for place in range(len(net.steps[reader].tops)))
-    yield from found
-
-
-def _check(net: Net, layer: Layer, labels: Tensor, losses: list[int]) -> None:
-    expected = (labels >= 0) & (labels <= 1)
-    if any(step.layer.spec.type == "Threshold" for step in net.steps):  # masks -1 where no loss ignores a label
-        expected |= labels == -1
-    for loss in (net.steps[number].layer for number in losses):
-        allowed = expected | _ignored(loss, labels)
-        if not allowed.all():
-            raise _wrong_label(layer, loss, labels, int((~allowed).flatten().nonzero()[0]))
-
-
-def _ignored(loss: Layer, labels: Tensor) -> Tensor:
-    """Which labels a loss leaves out; it rounds them towards zero first, as Caffe does."""
-    ignored = getattr(loss, "ignore_label", None)
-    return torch.zeros_like(labels, dtype=torch.bool) if ignored is None else labels.long() == ignored
-
-
-def _wrong_label(layer: Layer, loss: Layer, labels: Tensor, place: int) -> DataError:
-    image, label = divmod(place, max(1, labels[0].numel()))
-    return DataError(
-        f"{layer.spec}: expected labels from 0 to 1, with which {loss.spec} compares, found "
-        f"{labels.flatten()[place]:g} as label {label} of record {image}; write the labels as 0 and 1, or unknown ones "
-        "as -1 with loss_param { ignore_label: -1 } (generate --unknown-labels)"
-    )
-
 
 #: `stop` ends training, `skip` leaves out the update of the iteration, `ignore` trains on as Caffe does.
 POLICIES = ("stop", "skip", "ignore")
@@ -160,6 +94,25 @@ class NumberGuard:
         here.restore(self._net)
         self.finding = f"loss = {float(loss):g}. First in {found}"
 
+    def average(self, gradients: list[Tensor], workers: Workers, loss: Tensor) -> bool:
+        """Averages gradients over the processes; returns whether one of them has met a NaN or infinite number."""
+        if not self.is_watching:
+            workers.average(gradients)
+            return False
+        flag = self.flag()  # travels with the gradients, so that all processes decide alike
+        workers.average([*gradients, flag])
+        if not bool(flag):  # the one wait for the device
+            return False
+        self.examine(loss)
+        return any(finding is not None for finding in workers.gather(self.finding))
+
+    def first_finding(self, workers: Workers) -> tuple[str, str]:
+        """Returns the first finding of all processes, one that names a layer if there is any, and whose it is."""
+        findings = workers.gather(self.finding)
+        known = [(rank, found) for rank, found in enumerate(findings) if found is not None]
+        rank, finding = next((pair for pair in known if NOWHERE not in pair[1]), known[0])
+        return finding, f" (process {rank})" if workers.size > 1 else ""
+
     def skip(self, iteration: int, finding: str) -> None:
         """Leaves an iteration out: statistics go back to what they were. SolverError after too many in a row."""
         self._skipped_in_a_row += 1
@@ -216,6 +169,18 @@ def describe_bad_weight(net: Net, with_statistics: bool = True) -> str | None:
             if (with_statistics or index not in step.layer.fixed_blobs) and not is_finite(blob):
                 return f"weight blob {index} of {_layer(step)}: {_count(blob)}"
     return None
+
+
+def refuse_bad_weights(net: Net, file: str, policy: str) -> None:
+    """Raises SolverError where weights from `file` are NaN or infinite; logs a warning if the policy is `ignore`."""
+    bad = describe_bad_weight(net)
+    if bad is None:
+        return
+    if policy != "ignore":
+        raise SolverError(
+            f"{file}: {bad}; resume from an older snapshot, or with --on-nan ignore to train on as Caffe does"
+        )
+    logger.warning("%s: %s", file, bad)
 
 
 def find_first_bad_number(net: Net, start: PassStart) -> str | None:

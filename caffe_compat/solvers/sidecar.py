@@ -86,6 +86,22 @@ def restore_process(nets: Sequence[Net], state: dict[str, Any], file: Path) -> N
         raise sidecar_error(file, f"random states: {_first_line(error)}") from error
 
 
+def restore_from_sidecar(
+    sidecar: Sidecar, file: Path, solver: caffe_pb2.SolverParameter, nets: Sequence[Net], rank: int, workers: int
+) -> Schedule:
+    """Gives the nets and random generators of process `rank` of `workers` their states back; returns the schedule.
+
+    Random states and the place in the data start anew where the snapshot is of another number of processes.
+    """
+    log_changes(sidecar, solver, file)
+    if len(sidecar.processes) == workers:
+        restore_process(nets, sidecar.processes[rank], file)
+    else:
+        logger.warning("the snapshot is of %d workers, these are %d: the place in the data and random states start "
+                       "anew", len(sidecar.processes), workers)  # fmt: skip
+    return Schedule(**sidecar.schedule)
+
+
 def _layer_states(net: Net) -> dict[str, Any]:
     states = {step.layer.name: step.layer.state() for step in net.steps}
     return {name: state for name, state in states.items() if state}

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from google.protobuf import text_format
@@ -18,29 +17,12 @@ from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import LoggingEngine
-from caffe_compat.solvers.display import (
-    Display,
-    Observer,
-    ResultOfTest,
-    SmoothedLoss,
-    Speed,
-    log_outputs,
-    name_elements,
-    output_names,
-    output_values,
-    run_test,
-)
-from caffe_compat.solvers.guards import CURE, NOWHERE, NumberGuard, check_first_labels, describe_bad_weight
+from caffe_compat.solvers.display import Observer, TrainingFigures
+from caffe_compat.solvers.first_labels import check_first_labels
+from caffe_compat.solvers.guards import CURE, NumberGuard, refuse_bad_weights
 from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
 from caffe_compat.solvers.prefix import find_learned_net
-from caffe_compat.solvers.sidecar import (
-    Sidecar,
-    log_changes,
-    process_state,
-    read_sidecar,
-    restore_process,
-    sidecar_path,
-)
+from caffe_compat.solvers.sidecar import process_state, read_sidecar, restore_from_sidecar, sidecar_path
 from caffe_compat.solvers.snapshot import (
     Moment,
     SnapshotError,
@@ -49,6 +31,7 @@ from caffe_compat.solvers.snapshot import (
     read_state,
 )
 from caffe_compat.solvers.solver_nets import build_test_nets, build_train_net, trains_sharers_apart
+from caffe_compat.solvers.testing import run_and_log_test
 from caffe_compat.solvers.update_rules.registry import create_update_rule
 from caffe_compat.solvers.updater import Updater, check_regularization
 from caffe_compat.solvers.workers import join_workers, log_batch_size
@@ -109,13 +92,12 @@ class Solver:
         self.snapshots = SnapshotWriter(self.net, parameter, on_nan, keep)
         self.callbacks: list[Callback] = []
         self.observers: list[Observer] = []
+        self.figures = TrainingFigures(self.net, parameter, self.workers, skips_bad=on_nan == "skip")
         self.requested_action: RequestedAction = no_action
         self.is_stopped = False
         self._has_failed_snapshot = False
         self._labels_are_checked = False
         self._postponed = Action.NONE
-        self._smoothed_loss = SmoothedLoss(parameter.average_loss, on_nan == "skip")
-        self._speed = Speed(0)
 
     def _build_test_nets(self, surroundings: Surroundings) -> list[Net]:
         """The first process tests, by itself and on all of the data."""
@@ -175,17 +157,15 @@ class Solver:
     def _display_and_test_at_the_end(self) -> None:
         if self._is_due(self.parameter.display):
             with torch.no_grad():
-                self._smoothed_loss.add(self.engine.forward())
-            (loss,) = self._mean_over_workers([self._smoothed_loss.value()])
-            logger.info("Iteration %d, loss = %g", self.iteration, loss)
+                self.figures.smoothed_loss.add(self.engine.forward())
+            self.figures.show_loss(self.iteration)
         if self._is_due(self.parameter.test_interval):
             self.test_all()
             self._follow_root()
 
     def step(self, iterations: int) -> None:
         """Runs this many iterations, with the tests, displays and snapshots that fall due."""
-        self._smoothed_loss = SmoothedLoss(self.parameter.average_loss, self.guard.policy == "skip")
-        self._speed.restart(self.iteration)
+        self.figures.restart(self.iteration)
         end = self.iteration + iterations
         while self.iteration < end and not self.is_stopped:
             self._iterate()
@@ -201,7 +181,7 @@ class Solver:
             callback.on_start()
         self._compute_gradients()
         if self._is_due(self.parameter.display):
-            self._display()
+            self.figures.show(self.iteration, self.learning_rate, self.observers)
         for callback in self.callbacks:
             callback.on_gradients_ready()
         self.net.flush()  # what callbacks wrote counts for all processes
@@ -225,29 +205,16 @@ class Solver:
             check_first_labels(self.net)
             self._labels_are_checked = True
         self._loss = torch.stack(losses).mean()
-        self._smoothed_loss.add(self._loss)
+        self.figures.smoothed_loss.add(self._loss)
 
     def _average_gradients(self) -> bool:
         """Averages gradients over the processes; returns whether one of them has met a NaN or infinite number."""
-        gradients = [
-            self.net.gradients.of(learnable.parameter) for learnable in self.net.learnable if learnable.lr_mult
-        ]
-        if not self.guard.is_watching:
-            self.workers.average(gradients)
-            return False
-        flag = self.guard.flag()  # travels with the gradients, so that all processes decide alike
-        self.workers.average([*gradients, flag])
-        if not bool(flag):  # the one wait for the device
-            return False
-        self.guard.examine(self._loss)
-        return any(finding is not None for finding in self.workers.gather(self.guard.finding))
+        learnable = [one.parameter for one in self.net.learnable if one.lr_mult]
+        return self.guard.average([self.net.gradients.of(one) for one in learnable], self.workers, self._loss)
 
     def _pass_over_iteration(self) -> None:
         """Stops at, or leaves out, an iteration whose numbers are bad; the weights stay as they are."""
-        findings = self.workers.gather(self.guard.finding)
-        known = [(rank, found) for rank, found in enumerate(findings) if found is not None]
-        rank, finding = next((pair for pair in known if NOWHERE not in pair[1]), known[0])
-        where = f" (process {rank})" if self.workers.size > 1 else ""
+        finding, where = self.guard.first_finding(self.workers)
         if self.guard.policy == "stop":
             raise SolverError(
                 f"Iteration {self.iteration}{where}: {finding}. The weights were not changed; "
@@ -280,25 +247,6 @@ class Solver:
     def _is_due(self, interval: int) -> bool:
         return interval > 0 and self.iteration % interval == 0
 
-    def _display(self) -> None:
-        loss, *outputs = self._mean_over_workers([self._smoothed_loss.value(), *output_values(self.net).tolist()])
-        speed = self._speed.report(self.iteration, self.parameter.display)
-        logger.info("Iteration %d %s, loss = %g", self.iteration, speed, loss)
-        pace = self._speed.measure(self.iteration)
-        self._speed.restart(self.iteration)
-        log_outputs(self.net, "Train", outputs)
-        figures = name_elements(output_names(self.net), outputs)
-        display = Display(self.iteration, loss, figures, self.learning_rate, *pace)
-        for observer in self.observers:
-            observer.on_display(display)
-
-    def _mean_over_workers(self, figures: list[float]) -> list[float]:
-        """What one process with the whole batch would show (SyncLoss and SyncOutput of the SRN fork)."""
-        of_all = self.workers.gather(figures)
-        if any(len(theirs) != len(figures) for theirs in of_all):
-            return figures  # outputs whose size depends on the data have no mean
-        return [sum(column) / len(of_all) for column in zip(*of_all, strict=True)]
-
     def _snapshot_if_asked(self, action: Action) -> None:
         if self._is_due(self.parameter.snapshot) or action == Action.SNAPSHOT:
             self._snapshot_in_training()
@@ -323,29 +271,10 @@ class Solver:
 
     def test(self, index: int) -> None:
         """Runs one test net and logs the means of its outputs."""
-        logger.info("Iteration %d, Testing net (#%d)", self.iteration, index)
-        for observer in self.observers:
-            observer.on_test_start(index)
-        scores = run_test(
-            self.test_engines[index],
-            self.parameter.test_iter[index],
-            self._is_test_interrupted,
-            lambda net: self._show_batch(index, net),
-        )
-        if scores is None:
-            return
-        if self.parameter.test_compute_loss:
-            logger.info("Test loss: %g", scores.loss)
-        log_outputs(self.test_nets[index], "Test", scores.outputs)
-        figures = name_elements(output_names(self.test_nets[index]), scores.outputs)
-        for observer in self.observers:
-            observer.on_test(ResultOfTest(self.iteration, index, scores.loss, figures))
-        if index == 0:
-            observe_test_loss(self.parameter, self.schedule, scores.loss)
-
-    def _show_batch(self, index: int, net: Net) -> None:
-        for observer in self.observers:
-            observer.on_test_batch(index, net)
+        engine, observers = self.test_engines[index], self.observers
+        loss = run_and_log_test(engine, index, self.iteration, self.parameter, self._is_test_interrupted, observers)
+        if loss is not None and index == 0:
+            observe_test_loss(self.parameter, self.schedule, loss)
 
     def _is_test_interrupted(self) -> bool:
         while (action := self.requested_action()) != Action.NONE:
@@ -379,7 +308,7 @@ class Solver:
         sidecar = read_sidecar(file, weights, state)
         if weights:
             self.net.copy_layers(read_weights(weights).layers, weights)
-            self._refuse_bad_weights(weights)
+            refuse_bad_weights(self.net, weights, self.guard.policy)
         logger.info("SGDSolver: restoring history")
         if self.updater.has_one_for_each_sharer(state.history):
             self._part_sharers(file)
@@ -387,7 +316,10 @@ class Solver:
         self.schedule = Schedule(state.iter, state.current_step, lowest_at=state.iter)
         self.snapshots.last = weights
         if sidecar is not None:
-            self._restore_sidecar(sidecar, sidecar_path(file))
+            nets, workers = [self.net, *self.test_nets], self.workers
+            self.schedule = restore_from_sidecar(
+                sidecar, sidecar_path(file), self.parameter, nets, workers.rank, workers.size
+            )
 
     def _part_sharers(self, file: str) -> None:
         """Goes on as the SRN authors' Caffe does, which wrote the state."""
@@ -397,25 +329,6 @@ class Solver:
         )  # fmt: skip
         part_sharers(self.net)
         self.updater = Updater(self.net, self.parameter)
-
-    def _refuse_bad_weights(self, weights: str) -> None:
-        bad = describe_bad_weight(self.net)
-        if bad is None:
-            return
-        if self.guard.is_watching:
-            raise SolverError(
-                f"{weights}: {bad}; resume from an older snapshot, or with --on-nan ignore to train on as Caffe does"
-            )
-        logger.warning("%s: %s", weights, bad)
-
-    def _restore_sidecar(self, sidecar: Sidecar, file: Path) -> None:
-        log_changes(sidecar, self.parameter, file)
-        self.schedule = Schedule(**sidecar.schedule)
-        if len(sidecar.processes) == self.workers.size:
-            restore_process([self.net, *self.test_nets], sidecar.processes[self.workers.rank], file)
-        else:
-            logger.warning("the snapshot is of %d workers, these are %d: the place in the data and random states start "
-                           "anew", len(sidecar.processes), self.workers.size)  # fmt: skip
 
     def close(self) -> None:
         """Ends reading ahead."""

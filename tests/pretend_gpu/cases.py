@@ -163,7 +163,7 @@ def test_gradients_that_callbacks_write_are_averaged(monkeypatch: pytest.MonkeyP
 def test_lines_of_debug_info_between_losses_of_an_engine(engine: str) -> None:
     solver = make_solver("base_lr: 0.1 display: 2 debug_info: true average_loss: 3", engine)
     solver.step(4)
-    assert solver._smoothed_loss.value() > 0
+    assert solver.figures.smoothed_loss.value() > 0
 
 
 def test_a_python_layer_without_bottoms_gives_tops_on_the_device() -> None:
