@@ -1,5 +1,6 @@
 """What a prototxt says about a layer: its LayerParameter with the net's settings, a reader of fields, and arity."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -165,10 +166,21 @@ class LayerSpec:
         return len(self.parameter.top)
 
     def params(self, message: str) -> Params:
-        """The reader of a parameter message, `spec.params("pooling_param")`; every call returns the same reader."""
+        """The reader of a parameter message, `spec.params("pooling_param")`; every call returns the same reader.
+
+        FieldError for a field that is NaN, which would pass every comparison with a limit.
+        """
         if message not in self._readers:
+            self._refuse_nan(message)
             self._readers[message] = Params(message, getattr(self.parameter, message))
         return self._readers[message]
+
+    def _refuse_nan(self, message: str) -> None:
+        for descriptor, value in getattr(self.parameter, message).ListFields():
+            if descriptor.cpp_type not in (descriptor.CPPTYPE_FLOAT, descriptor.CPPTYPE_DOUBLE):
+                continue
+            if any(map(math.isnan, value if _is_repeated(descriptor) else [value])):
+                raise FieldError(f"{self}: expected a number in {message}.{descriptor.name}, got nan")
 
     @property
     def readers(self) -> list[Params]:

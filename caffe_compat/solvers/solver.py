@@ -338,6 +338,9 @@ class Solver:
 
 def _check(parameter: caffe_pb2.SolverParameter) -> None:
     """Refuses a solver whose fields would fail only after hours of training."""
+    for field, value in parameter.ListFields():
+        if field.cpp_type == field.CPPTYPE_FLOAT and value != value:
+            raise SolverError(f"{field.name}: expected a number, got nan")
     if parameter.average_loss < 1:
         raise SolverError(f"average_loss should be at least 1, got {parameter.average_loss}")
     if parameter.iter_size < 1:

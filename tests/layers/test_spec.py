@@ -79,3 +79,16 @@ def test_spec_names_what_no_one_read() -> None:
         FieldError, match=r"^layer 'p' \(Pooling\): pooling_param.pad is set but Pooling does not honour"
     ):
         spec.reject_unread_fields()
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("power_param { shift: nan }", "power_param.shift"),
+        ("eltwise_param { coeff: 1 coeff: nan }", "eltwise_param.coeff"),
+    ],
+)
+def test_a_field_that_is_no_number_is_refused(text: str, field: str) -> None:
+    message, _, _ = field.partition(".")
+    with pytest.raises(FieldError, match=rf"^layer 'layer' \(Power\): expected a number in {field}, got nan$"):
+        LayerSpec(layer_parameter(f"type: 'Power' {text}")).params(message)

@@ -202,6 +202,7 @@ def test_callbacks_run_before_an_iteration_and_before_its_update() -> None:
     ("text", "message"),
     [
         ("average_loss: 0", r"^average_loss should be at least 1, got 0"),
+        ("clip_gradients: nan", r"^clip_gradients: expected a number, got nan"),
         ("iter_size: 0", r"^iter_size should be at least 1, got 0"),
         ('snapshot: 5 snapshot_prefix: "/nowhere/at/all/s"', r"^Cannot write to snapshot prefix '/nowhere/at/all/s'"),
         ("snapshot: 5", r"^In solver params, snapshot is specified but snapshot_prefix is not"),

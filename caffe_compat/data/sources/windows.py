@@ -42,23 +42,24 @@ class Windows(Source[bool]):
     ) -> None:
         self._heaps = {True: file.foreground, False: file.background}
         self._images = file.images
-        self._places = [False] * (batch_size - foreground_count) + [True] * foreground_count
+        self._batch_size, self._background_count = batch_size, batch_size - foreground_count
         self._warp = warp
         self._finish = finish
         self._mirror = mirror
         self._owner = owner
         # A photo has many windows, so caching its bytes saves reading it again.
         self._bytes = cache(read_regular) if cache_images else read_regular
-        for kind, name in ((False, "background"), (True, "foreground")):
-            if kind in self._places and not self._heaps[kind]:
+        counts = {"background": self._background_count, "foreground": foreground_count}
+        for name, count in counts.items():
+            if count and not self._heaps[name == "foreground"]:
                 raise DataError(f"{owner}: the window file has no {name} windows; change the thresholds or fg_fraction")
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._batch_size
 
     def fetch(self, ordinals: Sequence[int]) -> list[bool]:
         """For each place, whether it takes a foreground window."""
-        return [self._places[ordinal] for ordinal in ordinals]
+        return [ordinal >= self._background_count for ordinal in ordinals]
 
     def load(self, record: bool, draws: Draws) -> Item:
         """A warped window with mean and scale applied; pixels outside of the image are 0."""

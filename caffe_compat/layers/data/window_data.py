@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from caffe_compat.data.image_size import require_pixels
 from caffe_compat.data.mean import read_mean
 from caffe_compat.data.sources.window_file import read_window_file
 from caffe_compat.data.sources.windows import Finish, Windows
@@ -35,6 +36,7 @@ class WindowData(PrefetchingData):
         params, transform = spec.params("window_data_param"), spec.params("transform_param")
         if not transform.crop_size:
             raise FieldError(f"{spec}: transform_param.crop_size must be set: windows are warped to it")
+        require_pixels(transform.crop_size, transform.crop_size, f"{spec}: transform_param.crop_size asks for an image")
         if params.crop_mode not in ("warp", "square"):
             raise FieldError(f"{spec}: expected crop_mode 'warp' or 'square', got '{params.crop_mode}'")
         if not 0 <= params.fg_fraction <= 1:

@@ -92,8 +92,8 @@ class PriorBox(Layer):
     def _sizes(self, params: Params) -> list[Pair]:
         """Width and height of the boxes of a place, in pixels."""
         smallest, largest = params.min_size, params.max_size
-        if not smallest or min(smallest) <= 0:
-            raise FieldError(f"{self.spec}: expected min_size, above 0, got {smallest}")
+        if not smallest or min(smallest) <= 0 or math.inf in (*smallest, *largest):
+            raise FieldError(f"{self.spec}: expected min_size, above 0, and finite sizes, got {smallest}")
         if largest and (len(largest) != len(smallest) or any(b <= a for a, b in zip(smallest, largest, strict=True))):
             raise FieldError(
                 f"{self.spec}: expected a max_size above it for every min_size, or none, got {largest} for {smallest}"
@@ -124,7 +124,7 @@ class PriorBox(Layer):
         known = [1.0]
         flip: bool = params.flip
         for ratio in params.aspect_ratio:
-            if ratio <= 0:
+            if not 0 < ratio < math.inf:
                 raise FieldError(f"{self.spec}: expected aspect_ratio above 0, got {ratio:g}")
             if all(abs(ratio - other) >= SAME_RATIO for other in known):
                 known += [ratio, 1 / ratio] if flip else [ratio]

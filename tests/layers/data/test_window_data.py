@@ -7,6 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from caffe_compat.data.sources.window_file import read_window_file
+from caffe_compat.data.sources.windows import Finish, Windows
+from caffe_compat.data.window_warp import Warp
 from caffe_compat.errors import DataError, FieldError
 from caffe_compat.proto import caffe_pb2
 from tests.data.made_files import picture
@@ -132,6 +135,18 @@ def test_resumes(folder: Path) -> None:
 def test_refuses_bad_fields(folder: Path, window: str, transform: str, message: str) -> None:
     with pytest.raises(FieldError, match=ERROR + message):
         make_layer(text(folder, window, transform))
+
+
+def test_sizes_and_counts_beyond_memory_are_refused_before_they_are_taken(folder: Path) -> None:
+    message = r"transform_param.crop_size asks for an image of 100000 x 100000 pixels, above the limit of 100000000"
+    with pytest.raises(DataError, match=ERROR + message):
+        make_layer(text(folder, transform="crop_size: 100000"))
+    source = Windows(
+        read_window_file(f"{folder}/windows.txt", 0.5, 0.5, "layer"), 2**32 - 1, 5, Warp(8, 0, False),
+        Finish(np.zeros(1, np.float32), 1.0), False, False, "layer",
+    )  # fmt: skip
+    assert len(source) == 2**32 - 1
+    assert source.fetch([0, 2**32 - 7, 2**32 - 6]) == [False, False, True]
 
 
 def test_refuses_a_mean_image_below_the_crop(folder: Path) -> None:

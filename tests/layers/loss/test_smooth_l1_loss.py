@@ -33,7 +33,7 @@ def test_refuses_shapes_that_differ() -> None:
         build(TEXT, (3, 2), (3, 2), (3, 1))(random_bottom(3, 2), random_bottom(3, 2), random_bottom(3, 1))
 
 
-@pytest.mark.parametrize(("sigma", "said"), [("0", "0.0"), ("-1.5", "-1.5"), ("nan", "nan"), ("-inf", "-inf")])
+@pytest.mark.parametrize(("sigma", "said"), [("0", "0.0"), ("-1.5", "-1.5"), ("-inf", "-inf")])
 def test_refuses_a_sigma_that_is_not_above_zero(sigma: str, said: str) -> None:
     with pytest.raises(FieldError, match=rf"^layer 's' \(SmoothL1Loss\): expected sigma above 0, got {said}$"):
         build(TEXT.replace("1.5", sigma), (3, 2), (3, 2))

@@ -114,7 +114,7 @@ def test_gradients_of_every_layout(shape: tuple[int, ...], stored: bool) -> None
         assert_close(bottom.grad, whole.grad)
 
 
-@pytest.mark.parametrize("text", ["type: 'BatchNorm' batch_norm_param { eps: -1 }", "type: 'BN' bn_param { eps: nan }"])
+@pytest.mark.parametrize("text", ["type: 'BatchNorm' batch_norm_param { eps: -1 }", "type: 'BN' bn_param { eps: -2 }"])
 def test_an_eps_below_0_is_refused(text: str) -> None:
     with pytest.raises(FieldError, match=r"^layer 'layer' \(B.*\): expected eps of at least 0, got "):
         build(text, (2, 3))

@@ -67,7 +67,7 @@ def test_every_field_matters() -> None:
 
 def test_refuses_what_leaves_nothing() -> None:
     with pytest.raises(FieldError, match=r"^layer 'layer' \(ImResize\): expected numbers in factor, start_scale and"):
-        build("type: 'ImResize' imresize_param { factor: 2 start_scale: nan }", (1, 2, 3, 4))
+        build("type: 'ImResize' imresize_param { factor: 2 start_scale: inf }", (1, 2, 3, 4))
     with pytest.raises(
         FieldError, match=r"^layer 'layer' \(ImResize\): expected a factor and sizes above 0, got -1 and"
     ):

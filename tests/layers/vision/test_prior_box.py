@@ -91,8 +91,11 @@ def test_every_field_matters() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("", r"expected min_size, above 0, got \[\]"),
-        ("min_size: 0", r"expected min_size, above 0, got \[0.0\]"),
+        ("", r"expected min_size, above 0, and finite sizes, got \[\]"),
+        ("min_size: nan", r"expected a number in prior_box_param.min_size, got nan"),
+        ("min_size: inf", r"expected min_size, above 0, and finite sizes, got \[inf\]"),
+        ("min_size: 1 aspect_ratio: inf", r"expected aspect_ratio above 0, got inf"),
+        ("min_size: 0", r"expected min_size, above 0, and finite sizes, got \[0.0\]"),
         ("min_size: 2 max_size: 2", "expected a max_size above it for every min_size, or none"),
         ("min_size: 2 min_size: 3 max_size: 9", r"expected a max_size above it .* got \[9.0\] for \[2.0, 3.0\]"),
         ("min_size: 2 aspect_ratio: 0", "expected aspect_ratio above 0, got 0"),
