@@ -20,7 +20,7 @@ from caffe_compat.engine.passes.fold_normalization import fold_normalization
 from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
-from caffe_compat.engine.plan import HALF, Operation, Plan, Values, innermost_channels, plan_steps, run_plan
+from caffe_compat.engine.plan import HALF, Plan, Values, innermost_channels, plan_steps, run_plan
 from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import as_tuple
 from caffe_compat.net.blob import SyncedTensor
@@ -131,10 +131,10 @@ class FastEngine:
         }
         learning = torch.is_grad_enabled()
 
-        def around(operation: Operation) -> ExitStack:
+        def around(learns: bool, is_loss: bool) -> ExitStack:
             stack = ExitStack()
-            stack.enter_context(torch.set_grad_enabled(learning and operation.learns))
-            stack.enter_context(self._autocast(operation))
+            stack.enter_context(torch.set_grad_enabled(learning and learns))
+            stack.enter_context(self._autocast(is_loss))
             return stack
 
         run_plan(plan, values, around)
@@ -143,11 +143,14 @@ class FastEngine:
             self.net.blobs[blob].assign(result.float() if result.dtype in HALF else result)
         return self._loss(plan, values)
 
-    def _autocast(self, operation: Operation) -> AbstractContextManager[object]:
-        """Returns autocast for lower precision of matrix products and convolutions; losses always get float32."""
-        if self.precision == torch.float32 or operation.layer.is_loss:
+    def _autocast(self, is_loss: bool) -> AbstractContextManager[object]:
+        """Returns autocast for lower precision of matrix products and convolutions; losses always get float32.
+
+        Weights in lower precision are not kept: they would take half of the weights' memory until the context ends.
+        """
+        if self.precision == torch.float32 or is_loss:
             return nullcontext()
-        return torch.autocast(self.net.device.type, self.precision)
+        return torch.autocast(self.net.device.type, self.precision, cache_enabled=False)
 
     def _loss(self, plan: Plan, values: Values) -> Tensor:
         terms = [weight * values[value].sum() for value, weight in plan.losses]

@@ -49,7 +49,7 @@ class FastForward:
         if self._plan is None:
             self._plan = rewrite_plan(plan_steps(self._net.steps, self._outputs, learns=False, given=self._net.inputs))
         values = {value: innermost_channels(inputs[blob]) for value, blob in self._plan.feeds.items()}
-        run_plan(self._plan, values, lambda operation: nullcontext())
+        run_plan(self._plan, values, lambda learns, is_loss: nullcontext())
         return {blob: values[value].contiguous() for blob, value in self._plan.results.items()}
 
 
