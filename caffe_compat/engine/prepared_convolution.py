@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, ops
 
 from caffe_compat.engine.plan import Operation, innermost_channels
@@ -19,8 +20,12 @@ from caffe_compat.net.blob import host_writes
 
 T = TypeVar("T")
 
-#: Number of values of a weight that are compared between calls.
+#: Number of values of a large weight that are compared between calls.
 PROBES = 8
+#: A weight of at most so many values is compared whole: its bytes are as quick to take as a list of PROBES.
+COMPARED_WHOLE = 16384
+#: Whole numbers as wide as a value of so many bytes, since NumPy has no bfloat16.
+WHOLE_NUMBERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 #: Kernels of torch.ops.mkldnn that torch.compile also calls for constant weights; torch does not document them.
 KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
@@ -54,10 +59,11 @@ class MadeOfWeights(Generic[T]):
 
 
 class _Watched:
-    """A blob with a view of some of its values, which is made once because a forward reads hundreds of them.
+    """A blob with a view of its values, which is made once because a forward reads hundreds of them.
 
-    Torch does not count writes through `.data`: the values reveal most such writes, but changes of single elements may
-    be missed. Torch's own compiled and frozen modules miss them too.
+    Torch does not count writes through `.data`: the values reveal each of them in a weight of at most COMPARED_WHOLE
+    values, and most in a larger one, where changes of single elements may be missed. Torch's own compiled and frozen
+    modules miss them too.
     """
 
     def __init__(self, blob: Tensor) -> None:
@@ -70,18 +76,24 @@ class _Watched:
         return self._blob is blob and self._address == blob.data_ptr()
 
     def mark(self) -> object:
-        """Returns a mark that differs after a change of the blob: its address, counts of writes, and some values."""
+        """Returns a mark that differs after a change of the blob: its address, counts of writes, and values."""
         blob, values = self._blob, self._values
         version = 0 if blob.is_inference() else blob._version
-        return (self._address, version, host_writes(blob), None if values is None else values.tolist())
+        return (self._address, version, host_writes(blob), None if values is None else values.tobytes())
 
 
-def _probe(blob: Tensor) -> Tensor | None:
-    """Returns PROBES values spread over the blob's memory; None on a GPU, where reading would wait for the device."""
-    if blob.device.type != "cpu" or not blob.numel():
+def _probe(blob: Tensor) -> NDArray[Any] | None:
+    """Returns a view of the blob's memory, of a large blob PROBES values spread over it.
+
+    Returns None on a GPU, where reading would wait for the device.
+    """
+    count = blob.numel()
+    if blob.device.type != "cpu" or not count:
         return None
-    stride = max(1, (blob.numel() - 1) // (PROBES - 1))
-    return blob.detach().as_strided((min(PROBES, blob.numel()),), (stride,))
+    is_small = count <= COMPARED_WHOLE
+    size, stride = (count, 1) if is_small else (PROBES, (count - 1) // (PROBES - 1))
+    view: NDArray[Any] = blob.detach().as_strided((size,), (stride,)).view(WHOLE_NUMBERS[blob.itemsize]).numpy()
+    return view
 
 
 class FoldedConvolution:

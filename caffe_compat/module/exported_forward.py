@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.export import export_onnx
+from caffe_compat.engine.prepared_convolution import MadeOfWeights
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.layers.base import Shape
 from caffe_compat.module.fast_forward import FastForward
@@ -25,15 +26,16 @@ class ExportedForward(FastForward):
         self._make_session = SESSIONS[name]
         self._session: Session | None = None
         self._made_for: object = None
+        self._weights = _version_of(net)
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_session": None, "_made_for": None}
+        anew = {"_session": None, "_made_for": None, "_weights": _version_of(self._net)}
+        return super().__getstate__() | anew
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns the outputs by blob name, float32, on the device of the first input."""
         shapes = {name: tuple(value.shape) for name, value in inputs.items()}
-        weights = [blob for step in self._net.steps for blob in step.layer.blobs]
-        state = (tuple(shapes.items()), tuple((id(blob), blob._version) for blob in weights))
+        state = (tuple(shapes.items()), self._weights())
         if self._session is None or state != self._made_for:
             model = export_onnx(_at(self._net, shapes), self._outputs)
             self._session = self._make_session(bytes(model.SerializeToString()), self._outputs)
@@ -41,6 +43,11 @@ class ExportedForward(FastForward):
         found = self._session({name: value.cpu().numpy() for name, value in inputs.items()})
         device = next(iter(inputs.values())).device
         return {name: torch.from_numpy(np.array(found[name], np.float32)).to(device) for name in self._outputs}
+
+
+def _version_of(net: Assembly) -> MadeOfWeights[object]:
+    """Returns a function that gives another object after a change of the net's weights."""
+    return MadeOfWeights([step.layer for step in net.steps], object)
 
 
 def _at(net: Assembly, inputs: dict[str, Shape]) -> Assembly:

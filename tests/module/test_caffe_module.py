@@ -84,6 +84,18 @@ def test_a_weight_written_past_autograd_takes_effect(layer: str, module: CaffeMo
         torch.testing.assert_close(module(images()), exact(images()), rtol=1e-4, atol=1e-4)
 
 
+def test_a_single_number_written_past_autograd_takes_effect(module: CaffeModule) -> None:
+    exact = copy.deepcopy(module)
+    exact.use_engine("exact")
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            before = module(images())
+            for one in (weight, exact.get_parameter(name)):
+                one.data.view(-1)[weight.numel() // 2] += 3
+            assert not torch.equal(module(images()), before), name
+            torch.testing.assert_close(module(images()), exact(images()), rtol=1e-4, atol=1e-4)
+
+
 def test_train_and_eval_switch_normalisation_and_dropout(module: CaffeModule) -> None:
     assert not any(part.training for part in module.modules())
     torch.manual_seed(2)

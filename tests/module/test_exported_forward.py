@@ -44,6 +44,9 @@ def test_changed_weights_count(engine_name):
         before = module(images())
         layer_of(module, "fc").blobs[0].mul_(-3)
         assert (module(images()) - before).abs().max() > 0.1
+        before = module(images())
+        layer_of(module, "conv1").blobs[0].data[2, 1, 0, 1] += 9  # past autograd
+        assert not torch.equal(module(images()), before)
     assert difference(module, images()) < ENGINES[engine_name]
 
 

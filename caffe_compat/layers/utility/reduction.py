@@ -26,6 +26,26 @@ def require_k(spec: LayerSpec, k: int, values: int) -> None:
 Reduce = Callable[[Tensor], Tensor]
 
 
+def _sum(rows: Tensor) -> Tensor:
+    return rows.sum(-1)
+
+
+def _sum_of_sizes(rows: Tensor) -> Tensor:
+    return rows.abs().sum(-1)
+
+
+def _sum_of_squares(rows: Tensor) -> Tensor:
+    return rows.square().sum(-1)
+
+
+def _mean(rows: Tensor) -> Tensor:
+    return rows.mean(-1)
+
+
+#: Functions of a module, since a layer that holds a lambda cannot be pickled.
+OPERATIONS: dict[str, Reduce] = {"SUM": _sum, "ASUM": _sum_of_sizes, "SUMSQ": _sum_of_squares, "MEAN": _mean}
+
+
 @register_layer("Reduction")
 class Reduction(Layer):
     """Reduces the axes from `axis` on by sum, sum of |x|, sum of x^2 or mean, times `coeff`.
@@ -38,17 +58,10 @@ class Reduction(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         params = spec.params("reduction_param")
-        operations: dict[str, Reduce] = {
-            "SUM": lambda rows: rows.sum(-1),
-            "ASUM": lambda rows: rows.abs().sum(-1),
-            "SUMSQ": lambda rows: rows.square().sum(-1),
-            "MEAN": lambda rows: rows.mean(-1),
-            "TOPK": lambda rows: top_k_mean(spec, rows, rows.dim() - 1, self.k),
-        }
-        self.reduce = operations[params.operation]
         self.chooses_values: bool = params.operation == "TOPK"
         k: int = params.k  # the fork accepts k for the other operations too, without effect
         self.k = k if self.chooses_values else 0
+        self.reduce: Reduce = self._mean_of_largest if self.chooses_values else OPERATIONS[params.operation]
         self.axis: int = params.axis
         self.coefficient: float = params.coeff
 
@@ -58,6 +71,9 @@ class Reduction(Layer):
         if self.chooses_values:
             require_k(self.spec, self.k, math.prod(shape[axis:]))
         return [shape[:axis]]
+
+    def _mean_of_largest(self, rows: Tensor) -> Tensor:
+        return top_k_mean(self.spec, rows, rows.dim() - 1, self.k)
 
     def forward(self, bottom: Tensor) -> Tensor:
         axis = self.canonical_axis(self.axis, bottom.dim())
