@@ -120,9 +120,10 @@ def check_policy(solver: caffe_pb2.SolverParameter) -> None:
 
 
 def learning_rate(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> float:
-    """The rate for the schedule's iteration, as a float32 number."""
+    """The rate for the schedule's iteration, as a float32 number; infinite or NaN where float32 cannot hold it."""
     reached = replace(schedule, current_step=_step_reached(solver, schedule))
-    return float(np.float32(POLICIES[solver.lr_policy](solver, reached)))
+    with np.errstate(all="ignore"):
+        return float(np.float32(POLICIES[solver.lr_policy](solver, reached)))
 
 
 def advance(solver: caffe_pb2.SolverParameter, schedule: Schedule) -> None:

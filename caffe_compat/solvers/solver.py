@@ -1,6 +1,7 @@
 """The training loop (solver.cpp)."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -237,6 +238,11 @@ class Solver:
     def apply_update(self) -> None:
         """Moves the weights by their gradients and counts the iteration."""
         rate = learning_rate(self.parameter, self.schedule)
+        if self.guard.is_watching and not math.isfinite(rate):
+            raise SolverError(
+                f"Iteration {self.iteration}: lr_policy {self.parameter.lr_policy} gives a learning rate of {rate:g}. "
+                f"The weights were not changed; {self.snapshots.last_in_words()}. Set other gamma, power or stepsize"
+            )
         advance(self.parameter, self.schedule)
         if self._is_due(self.parameter.display):
             logger.info("Iteration %d, lr = %g", self.iteration, rate)

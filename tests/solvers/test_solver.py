@@ -232,3 +232,16 @@ def test_a_display_shows_the_means_over_the_processes(
     assert mean == pytest.approx(2 * shown, rel=1e-4)  # %g prints six digits
     outputs = [line for line in caplog.messages if "Train net output #0: loss" in line]
     assert float(outputs[0].split()[6]) == pytest.approx(2 * shown / 1.3, rel=1e-4)
+
+
+def test_a_learning_rate_that_is_no_number_stops_before_the_update() -> None:
+    solver = make_solver('base_lr: 0.1 lr_policy: "inv" gamma: 1 power: inf')
+    solver.step(1)
+    before = weights_of(solver)
+    message = (
+        r"^Iteration 1: lr_policy inv gives a learning rate of nan. The weights were not changed; this run"
+    )
+    solver.parameter.base_lr = float("inf")
+    with pytest.raises(SolverError, match=message):
+        solver.step(1)
+    assert all(map(np.array_equal, weights_of(solver), before))

@@ -39,5 +39,6 @@ class Adam(UpdateRule):
     def _correction(self, count: int) -> float:
         # In float32, as Caffe: 1 - momentum2 ^ t is a difference of close numbers.
         one, exponent = np.float32(1.0), np.float32(count)
-        second = np.sqrt(one - np.float32(self.momentum2) ** exponent)
-        return float(second / (one - np.float32(self.momentum) ** exponent))
+        with np.errstate(all="ignore"):  # of decays outside of 0 to 1, as in Caffe
+            second = np.sqrt(one - np.float32(self.momentum2) ** exponent)
+            return float(second / (one - np.float32(self.momentum) ** exponent))
