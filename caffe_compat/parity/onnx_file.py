@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
+from onnx.checker import ValidationError
 
 from caffe_compat.convert.model import require_regular
 from caffe_compat.convert.onnx.check import REFUSALS
@@ -57,6 +58,8 @@ def _model(path: str) -> onnx.ModelProto:
     require_regular(path)
     try:
         return onnx.load(path)
+    except (ValidationError, ValueError) as error:  # of weights in files of their own, which must lie beside the model
+        raise FormatError(f"{path}: its weights cannot be read: {one_line(error)}") from error
     except (DecodeError, OSError) as error:
         raise FormatError(f"{path}: expected an ONNX model, found something else: {one_line(error)}") from error
 

@@ -238,9 +238,7 @@ def test_a_learning_rate_that_is_no_number_stops_before_the_update() -> None:
     solver = make_solver('base_lr: 0.1 lr_policy: "inv" gamma: 1 power: inf')
     solver.step(1)
     before = weights_of(solver)
-    message = (
-        r"^Iteration 1: lr_policy inv gives a learning rate of nan. The weights were not changed; this run"
-    )
+    message = r"^Iteration 1: lr_policy inv gives a learning rate of nan. The weights were not changed; this run"
     solver.parameter.base_lr = float("inf")
     with pytest.raises(SolverError, match=message):
         solver.step(1)

@@ -315,3 +315,16 @@ def test_pictures_are_prepared_as_the_net_says(
     pixels = fed["data"] * 2 + np.array([10, 20, 30], np.float32).reshape(3, 1, 1)
     assert status == 0
     assert set(pixels.ravel().tolist()) <= set(range(256))
+
+
+def test_weights_of_an_onnx_file_outside_its_folder_are_not_read(verify: Program, trained: Path) -> None:
+    model = onnx.load(trained / "net.onnx")
+    weights = model.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../../../etc/passwd")
+    (trained / "outside.onnx").write_bytes(model.SerializeToString())
+    options = ("--weights", str(trained / "net.safetensors"), "--against", str(trained / "outside.onnx"))
+    status, _, complaints = verify(*options)
+    assert status == 2
+    assert "outside.onnx: its weights cannot be read: Data of TensorProto" in complaints
