@@ -6,7 +6,7 @@ from dataclasses import replace
 from caffe_compat.convert.model import Layer, Model
 from caffe_compat.convert.report import ConversionReport
 from caffe_compat.convert.stored_preprocessing import carry_over
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import GraphError, some_of
 from caffe_compat.graph.builder import filter_net
 from caffe_compat.layers.recurrent.recurrent import Recurrent
 from caffe_compat.layers.registry import facts_of, layer_types
@@ -43,10 +43,9 @@ def with_prototxt(model: Model, prototxt: str, report: ConversionReport, allow_u
     carry_over(model, made)
     missing = unfilled_layers(made)
     if missing and not allow_unfilled:
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise GraphError(
             f"{model.path}: expected weights of all layers of {prototxt} that learn, found none of "
-            f"{', '.join(missing[:SHOWN])}{more}; give the weights of this net, or --allow-unfilled to take what "
+            f"{some_of(missing, SHOWN)}; give the weights of this net, or --allow-unfilled to take what "
             "fillers draw"
         )
     return _filled(made, prototxt, missing, report) if missing else made

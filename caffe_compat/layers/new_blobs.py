@@ -1,4 +1,4 @@
-"""New blobs: the sizes that a blob may have, the memory that a net may take, and the fillers of new weights."""
+"""New blobs: their shapes and old names, the memory that a net may take, and the fillers of new weights."""
 
 import math
 import operator
@@ -144,6 +144,29 @@ def whole_sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     if math.prod(whole) > MOST_VALUES:
         raise ShapeError(f"expected at most {MOST_VALUES} values, as in Caffe, got {whole}")
     return whole
+
+
+class LegacyShape:
+    """Base of all kinds of blob: shape, count, and the old names num, channels, height and width of up to 4 axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def count(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise ShapeError(f"cannot use legacy accessors (num, channels, height, width) on {len(self.shape)} axes")
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    num = property(lambda self: self._legacy(0), doc="Size of axis 0; 1 if the blob has no such axis.")
+    channels = property(lambda self: self._legacy(1), doc="Size of axis 1; 1 if the blob has no such axis.")
+    height = property(lambda self: self._legacy(2), doc="Size of axis 2; 1 if the blob has no such axis.")
+    width = property(lambda self: self._legacy(3), doc="Size of axis 3; 1 if the blob has no such axis.")
 
 
 def constant(blob: Tensor, filler: Filler) -> None:

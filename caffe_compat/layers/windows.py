@@ -96,6 +96,12 @@ def require_positive(spec: LayerSpec, name: str, values: Sequence[int]) -> None:
         raise FieldError(f"{spec}: expected {name} above 0, got {list(values)}")
 
 
+def require_four_axes(spec: LayerSpec, shape: Sequence[int]) -> None:
+    """Raises ShapeError for a shape that is not (num, channels, height, width)."""
+    if len(shape) != 4:
+        raise ShapeError(f"{spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+
+
 @dataclass(frozen=True)
 class ConvolutionWindow:
     """Kernel, stride, pad and dilation, each with one number per spatial axis."""

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caffe_compat.errors import ShapeError
-from caffe_compat.layers.new_blobs import whole_sizes
+from caffe_compat.layers.new_blobs import LegacyShape, whole_sizes
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -141,30 +140,7 @@ class SyncedTensor:
         self._host_is_newer = False
 
 
-class _LegacyShape:
-    """Base of both kinds of blob: `shape`, and the names num, channels, height and width of blobs with 4 axes."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        raise NotImplementedError
-
-    @property
-    def count(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
-
-    def _legacy(self, axis: int) -> int:
-        if len(self.shape) > 4:
-            raise ShapeError(f"cannot use legacy accessors (num, channels, height, width) on {len(self.shape)} axes")
-        return self.shape[axis] if axis < len(self.shape) else 1
-
-    num = property(lambda self: self._legacy(0), doc="Size of axis 0; 1 if the blob has no such axis.")
-    channels = property(lambda self: self._legacy(1), doc="Size of axis 1; 1 if the blob has no such axis.")
-    height = property(lambda self: self._legacy(2), doc="Size of axis 2; 1 if the blob has no such axis.")
-    width = property(lambda self: self._legacy(3), doc="Size of axis 3; 1 if the blob has no such axis.")
-
-
-class Blob(_LegacyShape):
+class Blob(LegacyShape):
     """An activation: `data` and `diff` are live NumPy arrays; `value` and `gradient` are the tensors behind them."""
 
     def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
@@ -255,7 +231,7 @@ class _HostCopy:
         self._may_be_written = False
 
 
-class ParameterBlob(_LegacyShape):
+class ParameterBlob(LegacyShape):
     """A weight blob around one `nn.Parameter`; `diff` is the accumulated gradient, looked up by `gradient`.
 
     On a GPU, `flush` copies host writes to `data` and `diff` to the device; the net calls `flush` before each run.

@@ -97,28 +97,31 @@ PREFIXES = ("", "module.", "model.", "resnet.", "backbone.")
 def convolution_keys(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
     """Yields the convolutions in order: Caffe's name and the prefix of the project's keys."""
     yield "conv1", naming.stem
-    for place in places:
-        prefix = naming.key_of_block(place.stage, place.block)
-        if place.block == 0:
-            yield f"res{place.name}_branch1", prefix + naming.shortcut
-        for part, letter in enumerate("abc"):
-            yield f"res{place.name}_branch2{letter}", prefix + naming.convolution.format(part=part, part1=part + 1)
+    yield from _branches("res", naming, places, naming.shortcut, naming.convolution)
 
 
 def norm_keys(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
     """Yields the normalisations in order: Caffe's name and the prefix of the project's keys."""
     yield "bn_conv1", naming.stem_norm
-    yield from _preactivation_norms(naming, places) if naming.is_preactivation else _norms(naming, places)
+    if naming.is_preactivation:
+        yield from _preactivation_norms(naming, places)
+    else:  # a normalisation is behind every convolution
+        yield from _branches("bn", naming, places, naming.shortcut_norm, naming.norm)
 
 
-def _norms(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:
-    """Yields the normalisations of nets with a normalisation behind every convolution."""
+def _branches(
+    kind: str, naming: Naming, places: list[BlockPlace], shortcut: str, key: str
+) -> Iterator[tuple[str, str]]:
+    """Yields one layer for every convolution of the blocks: Caffe's name, which begins with `kind`, and the prefix.
+
+    `shortcut` and `key` are the project's keys in the shortcut and, as a format string, in the branch.
+    """
     for place in places:
         prefix = naming.key_of_block(place.stage, place.block)
         if place.block == 0:
-            yield f"bn{place.name}_branch1", prefix + naming.shortcut_norm
+            yield f"{kind}{place.name}_branch1", prefix + shortcut
         for part, letter in enumerate("abc"):
-            yield f"bn{place.name}_branch2{letter}", prefix + naming.norm.format(part=part, part1=part + 1)
+            yield f"{kind}{place.name}_branch2{letter}", prefix + key.format(part=part, part1=part + 1)
 
 
 def _preactivation_norms(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:

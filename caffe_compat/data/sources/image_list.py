@@ -1,8 +1,8 @@
 """Lists of image files with labels (image_data_layer.cpp), and separate label files."""
 
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +14,8 @@ from caffe_compat.data.sources.image_file import read_image
 from caffe_compat.data.sources.source import Item, Source
 from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
+
+Entry = TypeVar("Entry")
 
 #: Placeholder for root_folder while the `..` of a name are resolved.
 _HERE = "root"
@@ -29,11 +31,19 @@ class ListedImage(NamedTuple):
 
 def read_image_list(path: str, owner: str) -> list[ListedImage]:
     """The lines `name label` of a list; the label follows the last space, so names may contain spaces."""
-    with open_text(path, owner, "cannot open image list") as lines:
-        images = [_parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
-    if not images:
+    return read_list(path, owner, "image", _parse)
+
+
+def read_list(path: str, owner: str, kind: str, parse: Callable[[str, int, str, str], Entry]) -> list[Entry]:
+    """Returns what `parse` makes of each line, its number from 1, the path and the owner; empty lines are passed over.
+
+    DataError, which begins with `owner`, where the list of `kind` cannot be opened or is empty.
+    """
+    with open_text(path, owner, f"cannot open {kind} list") as lines:
+        entries = [parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
+    if not entries:
         raise DataError(f"{owner}: file is empty: '{path}'")
-    return images
+    return entries
 
 
 def _parse(line: str, number: int, path: str, owner: str) -> ListedImage:

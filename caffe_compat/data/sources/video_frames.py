@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_compat.data.draws import Draws
-from caffe_compat.data.regular_file import open_text
 from caffe_compat.data.sources.image_file import read_image
+from caffe_compat.data.sources.image_list import read_list
 from caffe_compat.data.sources.source import Item, Source
 from caffe_compat.data.whole_number import int32
 from caffe_compat.errors import DataError
@@ -113,11 +113,7 @@ class VideoFrames(Source[Video]):
 
 def read_video_list(path: str, owner: str) -> list[Video]:
     """The lines `folder frames label` of a list."""
-    with open_text(path, owner, "cannot open video list") as lines:
-        videos = [_parse(line, number, path, owner) for number, line in enumerate(lines, 1) if line.strip()]
-    if not videos:
-        raise DataError(f"{owner}: file is empty: '{path}'")
-    return videos
+    return read_list(path, owner, "video", _parse)
 
 
 def _parse(line: str, number: int, path: str, owner: str) -> Video:

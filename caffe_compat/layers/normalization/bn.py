@@ -10,6 +10,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.normalization.batch_norm import normalise_by_batch, normalise_by_stored, require_eps
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.windows import require_four_axes
 from caffe_compat.proto import caffe_pb2
 
 SEGNET_FIELDS = ("scale_filler", "shift_filler", "bn_mode")
@@ -118,8 +119,7 @@ class SegNetBN(Layer):
 
     def setup(self, *bottom_shapes: Shape) -> None:
         shape = bottom_shapes[0]
-        if len(shape) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+        require_four_axes(self.spec, shape)
         for filler in self.fillers:
             self.add_blob((1, shape[1], 1, 1), filler)
 

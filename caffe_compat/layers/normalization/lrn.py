@@ -3,10 +3,11 @@
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, local_response_norm
 
-from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.windows import require_four_axes
 
 
 @register_layer("LRN")
@@ -33,10 +34,7 @@ class LRN(Layer):
             raise FieldError(f"{spec}: expected an odd local_size, got {self.size}")
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        if len(bottom_shapes[0]) != 4:
-            raise ShapeError(
-                f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom_shapes[0])}"
-            )
+        require_four_axes(self.spec, bottom_shapes[0])
         return [bottom_shapes[0]]
 
     def forward(self, bottom: Tensor) -> Tensor:

@@ -9,33 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.layers.base import Blobs
-from caffe_compat.layers.new_blobs import whole_sizes
+from caffe_compat.layers.new_blobs import LegacyShape, whole_sizes
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
 
 
-class _Shaped:
-    """Shape, count, and pycaffe's legacy names of the first four axes."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        raise NotImplementedError
-
-    @property
-    def count(self) -> int:
-        """The number of values."""
-        return math.prod(self.shape)
-
-    num = property(lambda self: self._legacy(0), doc="Axis 0, or 1.")
-    channels = property(lambda self: self._legacy(1), doc="Axis 1, or 1.")
-    height = property(lambda self: self._legacy(2), doc="Axis 2, or 1.")
-    width = property(lambda self: self._legacy(3), doc="Axis 3, or 1.")
-
-    def _legacy(self, axis: int) -> int:
-        return self.shape[axis] if axis < len(self.shape) else 1
-
-
-class PythonBlob(_Shaped):
+class PythonBlob(LegacyShape):
     """A bottom or top of a Python layer: float32 arrays `data` and `diff`, written in place."""
 
     def __init__(self, shape: Sequence[int] = ()) -> None:
@@ -62,7 +41,7 @@ class PythonBlob(_Shaped):
         self.data[...] = values.detach().cpu().numpy()
 
 
-class PythonParameter(_Shaped):
+class PythonParameter(LegacyShape):
     """A weight of a Python layer: arrays that share memory with an entry of the layer's `blobs`.
 
     On a GPU, the arrays are copies; `write_back` copies changes to the GPU.

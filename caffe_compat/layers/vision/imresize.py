@@ -11,6 +11,7 @@ from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.new_blobs import MOST_VALUES
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.interpolation import resampled, scaled_size
+from caffe_compat.layers.windows import require_four_axes
 
 #: Keeps a place that float32 puts just below a whole number from taking the number before it.
 _ROUNDING = np.float32(1e-5)
@@ -51,8 +52,7 @@ class ImResize(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         bottom = bottom_shapes[0]
-        if len(bottom) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        require_four_axes(self.spec, bottom)
         sizes = self.target if not self.factor else [scaled_size(size, self.factor) for size in bottom[2:]]
         for image in range(bottom[0]):
             left = [size - 2 * self._cut(image, size) for size in bottom[2:]]

@@ -7,6 +7,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.windows import require_four_axes
 
 
 @register_layer("Interp")
@@ -73,8 +74,7 @@ class Interp(Layer):
 
     def _cropped(self, bottom: Shape) -> tuple[int, int]:
         """Height and width of the bottom after pad_beg and pad_end."""
-        if len(bottom) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        require_four_axes(self.spec, bottom)
         height, width = (size - sum(self.crop) for size in bottom[2:])
         if height < 1 or width < 1:
             raise ShapeError(f"{self.spec}: expected pixels left after cropping {self.crop}, got {height}x{width}")

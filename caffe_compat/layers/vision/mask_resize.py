@@ -10,7 +10,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.interpolation import linear_weights, resampled, scaled_size
-from caffe_compat.layers.windows import require_positive
+from caffe_compat.layers.windows import require_four_axes, require_positive
 
 
 @register_layer("MaskResize")
@@ -39,8 +39,7 @@ class MaskResize(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         bottom = bottom_shapes[0]
-        if len(bottom) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        require_four_axes(self.spec, bottom)
         sizes = [
             scaled_size(size, factor) if factor > 0 else given
             for size, factor, given in zip(bottom[2:], self.factors, self.size, strict=True)

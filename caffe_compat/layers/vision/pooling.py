@@ -13,7 +13,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, betwe
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
-from caffe_compat.layers.windows import LOWEST, PoolingWindow, SpatialField, require_positive
+from caffe_compat.layers.windows import LOWEST, PoolingWindow, SpatialField, require_four_axes, require_positive
 
 #: Added by Caffe to a sum of activations, so that a division by the sum is safe (FLT_MIN).
 SMALLEST = torch.finfo(torch.float32).tiny
@@ -191,8 +191,7 @@ class Pooling(Layer):
         return PoolingWindow(kernel, self.stride, self.pad, self.round_up)
 
     def _fitting_window(self, shape: Shape) -> PoolingWindow:
-        if len(shape) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+        require_four_axes(self.spec, shape)
         sizes = tuple(shape[2:])
         window = self.window(sizes)
         if any(size < 1 for size in window.pooled(sizes)):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
-from caffe_compat.layers.windows import require_positive
+from caffe_compat.layers.windows import require_four_axes, require_positive
 
 
 class RegionLayer(Layer):
@@ -38,8 +38,7 @@ class RegionLayer(Layer):
 
     def require_regions(self, features: Shape, regions: Shape) -> None:
         """Raises ShapeError unless bottom 0 has 4 axes and bottom 1 has 5 numbers per region."""
-        if len(features) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(features)}")
+        require_four_axes(self.spec, features)
         if math.prod(regions[1:]) != 5 or not regions:
             raise ShapeError(
                 f"{self.spec}: expected 5 numbers a region (index, x1, y1, x2, y2), got {math.prod(regions[1:])}"

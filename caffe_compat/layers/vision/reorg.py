@@ -6,7 +6,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.windows import require_positive
+from caffe_compat.layers.windows import require_four_axes, require_positive
 
 
 @register_layer("Reorg")
@@ -36,8 +36,7 @@ class Reorg(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         bottom = bottom_shapes[0]
-        if len(bottom) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        require_four_axes(self.spec, bottom)
         count, channels, height, width = bottom
         stride, block = self.stride, self.stride**2
         if channels % block or (not self.reverse and (height % stride or width % stride)):

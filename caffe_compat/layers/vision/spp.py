@@ -10,7 +10,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.pooling import POOL_METHODS
-from caffe_compat.layers.windows import PoolingWindow, require_positive
+from caffe_compat.layers.windows import PoolingWindow, require_four_axes, require_positive
 
 
 @register_layer("SPP")
@@ -34,8 +34,7 @@ class SPP(Layer):
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         shape = bottom_shapes[0]
-        if len(shape) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(shape)}")
+        require_four_axes(self.spec, shape)
         # Caffe refuses levels with more bins than pixels, which also keeps this list short.
         windows = [self._window(2**level, *shape[2:]) for level in range(self.levels)]
         if self.levels == 1:

@@ -8,7 +8,7 @@ from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import Params
 from caffe_compat.layers.vision.unpool import places_of, unpool
-from caffe_compat.layers.windows import SpatialField, require_positive
+from caffe_compat.layers.windows import SpatialField, require_four_axes, require_positive
 
 ONLY_WITH_MASK = ("upsample_h", "upsample_w", "pad_out_h", "pad_out_w")
 
@@ -71,8 +71,7 @@ class Upsample(Layer):
                     f"got a mask of {list(mask[0])}"
                 )
             return [(*bottom[:2], *(self.size or self._scaled(bottom)))]
-        if len(bottom) != 4:
-            raise ShapeError(f"{self.spec}: expected 4 axes (num, channels, height, width), got {list(bottom)}")
+        require_four_axes(self.spec, bottom)
         return [(*bottom[:2], bottom[2] * self.scale[0], bottom[3] * self.scale[1])]
 
     def forward(self, bottom: Tensor, *mask: Tensor) -> Tensor:

@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.convert.running_net import stored_preprocessing
 from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.net.net import Net
-from caffe_compat.srn.prediction.released_input import RELEASED
+from caffe_compat.srn.prediction.released_input import run_on_image
 
 Maps = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -53,12 +52,7 @@ def attend(net: Net, names: BlobNames, image: str, scores: str | None = None) ->
     `scores` names the blob of the scores, net.outputs[0] if None. Raises ShapeError where A is no blob of maps, and
     DataError where the image cannot be read.
     """
-    data = net.blobs[net.inputs[0]]
-    _, channels, height, width = data.shape
-    data.reshape(1, channels, height, width)
-    net.reshape()
-    data.data[0] = (stored_preprocessing(net) or RELEASED).input_of(image, height, width)
-    net.forward_range(0, len(net.steps) - 1)
+    run_on_image(net, image)
     maps = [None if name is None else net.blobs[name].data[0].copy() for name in names]
     if maps[0] is None or maps[0].ndim != 3:
         raise ShapeError(f"blob '{names.attention}': expected maps (labels, height, width) of an image, found shape "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from caffe_compat.convert.formats.read import read_model
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import GraphError, some_of
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import require_weights
 from caffe_compat.proto.read import read_weights
@@ -33,10 +33,9 @@ def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_
         if layer.name not in found and not _is_shared([spec.name for spec in layer.spec.parameter.param], shared)
     ]
     if unfilled and not allow_unfilled:
-        more = f" and {len(unfilled) - SHOWN} more" if len(unfilled) > SHOWN else ""
         raise GraphError(
             f"{', '.join(files)}: expected weights of all {len(learnt)} learnt layers of {prototxt}, found none of "
-            f"{', '.join(unfilled[:SHOWN])}{more}; give the weights of this net, or --allow-unfilled to keep what "
+            f"{some_of(unfilled, SHOWN)}; give the weights of this net, or --allow-unfilled to keep what "
             "fillers drew"
         )
     return unfilled

@@ -12,11 +12,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.convert.running_net import stored_preprocessing
 from caffe_compat.errors import DataError
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
-from caffe_compat.srn.prediction.released_input import RELEASED
+from caffe_compat.srn.prediction.released_input import run_on_image
 
 Values = NDArray[np.float32]
 #: The blob of the first net that holds the image in the space of the labels.
@@ -106,12 +105,7 @@ def path_prototxt(prototxt: str) -> str:
 
 def image_embedding(net: Net, image: str) -> Values:
     """The image's place (embedding,) in the space of the labels, by the first net."""
-    data = net.blobs[net.inputs[0]]
-    _, channels, height, width = data.shape
-    data.reshape(1, channels, height, width)
-    net.reshape()
-    data.data[0] = (stored_preprocessing(net) or RELEASED).input_of(image, height, width)
-    net.forward_range(0, len(net.steps) - 1)
+    run_on_image(net, image)
     return np.array(net.blobs[IMAGE_BLOB].data[0], np.float32)
 
 

@@ -105,3 +105,8 @@ def test_sizes_are_whole_numbers(sizes: tuple[Any, ...]) -> None:
             reshape(*sizes)
         with pytest.raises(ShapeError, match=r"^expected sizes of at least 0, got \(2, -1\)"):
             reshape(2, -1)
+
+
+def test_old_names_are_of_up_to_four_axes() -> None:
+    with pytest.raises(ShapeError, match=r"^cannot use legacy accessors .* on 5 axes"):
+        _ = PythonBlob((1, 2, 3, 4, 5)).channels

@@ -29,8 +29,8 @@ def test_many_unfilled_layers_are_counted(tmp_path: Path, weights: str) -> None:
     net, path = net_of(tmp_path, "big", ("a", ""), *((f"b{number}", "") for number in range(7)))
     with pytest.raises(
         GraphError,
-        match=r"expected weights of all 8 learnt layers of .*big.prototxt, found none of b0, b1, b2, b3, b4 and 2 "
-        r"more; give the weights of this net, or --allow-unfilled to keep what fillers drew$",
+        match=r"expected weights of all 8 learnt layers of .*big.prototxt, found none of b0, b1, b2, b3, b4 \.\.\. "
+        r"\(7 in all\); give the weights of this net, or --allow-unfilled to keep what fillers drew$",
     ):
         require_filled(net, weights, path)
 
