@@ -5,7 +5,7 @@ from typing import Any
 
 from caffe_compat.experiments.mechanism.arms import ARMS, SRN_OUTPUTS
 from caffe_compat.experiments.mechanism.study import GROUPS, Result
-from caffe_compat.experiments.mechanism.trials import StudyRow
+from caffe_compat.experiments.mechanism.trials import WHOLE_PICTURE, StudyRow
 from caffe_compat.experiments.statistics import SeedStatistics, over_seeds
 
 COLUMNS = ("y_cls", "y_att", "y_sr", "y")
@@ -99,9 +99,10 @@ def _line(trial: StudyRow, cells: dict[str, SeedStatistics]) -> str:
 
 
 def _gain_lines(results: Sequence[Result]) -> Iterator[str]:
-    found = {("SRN", trial): cells for trial, cells in gains(results).items() if trial.arm != "late"}
-    late = gains(results, "late").items()
-    found |= {(ARMS["late"].arm.title, trial): cells for trial, cells in late if trial.arm == "baseline"}
+    found = {("SRN", trial): cells for trial, cells in gains(results).items() if trial.arm not in WHOLE_PICTURE}
+    for arm in WHOLE_PICTURE:
+        over = gains(results, arm).items()
+        found |= {(ARMS[arm].arm.title, trial): cells for trial, cells in over if trial.arm == "baseline"}
     if not found:
         return
     yield from (

@@ -12,6 +12,8 @@ NARROW = 15  # pixels
 #: Fields that grow until the backbone sees the whole picture of 104 pixels.
 FIELDS = (15, 31, 63, 111)
 SAMPLES = (500, 1000, 2000)
+#: Arms that `samples` alone has.
+WHOLE_PICTURE = ("backbone", "late")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class StudyRow:
 
 #: What each table compares. `controls` shows the mechanism; `dose` and `samples` ask how far it carries.
 TABLES: dict[str, tuple[StudyRow, ...]] = {
-    "controls": tuple(StudyRow(arm) for arm in ARMS if arm != "late"),
+    "controls": tuple(StudyRow(arm) for arm in ARMS if arm not in WHOLE_PICTURE),
     "dose": tuple(StudyRow(arm, field) for field in FIELDS for arm in ("srn", "baseline")),
-    "samples": tuple(StudyRow(arm, FIELDS[-1], scenes) for scenes in SAMPLES for arm in ("srn", "baseline", "late")),
+    "samples": tuple(
+        StudyRow(arm, FIELDS[-1], scenes) for scenes in SAMPLES for arm in ("srn", "baseline", *WHOLE_PICTURE)
+    ),
 }
