@@ -1,5 +1,6 @@
 """The eight charts of Caffe's tools/extra/plot_training_log.py, and two of mAP and F1, of one or several logs."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -78,8 +79,12 @@ def write_chart(number: int, logs: Sequence[tuple[str, TrainingLog]], path: Path
     if not axes.lines:
         raise DataError(f"{', '.join(name for name, _ in logs)}: expected {quantity.lower()}, found {_found(logs)}")
     axes.set(title=f"{quantity} vs. {axis}", xlabel=axis, ylabel=quantity)
-    axes.legend(loc="lower right" if "accuracy" in quantity else "upper right")
-    figure.savefig(path, format="png", dpi=120)
+    legend = axes.legend(loc="lower right" if "accuracy" in quantity else "upper right")
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # names of files and of blobs may hold dollars
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # letters that the font lacks are drawn as boxes
+        figure.savefig(path, format="png", dpi=120)
 
 
 def _found(logs: Sequence[tuple[str, TrainingLog]]) -> str:

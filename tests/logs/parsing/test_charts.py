@@ -56,3 +56,8 @@ def test_writes_a_picture(tmp_path: Path, number: int) -> None:
 def test_nothing_to_show(tmp_path: Path, tests: dict[int, list[Row]], complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         write_chart(0, [("run", TrainingLog(tests=tests))], tmp_path / "chart.png")
+
+
+def test_names_are_no_formulas_and_may_hold_any_letter(tmp_path: Path) -> None:
+    write_chart(6, [("$\\foo{$ \u732b", log())], tmp_path / "chart.png")
+    assert read_picture(tmp_path / "chart.png").shape == (600, 960, 3)
