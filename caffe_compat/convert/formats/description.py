@@ -15,7 +15,7 @@ from caffe_compat.convert.model import Model, blob_keys
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
-from caffe_compat.proto.dialects.translate import BVLC
+from caffe_compat.proto.dialects.translate import BVLC, WRITE_SCHEMAS
 from caffe_compat.proto.file_bytes import read_bytes
 from caffe_compat.proto.read import read_net
 
@@ -133,6 +133,9 @@ def _parsed(path: str, description: str) -> dict[str, Any]:
         raise FormatError(
             f"{path}: its description is of version {content['version']}, this program knows {VERSION}; update it"
         )
+    if content["dialect"] not in WRITE_SCHEMAS:
+        dialects = ", ".join(WRITE_SCHEMAS)
+        raise FormatError(f"{path}: expected one of {dialects} as 'dialect' in the description; convert again")
     if not all(_is_list_of_names(keys) for keys in content["blobs"].values()):
         raise FormatError(f"{path}: expected lists of names under 'blobs' in the description; convert again")
     return content

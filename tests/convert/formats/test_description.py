@@ -45,6 +45,10 @@ def changed(**fields: object) -> str:
         (changed(version="1"), r"^x: expected 'version' \(int\) in the description; convert again"),
         (changed(blobs=[]), r"^x: expected 'blobs' \(dict\) in the description; convert again"),
         (changed(blobs={"conv": [3]}), "^x: expected lists of names under 'blobs' in the description; convert again"),
+        (
+            changed(dialect="{"),
+            "^x: expected one of bvlc, srn_fork, own as 'dialect' in the description; convert again",
+        ),
         (changed(net={"layer": 3}, blobs={}), r"^x: the description's net is none \(.*\); convert again"),
         (changed(version=2), "^x: its description is of version 2, this program knows 1; update it"),
         (changed(), r"^x: expected the tensors that its description names, missing conv\.bias, conv\.weight; take"),
