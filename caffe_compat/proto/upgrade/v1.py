@@ -73,6 +73,18 @@ NUMBERS_OF_C3D = {
 #: V1 type numbers in binary files of other Caffes, beyond BVLC's 39; DeconvNet's are from HyeonwooNoh/caffe.
 NUMBERS_OF_OTHERS = {
     "C3D": NUMBERS_OF_C3D,
+    "HED and CRF-RNN": {40: "CROP"},
+    "happynear/caffe-windows": {
+        41: "LOCAL",
+        42: "BN",
+        43: "NORMALIZE",
+        44: "INSANITY",
+        45: "TRIPLET_LOSS",
+        46: "ROIPOOLING",
+        47: "BATCH_NORM",
+        48: "ELTWISE_AFFINE",
+    },
+    "MobileNet-YOLO": {61: "RELU6"},
     "DeconvNet": {
         40: "CROP",
         41: "ELTWISE_ACCURACY",

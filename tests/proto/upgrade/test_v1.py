@@ -110,7 +110,11 @@ def test_todays_nets_need_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "named"),
-    [(40, r" \(DOWN_SAMPLING in C3D, CROP in DeconvNet\)"), (42, r" \(UNPOOLING in DeconvNet\)"), (99, "")],
+    [
+        (40, r" \(DOWN_SAMPLING in C3D, CROP in HED and CRF-RNN, CROP in DeconvNet\)"),
+        (42, r" \(BN in happynear/caffe-windows, UNPOOLING in DeconvNet\)"),
+        (99, ""),
+    ],
 )
 def test_a_type_number_of_another_caffe(number: int, named: str) -> None:
     layer = caffe_pb2.V1LayerParameter(name="x").SerializeToString() + bytes([5 << 3, number])
