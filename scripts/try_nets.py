@@ -70,8 +70,7 @@ class Trial:
         net = caffe.Net(str(self.prototxt), *([self.weights] if self.given else []), caffe.TEST)
         self.prototxt = _of_side(self.prototxt, net, self.side, self.folder / self.prototxt.name) or self.prototxt
         if not self.given:
-            _draw_weights(net)
-            net.save(self.weights)
+            _write_weights(self.prototxt, self.weights)
         return "ok"
 
     def safetensors(self) -> str:
@@ -149,20 +148,34 @@ def _of_side(prototxt: Path, net: "Net", side: int, out: Path) -> Path | None:
     return out if same else None
 
 
-def _draw_weights(net: "Net") -> None:
-    """Numbers that keep signals alive: He's normal for matrices and filters, about 1 for vectors (seeded)."""
+def _write_weights(prototxt: Path, out: str) -> None:
+    """Draws weights (seeded) and divides each layer's by the deviation of its top, so that values stay near 1.
+
+    Without this the boxes of an SSD become infinite behind a few dozen layers.
+    """
     import numpy as np
 
+    from caffe_compat.net.build import build_net
+    from caffe_compat.parity.inputs import random_inputs
+    from caffe_compat.proto import caffe_pb2
+    from caffe_compat.proto.read import read_net
+
+    net = build_net(read_net(prototxt), caffe_pb2.NetState(phase=caffe_pb2.TEST))
     draws = np.random.default_rng(0)
-    for blobs in net.params.values():
+    for name, values in random_inputs(net).items():
+        net.blobs[name].data[...] = values
+    for index, step in enumerate(net.steps):
+        blobs = net.params.get(step.layer.name, [])
         for blob in blobs:
-            if blob.data.any():
-                continue
-            if blob.data.ndim > 1:
-                fan_in = blob.data.size // max(1, blob.data.shape[0])
-                blob.data[...] = draws.standard_normal(blob.data.shape, np.float32) * np.sqrt(2 / max(1, fan_in))
-            else:
-                blob.data[...] = draws.uniform(0.5, 1.5, blob.data.shape)
+            if not blob.data.any():
+                deviates = blob.data.ndim > 1
+                blob.data[...] = draws.normal(0, 1, blob.shape) if deviates else draws.uniform(0.5, 1.5, blob.shape)
+        net.run_range(index, index)
+        deviation = float(net.blobs[step.tops[0]].data.std()) if step.tops else 0.0
+        if blobs and blobs[0].data.ndim > 1 and np.isfinite(deviation) and deviation:
+            blobs[0].data[...] /= deviation
+            net.run_range(index, index)
+    net.save(out)
 
 
 def prototxts(folder: Path) -> list[Path]:

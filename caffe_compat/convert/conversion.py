@@ -25,7 +25,7 @@ from caffe_compat.convert.rename.rename import rename
 from caffe_compat.convert.report import ConversionReport, ReportRow
 from caffe_compat.convert.stored_preprocessing import stated
 from caffe_compat.data.preprocessing import BGR, UNSAID
-from caffe_compat.errors import FormatError, MissingFeatureError
+from caffe_compat.errors import FormatError, GraphError, MissingFeatureError
 from caffe_compat.proto.dialects.translate import OWN, can_be_written, in_dialect
 from caffe_compat.proto.file_bytes import write_bytes
 from caffe_compat.proto.write import write_text
@@ -89,6 +89,13 @@ def _caffemodel(path: str, model: Model, options: Options, report: ConversionRep
 
 def _prototxt(path: str, model: Model, options: Options, report: ConversionReport) -> None:
     """Writes a prototxt; the model is already in deploy form if the options ask for that form."""
+    blobs = {top for layer in model.net.layer for top in layer.top}
+    missing = [name for name in options.outputs if name not in blobs]
+    if missing:
+        raise GraphError(
+            f"{model.path}: no blob '{missing[0]}' to give out; the net's last blobs are "
+            f"{', '.join(layer.top[0] for layer in list(model.net.layer)[-8:] if layer.top)}"
+        )
     made = model if options.form == DEPLOY else _with_input_shapes(train_form(model, report), options)
     message: Message = in_dialect(made.net, _dialect(made, options, report))
     write_text(path, message, f"{options.form} form, rebuilt from {model.path}")

@@ -32,8 +32,13 @@ from caffe_compat.convert.report import as_text, write_report
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.proto.dialects.translate import DIALECTS, OWN
 
-#: Flags of one target.
-ONLY_OF = {"form": "prototxt", "outputs": "onnx", "dynamic_batch": "onnx", "dynamic_size": "onnx"}
+#: Flags of some targets.
+ONLY_OF = {
+    "form": {"prototxt"},
+    "outputs": {"onnx", "prototxt"},
+    "dynamic_batch": {"onnx"},
+    "dynamic_size": {"onnx"},
+}
 
 
 def parser() -> CommandParser:
@@ -64,7 +69,7 @@ def parser() -> CommandParser:
     )
     add("--form", choices=[DEPLOY, TRAIN], default=DEPLOY, help="of --to prototxt (default: %(default)s)")
     add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
-    add("--outputs", nargs="+", default=[], metavar="BLOB", help="of --to onnx (default: the net's outputs)")
+    add("--outputs", nargs="+", default=[], metavar="BLOB", help="of --to onnx and prototxt: the net ends in these")
     add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
     add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
     add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
@@ -149,7 +154,10 @@ def idle_flags(arguments: argparse.Namespace) -> list[str]:
         [name for name in vars(arguments) if name not in ("weights", "to", "out", "quiet")] if is_image else [*ONLY_OF]
     )
     given = [name for name in names if getattr(arguments, name) != parser().get_default(name)]
-    return ["--" + name.replace("_", "-") for name in given if is_image or arguments.to != ONLY_OF[name]]
+    idle = [name for name in given if is_image or arguments.to not in ONLY_OF[name]]
+    if arguments.outputs and arguments.form == TRAIN and arguments.to == "prototxt":
+        idle.append("outputs")
+    return ["--" + name.replace("_", "-") for name in idle]
 
 
 def run(arguments: argparse.Namespace) -> int:

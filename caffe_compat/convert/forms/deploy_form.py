@@ -35,7 +35,7 @@ def deploy_form(
     report: ConversionReport | None = None,
     outputs: Sequence[str] = (),
 ) -> Model:
-    """Returns the net for prediction: its inputs, then the layers that lead to its results and to `outputs`.
+    """Returns the net for prediction: its inputs, then the layers that lead to its results, or to `outputs` alone.
 
     Input shapes missing in the file come from `input_shapes`, or are found from the weights (input_shapes.py).
     GraphError if the net has no inputs or no layers that predict.
@@ -192,9 +192,9 @@ def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[st
     """Returns the layers that lead to a result, in order, and the Silences for their unread tops.
 
     A result is a top that only losses or measures read, and that is not a label. A loss reads predictions and labels;
-    predictions depend on weights, of the layers named in `learned`. A net without such results, and without `outputs`,
-    predicts all that its Silences read, except labels. `outputs` names further results. UnknownLayerError for a type
-    that does not exist here.
+    predictions depend on weights, of the layers named in `learned`. A net without such results predicts all that its
+    Silences read, except labels. `outputs` names the results in their place; names of no blob are left aside.
+    UnknownLayerError for a type that does not exist here.
     """
     data = data_layers(layers)
     labels = _labels(layers, data)
@@ -204,7 +204,10 @@ def live_layers(layers: Sequence[Layer], learned: set[str], outputs: Iterable[st
     working = [layer for layer, end in zip(layers, is_end, strict=True) if not end and layer.name not in data]
     wiring = Wiring.of_layers(working)
     predicted = _behind_weights(working, wiring, learned)
-    results = {*_results(wiring, ends, predicted), *outputs} or {*_silenced(working, ends, predicted, labels)}
+    made = {top for layer in layers for top in layer.top}
+    results = made.intersection(outputs) or {*_results(wiring, ends, predicted)}
+    if not results:
+        results = {*_silenced(working, ends, predicted, labels)}
     kept = [working[index] for index in wiring.leading_to(results)]
     for layer in reversed(kept):
         layer_class(LayerSpec(layer))  # raises UnknownLayerError for an unknown type

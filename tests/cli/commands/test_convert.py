@@ -9,7 +9,9 @@ import onnx
 import pytest
 import torch
 
+import caffe_compat as caffe
 from caffe_compat.convert.pretrained.naming import NAMINGS
+from caffe_compat.proto.read import read_net
 from tests.convert.pretrained.their_resnets import seeded_state_dict
 
 ROOT = Path(__file__).parents[3]
@@ -71,6 +73,25 @@ def test_a_problem_is_one_line(run, tmp_path):
     assert err.count("\n") == 1
 
 
+SMALL = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 6 dim: 7 } } }
+layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 3 kernel_size: 2 } }
+layer { name: "up" type: "Upsample" bottom: "c" top: "up" upsample_param { scale: 3 } }
+layer { name: "p" type: "Pooling" bottom: "up" top: "p" pooling_param { kernel_size: 2 } }"""
+
+
+def test_a_prototxt_ends_in_the_outputs(run, tmp_path):
+    (tmp_path / "n.prototxt").write_text(SMALL)
+    weights, out = str(tmp_path / "n.caffemodel"), tmp_path / "out.prototxt"
+    caffe.Net(str(tmp_path / "n.prototxt"), caffe.TEST).save(weights)
+    assert run(weights, "--to", "prototxt", "--outputs", "up", "--out", out)[0] == 0
+    written = read_net(out)
+    assert [layer.name for layer in written.layer] == ["data", "c", "up"]
+    assert written.layer[2].upsample_param.scale == 3
+    status, _, error = run(weights, "--to", "prototxt", "--outputs", "nothing", "--out", out)
+    assert status == 1
+    assert "no blob 'nothing' to give out; the net's last blobs are data, c, up, p" in error
+
+
 @pytest.mark.parametrize("text", ["data=0,3,2,5", "data=1,-3", "=1,3", "data=", "data", "data=1,,2", "data=a,b"])
 def test_shapes_of_nothing_are_refused_by_the_arguments(text, run):
     status, _, errors = run("w", "--to", "onnx", "--input-shape", text)
@@ -86,6 +107,11 @@ def test_shapes_of_nothing_are_refused_by_the_arguments(text, run):
             STEP,
             ["--to", "hdf5", "--dynamic-batch", "--outputs", "y"],
             "--to hdf5 has no use for --outputs, --dynamic-batch; leave",
+        ),
+        (
+            STEP,
+            ["--to", "prototxt", "--form", "train", "--outputs", "y"],
+            "--to prototxt has no use for --outputs; leave",
         ),
         ("m.binaryproto", ["--to", "npy", "--fold-bn"], "a mean image has no use for --fold-bn; leave it out"),
     ],

@@ -132,7 +132,7 @@ def test_a_net_that_ssd_trained_is_deployed_without_its_loss_and_data() -> None:
 
 def test_blobs_that_are_asked_for_stay() -> None:
     deployed = deploy_form(trained(), outputs=["aux"])
-    assert [layer.name for layer in deployed.net.layer] == ["data", "conv", "norm", "drop", "ip", "aux"]
+    assert [layer.name for layer in deployed.net.layer] == ["data", "conv", "norm", "drop", "aux"]
 
 
 TEXT = """
@@ -190,7 +190,8 @@ def test_what_weighs_a_prediction_by_labels_before_a_loss_is_dropped() -> None:
 
 def test_outputs_that_are_asked_for_are_results() -> None:
     net = text_format.Parse(TEXT, caffe_pb2.NetParameter())
-    assert [layer.name for layer in live_layers(net.layer, {"ip"}, ["prob"])] == ["ip", "relu", "prob", "side"]
+    assert [layer.name for layer in live_layers(net.layer, {"ip"}, ["prob"])] == ["ip", "relu", "prob"]
+    assert names("ip") == [layer.name for layer in live_layers(net.layer, {"ip"}, ["no blob"])]
     assert [layer.name for layer in live_layers(net.layer, set(), ["ip"])] == ["ip", "relu"]
 
 
