@@ -4,10 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import caffe_compat as caffe
+from caffe_compat.module.caffe_module import CaffeModule
 from tests.module.nets import TEXT, images, small
+from tests.prototxt_gen.generated import built, predicting_net
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +40,59 @@ def test_the_compiled_module_is_one_graph(training: bool) -> None:
     torch.testing.assert_close(compiled(images()), wanted, rtol=1e-3, atol=1e-3)
     for name, value in module.state_dict().items():
         torch.testing.assert_close(value, moved[name], rtol=1e-3, atol=1e-3)
+
+
+INPUT = 'layer {{ name: "{0}" type: "Input" top: "{0}" input_param {{ shape {{ {1} }} }} }}'
+#: Nets whose layers look at sizes or values of their bottoms, with values for their inputs.
+LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
+    "reshape": (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 4")
+        + 'layer { name: "r" type: "Reshape" bottom: "a" top: "r" reshape_param { shape { dim: 0 dim: -1 } } }',
+        [torch.arange(24.0).view(2, 3, 4)],
+    ),
+    "embed": (
+        INPUT.format("a", "dim: 3")
+        + 'layer { name: "e" type: "Embed" bottom: "a" top: "e" embed_param { num_output: 2 input_dim: 5 } }',
+        [torch.tensor([4.0, 0.0, 2.0])],
+    ),
+    "regions": (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 7")
+        + INPUT.format("b", "dim: 2 dim: 5")
+        + 'layer { name: "p" type: "ROIPooling" bottom: "a" bottom: "b" top: "p" '
+        "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 } }",
+        [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])],
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", LOOKING)
+def test_layers_that_look_at_their_bottoms_do_not_break_the_graph(net: str) -> None:
+    text, values = LOOKING[net]
+    module = small(text=text)
+    with torch.no_grad():
+        wanted = module(*values)
+        found = torch.compile(module, fullgraph=True, backend="eager")(*values)
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
+def test_the_generated_srn_is_one_graph(tmp_path: Path) -> None:
+    module = generated_srn(tmp_path)
+    values = module.preprocess(np.zeros((70, 80, 3), np.uint8))
+    with torch.no_grad():
+        wanted = module(values)
+        found = torch.compile(module, fullgraph=True, backend="eager")(values)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-3)
+
+
+def generated_srn(folder: Path) -> CaffeModule:
+    """The small SRN that `generate` writes."""
+    net = built(predicting_net(model="resnet101_srn", labels=5, depth=26, width=4, input_size=64))
+    net.save(str(folder / "net.caffemodel"))
+    return caffe.load(str(folder / "net.caffemodel"))
 
 
 WORKER = """

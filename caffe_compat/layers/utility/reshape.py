@@ -53,7 +53,7 @@ class Reshape(Layer):
         first, last = self._replaced(len(bottom))
         sizes = [self._copied(bottom, first + index) if size == 0 else size for index, size in enumerate(self.sizes)]
         shape = [*bottom[:first], *sizes, *bottom[last:]]
-        known = math.prod(size for size in shape if size != -1)
+        known = math.prod([size for size in shape if size != -1])  # torch.compile takes no generator here
         if -1 in shape and known:
             shape[shape.index(-1)] = count // known
         if -1 in shape or math.prod(shape) != count:
