@@ -1,4 +1,4 @@
-"""Does this tree run as fast as another commit? The calls that users wait for, on both sides in turns.
+"""Does this tree run as fast as another commit? Times the calls that users wait for, in both trees by turns.
 
     git worktree add ../before COMMIT
     python benchmarks/before_and_after.py ../before [--rounds 15] [--json FILE]

@@ -1,11 +1,12 @@
-"""CNN-RNN: image and labels in one space, and an LSTM along each image's labels.
+"""CNN-RNN: embeds images and labels in one space, and runs an LSTM over each image's labels.
 
 Wang et al., "CNN-RNN: a unified framework for multi-label image classification" (CVPR 2016), section 3. A path
 holds the labels of an image in the order of their frequency, and an end. With w the embedding of a label (U_l) and o
 the LSTM's output, the scores of the next label are s = U_l^T h(U_o o + U_I I): the embedding is the classifier too,
-and I is the image's pool5. Ours: h is a ReLU, and nothing is dropped out.
+and I is the image's pool5. Here h is a ReLU, and
+there is no dropout.
 
-Token 0 is the start of a path where it is read and its end where it is predicted; label i is token i + 1.
+Token 0 means the start of a path as an input, and the end of a path as a prediction; label i is token i + 1.
 """
 
 from collections.abc import Sequence
@@ -13,15 +14,15 @@ from collections.abc import Sequence
 from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.options import GeneratorOptions
 
-#: Marks the steps after the end of a path, which no loss counts.
+#: The target after the end of a path, which the loss ignores.
 AFTER_END = -1
-#: Steps of a path, the end included, where no data say how many: an image of MS-COCO has up to 18 labels.
+#: Default number of steps of a path, with its end: an image of MS-COCO has up to 18 labels.
 LONGEST_PATH = 19
 EMBEDDING = "label_embedding"
 
 
 def add_path_data(net: NetBuilder, options: GeneratorOptions) -> Maps:
-    """Adds the paths' LMDBs for both phases, in step with the images; returns the paths (N, steps, 1, 1)."""
+    """Adds the paths' LMDBs for both phases, in the order of the images; returns the paths (N, steps, 1, 1)."""
     path = Maps("path", options.path_steps)
     for phase, split in (("TRAIN", "train"), ("TEST", options.test_split)):
         database = {
@@ -126,7 +127,7 @@ def _tokens_and_targets(net: NetBuilder, path: Maps, batch: int) -> tuple[Maps, 
         },
     )
     read = _in_steps(net, [start, *steps[:-1]], "token")
-    read = net.relu(read, "token_relu")  # what is read after the end is not counted, but must be a token
+    read = net.relu(read, "token_relu")  # inputs after the end do not count, but must be tokens
     return read, _in_steps(net, steps, "next")
 
 

@@ -1,14 +1,14 @@
-"""R-CNN, R*CNN and DHC: attributes of a person from regions of the photograph, pooled from one map of features.
+"""R-CNN, R*CNN and DHC: nets that find a person's attributes in regions of the photograph, pooled from one feature map.
 
 - R-CNN: Girshick, "Fast R-CNN" (ICCV 2015). One region, the person's box, pooled by ROIPooling.
-- R*CNN: Gkioxari, Girshick and Malik, "Contextual action recognition with R*CNN" (ICCV 2015), equation 2. The best of
-  several regions around the person adds its score for each attribute; all is trained jointly.
-- DHC: Li, Huang, Loy and Tang, "Human attribute recognition by deep hierarchical contexts" (ECCV 2016). The person, the
-  best of the person's parts with the like parts of people near, and the score of the scene.
+- R*CNN: Gkioxari, Girshick and Malik, "Contextual action recognition with R*CNN" (ICCV 2015), equation 2. For each
+  attribute, the best of several regions around the person adds its score; all parts are trained jointly.
+- DHC: Li, Huang, Loy and Tang, "Human attribute recognition by deep hierarchical contexts" (ECCV 2016). Uses the
+  person, the person's best part together with the same parts of people near, and the score of the scene.
 
 As He et al. [13] run Fast R-CNN over a ResNet, regions are pooled between stages 4 and 5. ROIPooling is a layer of Fast
-R-CNN's Caffe and of the Caffe of `--norm bn`; BVLC Caffe lacks it. Ours: each item of a batch is one person with the
-whole photograph, so that plain data layers can feed the net.
+R-CNN's Caffe and of the Caffe of `--norm bn`; BVLC Caffe lacks it. Here each item of a batch is
+one person with the whole photograph, so that Caffe's data layers can feed the net.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from prototxt_gen.builder import Maps, NetBuilder
 from prototxt_gen.options import GeneratorOptions
 from prototxt_gen.recipes import MODELS
 
-#: Pixels of the photograph for each place of the map that regions are pooled from.
+#: Stride, in pixels of the photograph, of the map from which regions are pooled.
 STRIDES = {"resnet": 16, "preresnet": 16, "narrow": 8}
 
 
@@ -58,7 +58,7 @@ def add_region_input(net: NetBuilder, options: GeneratorOptions) -> Regions:
 
 
 def add_region_data(net: NetBuilder, options: GeneratorOptions) -> Regions:
-    """Adds the LMDBs of boxes, in step with the photographs, and joins all boxes into the blob `rois`."""
+    """Adds the LMDBs of boxes, in the order of the photographs, and joins all boxes into the blob `rois`."""
     index = _image_index(net, options)
     kinds = kinds_of(options)
     rows = [
@@ -70,7 +70,7 @@ def add_region_data(net: NetBuilder, options: GeneratorOptions) -> Regions:
 
 
 def add_scene_data(net: NetBuilder, options: GeneratorOptions) -> Maps:
-    """Adds the LMDBs of scene labels (N, 1, 1, 1), in step with the photographs."""
+    """Adds the LMDBs of scene labels (N, 1, 1, 1), in the order of the photographs."""
     return _database(net, Maps("scene_label", 1), "scene", options)
 
 

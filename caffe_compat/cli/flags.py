@@ -141,7 +141,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 def device(text: str) -> str:
-    """Returns a value of --device unchanged; ArgumentTypeError where it is none."""
+    """Returns a value of --device unchanged; ArgumentTypeError for an invalid one."""
     if not _DEVICE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected cpu, cuda, cuda:0, cuda:0,1 or all, found '{text}'")
     return text
@@ -172,7 +172,7 @@ def whole_number(least: int | None = None, what: str = "whole number") -> Callab
 
 Value = str | int | bool
 
-#: Each flag's default, which says its type, and its help text.
+#: Each flag's default, which determines its type, and its help text.
 FLAGS: dict[str, tuple[Value, str]] = {
     "solver": ("", "the solver's prototxt"),
     "model": ("", "the net's prototxt"),
@@ -193,7 +193,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "log_file": ("", "a file to whose end the log is written as well"),
     "allow_python_layers": (False, "let Python layers of the net run the code that they name"),
 }
-#: What the values of a flag may be, where it is not any text.
+#: The values that a flag accepts, for flags that do not accept any text.
 KINDS: dict[str, dict[str, Any]] = {
     "phase": {"choices": ("", "TRAIN", "TEST"), "metavar": "PHASE"},
     "level": {"type": whole_number(), "metavar": "N"},

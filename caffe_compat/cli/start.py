@@ -1,6 +1,6 @@
-"""The program's entry: the table of commands, how one is found and run, and how it ends.
+"""The entry of the program: the table of commands, and how a command is found, run and ended.
 
-Nothing heavy is imported before a command is known, so that Ctrl-C in the first seconds is one line.
+Large libraries are imported only after the command is known, so that Ctrl-C in the first seconds prints one line.
 """
 
 import argparse
@@ -26,7 +26,7 @@ logger = logging.getLogger("caffe_compat")
 
 
 class Command(NamedTuple):
-    """One command: its line in the list, and the name of the program in tools/ that does the same, if there is one."""
+    """A command: its line in the list, and the name of the equivalent program in tools/, if there is one."""
 
     summary: str
     tool: str = ""
@@ -45,7 +45,7 @@ CAFFES = {
     "compute_image_mean": Command("compute the mean image of an LMDB or LevelDB"),
     "extract_features": Command("write the values of a net's blobs into databases"),
 }
-#: What is beyond Caffe.
+#: Commands that Caffe does not have.
 OURS = {
     "generate": Command("write every net and solver of the paper as Caffe files"),
     "convert": Command("convert trained nets to and from Caffe's formats", "convert_caffemodel"),
@@ -69,7 +69,7 @@ OURS = {
 }
 #: Every command; the module in caffe_compat.cli.commands has its name, with underscores.
 COMMANDS = CAFFES | OURS
-#: Programs of tools/ that are a command, and that command.
+#: Programs of tools/ and the commands that they run.
 TOOLS = {command.tool: name for name, command in COMMANDS.items() if command.tool}
 
 
@@ -93,7 +93,7 @@ INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
 def guarded(program: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
-    """Does the work and returns its exit status; Ctrl-C and a closed pipe have statuses of their own.
+    """Calls the function and returns its exit status; Ctrl-C and a closed pipe have their own statuses.
 
     `interrupted` is the line on stderr after Ctrl-C, with the name of the program in front.
     """
@@ -110,7 +110,7 @@ def guarded(program: str, work: Callable[[], int | None], interrupted: str = "in
 
 
 def _discard_output() -> None:
-    """Sends what is left to nowhere: Python flushes stdout once more when it ends, which must not fail again."""
+    """Discards the rest of the output: Python flushes stdout once more at its end, and this must not fail again."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):  # a stdout that is no file has nothing to flush
@@ -205,9 +205,9 @@ class CommandModule(Protocol):
 
 
 def open_standard_streams() -> None:
-    """Opens nowhere in place of the standard streams that the caller has closed.
+    """Opens /dev/null for each standard stream that the caller has closed.
 
-    Otherwise files would get their numbers, and what a library writes to stderr would land in a user's file.
+    Otherwise a file would get the number of stderr, and messages of a library would be written into this file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -221,7 +221,7 @@ def open_standard_streams() -> None:
 def start(arguments: Sequence[str]) -> int:
     """Runs the command `arguments[0]` with the rest; returns its exit status."""
     open_standard_streams()
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV refuses is told once, by an error of ours
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # our errors report what OpenCV refuses
     given = arguments[0] if arguments else "help"
     if text := answer(given):
         return guarded("caffe-compat", lambda: print(text))

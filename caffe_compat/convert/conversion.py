@@ -130,7 +130,7 @@ def _onnx(path: str, model: Model, options: Options, report: ConversionReport) -
 
 
 def _check(path: str, data: bytes, net: Assembly, options: Options) -> str:
-    """Compares with onnxruntime, at a batch of 2 where the net allows; the note says so. FormatError if it differs."""
+    """Compares with onnxruntime, with batch 2 if the net allows it; notes the result. FormatError if they differ."""
     from caffe_compat.convert.onnx import check, export
 
     small, ran = check.with_small_batch(net), data
@@ -222,7 +222,7 @@ def convert(source: str, to: str, out: str | None = None, options: Options = DEF
 
 
 def _steps(target: Target, options: Options) -> list[Step]:
-    """Returns the changes that the options ask for, in an order in which each finds the results that it needs."""
+    """Returns the changes that the options ask for, ordered so that each finds the results that it needs."""
     steps: list[Step] = []
     if options.prototxt is not None:
         prototxt = options.prototxt

@@ -1,6 +1,6 @@
 """Model: a trained net in memory, which all formats are read into and written from; Assembly: its layers, which run.
 
-Beside them stands what every step of a conversion asks: names of blobs, the Scale behind a BatchNorm, a file's name in
+This file also has what all steps of a conversion need: names of blobs, the Scale behind a BatchNorm, a file's name in
 errors.
 """
 

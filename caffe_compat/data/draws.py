@@ -1,4 +1,4 @@
-"""What a data layer draws: the order of records, random numbers, and crops (data_transformer.cpp, SRN fork included).
+"""Random choices of a data layer: order of records, random numbers, crops (data_transformer.cpp, SRN fork included).
 
 Random numbers depend only on the seed and on an item's position in the data. In Caffe, the prefetch thread draws from a
 single generator, so results depend on when the thread runs. Here each batch has its own generator, keyed by (seed,
@@ -92,7 +92,7 @@ class Order:
         return list(within.tolist())
 
 
-@lru_cache(maxsize=4)  # layers in step share an array, and a batch across an epoch's end needs two
+@lru_cache(maxsize=4)  # image and label layers share an array; a batch across an epoch's end needs two
 def permutation(length: int, *seed: int) -> Ordinals:
     """All numbers below `length` in a seeded random order; ten million take 40 MB and under a second."""
     kind = np.uint32 if length < 2**32 else np.int64

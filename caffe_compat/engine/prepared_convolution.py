@@ -1,4 +1,4 @@
-"""Convolutions that the fast engine prepares once: weights with a normalisation in them, or in the kernels' order.
+"""Convolutions that the fast engine prepares once: their weights include a normalisation, or have the kernels' order.
 
 PackedConvolution also runs the sum and the ReLU behind it, in one call of oneDNN, torch's library on CPUs.
 """
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 #: Number of values of a large weight that are compared between calls.
 PROBES = 8
-#: A weight of at most so many values is compared whole: its bytes are as quick to take as a list of PROBES.
+#: Weights of up to this many values are compared whole, which takes as long as comparing PROBES values.
 COMPARED_WHOLE = 16384
 #: Whole numbers as wide as a value of so many bytes, since NumPy has no bfloat16.
 WHOLE_NUMBERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -34,7 +34,7 @@ KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convol
 class MadeOfWeights(Generic[T]):
     """Caches the result of a function of some layers' blobs, and computes it again when a blob has changed.
 
-    A call passes its arguments to the function. Other arguments alone do not cause a new computation.
+    A call passes its arguments to the function. If only the arguments change, the cached result is returned.
     """
 
     def __init__(self, layers: Sequence[Layer], make: Callable[..., T]) -> None:
@@ -83,7 +83,7 @@ class _Watched:
 
 
 def _probe(blob: Tensor) -> NDArray[Any] | None:
-    """Returns a view of the blob's memory, of a large blob PROBES values spread over it.
+    """Returns a view of the blob's memory; for a large blob, of PROBES values spread over it.
 
     Returns None on a GPU, where reading would wait for the device.
     """

@@ -82,7 +82,7 @@ def memory_limit() -> int:
 def refuse_lack_of_memory(error: RuntimeError, layer: caffe_pb2.LayerParameter) -> None:
     """Raises ShapeError that names the layer if running it ended with an error of torch's allocator; else does nothing.
 
-    A function for `except`, so that a layer's run costs nothing where all is well.
+    Call it in an `except` block: then a layer that succeeds costs nothing.
     """
     if _ALLOCATORS.search(str(error)):
         raise ShapeError(

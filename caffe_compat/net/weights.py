@@ -68,8 +68,8 @@ def collect_parameters(layers: list[Layer], multipliers_may_differ: bool = False
     """Returns the net's learnable parameters in Caffe's order.
 
     Changes layers in place: blobs that share a `param` name become one parameter. GraphError for too many `param`
-    entries or different multipliers, ShapeError for shapes that cannot be shared. `multipliers_may_differ`: as in the
-    SRN authors' Caffe, where each sharer has multipliers of its own (net/sharers.py).
+    entries or different multipliers, ShapeError for shapes that cannot be shared. `multipliers_may_differ` allows
+    different multipliers, as in the SRN authors' Caffe (net/sharers.py).
     """
     registry = _Registry(multipliers_may_differ)
     for layer in layers:
@@ -212,7 +212,7 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _with_shared(layer: Layer, sources: Sequence[Array]) -> Sequence[Array]:
-    """Returns the sources with present values in place of shared blobs that an HDF5 file leaves out.
+    """Returns the sources; a shared blob that an HDF5 file leaves out gets its present values.
 
     Blobs owned by another layer are empty in such a file, or missing at the end.
     """

@@ -73,9 +73,9 @@ LAYER = 100
 #: The position of bytes in the file, and the array that they fill.
 Part = tuple[int, np.ndarray[Any, np.dtype[Any]]]
 
-#: Buffers that one call fills at most (IOV_MAX of every system).
+#: Largest number of buffers per call (IOV_MAX of every system).
 MOST_BUFFERS = 1024
-#: What a full, broken or read-only disk says to a write.
+#: Errors of a write to a full, broken or read-only disk.
 REFUSED_WRITES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 #: Largest gap in bytes between two parts that is read and dropped, which is faster than a new call.
 SMALL_GAP = 1 << 12
@@ -162,7 +162,7 @@ def text_of(path: str | Path, data: bytes, wanted: str) -> str:
 def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
-    except UnicodeDecodeError:  # comments may be in any encoding (GBK is often met), names may not
+    except UnicodeDecodeError:  # comments may be in any encoding, often GBK; names may not
         return _COMMENT.sub(_plain_comment, data).decode("utf-8-sig")
 
 
@@ -212,7 +212,7 @@ def _is(name: str, data: bytes) -> bool:
 
 
 class MappedFile(mmap.mmap):
-    """A read-only mapping, which gives bytes and numbers as `bytes` does, of a file that stays open as long.
+    """A read-only mapping of a file, indexed like `bytes`; the file stays open as long as the mapping.
 
     Arrays over it (np.frombuffer) keep it alive.
     """
@@ -282,7 +282,7 @@ def _runs(parts: Sequence[Part]) -> Iterator[tuple[int, list[memoryview]]]:
 
 
 def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
-    """Returns the buffers without their first `count` bytes. A call may fill fewer bytes than it was asked for."""
+    """Returns the buffers without their first `count` bytes: a read may fill fewer bytes than requested."""
     for index, buffer in enumerate(buffers):
         if count < buffer.nbytes:
             return [buffer[count:], *buffers[index + 1 :]]
@@ -294,7 +294,7 @@ def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the folder of `path`; renames it to `path` after the block, or deletes it on errors.
 
-    A device such as /dev/null, or a pipe from which somebody reads, is yielded itself: no file may take its place.
+    For a device such as /dev/null, or a pipe with a reader, yields `path` itself, because no file may replace it.
     An OSError about the temporary path is raised as an OSError about `path`, which the user knows.
     """
     path = Path(path)
@@ -325,9 +325,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def _open_stream(path: Path) -> int | None:
-    """Opens a pipe or a device that takes bytes one after the other; None for files, folders and what is not there.
+    """Opens a pipe or a character device; None for files, folders and paths that do not exist.
 
-    OSError for a pipe without a reader, on which a writer would wait for ever, for a socket, and for a disk.
+    OSError for a pipe without a reader, because a writer would wait for ever, for a socket, and for a disk.
     """
     try:
         mode = path.stat().st_mode

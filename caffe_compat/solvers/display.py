@@ -1,4 +1,4 @@
-"""The figures of a solver: lines of Caffe's log, for programs that read such logs, and numbers for observers."""
+"""The figures of a training: lines as in Caffe's log, for programs that read such logs, and numbers for observers."""
 
 import logging
 import time
@@ -122,7 +122,7 @@ class Observer:
         """Called after each batch of test net `index`, whose blobs hold the batch's values."""
 
     def on_test(self, result: ResultOfTest) -> None:
-        """Called after the lines of a test are logged; not where a test is interrupted."""
+        """Called after the lines of a test are logged; not if the test is interrupted."""
 
 
 def name_elements(names: Sequence[str], values: Sequence[float]) -> dict[str, float]:

@@ -30,9 +30,9 @@ def check_first_labels(net: Net) -> None:
 
 
 def _losses(net: Net, wiring: Wiring, value: tuple[int, int]) -> Iterator[int]:
-    """The losses that compare with a value; none if the value goes anywhere but into losses.
+    """Yields the losses that compare with a value; none if layers with weights or other losses read it as well.
 
-    A value that a layer with weights reads, such as an image that a net reconstructs, is no mere label.
+    A value that a layer with weights reads is not only a label: it may be an image that a net reconstructs.
     """
     found, waiting = [], [value]
     while waiting:

@@ -19,7 +19,7 @@ logger = logging.getLogger("caffe_compat")
 
 #: `stop` ends training, `skip` leaves out the update of the iteration, `ignore` trains on as Caffe does.
 POLICIES = ("stop", "skip", "ignore")
-#: So many skipped iterations in a row stop training: nothing more will be learnt.
+#: This many skipped iterations in a row stop training, because the net does not learn any more.
 MOST_SKIPPED = 100
 CURE = (
     "Lower base_lr, set clip_gradients, or look at the data; --on-nan skip leaves such iterations out, "
@@ -27,15 +27,15 @@ CURE = (
 )
 
 
-#: The place of a bad number that no pass shows again.
+#: The place of a bad number that does not occur when the pass is repeated.
 NOWHERE = "no layer when the pass was repeated layer by layer in float32; --engine exact runs every layer so"
 
 
 class NumberGuard:
     """Watches the passes of one net.
 
-    An iteration costs one reading of loss, outputs and gradients, and one wait for the device, which is the solver's
-    look at the flag. What is bad, and in which layer, is looked for only where the flag is raised.
+    Each iteration reads loss, outputs and gradients once, and waits once for the device, when the solver reads the
+    flag. Only if the flag is raised does a search begin for the bad number and its layer.
     """
 
     def __init__(self, net: Net, policy: str) -> None:
@@ -74,16 +74,17 @@ class NumberGuard:
     def flag(self) -> Tensor:
         """Above 0 where loss, outputs or gradients of this process may be bad, else 0; shape (1,), on the net's device.
 
-        Nothing waits for the device here. A gradient whose norm overflows raises the flag, too; `examine` knows better.
+        Nothing waits for the device here. A gradient whose norm overflows raises the flag, too;
+        `examine` then finds nothing bad.
         """
         gradients = [gradient.detach() for gradient in self._net.learnable_gradients()]
         norms = torch._foreach_norm(gradients) if gradients else []  # a net may have nothing to learn
         return (~torch.stack([*self._figures, *norms]).isfinite()).sum().float().reshape(1)
 
     def examine(self, loss: Tensor) -> None:
-        """After a raised flag: sets `finding` where a number of this process, or an averaged gradient, is bad.
+        """Call after a raised flag: sets `finding` if a number of this process, or an averaged gradient, is bad.
 
-        Leaves gradients as they are where all numbers are good, and the place in the data in any case.
+        Does not change the place in the data, nor gradients if all numbers are good.
         """
         bad = next((at for at, figure in enumerate(self._figures) if not math.isfinite(float(figure))), None)
         if bad is None and all(map(is_finite, self._net.learnable_gradients())):
@@ -114,7 +115,7 @@ class NumberGuard:
         return finding, f" (process {rank})" if workers.size > 1 else ""
 
     def skip(self, iteration: int, finding: str) -> None:
-        """Leaves an iteration out: statistics go back to what they were. SolverError after too many in a row."""
+        """Skips an iteration: restores the running statistics. SolverError after too many of them in a row."""
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= MOST_SKIPPED:
             raise SolverError(f"Iteration {iteration}: {finding}. {MOST_SKIPPED} iterations in a row were left out: "
@@ -125,7 +126,7 @@ class NumberGuard:
                 blob.copy_(before)
 
     def _copies_of_statistics(self) -> list[tuple[Tensor, Tensor]]:
-        """Running statistics, which forward changes, beside copies of them; only `skip` needs them."""
+        """Returns the running statistics, which forward changes, with copies of them; only `skip` needs copies."""
         if self.policy != "skip":
             return []
         blobs = (step.layer.blobs[index] for step in self._net.steps for index in step.layer.fixed_blobs)
@@ -138,7 +139,7 @@ def _magnitude(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PassStart:
-    """What a pass of a net starts from: the states of its layers and of torch's random generators."""
+    """The state before a pass of a net: the states of its layers and of torch's random generators."""
 
     layers: dict[str, dict[str, Any]]
     random: Tensor
@@ -184,13 +185,12 @@ def refuse_bad_weights(net: Net, file: str, policy: str) -> None:
 
 
 def find_first_bad_number(net: Net, start: PassStart) -> str | None:
-    """Where a pass that began at `start` met its first NaN or infinite value: weights, then blobs, then gradients.
+    """Returns where a pass from `start` met its first NaN or infinite value, or None if a repeated pass has none.
 
-    None where the repeated pass meets none.
-
-    The weights must still be those of the pass. Gradients of the weights are computed anew.
+    Looks at weights, then blobs, then gradients. The weights must not have changed since the pass. Computes the
+    gradients of the weights again.
     """
-    weight = describe_bad_weight(net, with_statistics=False)  # which the pass itself has changed
+    weight = describe_bad_weight(net, with_statistics=False)  # the pass itself has changed statistics
     if weight is not None:
         return weight
     start.restore(net)

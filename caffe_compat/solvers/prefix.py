@@ -1,4 +1,4 @@
-"""What lies under a snapshot prefix: its lock, what killed runs left, and its numbered snapshots."""
+"""The files of a snapshot prefix: its lock, unfinished files of killed runs, and numbered snapshots."""
 
 import errno
 import fcntl
@@ -24,9 +24,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 @contextmanager
 def locked_prefix(prefix: str) -> Iterator[None]:
-    """While the block runs, PREFIX.lock keeps other trainings from this prefix; SolverError where one holds it.
+    """Holds PREFIX.lock while the block runs, so that no other training uses the prefix; SolverError if one does.
 
-    The system drops the lock of a killed process. Unfinished files (`.part`) of killed runs are removed first.
+    The system releases the lock of a killed process. Unfinished files (`.part`) of killed runs are removed first.
     """
     path = Path(f"{prefix}.lock")
     try:
@@ -100,7 +100,7 @@ def remove_unfinished(prefix: str) -> None:
 
 @dataclass(frozen=True)
 class NumberedSnapshot:
-    """The files of PREFIX_iter_N, of which some may be missing."""
+    """The files of PREFIX_iter_N; some of them may be missing."""
 
     iteration: int
     state: Path
@@ -118,7 +118,7 @@ class NumberedSnapshot:
 
 
 def numbered_snapshots(prefix: str) -> list[NumberedSnapshot]:
-    """All that have a state, by iteration, the newest first; whether the state is a whole file is not looked at."""
+    """Returns all snapshots with a state file, the newest first, without a look into the files."""
     place = Path(f"{prefix}_iter_")
     name = re.compile(rf"{re.escape(place.name)}(\d{{1,10}})\.solverstate(\.h5)?")
     found = [
@@ -132,8 +132,8 @@ def numbered_snapshots(prefix: str) -> list[NumberedSnapshot]:
 def newest_whole_snapshot(prefix: str) -> str | None:
     """The state of the newest snapshot whose files are whole and belong together; None where there is no snapshot.
 
-    Newer ones that are damaged, half-written or mixed are passed over, each with a warning that says why. SolverError
-    where there are snapshots, but none is whole: a training that started anew would replace them.
+    Skips newer snapshots that are damaged, half-written or mixed, with a warning that says why. SolverError if there
+    are snapshots but none is whole, because a training from the start would replace them.
     """
     snapshots = numbered_snapshots(prefix)
     for snapshot in snapshots:
@@ -152,7 +152,7 @@ def newest_whole_snapshot(prefix: str) -> str | None:
 
 
 def find_learned_net(state: SolverState, file: str) -> str:
-    """The weights that a state names, "" if it names none; where they have moved, those beside the state."""
+    """Returns the weights that a state names, or, if they have moved, those beside the state; "" if it names none."""
     if not state.learned_net:
         return ""
     beside = Path(file).with_name(Path(state.learned_net).name)
@@ -173,7 +173,7 @@ def _require_whole(state_file: str) -> None:
 
 
 def _bad_blobs(weights: str) -> Iterator[str]:
-    """What a weights file holds that is no number, blob by blob."""
+    """Yields the blobs of a weights file that hold NaN or infinite values, in words."""
     for layer in read_weights(weights).layers:
         for index, blob in enumerate(layer.blobs):
             bad = blob.size - int(np.isfinite(blob).sum())

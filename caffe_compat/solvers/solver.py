@@ -45,7 +45,7 @@ ALONE = Surroundings()
 
 @dataclass(frozen=True)
 class Callback:
-    """What to run before an iteration and between its gradients and its update."""
+    """Functions that run before each iteration, and between its gradients and its update."""
 
     on_start: Callable[[], object]
     on_gradients_ready: Callable[[], object]
@@ -101,7 +101,7 @@ class Solver:
         self._postponed = Action.NONE
 
     def _build_test_nets(self, surroundings: Surroundings) -> list[Net]:
-        """The first process tests, by itself and on all of the data."""
+        """Returns the test nets; only the first process tests, on all of the data."""
         if not self.is_root:
             return []
         nets = build_test_nets(self.parameter, replace(surroundings, world_size=1))
@@ -122,7 +122,7 @@ class Solver:
     # -- training
 
     def solve(self, resume_file: str | None = None) -> None:
-        """Trains up to max_iter, snapshots, and ends with a last display and test."""
+        """Trains up to max_iter, writes a snapshot, and ends with a last display and test."""
         logger.info("Solving %s", self.net.name)
         logger.info("Learning Rate Policy: %s", self.parameter.lr_policy)
         self.is_stopped = False
@@ -146,7 +146,7 @@ class Solver:
             logger.info("Optimization Done.")
 
     def _snapshot_at_the_end(self) -> str:
-        """Writes what no snapshot holds yet; returns the folder of a fallback where the prefix cannot be written."""
+        """Writes a last snapshot if needed; returns the fallback folder if the prefix cannot be written, else ""."""
         is_written = self._is_due(self.parameter.snapshot) and not self._has_failed_snapshot
         if not self.parameter.snapshot_after_train or is_written:
             return ""
@@ -214,7 +214,7 @@ class Solver:
         return self.guard.average([self.net.gradients.of(one) for one in learnable], self.workers, self._loss)
 
     def _pass_over_iteration(self) -> None:
-        """Stops at, or leaves out, an iteration whose numbers are bad; the weights stay as they are."""
+        """Stops training, or skips the iteration, if its numbers are bad; the weights do not change."""
         finding, where = self.guard.first_finding(self.workers)
         if self.guard.policy == "stop":
             raise SolverError(
@@ -226,7 +226,7 @@ class Solver:
         self.schedule.iteration += 1
 
     def _follow_root(self) -> None:
-        """Copies the step of the learning rate, and a stop, from the first process, which alone tests."""
+        """Copies the step of the learning rate, and a stop, from the first process, because only this one tests."""
         (self.schedule.current_step, self.is_stopped), *_ = self.workers.gather(
             (self.schedule.current_step, self.is_stopped)
         )
@@ -259,7 +259,7 @@ class Solver:
         self.is_stopped = self.is_stopped or action == Action.STOP
 
     def _snapshot_in_training(self) -> None:
-        """Writes a snapshot; a disk that refuses it is no reason to lose what has been learnt since the last one."""
+        """Writes a snapshot; training continues if the disk refuses it, since stopping would lose what was learnt."""
         try:
             self.snapshot()
             self._has_failed_snapshot = False
@@ -300,12 +300,12 @@ class Solver:
             self.snapshots.write(moment)
 
     def _moment(self) -> Moment:
-        """Where training stands; all processes take part."""
+        """Returns the present state of training; all processes must call it."""
         states = self.workers.gather(process_state([self.net, *self.test_nets]))
         return Moment(self.schedule, self.updater.histories, states)
 
     def restore(self, file: str) -> None:
-        """Continues where a .solverstate (of this program or of a real Caffe, either format) was written.
+        """Restores the state in a .solverstate of this program or of a real Caffe, in either format.
 
         SolverError where weights, state and sidecar do not belong together, or where weights are NaN or infinite.
         """
@@ -328,7 +328,7 @@ class Solver:
             )
 
     def _part_sharers(self, file: str) -> None:
-        """Goes on as the SRN authors' Caffe does, which wrote the state."""
+        """Trains on as the SRN authors' Caffe does, which wrote the state."""
         logger.warning(
             "%s keeps a history for each layer that shares a weight, as the SRN authors' Caffe does: from here on each "
             "has a gradient, decay and history of its own, too (docs/parity.md)", file
@@ -337,7 +337,7 @@ class Solver:
         self.updater = Updater(self.net, self.parameter)
 
     def close(self) -> None:
-        """Ends reading ahead."""
+        """Stops the threads that read data ahead."""
         for net in (self.net, *self.test_nets):
             net.close()
 

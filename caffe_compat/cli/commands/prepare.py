@@ -1,6 +1,6 @@
 """Write a dataset in the released file layout: image lists, label files, image and label LMDBs.
 
-A killed run goes on where it stopped when the same command is given again.
+After a run was killed, the same command continues it.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def people_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare_people(arguments: argparse.Namespace) -> None:
-    """Makes the photographs and prints how many people are in them."""
+    """Makes the photographs and prints the number of people in them."""
     numbers = {split: getattr(arguments, split) for split in PHOTOGRAPHS}
     write_people_scenes(arguments.out, numbers, arguments.seed)
     counted = ", ".join(f"{people_in(number)} {split}" for split, number in numbers.items())
@@ -81,7 +81,7 @@ def prepare_people(arguments: argparse.Namespace) -> None:
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers from `least` on."""
+    """Returns a function that reads whole numbers from `least` on."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -92,7 +92,7 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def share(text: str) -> float:
-    """A part of 1, as a decimal number."""
+    """Reads a share between 0 and 1, as a decimal number."""
     try:
         value = float(text)
     except ValueError:
@@ -172,9 +172,9 @@ class Subcommand(NamedTuple):
     run: Callable[[argparse.Namespace], None]
 
 
-#: What some data sets have besides: flags, and what is done after the data set is prepared.
+#: Additions of some data sets: flags, and a function that runs after the data set is prepared.
 FURTHER = {"wider_att": (photograph_arguments, prepare_photographs)}
-#: Data that are drawn, not read.
+#: Data that are generated, not read.
 DRAWN = {
     "people": Subcommand("photographs with people made of digits (no download)", people_arguments, prepare_people),
     "scenes": Subcommand("the demo's scenes of handwritten digits (no download)", scenes_arguments, prepare_scenes),
@@ -182,7 +182,7 @@ DRAWN = {
 
 
 def subcommand(name: str, data_set: DataSet) -> Subcommand:
-    """The subcommand of a data set: its own flags and those of its pictures."""
+    """Returns the subcommand of a data set, with its own flags and those of pictures."""
     further_arguments, prepare_further = FURTHER.get(name, (None, None))
 
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -203,7 +203,7 @@ SUBCOMMANDS = {name: subcommand(name, data_set) for name, data_set in DATA_SETS.
 
 
 def parser() -> CommandParser:
-    """The command line: one subcommand a dataset."""
+    """Returns the command line: one subcommand per data set."""
     result = command_parser(
         "prepare", __doc__ or "", "caffe-compat prepare own --train train.csv --root photos --out data/mine"
     )

@@ -1,4 +1,4 @@
-"""Writes report.html: pick an image, a label or a neuron of a trained SRN; and analysis.json, its numbers."""
+"""Writes report.html, a page to explore images, labels and neurons of a trained SRN, and analysis.json, its numbers."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ from caffe_compat.proto.file_bytes import replacing
 from caffe_compat.srn.metrics.attention_scores import Box
 
 TITLE = "What a trained SRN has learned"
-#: The page shows so many images; statistics are of all of them.
+#: Number of images on the page; statistics use all images.
 SHOWN_IMAGES = 240
 STRONGEST, TOP_IMAGES = 24, 3
 JPEG_QUALITY = 80
@@ -38,8 +38,8 @@ def write_analysis(
 ) -> dict[str, Any]:
     """Writes OUT/report.html and OUT/analysis.json from trained runs; returns the content of the latter.
 
-    `groups` names parts of the labels, for the table of attention. `control` is a run whose neurons are counted beside
-    SRN's. DataError where the data have no true places.
+    `groups` names parts of the labels, for the table of attention. The page compares the neurons
+    of the run `control` with SRN's. DataError where the data have no true places.
     """
     observed = observe(srn)
     boxes = read_boxes(srn.files("test").boxes, observed.names, observed.classes)
@@ -74,7 +74,7 @@ def write_analysis(
 
 
 def _neuron_numbers(title: str, found: Correlations, observed: Observed) -> dict[str, Any]:
-    """How many neurons follow a label's place, and the strongest pairs with their intervals."""
+    """Returns how many neurons follow a label's place, and the strongest pairs with their intervals."""
     return {
         "model": title,
         "neurons": int(found.r.shape[0]),
@@ -102,7 +102,7 @@ def _of_control(control: Run, places: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _shown(observed: Observed, found: Correlations) -> list[int]:
-    """The images of the page: those that excite the strongest neurons most, then the first ones of the split."""
+    """Returns the page's images: those with the largest values of the strongest neurons, then the split's first."""
     top = [int(image) for neuron, _, _ in found.strongest(STRONGEST) for image in _top_images(observed, neuron)]
     return sorted(list(dict.fromkeys([*top, *range(len(observed.names))]))[:SHOWN_IMAGES])
 
@@ -125,7 +125,7 @@ def _image(run: Run, observed: Observed, boxes: Boxes, number: int) -> dict[str,
 
 
 def _pairs(found: Correlations, observed: Observed, shown: Sequence[int]) -> list[dict[str, Any]]:
-    """For every neuron the label and axis that it follows most, and its top images as positions in `shown`."""
+    """Returns, per neuron, the label and axis that it follows most, and its top images as positions in `shown`."""
     place = {image: position for position, image in enumerate(shown)}
     return [
         {
@@ -162,11 +162,11 @@ def _activations(neurons: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def _number(value: float) -> float:
-    """A number with four digits, as JSON needs no more."""
+    """Returns a number rounded to four digits, which is enough for the page."""
     return float(f"{float(value):.4g}")
 
 
 def _as_script(data: dict[str, Any]) -> Markup:
-    """JSON that may stand inside <script>: no text of a net can end the element or start a comment."""
+    """Returns JSON for a <script> element: no text of a net can end the element or start a comment."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -1,8 +1,8 @@
-"""A folder of photographs with people: what R-CNN, R*CNN and DHC read, beside crops of each person for the other rows.
+"""A folder of photographs with people for R-CNN, R*CNN and DHC, and of crops of each person for the other methods.
 
-Files beside those of `caffe_compat/srn/datasets/layout.py`, which hold one crop per person:
+The files of `caffe_compat/srn/datasets/layout.py` hold one crop per person. Further files are:
 
-- `photos/`, and {split}_photo_lmdb: the whole photograph, once for each person in it, in step with the crops
+- `photos/`, and {split}_photo_lmdb: the whole photograph, once for each person in it, in the order of the crops
 - {split}_{person,around,part,neighbour}_lmdb: 4 numbers for each region (left, top, right and bottom in pixels)
 - {split}_scene_lmdb: the scene's number
 - {split}_people.json: for each person the photograph and the same regions
@@ -82,7 +82,7 @@ def write_people(folder: Path, splits: Mapping[str, Iterable[Photograph]], form:
 def regions_of(people: Sequence[LabelledPerson], number: int, form: PeopleForm) -> dict[str, list[Corners]]:
     """The regions of person `number` of a photograph, by kind. Boxes count in the photograph as it is stored.
 
-    Neighbours are parts of the people near: all those of a part lie together, the nearest person first.
+    Neighbours are parts of the people near, part by part; within a part the nearest person comes first.
     """
     parts = [_parts(person, form) for person in people]
     box = people[number].box
@@ -181,7 +181,7 @@ def write_people_databases(files: SplitFiles, people: Sequence[dict[str, Any]]) 
 
 
 def write_sizes(folder: Path, form: PeopleForm) -> None:
-    """Writes regions.json; written last, it says that a folder is complete."""
+    """Writes regions.json, the last file, which shows that a folder is complete."""
     counts = {"around": form.around, "parts": form.parts, "neighbours": form.neighbours}
     sizes = counts | {"scenes": form.scenes, "side": form.side}
     with replacing(folder / REGIONS) as beside:
@@ -194,7 +194,7 @@ def photographs_folder(data: Path) -> Path:
 
 
 def resized(pixels: Pixels, side: int) -> Pixels:
-    """The picture at `side` x `side` pixels."""
+    """Returns the picture resized to `side` x `side` pixels."""
     if pixels.shape[:2] == (side, side):
         return pixels
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -1,8 +1,8 @@
-"""What a table is made of: rows, data and setting, at demo scale and at full scale.
+"""Plans of the paper's tables: rows, data and setting, at demo scale and at full scale.
 
-At demo scale the data are drawn: relation scenes stand for table 1, digit scenes for table 2, and
-photographs with people made of digits for table 3. At full scale they are a
-folder that `prepare` wrote, and the nets, epochs and rates are those of the paper and the generator.
+At demo scale the data are generated: relation scenes for table 1, digit scenes for table 2, and photographs with people
+made of digits for table 3. At full scale the data are a folder that `prepare` wrote, and nets, epochs and rates are
+those of the paper and the generator.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from prototxt_gen.options import DATASETS as GENERATED
 from prototxt_gen.prepared import Prepared, read_prepared
 from prototxt_gen.recipes import MODELS
 
-#: Writes the data of a seed into a folder that is not there yet.
+#: Writes the data of a seed into a new folder.
 DataWriter = Callable[[Path, int], None]
 #: Epochs of SRN's four steps are the generator's; the rate of each is the paper's.
 PAPER_STEPS = tuple(ArmStep(step.epochs, 1e-3) for step in MODELS["resnet101_srn"].steps)
@@ -44,7 +44,7 @@ TABLE_3_STEPS = (ArmStep(3, 0.05), ArmStep(1, 0.02), ArmStep(2, 0.05), ArmStep(2
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A table before it is made.
+    """Everything that is needed to make a table.
 
     `columns` name figures of `srn/metrics`; `paper` has the paper's numbers in the same order, by the title of a row.
     `groups` are further columns: the mean AP of some labels. `epochs` is the budget of every row. `flags` are those of
@@ -87,7 +87,7 @@ def full_plan(
 
 
 def plan_without_data(name: str, **options: Any) -> TablePlan:
-    """The same for the numbers of labels and images that the paper's authors used: enough to estimate time."""
+    """Returns a full plan with the numbers of labels and images of the paper's authors, to estimate the time."""
     known = GENERATED[PAPER_TABLES[name].dataset]
     images = {"train": known.train_images, "test": known.test_images}
     prepared = Prepared(known.labels, images, dict.fromkeys(images, 0), ("lmdb", "folder"), unknown_labels=False)

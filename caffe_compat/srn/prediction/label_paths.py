@@ -1,7 +1,7 @@
-"""The labels of an image as a path, searched with a beam through the nets of `generate --model cnn_rnn`.
+"""Finds the labels of an image as a path, by beam search with the nets of `generate --model cnn_rnn`.
 
-Wang et al., "CNN-RNN: a unified framework for multi-label image classification" (CVPR 2016), section 3.4: the path of
-the largest product of probabilities. Ours: no label comes twice in a path, and `label_scores` makes scores of paths.
+Wang et al., "CNN-RNN: a unified framework for multi-label image classification" (CVPR 2016), section 3.4: the path with
+the largest product of probabilities. Here no label comes twice in a path, and `label_scores` turns paths into scores.
 """
 
 from collections.abc import Sequence
@@ -99,18 +99,18 @@ class PathNet:
 
 
 def path_prototxt(prototxt: str) -> str:
-    """The file of the second net, which lies beside the first: CUSTOM_cnn_rnn_test.prototxt."""
+    """Returns the file of the second net, in the folder of the first net, CUSTOM_cnn_rnn_test.prototxt."""
     return f"{prototxt.removesuffix('_test.prototxt')}_path_test.prototxt"
 
 
 def image_embedding(net: Net, image: str) -> Values:
-    """The image's place (embedding,) in the space of the labels, by the first net."""
+    """Returns the image's place (embedding,) in the space of the labels, computed by the first net."""
     run_on_image(net, image)
     return np.array(net.blobs[IMAGE_BLOB].data[0], np.float32)
 
 
 def search_paths(next_label: NextLabel, width: int, longest: int) -> list[LabelPath]:
-    """The most probable paths that a beam of `width` finds, at most `width` of them, the best first.
+    """Returns the most probable paths that a beam of `width` finds, at most `width` paths, the best first.
 
     A path that has `longest` labels ends there. The search stops where no open path is more probable than the last of
     `width` ended ones, because probabilities only fall.
@@ -147,7 +147,7 @@ def _grown(paths: Sequence[LabelPath], probabilities: Values) -> list[tuple[int,
 def beam_scores(images: Values, net: PathNet, width: int, longest: int | None = None) -> NDArray[np.float64]:
     """Scores (images, labels) by a beam of `width` paths for each image.
 
-    `images` (images, embedding) are what the first net gives. A path has at most `longest` labels, all if None.
+    `images` (images, embedding) are results of the first net. `longest` limits the labels of a path; None: no limit.
     """
     most = net.labels if longest is None else longest
     return np.stack([label_scores(search_paths(net.next_label(image), width, most)) for image in images])
@@ -156,8 +156,8 @@ def beam_scores(images: Values, net: PathNet, width: int, longest: int | None = 
 def label_scores(paths: Sequence[LabelPath]) -> NDArray[np.float64]:
     """The log odds (labels,) that a label is in the image, from its paths and their probabilities.
 
-    A path speaks with its share of all paths' probability: 1 for a label that it has, else the largest probability
-    that the label had at a step of the path.
+    Paths are weighted by their share of all paths' probability. In a path, a label counts 1 if the path has it, else
+    the largest probability that the label had at a step of the path.
     """
     weights = np.array([path.probability for path in paths])
     weights = weights / weights.sum() if weights.sum() else np.full(len(paths), 1 / len(paths))
