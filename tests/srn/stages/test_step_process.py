@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import Timer
 from unittest.mock import PropertyMock
 
 import pytest
@@ -57,7 +56,7 @@ def test_others_wait_for_the_weights_that_the_first_process_writes(monkeypatch):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 7), (signal.SIGHUP, 7), (signal.SIGTERM, -15)])
-def test_signals_go_on_to_the_process(number, status):
+def test_signals_go_on_to_the_process(monkeypatch, number, status):
     program = (
         "import signal, sys, time\n"
         "for number in (signal.SIGINT, signal.SIGHUP):\n"
@@ -69,7 +68,13 @@ def test_signals_go_on_to_the_process(number, status):
     assert process.stdout
     process.stdout.readline()
     before = signal.getsignal(number)
-    Timer(0.2, os.kill, (os.getpid(), number)).start()
+    wait = process.wait
+
+    def signal_and_wait() -> int:
+        os.kill(os.getpid(), number)  # the handlers are there now
+        return wait()
+
+    monkeypatch.setattr(process, "wait", signal_and_wait)
 
     assert wait_for(process) == status
     assert signal.getsignal(number) is before
