@@ -6,7 +6,7 @@ those of the paper and the generator.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from caffe_compat.experiments.compared.people_scenes import FORM, PHOTOGRAPHS, p
 from caffe_compat.experiments.compared.people_scenes import GROUPS as ATTRIBUTE_GROUPS
 from caffe_compat.experiments.compared.rows import rows_of
 from caffe_compat.experiments.demo.recipe import FULL, SRN
-from caffe_compat.experiments.mechanism.arms import DATA, SRN_STEPS
+from caffe_compat.experiments.mechanism.arms import BACKBONE_STEPS, DATA, SRN_STEPS
 from caffe_compat.experiments.mechanism.arms import setting as relation_setting
 from caffe_compat.experiments.mechanism.relation_scenes import write_relation_scenes
 from caffe_compat.experiments.mechanism.study import GROUPS
-from caffe_compat.experiments.mechanism.trials import FIELDS, NARROW, SCENES
+from caffe_compat.experiments.mechanism.trials import FIELDS, NARROW, SCENES, StudyRow
 from caffe_compat.experiments.runs import ON_CPU
 from caffe_compat.experiments.tables.ablations import ABLATION_ROWS
 from caffe_compat.experiments.tables.paper_numbers import PAPER_TABLES, Numbers
@@ -159,8 +159,9 @@ def _full_setting(prepared: Prepared, options: dict[str, Any]) -> Setting:
 
 def _table_1() -> TablePlan:
     setting = relation_setting(TABLE_1_SCENES, FIELDS[-1])
-    rows = paper_rows(str(FIELDS[-1]), SRN_STEPS, SRN_STEPS[0].rate)
-    return _demo("1", "relations", rows, setting, SRN_STEPS)
+    *rows, srn = paper_rows(str(FIELDS[-1]), BACKBONE_STEPS, BACKBONE_STEPS[0].rate)
+    shared = replace(srn, key=StudyRow("backbone", FIELDS[-1], TABLE_1_SCENES).run_name)
+    return _demo("1", "relations", [*rows, shared], setting, BACKBONE_STEPS)
 
 
 def _table_2() -> TablePlan:

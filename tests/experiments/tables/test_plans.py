@@ -40,8 +40,10 @@ def test_rows_are_named_and_ordered_as_in_the_paper(name):
 
 
 def test_rows_that_other_tables_train_too_have_their_folders():
-    samples = StudyRow("srn", 111, 1000).run_name
-    assert samples in [row.key for row in demo_plan("1").rows]
+    keys = {row.key: row for row in demo_plan("1").rows}
+    for arm in ("backbone", "baseline"):
+        study = StudyRow(arm, 111, 1000)
+        assert keys[study.run_name].arm(Path()).steps == study.made_of.arm.steps
     controls = [StudyRow(arm).run_name for arm in ("srn", "srn_att")]
     assert controls == [row.key for row in demo_plan("ablations").rows[:2]]
 
