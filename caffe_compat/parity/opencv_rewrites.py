@@ -273,8 +273,9 @@ RewriteRule = Callable[[ChainLayer], Rewrite | None]
 
 #: Types without a rule: OpenCV has nothing for them, or reads them so differently that their tops are fed from our run.
 FED = (
-    "ArgMax", "BatchReduction", "BatchReindex", "Embed", "Filter", "Gather", "Im2col", "ImResize", "LSTM", "LSTMUnit",
-    "MaskPooling", "MaskResize", "Parameter", "RNN", "Reorg", "SPP", "Scatter", "Threshold", "Unpooling", "Upsample",
+    "ArgMax", "BatchReduction", "BatchReindex", "ContinuationIndicator", "Embed", "Filter", "Gather", "Im2col",
+    "ImResize", "LSTM", "LSTMUnit", "MaskPooling", "MaskResize", "Parameter", "RNN", "Reorg", "SPP", "Scatter",
+    "Threshold", "Unpooling", "Upsample",
 )  # fmt: skip
 
 #: Types that OpenCV runs as Caffe does, for all values of their fields.

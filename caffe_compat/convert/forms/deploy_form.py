@@ -23,8 +23,6 @@ from caffe_compat.layers.base import LayerSpec
 from caffe_compat.layers.registry import facts_of, layer_class, layer_types
 from caffe_compat.proto import caffe_pb2
 
-#: Layers without bottoms that are not data layers.
-SOURCES_OF_THE_NET = {"Input", "Parameter"}
 #: Fields of LayerParameter about learning and about the phases of a layer.
 TRAINING_FIELDS = ("include", "exclude", "propagate_down", "loss_weight")
 
@@ -175,7 +173,8 @@ def data_layers(layers: Iterable[Layer]) -> set[str]:
         if layer.bottom:
             is_data = layer.type not in layer_types() and not is_loss(layer) and brought.issuperset(layer.bottom)
         else:
-            is_data = layer.type not in SOURCES_OF_THE_NET
+            # Parameter and ContinuationIndicator make the same top for any batch.
+            is_data = layer.type != "Input" and facts_of(layer.type).tops_have_batch
         if is_data:
             names.add(layer.name)
             brought.update(layer.top)

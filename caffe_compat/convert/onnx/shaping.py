@@ -109,7 +109,7 @@ def upsample(graph: Graph, step: Step, bottom: str, mask: str = "") -> str:
     return scattered(graph, step, bottom, mask)
 
 
-def prior_box(graph: Graph, step: Step, features: str, image: str) -> str:
-    """Boxes that follow from the shapes alone: a constant."""
-    boxes: Tensor = step.layer(*(torch.zeros(shape) for shape in step.bottom_shapes))
-    return graph.op("Identity", graph.constant(boxes.numpy()))
+def of_shapes(graph: Graph, step: Step, *_bottoms: str) -> str:
+    """A top that follows from the shapes alone (PriorBox, ContinuationIndicator): a constant."""
+    made: Tensor = step.layer(*(torch.zeros(shape) for shape in step.bottom_shapes))
+    return graph.op("Identity", graph.constant(made.numpy()))

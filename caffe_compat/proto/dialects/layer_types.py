@@ -13,6 +13,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "Bias": frozenset({"BVLC", "SRN fork"}),
     "Clip": frozenset({"BVLC"}),
     "Concat": frozenset({"BVLC", "SRN fork"}),
+    "ContinuationIndicator": frozenset({"CTC forks", "deepdetect"}),
     "ContrastiveLoss": frozenset({"BVLC", "SRN fork"}),
     "Convolution": frozenset({"BVLC", "SRN fork"}),
     "ConvolutionDepthwise": frozenset({"MobileNet forks"}),

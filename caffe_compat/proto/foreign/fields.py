@@ -92,7 +92,7 @@ REFUSED = {
         "DetectionOutputParameter.biases", "DetectionOutputParameter.label_map_file",
     ),
     "RefineDet and deepdetect": ("objectness_score", "soft_nms"),
-    "deepdetect": ("continuation_indicator_param", "labelsequence_accuracy_param"),
+    "deepdetect": ("labelsequence_accuracy_param",),
     "R-FCN": (
         "box_annotator_ohem_param", "pre_fixed_normalizer", "proposal_param", "roi_align_param",
     ),

@@ -211,6 +211,11 @@ FIXED: dict[str, tuple[str, list[tuple[int, ...]], dict[str, Any]]] = {
         [(2, 12, 6, 8), (5, 5)],
         {"b": [[0, 1, 2, 13, 9], [1, -3, 5, 40, 11], [1, 4, 4, 4, 4], [0, 90, 90, 99, 99], [1, 9, 9, 2, 3]]},
     ),
+    "ContinuationIndicator": (
+        layer("ContinuationIndicator", "continuation_indicator_param { time_step: 3 batch_size: 2 }", ""),
+        [],
+        {},
+    ),
     "Parameter": (layer("Parameter", "parameter_param { shape { dim: 2 dim: 3 } }", ""), [], {}),
     "Permute of the batch": (layer("Permute", "permute_param { order: 2 }"), [IMAGE], {}),
     "PriorBox": (

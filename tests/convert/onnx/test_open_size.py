@@ -17,8 +17,8 @@ from tests.convert.onnx.cases import assert_agrees, inputs_of, net_of
 IMAGE = (2, 6, 12, 8)
 #: Types whose tops are of one size, or whose weights are.
 OF_ONE_SIZE = {
-    "BatchReduction", "DetectionOutput", "Embed", "ImResize", "Im2col", "InnerProduct", "LSTM", "LSTMUnit",
-    "MaskResize", "PSROIPooling", "Parameter", "PriorBox", "RNN", "Reorg", "SPP", "Unpooling",
+    "BatchReduction", "ContinuationIndicator", "DetectionOutput", "Embed", "ImResize", "Im2col", "InnerProduct", "LSTM",
+    "LSTMUnit", "MaskResize", "PSROIPooling", "Parameter", "PriorBox", "RNN", "Reorg", "SPP", "Unpooling",
 }  # fmt: skip
 
 
