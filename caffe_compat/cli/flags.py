@@ -24,6 +24,8 @@ ENGINES = ("exact", "fast", "fast-bf16", "onnxruntime", "openvino", "openvino-bf
 
 _DEVICE = re.compile(r"cpu|all|cuda(:\d+(,\d+)*)?|")
 _GPU = re.compile(r"none|all|\d+(,\d+)*|")
+#: Of the numbers that a prototxt's fields hold.
+LARGEST_INT32, LARGEST_INT64 = 2**31 - 1, 2**63 - 1
 
 
 def add_device(parser: argparse.ArgumentParser, default: str = "cpu") -> None:
@@ -81,7 +83,7 @@ def add_seed(parser: argparse.ArgumentParser, text: str, default: int | None = 0
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Declares --workers, a number of processes."""
     parser.add_argument(
-        "--workers", type=whole_number(1), default=os.cpu_count() or 1, metavar="N",
+        "--workers", type=whole_number(1, most=1024), default=os.cpu_count() or 1, metavar="N",
         help="processes (default: one per core)",
     )  # fmt: skip
 
@@ -154,8 +156,10 @@ def device_of_gpu(text: str) -> str:
     return {"none": "cpu", "all": "all", "": ""}.get(text, f"cuda:{text}")
 
 
-def whole_number(least: int | None = None, what: str = "whole number") -> Callable[[str], int]:
-    """Returns a function that reads whole numbers from `least` on; `what` names such a number in error messages."""
+def whole_number(
+    least: int | None = None, what: str = "whole number", most: int = LARGEST_INT64
+) -> Callable[[str], int]:
+    """Returns a function that reads whole numbers from `least` to `most`; `what` names such a number in messages."""
     beginning = f"a {what}" if least is None else f"a {what} from {least} on"
 
     def read(text: str) -> int:
@@ -163,8 +167,10 @@ def whole_number(least: int | None = None, what: str = "whole number") -> Callab
             number = int(text)
         except ValueError:
             number = None
-        if number is None or (least is not None and number < least):
+        if number is None or number < (-most - 1 if least is None else least):
             raise argparse.ArgumentTypeError(f"expected {beginning}, found '{text}'")
+        if number > most:
+            raise argparse.ArgumentTypeError(f"expected {beginning}, at most {most}, found '{text}'")
         return number
 
     return read
@@ -196,7 +202,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
 #: The values that a flag accepts, for flags that do not accept any text.
 KINDS: dict[str, dict[str, Any]] = {
     "phase": {"choices": ("", "TRAIN", "TEST"), "metavar": "PHASE"},
-    "level": {"type": whole_number(), "metavar": "N"},
+    "level": {"type": whole_number(most=LARGEST_INT32), "metavar": "N"},
     "iterations": {"type": whole_number(1), "metavar": "N"},
     "json": {"metavar": "FILE"},
     "keep": {"type": whole_number(), "metavar": "N"},

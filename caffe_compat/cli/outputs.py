@@ -51,6 +51,8 @@ def _try_to_write(folder: Path, wanted: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         trial.touch()
         trial.unlink()
+    except ValueError as error:  # a zero byte in the name
+        raise DataError(f"{wanted}: no file has such a name ({error}); name another place") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{wanted}: cannot be written ({reason}: '{error.filename}'); name another place") from error

@@ -8,6 +8,7 @@ import importlib
 import io
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -172,12 +173,18 @@ def _as_loud_as_asked(arguments: argparse.Namespace) -> Iterator[None]:
         yield
 
 
+#: How Python holds bytes of a command line that are not UTF-8.
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+
 def _one_line(error: Exception) -> str:
     """Returns the line that tells the user of an error; the traceback of an unexpected error goes to a file."""
     if isinstance(error, OSError) and error.strerror:
         return for_a_terminal(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if isinstance(error, CaffeError | OSError):
         return for_a_terminal(str(error))
+    if isinstance(error, UnicodeEncodeError) and _NOT_UTF8.search(error.object):  # which only a command line gives
+        return for_a_terminal(f"expected text in UTF-8, found '{error.object}'")
     return f"unexpected {type(error).__name__}: {error}; please report it with {_trace_file()}"
 
 

@@ -331,7 +331,9 @@ def _open_stream(path: Path) -> int | None:
     """
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError):
+    except ValueError as error:  # a zero byte in the name
+        raise OSError(errno.EINVAL, f"no file has such a name ({error})", str(path)) from error
+    except OSError:
         return None
     if stat.S_ISBLK(mode):
         raise OSError(errno.EINVAL, "expected a file to write, found a disk", str(path))

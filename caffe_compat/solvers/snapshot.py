@@ -72,6 +72,8 @@ def check_snapshot_prefix(solver: caffe_pb2.SolverParameter) -> None:
         descriptor, probe = tempfile.mkstemp(".tempfile", place.name, place.parent)
         os.close(descriptor)
         os.unlink(probe)
+    except ValueError as error:  # a zero byte in the prefix
+        raise SolverError(f"snapshot_prefix: no file has such a name ({error}); set another one") from error
     except OSError as error:
         raise SolverError(
             f"Cannot write to snapshot prefix '{solver.snapshot_prefix}'.  "

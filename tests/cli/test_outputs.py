@@ -46,3 +46,8 @@ def test_a_folder_whose_name_a_file_has(tmp_path: Path) -> None:
 def test_figures_that_are_no_numbers_are_null(tmp_path: Path) -> None:
     write_json(tmp_path / "f.json", {"good": figure(0.25), "bad": [figure(math.nan), figure(-math.inf)]})
     assert json.loads((tmp_path / "f.json").read_text()) == {"good": 0.25, "bad": [None, None]}
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(DataError, match=r"no file has such a name \(embedded null byte\); name another place"):
+        claim_files(["a\0b"])

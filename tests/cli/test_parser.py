@@ -104,3 +104,12 @@ def test_whole_numbers(least: int | None, text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=rf"found '{text}'"):
         whole_number(least)(text)
     assert whole_number(least)("7") == 7
+
+
+def test_a_whole_number_that_no_field_holds_is_refused() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^expected a whole number, at most 9223372036854775807"):
+        whole_number()("9223372036854775808")
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^expected a whole number from 1 on, at most 1024, found"):
+        whole_number(1, most=1024)("2048")
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^expected a whole number, found '-6'"):
+        whole_number(most=4)("-6")

@@ -50,6 +50,11 @@ def failing(error: BaseException) -> NoReturn:
         (KeyboardInterrupt(), INTERRUPTED, "program: interrupted"),
         (DataError("bad.lmdb: no"), FAILED, "program: bad.lmdb: no"),
         (FileNotFoundError(2, "No such file", "a"), FAILED, "program: a: No such file"),
+        (
+            UnicodeEncodeError("utf-8", "\udce9t\u00e9", 0, 1, "surrogates not allowed"),
+            FAILED,
+            "program: expected text in UTF-8, found '\\udce9t\u00e9'",
+        ),
         (UsageError("give one"), WRONG_USAGE, "program: give one"),
     ],
 )

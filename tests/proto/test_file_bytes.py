@@ -375,3 +375,8 @@ def test_a_link_in_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -
     write_bytes(tmp_path / "a.txt", [b"words"])
     assert victim.read_text() == "precious"
     assert (tmp_path / "a.txt").read_text() == "words"
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(OSError, match=r"no file has such a name \(embedded null byte\)"):
+        write_bytes("a\0b", [b"words"])

@@ -249,3 +249,5 @@ def test_a_missing_folder_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(SolverError, match=rf"^Cannot write to snapshot prefix '{tmp_path}/no/s'.*No such file or dir"):
         solver.solve()
     assert solver.iteration == 0
+    with pytest.raises(SolverError, match=r"^snapshot_prefix: no file has such a name \(embedded null byte\); set an"):
+        make_solver('base_lr: 0.1 snapshot: 1 snapshot_prefix: "a\\000b"')

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from caffe_compat.cli.flags import add_quiet
+from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.experiments.compared.cnn_rnn import write_path_databases
@@ -33,7 +33,7 @@ INTERRUPTED = 130  # as shells report it
 def scenes_arguments(scenes: argparse.ArgumentParser) -> None:
     """Declares the flags of the demo's scenes."""
     scenes.add_argument("--control", action="store_true", help="left and right by coin: no position rule to learn")
-    scenes.add_argument("--seed", type=int, default=0, help="seed of all random choices")
+    scenes.add_argument("--seed", type=whole_number(0), default=0, help="seed of all random choices")
     for split in SPLITS:
         scenes.add_argument(
             f"--{split}", type=int, default=SCENES[split], metavar="N", help=f"default: {SCENES[split]}"
@@ -65,7 +65,7 @@ def prepare_photographs(arguments: argparse.Namespace) -> None:
 
 def people_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of the demo's photographs with people."""
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of all random choices")
     for split, number in PHOTOGRAPHS.items():
         parser.add_argument(
             f"--{split}", type=whole_number(1), default=number, metavar="N", help=f"photographs (default: {number})"
@@ -78,17 +78,6 @@ def prepare_people(arguments: argparse.Namespace) -> None:
     write_people_scenes(arguments.out, numbers, arguments.seed)
     counted = ", ".join(f"{people_in(number)} {split}" for split, number in numbers.items())
     print(f"wrote photographs of {counted} people to {arguments.out}")
-
-
-def whole_number(least: int) -> Callable[[str], int]:
-    """Returns a function that reads whole numbers from `least` on."""
-
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, found '{text}'")
-        return int(text)
-
-    return read
 
 
 def share(text: str) -> float:
@@ -134,7 +123,7 @@ def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> Non
     parser.add_argument("--encode-type", choices=("jpg", "png"), default="", help="default: as the file's name says")
     parser.add_argument(
         "--workers",
-        type=whole_number(1),
+        type=whole_number(1, most=1024),
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes (default: one per core)",

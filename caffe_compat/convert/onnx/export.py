@@ -195,6 +195,11 @@ def onnx_bytes(path: str, model: onnx.ModelProto) -> bytes:
     return bytes(data)
 
 
+#: Of an error's message.
+_MOST_CHARACTERS = 450
+
+
 def one_line(error: Exception) -> str:
-    """An error's message without line ends."""
-    return " ".join(str(error).split())
+    """An error's message without line ends, its middle left out where it is long: onnxruntime quotes its own code."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:200]} ... {text[-200:]}"
