@@ -28,12 +28,16 @@ Neighbours = NDArray[np.bool_]
 def knn_scores(run: Run, split: str) -> NDArray[np.float64]:
     """Scores (images, labels) of a split; above 0 where more than half of the neighbours have the label.
 
-    The number of neighbours is the one with the highest mAP on the validation split.
+    The number of neighbours is the one with the highest mAP on the validation split. Where the data have none, each
+    training image is scored by all others.
     """
-    search = NearestNeighbors().fit(normalize(pool5(run, "train")))
-    present = read_labels(run.files("train").labels) == 1
-    count = best_count(labels_of_nearest(search, present, pool5(run, "val")), read_labels(run.files("val").labels))
-    return log_odds(labels_of_nearest(search, present, pool5(run, split)), count)
+    train, labels = pool5(run, "train"), read_labels(run.files("train").labels)
+    search, present = NearestNeighbors().fit(normalize(train)), labels == 1
+    if run.files("val").labels.exists():
+        chosen_on, labels = labels_of_nearest(search, present, pool5(run, "val")), read_labels(run.files("val").labels)
+    else:
+        chosen_on = labels_of_nearest(search, present, train)[:, 1:]  # the nearest image is the image itself
+    return log_odds(labels_of_nearest(search, present, pool5(run, split)), best_count(chosen_on, labels))
 
 
 def labels_of_nearest(search: NearestNeighbors, present: Neighbours, features: Features) -> Neighbours:

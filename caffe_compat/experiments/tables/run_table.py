@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from caffe_compat.errors import DataError
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run, Say, train
 from caffe_compat.experiments.tables.plans import TablePlan
@@ -55,6 +56,11 @@ def choose_rates(plan: TablePlan, work: Path, say: Say, factors: Sequence[float]
     """For each row the factor of its rates that is best on the validation split; the first where several are equal."""
     if len(factors) == 1:
         return [factors[0]] * len(plan.rows)
+    if plan.setting.options.get("test_split", "val") != "val":
+        raise DataError(
+            f"{plan.dataset}: expected a validation split, on which --rates are chosen, found none; "
+            "prepare the data with --validation 0.1"
+        )
     scaled = [[row.scaled(factor) for factor in factors] for row in plan.rows]
     _train_missing(plan, [_run(plan, row, work, RATE_SEED) for rows in scaled for row in rows], "val", say)
     chosen = []

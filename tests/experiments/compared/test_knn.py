@@ -5,7 +5,9 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
+from caffe_compat.experiments.arms import Arm
 from caffe_compat.experiments.compared import knn
+from caffe_compat.experiments.runs import Run
 
 
 def images(count, seed):
@@ -42,6 +44,34 @@ def test_unknown_labels_are_no_votes_and_few_images_are_enough():
     neighbours = knn.labels_of_nearest(NearestNeighbors().fit(normalize(features)), labels == 1, features)
     scores = knn.log_odds(neighbours, 5)
     assert np.allclose(scores, [[np.log(7), -np.log(7), -np.log(7), -np.log(7)]] * 3)
+
+
+@pytest.mark.parametrize("validates", [True, False])
+def test_without_a_validation_split_training_images_score_each_other(tmp_path, monkeypatch, validates):
+    """Twelve groups of five like images: with more than four neighbours besides itself others contradict."""
+    features = {"train": np.repeat(np.eye(12, dtype=np.float32), 5, axis=0)}
+    labels = {"train": np.repeat(np.arange(12) % 2, 5)[:, None]}
+    features |= {split: features["train"][::5] for split in ("val", "test")}
+    labels |= {"val": labels["train"][::5]}
+    (tmp_path / "data").mkdir()
+    for split in ("train", *["val"] * validates):
+        np.savetxt(tmp_path / "data" / f"{split}_labels.txt", labels[split], fmt="%d")
+    chosen = []
+    best = knn.best_count
+    monkeypatch.setattr(knn, "pool5", lambda run, split: features[split])
+
+    def remember(neighbours, labels):
+        chosen.append((neighbours, labels))
+        return best(neighbours, labels)
+
+    monkeypatch.setattr(knn, "best_count", remember)
+    scores = knn.knn_scores(Run("knn", Arm("KNN", "resnet101", (), ()), tmp_path, 0), "test")
+    assert ((scores > 0)[:, 0] == (labels["val"] == 1)[:, 0]).all()
+    ((neighbours, against),) = chosen
+    assert len(neighbours) == len(against) == (12 if validates else 60)
+    assert neighbours.shape[1] == 60 - (not validates)
+    own = neighbours[:, : 5 - (not validates), 0]
+    assert (own == (against == 1)).all()
 
 
 def test_validation_chooses_the_number_of_neighbours():

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from caffe_compat.errors import DataError
 from caffe_compat.experiments.arms import ArmStep
 from caffe_compat.experiments.reproduce import reproduce_table
 from caffe_compat.experiments.tables import run_table
@@ -54,6 +55,14 @@ def test_each_row_gets_the_rate_that_is_best_on_validation(plan, tmp_path):
     assert [name for name, _ in trained] == ["srn_15", "srn_15_rate_2", "srn_att_15", "srn_att_15_rate_2"]
     assert "validation mAP by factor of the rates: " in said[-1]
     assert choose_rates(plan, tmp_path, said.append, (3,)) == [3, 3]  # nothing to choose, nothing trained
+
+
+def test_rates_need_a_validation_split(plan, tmp_path):
+    plan, trained = plan
+    tested = dataclasses.replace(plan.setting, options={"test_split": "test"})
+    with pytest.raises(DataError, match=r"relations: expected a validation split, on which --rates are chosen, found"):
+        choose_rates(dataclasses.replace(plan, setting=tested), tmp_path, print, (1, 2))
+    assert not trained
 
 
 def test_rows_are_measured_once(plan, tmp_path):
