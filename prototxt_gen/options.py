@@ -35,8 +35,10 @@ class GeneratorOptions:
         "resnet101_srn", "which of the paper's models, or a method that it compares with", tuple(MODELS)
     )
     dataset: str = _option("", "gives the number of labels and the length of an epoch", tuple(DATASETS))
-    labels: int = _option(0, "number of labels of a dataset of your own (default: as --data or --dataset says)")
-    step: str = _option("all", "which training step's files; test: the net that predicts", ("all", *"1234", "test"))
+    labels: int = _option(0, "number of labels of your own dataset (default: from --data or --dataset)")
+    step: str = _option(
+        "all", "the training step to write files for; test: only the net that predicts", ("all", *"1234", "test")
+    )
     backbone: str = _option(
         "",
         "post- or pre-activation blocks, or narrow: a few convolutions that see --receptive-field pixels "
@@ -44,7 +46,7 @@ class GeneratorOptions:
         ("resnet", "preresnet", "narrow"),
     )
     receptive_field: int = _option(
-        0, "of --backbone narrow: pixels that one value of its last map sees, 15, 31, 47 and so on (default: 15)"
+        0, "for --backbone narrow: receptive field of its last map in pixels: 15, 31, 47 and so on (default: 15)"
     )
     stride_in: str = _option(
         "",
@@ -66,14 +68,14 @@ class GeneratorOptions:
     )
     depth: int = _option(101, "layers of the backbone", tuple(BLOCKS))
     width: int = _option(64, "channels of the first convolution")
-    head_width: int = _option(0, "channels of f_att and f_sr (default: 8 x width; the paper's 512)")
+    head_width: int = _option(0, "channels of f_att and f_sr (default: 8 x width; 512 in the paper)")
     head_norm: str = _option("", "normalise f_att and f_sr (default: none; bn in the released layout)", ("none", "bn"))
     sr_filler_scale: float = _option(
         1.0, "multiplies the first weights of f_sr's first convolution, because U is small"
     )
     sr_lr_mult: float = _option(1.0, "multiplies the learning rate of f_sr")
     alpha: float = _option(0.5, "weight of y_cls in y = alpha y_cls + (1 - alpha) y_sr")
-    learn_alpha: bool = _option(False, "learn alpha, from --alpha on, in place of fixing it")
+    learn_alpha: bool = _option(False, "learn alpha, starting from --alpha, instead of keeping it fixed")
     attention: str = _option(
         "softmax", "Eq. 4, or uniform: every place counts the same (an ablation)", ("softmax", "uniform")
     )
@@ -84,23 +86,27 @@ class GeneratorOptions:
         ("grouped", "full", "point"),
     )
     alignment: str = _option(
-        "kept", "rolled: moves each label's U by a random offset, anew for every image (a control)", ("kept", "rolled")
+        "kept",
+        "rolled: moves each label's U by a random offset, a new one for every image (a control)",
+        ("kept", "rolled"),
     )
     finetune_losses: str = _option(
-        "paper", "of step 4: loss + loss_att, or the released code's att + sr + cls", ("paper", "released")
+        "paper", "losses of step 4: loss + loss_att (paper), or att + sr + cls (released code)", ("paper", "released")
     )
     embedding: int = _option(
-        0, "of cnn_rnn: numbers of a label's or an image's embedding (default: width; its paper's 64)"
+        0, "for cnn_rnn: size of the embedding of a label or an image (default: width; 64 in its paper)"
     )
-    hidden: int = _option(0, "of cnn_rnn: outputs of the LSTM (default: 8 x width; its paper's 512)")
+    hidden: int = _option(0, "for cnn_rnn: number of LSTM outputs (default: 8 x width; 512 in its paper)")
     path_steps: int = _option(
-        0, "of cnn_rnn: steps of the longest path of labels, the end included (default: as --data says, else 19)"
+        0, "for cnn_rnn: steps of the longest path of labels, including its end (default: from --data, else 19)"
     )
-    bins: int = _option(0, "of r_cnn, r_star_cnn and dhc: bins a side of a pooled region (default: 14; 7 if narrow)")
-    around: int = _option(0, "of r_star_cnn: regions around a person (default: as --data says, else 10)")
-    parts: int = _option(0, "of dhc: parts of a person (default: as --data says, else 6)")
-    neighbours: int = _option(0, "of dhc: people near, whose parts are compared (default: as --data says, else 3)")
-    scenes: int = _option(0, "of dhc: number of scene labels (default: as --data says, else 30)")
+    bins: int = _option(0, "for r_cnn, r_star_cnn and dhc: bins per side of a pooled region (default: 14; 7 if narrow)")
+    around: int = _option(0, "for r_star_cnn: regions around a person (default: from --data, else 10)")
+    parts: int = _option(0, "for dhc: parts of a person (default: from --data, else 6)")
+    neighbours: int = _option(
+        0, "for dhc: number of people near, whose parts are compared (default: from --data, else 3)"
+    )
+    scenes: int = _option(0, "for dhc: number of scene labels (default: from --data, else 30)")
     input_size: int = _option(224, "height and width of the net's input, in pixels")
     data: str = _option(
         "", "folder that prepare wrote; gives labels, numbers of images and sizes (default: data/DATASET)"
@@ -108,11 +114,11 @@ class GeneratorOptions:
     source: str = _option(
         "", "where images are read: lmdb, or folder, DATA/images (default: as prepare wrote; lmdb)", ("lmdb", "folder")
     )
-    unknown_labels: bool = _option(False, "labels can be -1, unknown, which no loss counts (default: as --data says)")
+    unknown_labels: bool = _option(False, "labels can be -1 (unknown), which the losses ignore (default: from --data)")
     test_split: str = _option("", "the split that TEST nets read (default: val if --data has it, else test)")
     test_view: str = _option(
         "whole",
-        "what TEST nets see: whole images resized to the input (section 3.4), or crop, the centre of larger ones",
+        "what TEST nets read: whole images resized to the input (section 3.4), or crop, the centre of larger ones",
         ("whole", "crop"),
     )
     augmentation: str = _option(
@@ -121,18 +127,20 @@ class GeneratorOptions:
         "random crop (all that BVLC Caffe knows); none: whole images (default: paper for bn, crop for batchnorm)",
         ("paper", "crop", "none"),
     )
-    mirror: bool = _option(True, "mirror half of the training images; photographs with boxes never are")
+    mirror: bool = _option(True, "mirror half of the training images; photographs with boxes are never mirrored")
     gpus: int = _option(1, "GPUs that share the batch")
-    batch_size: int = _option(0, "images a GPU takes at once (default: 24, or fewer where memory is short)")
-    iter_size: int = _option(0, "passes before an update (default: as many as make 96 images)")
-    train_images: int = _option(0, "images of an epoch (default: as --data or --dataset says; 10000 with --labels)")
-    test_images: int = _option(0, "images of a test (default: as --data or --dataset says; 1000 with --labels)")
+    batch_size: int = _option(0, "images per GPU and pass (default: 24, or fewer if memory is short)")
+    iter_size: int = _option(0, "passes before an update (default: enough for 96 images)")
+    train_images: int = _option(0, "images of an epoch (default: from --data or --dataset; 10000 with --labels)")
+    test_images: int = _option(0, "images of a test (default: from --data or --dataset; 1000 with --labels)")
     max_iter: int = _option(0, "iterations of each step (default: from the step's epochs)")
     base_lr: float = _option(1e-3, "first learning rate")
     lr_policy: str = _option(
-        "multistep", "plateau (ours alone): a tenth when the validation loss stops falling", ("multistep", "plateau")
+        "multistep",
+        "plateau (this project's runtime alone): a tenth when the validation loss stops falling",
+        ("multistep", "plateau"),
     )
-    moving_average_fraction: float = _option(0.9, "of the running statistics: how much of the old value stays")
+    moving_average_fraction: float = _option(0.9, "share of the old value in each update of the running statistics")
     solver_mode: str = _option("", "where to train (default: GPU where there is one)", ("GPU", "CPU"))
     random_seed: int = _option(-1, "seed of fillers and data; -1: from the clock")
 

@@ -101,12 +101,17 @@ def add_image_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--mean", type=mean_values, metavar="B,G,R|FILE",
-        help="what is subtracted from pixels from 0 to 255, in the order of --channels; of a mean image "
-        "(.binaryproto, .npy) the mean of each channel counts",
+        help="the mean to subtract from pixels (0 to 255), in the order of --channels; from a mean image "
+             "(.binaryproto, .npy) the mean of each channel is taken",
     )  # fmt: skip
     add("--channels", choices=tuple(CHANNELS), help="the order of an image's channels")
-    add("--scale", type=float, metavar="NUMBER", help="what pixels minus the mean are multiplied by")
-    add("--size", type=image_size, metavar="HEIGHT,WIDTH", help="of the net's images; one number for squares")
+    add("--scale", type=float, metavar="NUMBER", help="the factor for pixels minus the mean")
+    add(
+        "--size",
+        type=image_size,
+        metavar="HEIGHT,WIDTH",
+        help="height and width of the net's images; one number for squares",
+    )
 
 
 def image_flags_of(arguments: argparse.Namespace) -> ImageFlags:
@@ -183,20 +188,23 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "solver": ("", "the solver's prototxt"),
     "model": ("", "the net's prototxt"),
     "phase": ("", "the phase to build the net for: TRAIN or TEST (default: TRAIN)"),
-    "level": (0, "the level that the net's rules see"),
-    "stage": ("", "the stages that the net's rules see, separated by commas; a stage is not a phase"),
-    "snapshot": ("", "the .solverstate to go on from, or auto: the newest whole one of the prefix, if there is one"),
+    "level": (0, "the level for the net's include and exclude rules"),
+    "stage": ("", "the stages for the net's include and exclude rules, separated by commas; a stage is not a phase"),
+    "snapshot": (
+        "",
+        "the .solverstate to continue from, or auto: the newest complete one with the prefix, if there is one",
+    ),
     "keep": (0, "how many snapshots to keep; older ones are removed (default: all)"),
     "on-nan": ("stop", "what to do where a loss, output or gradient is NaN or infinite"),
     "check-data": (False, "read and decode all data once before training"),
     "max-pixels": (DEFAULT_MOST_PIXELS, "refuse images that declare more pixels"),
-    "worker-timeout": (300, "end all processes where one gives no sign for this many seconds"),
+    "worker-timeout": (300, "end all processes if one of them does not answer for this many seconds"),
     "weights": ("", "the .caffemodel to start from, several separated by commas; not together with --snapshot"),
     "iterations": (50, "the number of iterations to run"),
     "sigint_effect": ("", "what Ctrl-C (SIGINT) does; without the flag it stops with exit status 3, not Caffe's 0"),
     "sighup_effect": ("snapshot", "what a hang-up (SIGHUP) does"),
     "json": ("", "a file to write the figures to, as JSON; not in Caffe"),
-    "log_file": ("", "a file to whose end the log is written as well"),
+    "log_file": ("", "a file to which the log is appended as well"),
     "allow_python_layers": (False, "let Python layers of the net run the code that they name"),
 }
 #: The values that a flag accepts, for flags that do not accept any text.

@@ -49,7 +49,7 @@ def parser() -> CommandParser:
     add = result.add_argument
     add("weights", help="the file to convert; its kind and dialect are detected")
     add("--to", required=True, choices=[*TARGETS, *MEAN_TARGETS], help="npy and binaryproto are for mean images")
-    add("--out", help="the file to write (default: beside the source, with another ending)")
+    add("--out", help="the file to write (default: in the source's folder, with another suffix)")
     add("--prototxt", help="the net to use in place of the one in the weights file (HDF5 holds none)")
     add("--from-dialect", choices=DIALECTS, help="read a .caffemodel in this dialect (default: detected)")
     add(
@@ -68,8 +68,14 @@ def parser() -> CommandParser:
         "--rename", metavar="readable|FILE", help="names by role (res4b22, att_conv1 ...), or a file of 'old new' lines"
     )
     add("--form", choices=[DEPLOY, TRAIN], default=DEPLOY, help="of --to prototxt (default: %(default)s)")
-    add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
-    add("--outputs", nargs="+", default=[], metavar="BLOB", help="of --to onnx and prototxt: the net ends in these")
+    add_input_shape(result)
+    add(
+        "--outputs",
+        nargs="+",
+        default=[],
+        metavar="BLOB",
+        help="for --to onnx and prototxt: the blobs in which the net ends",
+    )
     add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
     add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
     add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
@@ -83,11 +89,17 @@ def parser() -> CommandParser:
         "--report",
         "--json",
         metavar="FILE",
-        help="write what became of every layer to a file (.json or text) and not to the terminal",
+        help="write the report about every layer to a file (.json or text) instead of the terminal",
     )
     add_allow_unfilled(result)
-    add_quiet(result, "do not print what became of every layer")
+    add_quiet(result, "do not print the report about every layer")
     return result
+
+
+def add_input_shape(parser: argparse.ArgumentParser) -> None:
+    """Declares --input-shape, which may be given once per input."""
+    parser.add_argument("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W",
+                        help="the shape of an input, if the file does not state it; once per input")  # fmt: skip
 
 
 def input_shape(text: str) -> tuple[str, Shape]:

@@ -39,7 +39,7 @@ def parser() -> CommandParser:
     result = command_parser("convert_imageset", "Write a list of images and labels into a database.",
                             "caffe-compat convert_imageset --shuffle photos/ list.txt train_lmdb")  # fmt: skip
     add = result.add_argument
-    add("root", metavar="ROOTFOLDER/", help="what stands before every name of the list")
+    add("root", metavar="ROOTFOLDER/", help="the folder in front of every name of the list")
     add("list", metavar="LISTFILE", help="one line per image: NAME LABEL")
     add("database", metavar="DB_NAME", help="the database to make")
     for name, text in SWITCHES.items():

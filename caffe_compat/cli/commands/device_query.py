@@ -31,7 +31,7 @@ PROPERTIES = {
 
 def parser() -> CommandParser:
     """Caffe's command line."""
-    result = command_parser("device_query", "Show what the GPUs are.", "caffe-compat device_query --gpu=all")
+    result = command_parser("device_query", "Show the properties of the GPUs.", "caffe-compat device_query --gpu=all")
     add_caffe_flags(result, ())
     return result
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.commands.convert import input_shape
+from caffe_compat.cli.commands.convert import add_input_shape
 from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser
@@ -22,7 +22,7 @@ def parser() -> CommandParser:
     add = result.add_argument
     add("net", type=Path, metavar="NET", help="a prototxt, a weights file, or a folder of training steps")
     add("--phase", choices=("TRAIN", "TEST"), help="one phase alone (default: every phase that the net speaks of)")
-    add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
+    add_input_shape(result)
     add("--json", type=Path, help="write the same as JSON")
     add_quiet(result)
     return result

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_compat.cli.commands.convert import input_shape
+from caffe_compat.cli.commands.convert import add_input_shape
 from caffe_compat.cli.flags import add_quiet
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser
@@ -28,7 +28,7 @@ def parser() -> CommandParser:
     add("--weights", type=Path, help="trained weights: their histograms and first filters are shown")
     add("--parity", type=Path, help="a report of verify (--json): errors are shown as colours")
     add("--diff", type=Path, metavar="NET2", help="another net, shown beside the first with what differs")
-    add("--input-shape", action="append", default=[], type=input_shape, metavar="BLOB=N,C,H,W")
+    add_input_shape(result)
     add("--out", type=Path, help="the page to write (default: the net's name with .html, in this folder)")
     add_quiet(result)
     return result
