@@ -91,9 +91,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
     """Declares --batch-size, a number of images."""
     number = whole_number(1, "number of images")
-    parser.add_argument(
-        "--batch-size", type=number, default=default, metavar="N", help="images that a net takes at once"
-    )
+    parser.add_argument("--batch-size", type=number, default=default, metavar="N", help="images per forward pass")
 
 
 def add_image_flags(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ def parser() -> CommandParser:
         "completion", __doc__ or "",
         "caffe-compat completion bash > ~/.local/share/bash-completion/completions/caffe-compat",
     )  # fmt: skip
-    result.add_argument("shell", choices=SHELLS, help="whose script to print")
+    result.add_argument("shell", choices=SHELLS, help="the shell")
     return result
 
 

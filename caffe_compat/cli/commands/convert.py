@@ -67,18 +67,14 @@ def parser() -> CommandParser:
     add(
         "--rename", metavar="readable|FILE", help="names by role (res4b22, att_conv1 ...), or a file of 'old new' lines"
     )
-    add("--form", choices=[DEPLOY, TRAIN], default=DEPLOY, help="of --to prototxt (default: %(default)s)")
+    add("--form", choices=[DEPLOY, TRAIN], default=DEPLOY, help="for --to prototxt (default: %(default)s)")
     add_input_shape(result)
     add(
-        "--outputs",
-        nargs="+",
-        default=[],
-        metavar="BLOB",
-        help="for --to onnx and prototxt: the blobs in which the net ends",
+        "--outputs", nargs="+", default=[], metavar="BLOB", help="for --to onnx and prototxt: the last blobs of the net"
     )
-    add("--dynamic-batch", action="store_true", help="of --to onnx: leave the batch size open")
-    add("--dynamic-size", action="store_true", help="of --to onnx: leave height and width of images open")
-    add("--no-check", action="store_true", help="of --to onnx: do not run it in onnxruntime")
+    add("--dynamic-batch", action="store_true", help="for --to onnx: leave the batch size open")
+    add("--dynamic-size", action="store_true", help="for --to onnx: leave height and width of images open")
+    add("--no-check", action="store_true", help="for --to onnx: do not run it in onnxruntime")
     add_image_flags(result)
     add(
         "--source-mean", type=three_numbers, metavar="R,G,B",
@@ -86,11 +82,9 @@ def parser() -> CommandParser:
     )  # fmt: skip
     add("--source-std", type=three_numbers, metavar="R,G,B", help="their deviation")
     add(
-        "--report",
-        "--json",
-        metavar="FILE",
+        "--report", "--json", metavar="FILE",
         help="write the report about every layer to a file (.json or text) instead of the terminal",
-    )
+    )  # fmt: skip
     add_allow_unfilled(result)
     add_quiet(result, "do not print the report about every layer")
     return result

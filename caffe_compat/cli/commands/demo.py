@@ -20,13 +20,13 @@ OUT = Path("out/demo")
 def parser() -> CommandParser:
     """The command line."""
     result = command_parser("demo", __doc__ or "", "caffe-compat demo --seeds 3 --control")
-    result.add_argument("--out", type=Path, default=OUT, help="where the report goes (default: out/demo)")
+    result.add_argument("--out", type=Path, default=OUT, help="folder for the report (default: out/demo)")
     result.add_argument(
         "--seeds",
         type=whole_number(1),
         default=1,
         metavar="N",
-        help="how often, with other data and first weights (default: 1)",
+        help="number of runs, each with other data and first weights (default: 1)",
     )
     result.add_argument("--control", action="store_true", help="train both on data without the position rule as well")
     result.add_argument("--tiny", action="store_true", help="seconds instead of minutes: shows that all stages work")

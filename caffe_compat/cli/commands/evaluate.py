@@ -45,23 +45,25 @@ def parser() -> CommandParser:
 
 
 def _add_inputs(result: CommandParser) -> None:
-    result.add_argument("--dataset", required=True, choices=DATASETS, help="whose rules to follow; own: your data")
+    result.add_argument(
+        "--dataset", required=True, choices=DATASETS, help="the benchmark whose rules apply; own: your own data"
+    )
     result.add_argument("--labels", type=Path, help="one image per line, one class per column: 1, 0 or -1")
     result.add_argument("--data", type=Path, help="a folder that prepare wrote: its labels, class names and counts")
-    result.add_argument("--split", default="test", choices=SPLITS, help="whose labels of --data")
+    result.add_argument("--split", default="test", choices=SPLITS, help="the split of --data whose labels are used")
     result.add_argument(
         "--predictions", required=True, type=Path, nargs="+", action="extend",
         help="scores in the labels' order, as text or .npy; several files are compared with the first",
     )  # fmt: skip
-    result.add_argument("--names", nargs="+", default=(), help="what to call the files of predictions")
-    result.add_argument("--class-names", type=Path, help="one name per line (default: as prepare's summary says)")
-    result.add_argument("--title", help="what to call the data (default: the benchmark, or the folder of the labels)")
+    result.add_argument("--names", nargs="+", default=(), help="names for the files of predictions")
+    result.add_argument("--class-names", type=Path, help="one name per line (default: from prepare's summary)")
+    result.add_argument("--title", help="name for the data (default: the benchmark, or the folder of the labels)")
     result.add_argument("--accessible", type=Path, help="images to evaluate: nus_test_accessible.mat, or text")
 
 
 def _add_conventions(result: CommandParser) -> None:
     result.add_argument("--scores", choices=SCORE_KINDS, default=EVALUATED.scores,
-                        help="what predictions hold; auto: probabilities if all lie within 0..1")  # fmt: skip
+                        help="the kind of predictions; auto: probabilities if all lie within 0..1")  # fmt: skip
     result.add_argument("--threshold", type=probability, default=EVALUATED.threshold,
                         help="the probability above which a label is given")  # fmt: skip
     result.add_argument("--ap", choices=AP_METHODS, default=EVALUATED.ap,

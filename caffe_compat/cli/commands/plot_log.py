@@ -23,7 +23,7 @@ def parser() -> CommandParser:
     result.add_argument("png", type=Path, help="where to save the picture")
     result.add_argument("logs", type=Path, nargs="+", help="logs of training runs")
     result.add_argument("--follow", type=whole_number(1, "number of seconds"), metavar="SECONDS",
-                        help="draw anew when the logs have grown, looking so often, until training ends")  # fmt: skip
+                        help="draw again when the logs have grown; looks this often, until training ends")  # fmt: skip
     add_quiet(result)
     return result
 

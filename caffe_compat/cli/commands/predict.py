@@ -44,19 +44,21 @@ def parser() -> CommandParser:
         "caffe-compat predict photos/ test_imglist.txt test.prototxt net.caffemodel scores.txt",
     )
     add = result.add_argument
-    add("root", help="the folder that the list's names count from")
-    add("list", type=Path, help="one image per line; what follows the name is not used")
-    add("files", nargs="*", metavar="PROTOTXT WEIGHTS OUT", help="or the flags of these names")
+    add("root", help="the folder to which the names of the list are relative")
+    add("list", type=Path, help="one image per line; text after the name is ignored")
+    add("files", nargs="*", metavar="PROTOTXT WEIGHTS OUT", help="can also be given by the flags of these names")
     add_prototxt(result, "the deploy net", required=False)
-    add_weights(result, "its .caffemodel; .safetensors and .pt describe their net, so --prototxt may stay away")
+    add_weights(
+        result, "its .caffemodel; or .safetensors or .pt, which contain their net, so that --prototxt can be left out"
+    )
     add("--out", metavar="FILE", help="the text file to write; .npy: a NumPy array")
     add_batch_size(result, 48)
     add_engine(result)
     add_device(result)
     add("--gpus", type=int, nargs="+", default=(), help="the released program's spelling of --device cuda:0,1")
-    add("--num_test", type=whole_number(1, "number of images"), metavar="N", help="stop after so many images")
+    add("--num_test", type=whole_number(1, "number of images"), metavar="N", help="stop after this number of images")
     add("--blob", metavar="NAME", help="what to save (default: the net's first output)")
-    add("--beam", type=whole_number(1), default=5, metavar="N", help="of a CNN-RNN: how many paths are kept")
+    add("--beam", type=whole_number(1), default=5, metavar="N", help="for a CNN-RNN: number of paths kept")
     add_image_flags(result)
     add_allow_unfilled(result)
     add_quiet(result)

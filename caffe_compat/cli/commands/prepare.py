@@ -52,7 +52,7 @@ def photograph_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flag that asks for whole photographs of WIDER-Attribute."""
     parser.add_argument(
         "--photographs", type=whole_number(33), metavar="SIDE",
-        help="write the whole photographs too, SIDE x SIDE pixels, with the boxes that r_cnn, r_star_cnn and dhc read",
+        help="also write the whole photographs, SIDE x SIDE pixels, with the boxes that r_cnn, r_star_cnn and dhc read",
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> Non
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the validation split (default: 0)")
     parser.add_argument(
         "--max-pixels", type=whole_number(1), default=2**28, metavar="N",
-        help="leave out images whose header says more (default: 268,435,456)",
+        help="leave out images whose header states more pixels (default: 268,435,456)",
     )  # fmt: skip
     parser.add_argument("--write", nargs="+", choices=STORES, default=stores, help=f"default: {' '.join(stores)}")
     parser.add_argument(
@@ -112,7 +112,7 @@ def picture_arguments(parser: argparse.ArgumentParser, stores: list[str]) -> Non
     )  # fmt: skip
     parser.add_argument(
         "--test-resize", type=whole_number(0), metavar="N",
-        help="the same of other splits (default: --input-size, 224, as section 3.4 of the paper says)",
+        help="the same for other splits (default: --input-size, 224, as in section 3.4 of the paper)",
     )  # fmt: skip
     parser.add_argument(
         "--folder-resize", type=whole_number(0), default=0, metavar="N", help="the same for OUT/images (default: 0)"
@@ -202,7 +202,7 @@ def parser() -> CommandParser:
         dataset.add_argument("--out", type=Path, required=True, help="the folder to make")
         command.add_arguments(dataset)
         dataset.add_argument(
-            "--label-paths", action="store_true", help="write the LMDBs of label paths too, which cnn_rnn learns from"
+            "--label-paths", action="store_true", help="also write the LMDBs of label paths, from which cnn_rnn learns"
         )
         add_quiet(dataset)
         dataset.set_defaults(run=command.run)

@@ -30,7 +30,7 @@ def parser() -> CommandParser:
     result.add_argument("--python", default=sys.executable, metavar="PATH",
                         help="the Python with a pycaffe (default: this one)")  # fmt: skip
     result.add_argument("--copy", type=Path, metavar="FILE", help="write record_blobs.py to this file or folder")
-    result.add_argument("arguments", nargs=argparse.REMAINDER, help="what record_blobs.py takes")
+    result.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of record_blobs.py")
     return result
 
 

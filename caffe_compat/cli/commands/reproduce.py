@@ -8,8 +8,8 @@ dose       backbones that see more and more of the picture
 samples    the whole picture in view, with fewer and more training scenes
 figures    the paper's figures 1 to 3 and 5 to 7 of one trained SRN, as report.html
 
-At demo scale the data are drawn and the nets are small. At full scale the data come from a folder that `prepare` wrote.
-A run that was interrupted goes on where it was.
+At demo scale the data are generated and the nets are small. At full scale the data are a folder that `prepare` wrote.
+After an interruption, the same command continues the run.
 """
 
 import argparse
@@ -48,29 +48,33 @@ def parser() -> CommandParser:
     """The command line."""
     result = command_parser("reproduce", __doc__ or "", "caffe-compat reproduce --table controls --seeds 3")
     result.add_argument("--table", choices=_TABLES, required=True, help="which table to make")
-    result.add_argument("--scale", choices=("demo", "full"), default="demo", help="drawn data, or a prepared folder")
+    result.add_argument(
+        "--scale", choices=("demo", "full"), default="demo", help="generated data, or a prepared folder"
+    )
     result.add_argument(
         "--dataset", choices=[table.dataset for table in PAPER_TABLES.values()],
-        help="of --scale full: the dataset of the table (default: that of the paper)",
+        help="for --scale full: the dataset of the table (default: that of the paper)",
     )  # fmt: skip
     result.add_argument(
-        "--data", type=Path, metavar="DIR", help="of --scale full: the prepared folder (default: data/ and its dataset)"
+        "--data", type=Path, metavar="DIR", help="for --scale full: the prepared folder (default: data/DATASET)"
     )
-    result.add_argument("--seeds", type=whole_number(1), default=3, metavar="N", help="how many seeds, from 0 on")
+    result.add_argument(
+        "--seeds", type=whole_number(1), default=3, metavar="N", help="number of seeds: 0, 1, 2 and so on"
+    )
     result.add_argument(
         "--rates", type=_factors, default=(1.0,), metavar="X,Y",
         help="factors of the learning rates; the validation split chooses one for each row (default: 1)",
     )  # fmt: skip
-    result.add_argument("--weights", metavar="FILE", help="of --scale full: what the first steps start from")
+    result.add_argument("--weights", metavar="FILE", help="for --scale full: weights at the start of the first step")
     result.add_argument(
-        "--batch-size", type=whole_number(1), default=24, metavar="N", help="of --scale full: images at once"
+        "--batch-size", type=whole_number(1), default=24, metavar="N", help="for --scale full: images per GPU and pass"
     )
     add_device(result)
     result.add_argument(
         "--estimate", action="store_true", help="measure one step, say how long training takes, and end"
     )
     result.add_argument(
-        "--gpus", type=whole_number(1), default=1, metavar="N", help="of --estimate: devices that share each batch"
+        "--gpus", type=whole_number(1), default=1, metavar="N", help="for --estimate: devices that share each batch"
     )
     result.add_argument("--out", type=Path, default=Path("out/reproduce"), help="folder for the table and all its runs")
     add_quiet(result, "print the table, but no progress")

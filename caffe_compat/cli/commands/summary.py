@@ -21,7 +21,7 @@ def parser() -> CommandParser:
     result = command_parser("summary", __doc__ or "", EXAMPLE)
     add = result.add_argument
     add("net", type=Path, metavar="NET", help="a prototxt, a weights file, or a folder of training steps")
-    add("--phase", choices=("TRAIN", "TEST"), help="one phase alone (default: every phase that the net speaks of)")
+    add("--phase", choices=("TRAIN", "TEST"), help="show one phase only (default: every phase that the net names)")
     add_input_shape(result)
     add("--json", type=Path, help="write the same as JSON")
     add_quiet(result)

@@ -31,14 +31,14 @@ def parser() -> CommandParser:
     result.add_argument("--step", default="all", help="all (default), one step, or several as 2-4")
     result.add_argument(
         "--weights",
-        help="what the first step starts from, such as the public ImageNet ResNet-101.caffemodel or a trained SRN",
+        help="first weights of the first step, such as the public ImageNet ResNet-101.caffemodel or a trained SRN",
     )
     add_engine(result)
     add_device(result, default="as the solvers say")
     result.add_argument(
         "--allow-python-layers", action=BooleanAction, help="let Python layers of the nets run the code that they name"
     )
-    add_quiet(result, "show warnings, errors and what each step wrote; its log file has all")
+    add_quiet(result, "show warnings, errors and the files of each step; the log files are complete")
     return result
 
 

@@ -55,12 +55,12 @@ def parser() -> CommandParser:
     result.add_argument("--true", nargs="+", default=[], help="true labels of the images, by name or number")
     result.add_argument("--class-names", type=Path, help="one name per line (default: as --data says, or numbers)")
     result.add_argument("--scale", choices=("map", "one"), default="map",
-                        help="map: each map's colours end at its own largest value; one: at 1")  # fmt: skip
+                        help="the end of the colour scale: map: the largest value of each map; one: 1")  # fmt: skip
     result.add_argument("--rescale", dest="scale", action="store_const", const="map", help=argparse.SUPPRESS)
     result.add_argument("--cells", action="store_true", help="draw the cells of the maps with their edges")
     result.add_argument("--attention", help="the blob of A, if neither generated nor released names fit")
     result.add_argument("--weighted", help="the blob of U")
-    result.add_argument("--beam", type=whole_number(1), default=5, help="of a CNN-RNN: how many paths are kept")
+    result.add_argument("--beam", type=whole_number(1), default=5, help="for a CNN-RNN: number of paths kept")
     result.add_argument("--blob", help="the blob of the scores (default: the net's first output)")
     add_allow_unfilled(result)
     add_quiet(result)

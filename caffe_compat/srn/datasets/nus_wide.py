@@ -171,7 +171,9 @@ def _nus_wide_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", type=Path, required=True, help="the folder of ImageList/, Groundtruth/, Concepts81.txt"
     )
-    parser.add_argument("--images", type=Path, required=True, help="the folder that image lists count from (Flickr/)")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="the folder to which the names of image lists are relative (Flickr/)"
+    )
     for split in ("train", "test"):
         parser.add_argument(
             f"--accessible-{split}", type=Path, metavar="INDEX",

@@ -206,7 +206,9 @@ def _own_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{split}-rows", default="", metavar="VALUE", help="which rows of a table with a split column to read"
         )
-    parser.add_argument("--root", type=Path, help="what names count from (default: the folder of the annotations)")
+    parser.add_argument(
+        "--root", type=Path, help="the folder to which image names are relative (default: that of the annotations)"
+    )
     parser.add_argument("--classes", type=Path, help="all label names in order, one per line")
     add_reading_arguments(parser)
 

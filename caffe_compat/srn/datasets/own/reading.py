@@ -23,10 +23,10 @@ def _flag(text: str, *choices: str) -> str:
 class Reading:
     """How annotations are read. An empty value means: as the content shows, or an error where it does not."""
 
-    separator: str = _flag("what separates labels in a cell of several labels", *SEPARATORS)
+    separator: str = _flag("the separator in a cell of several labels", *SEPARATORS)
     label_cells: str = _flag("numbers in cells are label names, or values (1, 0, -1) of labels", "names", "values")
-    minus_one: str = _flag("what -1 says about a label; with absent, 0 means unknown", "absent", "unknown")
-    empty: str = _flag("what an empty cell says about a label", "absent", "unknown")
+    minus_one: str = _flag("the meaning of -1; with absent, 0 means unknown", "absent", "unknown")
+    empty: str = _flag("the meaning of an empty cell", "absent", "unknown")
     repeats: str = _flag(
         "labels in which rows of one image differ: present if any row says so, unknown, or as the last row says",
         "present", "unknown", "last",
