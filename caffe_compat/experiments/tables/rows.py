@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from caffe_compat.experiments.arms import Arm, ArmStep, same_budget
 from caffe_compat.experiments.compared.method import Budget, Method
 from caffe_compat.experiments.runs import Run, predict
+from prototxt_gen.recipes import MODELS
 
 Scores = NDArray[np.float64]
 
 #: Outputs of the SRN models; the first one is the prediction.
 SRN_OUTPUTS = ("y", "y_cls", "y_att", "y_sr")
-SRN_STEPS = 4
 
 
 def fixed(arm: Arm) -> Callable[[Path], Arm]:
@@ -58,7 +58,7 @@ def _scaled(arm: Arm, factor: float) -> Arm:
 
 def own_row(key: str, arm: Arm) -> PaperRow:
     """A row of one of our models, the same for all data."""
-    return PaperRow(key, arm.title, fixed(arm), staged=len(arm.steps) == SRN_STEPS)
+    return PaperRow(key, arm.title, fixed(arm), staged=len(arm.steps) == len(MODELS["resnet101_srn"].steps))
 
 
 def compared_row(key: str, method: Method, budget: Budget) -> PaperRow:
