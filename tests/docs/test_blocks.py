@@ -16,7 +16,7 @@ import pytest
 from tests.docs.blocks import PAGES, ROOT, RUN, SHOWN, Block, blocks_of
 
 #: What a page finds in the folder where its blocks run.
-LINKED = ("tests", "tools", "benchmarks", "caffe_compat", "prototxt_gen", "requirements.txt", "pyproject.toml")
+LINKED = ("tests", "tools", "docs", "benchmarks", "caffe_compat", "prototxt_gen", "requirements.txt", "pyproject.toml")
 SECONDS = 900
 
 
