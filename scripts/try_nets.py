@@ -162,9 +162,12 @@ def _write_weights(prototxt: Path, out: str) -> None:
 
     net = build_net(read_net(prototxt), caffe_pb2.NetState(phase=caffe_pb2.TEST))
     draws = np.random.default_rng(0)
-    for name, values in random_inputs(net).items():
+    inputs = random_inputs(net)
+    for name, values in inputs.items():
         net.blobs[name].data[...] = values
     for index, step in enumerate(net.steps):
+        if inputs.keys() & set(step.tops):
+            continue
         blobs = net.params.get(step.layer.name, [])
         for blob in blobs:
             if not blob.data.any():

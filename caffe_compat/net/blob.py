@@ -213,9 +213,14 @@ class _HostCopy:
         self._may_be_written = False
 
     def of(self, tensor: Tensor) -> HostArray:
-        """Returns the values as an array: on the CPU, the tensor's own memory; on a GPU, a host copy."""
+        """Returns the values as an array: on the CPU, the tensor's own memory; on a GPU, a host copy.
+
+        What was written to an array handed out before goes to the device first, or this call would undo it.
+        """
         if tensor.device.type == "cpu":
             return tensor.numpy()
+        if self._array is not None and self._array.shape == tuple(tensor.shape):
+            self.flush(lambda: tensor)
         values = tensor.detach().cpu().numpy()
         if self._array is not None and self._array.shape == values.shape:
             np.copyto(self._array, values)

@@ -16,6 +16,7 @@ from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.solver import Callback, Solver
 from tests.engine.nets import seeded
 from tests.layers.utility import user_layers
+from tests.net import test_sharers as sharers
 from tests.pretend_gpu.device import GPU, nothing_waits
 from tests.prototxt_gen.generated import give_statistics, training_net
 from tests.prototxt_gen.test_generated_nets_run import with_dummy_data
@@ -227,3 +228,29 @@ def test_a_write_before_a_shape_that_fits_survives_a_move() -> None:
     value.reshape((2, 2))
     value.move(torch.device("cpu"))
     assert value.host().tolist() == [[8, 8]] * 2
+
+
+def test_a_second_look_at_weights_keeps_what_was_written_before() -> None:
+    net = built(NET)
+    for values in (net.params["fc"][0], net.params["fc"][0]):
+        values.data[...] = 2
+        values.data[...] += 1
+        assert (values.data == 3).all()
+        values.diff[...] = 4
+        values.diff[...] += 1
+        assert (values.diff == 5).all()
+    net.flush()
+    assert (net.params["fc"][0].data == 3).all()
+
+
+def test_sharers_with_gradients_of_their_own_use_one_memory() -> None:
+    """The training rule of the SRN authors' Caffe, on both devices."""
+    words = f'type: "AdaGrad" base_lr: {sharers.RATE} weight_decay: {sharers.DECAY} clip_gradients: 0.8'
+    there = sharers.make(words)
+    assert there.net.device == GPU
+    expected = sharers.expected_weight(there, "AdaGrad", 3, 0.8, 1)
+    there.step(3)
+    for layer in "ab":
+        np.testing.assert_allclose(there.net.params[layer][0].data, expected, rtol=3e-5, atol=3e-6)
+    there.net.params["b"][0].data[...] = 2
+    assert (there.net.params["a"][0].data == 2).all()
