@@ -225,7 +225,7 @@ def normalize(place: ChainLayer) -> Rewrite:
 
 
 def prior_box(place: ChainLayer) -> Rewrite | None:
-    """Adds the variance and `clip` to a PriorBox, since OpenCV's defaults differ.
+    """Adds the variance and `clip` to a PriorBox, since OpenCV's defaults differ; truncates its sizes, as Caffe does.
 
     None for an image size other than the second bottom's, because OpenCV always uses the latter, and for SSTD's boxes.
     """
@@ -237,6 +237,8 @@ def prior_box(place: ChainLayer) -> Rewrite | None:
     if any(size not in (height, width) for size in stated) or (param.HasField("img_size") and height != width):
         return None
     param.clip = param.clip
+    for sizes in (param.min_size, param.max_size):
+        sizes[:] = [int(size) for size in sizes]
     if not param.variance:
         param.variance[:] = [0.1]
     return as_it_is(place)

@@ -139,7 +139,7 @@ layer {{ name: "i" type: "Input" top: "f" top: "image" top: "loc" top: "conf"
   input_param {{ shape {{ dim: 2 dim: 4 dim: 3 dim: 2 }} shape {{ dim: 2 dim: 3 dim: 24 dim: 16 }}
     shape {{ dim: 2 dim: 96 }} shape {{ dim: 2 dim: 72 }} }} }}
 layer {{ name: "p" type: "PriorBox" bottom: "f" bottom: "image" top: "p"
-  prior_box_param {{ min_size: 9 max_size: 14 aspect_ratio: 2 {0} }} }}
+  prior_box_param {{ min_size: 9.7 max_size: 14.9 aspect_ratio: 2 {0} }} }}
 layer {{ name: "x" type: "DetectionOutput" bottom: "loc" bottom: "conf" bottom: "p" top: "x"
   detection_output_param {{ num_classes: 3 {1} }} }}
 """
