@@ -23,6 +23,8 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and (other := other_kind(path.stat().st_mode)):
+            raise DataError(f"{path}: expected a file of events, found {other}; check the path")
         _drop_half_line(path)
         self._file = open_to_append(path, "the events")
 
