@@ -18,6 +18,8 @@ DEFAULT_MOST_PIXELS = 100_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: Largest compression ratio of deflate (PNG). With at least a bit per pixel, it limits the pixels of a file.
 _MOST_PACKED = 1032
+#: A part of a PNG that is cut off may declare so many bytes: the part before the cut can still be decoded.
+_LARGEST_CUT_CHUNK = 2**26
 _JPEG = b"\xff\xd8"
 #: JPEG markers of frames, which hold the size, and markers without a length.
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
@@ -62,11 +64,30 @@ def refuse_bomb(encoded: bytes | memoryview, owner: str) -> None:
     if size is None:
         return
     require_pixels(*size, f"{owner}: the file declares an image")
+    if beyond := bytes_beyond(encoded):
+        raise DataError(
+            f"{owner}: a part of the PNG declares {beyond} bytes, the file holds {len(encoded)}; it is damaged: copy "
+            "it again"
+        )
     if bytes(encoded[:8]) == _PNG and size[0] * (size[1] // 8 + 1) > _MOST_PACKED * len(encoded):
         raise DataError(
             f"{owner}: the file declares an image of {size[1]} x {size[0]} pixels, more than its {len(encoded)} bytes "
             "can hold; it is damaged: copy it again"
         )
+
+
+def bytes_beyond(encoded: bytes | memoryview) -> int:
+    """The bytes that a part of a PNG declares where they are far more than the file has, else 0.
+
+    OpenCV takes memory for them before it reads them.
+    """
+    place = len(_PNG) if bytes(encoded[:8]) == _PNG else len(encoded)
+    while place + 8 <= len(encoded):
+        (length,) = struct.unpack_from(">I", encoded, place)
+        if length > _LARGEST_CUT_CHUNK and place + length > len(encoded):
+            return int(length)
+        place += 12 + length
+    return 0
 
 
 def declared_size(encoded: bytes | memoryview) -> tuple[int, int] | None:

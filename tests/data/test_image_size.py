@@ -112,3 +112,12 @@ def test_sizes_that_a_prototxt_asks_for_have_the_same_limit() -> None:
     require_pixels(10_000, 10_000, "x")
     with pytest.raises(DataError, match=r"^x of 20000 x 10000 pixels, above"):
         require_pixels(10_000, 20_000, "x")
+
+
+def test_a_part_of_a_png_that_declares_gigabytes_is_refused() -> None:
+    content = cv2.imencode(".png", np.zeros((6, 5, 3), np.uint8))[1].tobytes()
+    damaged = content[:33] + b"\xff\xff\xff\xff" + content[37:]
+    message = rf"^x: a part of the PNG declares 4294967295 bytes, the file holds {len(content)}; it is damaged: copy"
+    with pytest.raises(DataError, match=message):
+        decode_image(damaged, cv2.IMREAD_COLOR, "x")
+    assert decode_image(content, cv2.IMREAD_COLOR, "x").shape == (6, 5, 3)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.data.image_size import declared_size
+from caffe_compat.data.image_size import bytes_beyond, declared_size
 from caffe_compat.srn.datasets.image_header import ImageHeader, read_header
 from caffe_compat.srn.datasets.samples import Finding
 
@@ -85,6 +85,8 @@ def _shrink(header: ImageHeader) -> int:
 
 
 def _decode(encoded: bytes, flag: int) -> tuple[Pixels | None, list[str]]:
+    if beyond := bytes_beyond(encoded):
+        return None, [f"a part of the PNG declares {beyond} bytes"]
     with decoder_complaints() as complaints:
         try:
             pixels: Pixels | None = cv2.imdecode(np.frombuffer(encoded, np.uint8), flag)

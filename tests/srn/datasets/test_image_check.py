@@ -150,3 +150,10 @@ def test_the_stream_is_back_even_after_an_error(capfd):
         _ = 1 / 0
     os.write(2, b"seen")
     assert capfd.readouterr().err == "seen"
+
+
+def test_a_png_whose_part_declares_gigabytes_is_not_decoded() -> None:
+    content = cv2.imencode(".png", np.zeros((6, 5, 3), np.uint8))[1].tobytes()
+    found = check_image(content[:33] + b"\xff\xff\xff\xff" + content[37:])
+    assert isinstance(found, Finding)
+    assert "a part of the PNG declares 4294967295 bytes" in found.detail
