@@ -4,7 +4,7 @@ import os
 import weakref
 from typing import Any
 
-from caffe_compat.data.regular_file import other_kind
+from caffe_compat.data.regular_file import other_kind, shown
 from caffe_compat.data.sources.database import Database, KeyValue
 from caffe_compat.data.sources.environments import close_environment, open_environment
 from caffe_compat.errors import DataError, MissingFeatureError
@@ -58,7 +58,7 @@ class LevelDb(Database):
 def _words(error: Exception) -> str:
     """What LevelDB says of a failure; plyvel hands the words on as bytes."""
     said = error.args[0] if error.args else ""
-    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return shown(said.decode(errors="replace") if isinstance(said, bytes) else str(said))
 
 
 def _require_files(path: str, owner: str) -> None:
