@@ -62,10 +62,7 @@ class _LogFile(logging.Handler):
 
 @contextmanager
 def log_to_file(path: str) -> Iterator[None]:
-    """Appends log lines to this file while the block runs; "" means no file. DataError where it cannot be opened."""
-    if not path:
-        yield
-        return
+    """Appends log lines to this file while the block runs. DataError where it cannot be opened."""
     handler = _LogFile(path)
     handler.setFormatter(GlogFormatter())
     handler.addFilter(lambda record: record.name != TERMINAL)

@@ -11,11 +11,6 @@ from caffe_compat.net.net import Net
 from caffe_compat.net.weights import LearnableParameter, param_spec
 
 
-def shares_weights(net: Net) -> bool:
-    """Whether two layers of the net share a weight by name and still have one gradient for it."""
-    return len(net.learnable) < sum(len(step.layer.blobs) for step in net.steps)
-
-
 def part_sharers(net: Net) -> None:
     """Gives each layer that shares a weight a parameter of its own: the same memory, its own gradient and multipliers.
 

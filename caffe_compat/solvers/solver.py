@@ -19,7 +19,7 @@ from caffe_compat.proto.read import read_weights
 from caffe_compat.solvers.actions import Action, RequestedAction, no_action
 from caffe_compat.solvers.debug_info import LoggingEngine
 from caffe_compat.solvers.display import Observer, TrainingFigures
-from caffe_compat.solvers.first_labels import check_first_labels
+from caffe_compat.solvers.first_labels import LOSS, check_first_labels
 from caffe_compat.solvers.guards import CURE, NumberGuard, refuse_bad_weights
 from caffe_compat.solvers.learning_rate import Schedule, advance, check_policy, learning_rate, observe_test_loss
 from caffe_compat.solvers.prefix import find_learned_net
@@ -97,7 +97,7 @@ class Solver:
         self.requested_action: RequestedAction = no_action
         self.is_stopped = False
         self._has_failed_snapshot = False
-        self._labels_are_checked = False
+        self._labels_are_checked = all(step.layer.spec.type != LOSS for step in self.net.steps)
         self._postponed = Action.NONE
 
     def _build_test_nets(self, surroundings: Surroundings) -> list[Net]:

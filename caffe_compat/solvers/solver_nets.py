@@ -8,7 +8,6 @@ from caffe_compat.graph.quirks import training_quirks
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
 from caffe_compat.net.settings import Surroundings
-from caffe_compat.net.sharers import shares_weights
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects.translate import SRN_FORK, dialect_of
 from caffe_compat.proto.read import read_net, read_weights
@@ -44,6 +43,11 @@ def build_train_net(solver: caffe_pb2.SolverParameter, surroundings: Surrounding
     for told in training_quirks(net.steps, solver.iter_size):
         logger.warning("%s (docs/parity.md)", told)
     return net
+
+
+def shares_weights(net: Net) -> bool:
+    """Whether two layers of the net share a weight by name and still have one gradient for it."""
+    return len(net.learnable) < sum(len(step.layer.blobs) for step in net.steps)
 
 
 def trains_sharers_apart(net: Net, solver: caffe_pb2.SolverParameter) -> bool:

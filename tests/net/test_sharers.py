@@ -12,9 +12,10 @@ import torch
 from google.protobuf import text_format
 
 from caffe_compat.errors import GraphError, SolverError
-from caffe_compat.net.sharers import part_sharers, shares_weights
+from caffe_compat.net.sharers import part_sharers
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.solver_nets import shares_weights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         return start_workers(len(gpus), partial(train_as_worker, arguments))
     if place.rank:
         logger.setLevel(logging.WARNING)  # one log: the first process's
-    with log_to_file(arguments.log_file):
+    with log_to_file(arguments.log_file) if arguments.log_file else nullcontext():
         _use_devices(gpus, place)
         surroundings = replace(surroundings_of(arguments), rank=place.rank, world_size=place.world_size)
         with process_group(place):
