@@ -152,3 +152,11 @@ def test_a_pipe_in_the_folder_is_refused(tmp_path: Path) -> None:
     os.mkfifo(table)
     with pytest.raises(DataError, match=rf"expected files only, found a pipe .* '{table.name}'; copy it again"):
         LevelDb(str(tmp_path), "layer")
+
+
+def test_what_leveldb_quotes_of_a_damaged_file_is_escaped(tmp_path: Path) -> None:
+    table_of(tmp_path)
+    (tmp_path / "CURRENT").write_bytes(b"MANIFEST\t\0-x\n")
+    with pytest.raises(DataError, match=r"^layer: cannot open LevelDB '.*MANIFEST\\t") as refused:
+        LevelDb(str(tmp_path), "layer")
+    assert str(refused.value).isprintable()
