@@ -1,8 +1,8 @@
-"""How many threads torch may start, and how they wait: decided before torch is loaded, which reads it once.
+"""Chooses how many threads torch starts and how they wait. Torch reads both once, when it is loaded.
 
-On a machine that is otherwise idle, threads wait for each other quickest by spinning. Where more programs run than
-there are processors, a thread spins while the one that it waits for has no processor, and a forward takes four to
-seven times as long; threads that sleep instead take twice as long at most. What the environment says stays.
+On a machine that is otherwise idle, threads wait for each other quickest by spinning. If more programs run than there
+are processors, a spinning thread can keep the processor that the awaited thread needs: a forward takes four to seven
+times as long. With threads that sleep it takes twice as long at most. Settings of the environment stay.
 """
 
 import os

@@ -23,7 +23,7 @@ def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only
-    # Threads that spin lose a whole turn of the processor where other programs run: 254 ms in place of 99.
+    # Beside another busy program, a forward with spinning threads takes 254 ms, without 99 (docs/performance.md).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -34,11 +34,11 @@ def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
 
 
 @cache
-def _one_of(core: "type[Core]") -> "Core":
-    """The one Core of the process, which lives as long as the process does.
+def _shared_core(core: "type[Core]") -> "Core":
+    """Returns the only Core of the process, which lives until the process ends.
 
-    OpenVINO's CPU plugin gives the thread a stack for signals, and a Core that ends takes its own away: with two
-    Cores, the one that ends last may leave a stack that is gone, and the next Ctrl-C ends in a segmentation fault.
+    OpenVINO's CPU plugin gives the thread a stack for signal handlers, and the end of a Core frees this stack. After
+    several Cores have ended, the thread may use a freed stack: the next Ctrl-C would be a segmentation fault.
     """
     return core()
 
@@ -54,12 +54,12 @@ def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -
         raise MissingFeatureError(
             "--engine openvino needs OpenVINO; install it: pip install 'caffe-compat[openvino]'"
         ) from error
-    core = _one_of(Core)
+    core = _shared_core(Core)
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
-        "ENABLE_CPU_PINNING": False,  # a pinned thread waits for its processor while another one is free
+        "ENABLE_CPU_PINNING": False,  # a pinned thread cannot move to a free processor
     }
     request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
 
