@@ -121,7 +121,7 @@ class Net(nn.Module):
         The tensor stays on the device, so a GPU run does not wait for its result.
         """
         self._require_layers(start, end)
-        self.flush()
+        self.flush(start, end)
         losses = []
         for index in range(start, end + 1):
             with self.forward_hooks.around(index), exact_arithmetic(self.device):
@@ -169,7 +169,7 @@ class Net(nn.Module):
         Adds to the gradients of weights; replaces the gradients of blobs.
         """
         self._require_layers(end, start)
-        self.flush()
+        self.flush(end, start)
         for index in range(start, end - 1, -1):
             with self.backward_hooks.around(index), exact_arithmetic(self.device):
                 if self.steps[index].needs_backward:
@@ -206,13 +206,15 @@ class Net(nn.Module):
         found = torch.autograd.grad(outputs, targets, differences, retain_graph=True, allow_unused=True)
         return [torch.zeros_like(t) if g is None else g for g, t in zip(found, targets, strict=True)]
 
-    def flush(self) -> None:
-        """Copies weights written on the host to the device.
+    def flush(self, first: int = 0, last: int | None = None) -> None:
+        """Copies weights of layers `first` to `last`, both included, from the host to the device if written there.
 
-        Every function that reads or changes weights on the device calls `flush` first.
+        Every function that reads or changes weights on the device calls `flush` first. On a CPU there is only one copy.
         """
-        for blobs in self.params.values():
-            for blob in blobs:
+        if self.device.type == "cpu":
+            return
+        for step in self.steps[first : len(self.steps) if last is None else last + 1]:
+            for blob in self.params.get(step.layer.name, ()):
                 blob.flush()
 
     def learnable_gradients(self) -> list[Tensor]:
