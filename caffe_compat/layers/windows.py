@@ -115,6 +115,11 @@ class ConvolutionWindow:
     def axes(self) -> int:
         return len(self.kernel)
 
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each place of the top reads the same place of the bottom and no other."""
+        return all(one == 1 for one in (*self.kernel, *self.stride)) and not any(self.pad)
+
     def covers(self, sizes: Sequence[int]) -> bool:
         """Whether a single window reads the whole input, each element once."""
         return tuple(sizes) == self.kernel and not any(self.pad) and all(step == 1 for step in self.dilation)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv1d, conv2d, conv3d
+from torch.nn.functional import conv1d, conv2d, conv3d, linear
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, at_least, channel_sums, sums_are_careful
@@ -186,6 +186,8 @@ class Convolution(BaseConvolution):
         if self.window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias)
         window = self.window
+        if self.groups == 1 and window.axes == 2 and window.is_pointwise and _is_innermost_on_cpu(bottom):
+            return linear(bottom.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
         return convolution(bottom, weight, bias, window.stride, window.pad, window.dilation, self.groups)
 
@@ -199,6 +201,16 @@ class Convolution(BaseConvolution):
         if bias is not None:
             top = top + bias[:, None]
         return top.reshape(*top.shape[:2], *window.convolved(sizes))
+
+
+def _is_innermost_on_cpu(bottom: Tensor) -> bool:
+    """Whether pixels are rows of a matrix in memory; on a CPU their product is then quicker than a convolution."""
+    return (
+        bottom.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not bottom.is_contiguous()
+        and bottom.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 class _AddBias(torch.autograd.Function):

@@ -161,3 +161,27 @@ def test_channels_last_memory_gives_the_same() -> None:
         layer = build(convolution(fields), bottom)
         assert_close(run(layer, bottom.to(memory_format=torch.channels_last))[0], run(layer, bottom)[0])
         assert np.isfinite(run(layer, bottom)[0].detach().numpy()).all()
+
+
+@pytest.mark.parametrize("bias", ["true", "false"])
+def test_products_of_channels_last_pixels_equal_the_convolution(bias: str) -> None:
+    layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), (2, 5, 4, 3))
+    bottom = random_bottom(2, 5, 4, 3).detach()
+    outputs = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        images = bottom.clone(memory_format=layout).requires_grad_()
+        top = layer(images)
+        assert top.is_contiguous(memory_format=layout)
+        targets = [images, *layer.blobs]
+        outputs.append([top.detach(), *torch.autograd.grad(top.square().sum(), targets)])
+    for plain, innermost in zip(*outputs, strict=True):
+        torch.testing.assert_close(innermost, plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fields", ["kernel_size: 3 pad: 1", "kernel_size: 1 stride: 2", "kernel_size: 1 pad: 1", "kernel_size: 1 group: 5"]
+)
+def test_other_convolutions_of_channels_last_images_stay_convolutions(fields: str) -> None:
+    layer = build(convolution(f"num_output: 10 {fields}"), (2, 5, 4, 3))
+    bottom = random_bottom(2, 5, 4, 3).detach()
+    torch.testing.assert_close(layer(bottom.to(memory_format=torch.channels_last)), layer(bottom), rtol=1e-5, atol=1e-5)
