@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caffe_compat.layers.kept_gradients import keep_gradient
 from caffe_compat.layers.new_blobs import LegacyShape, whole_sizes
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
@@ -274,6 +275,7 @@ class ParameterBlob(LegacyShape):
     @property
     def diff(self) -> HostArray:
         """The accumulated gradient, writable in place."""
+        keep_gradient(self.parameter)
         return self._diff.of(self._gradient(self.parameter))
 
     def _repr_html_(self) -> str:

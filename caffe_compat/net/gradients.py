@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from caffe_compat.errors import GraphError
 from caffe_compat.layers.base import Layer, LossLayer
+from caffe_compat.layers.kept_gradients import gradient_is_kept
 from caffe_compat.net.blob import gradient_of
-from caffe_compat.net.weights import param_spec
+from caffe_compat.net.weights import is_tied, param_spec
 
 
 @dataclass
@@ -124,6 +125,20 @@ class WeightGradients:
         if gradient is None:
             gradient = self._apart[parameter] = torch.zeros_like(parameter.data)
         return gradient
+
+    def existing(self, parameter: nn.Parameter) -> Tensor | None:
+        """Returns the gradient of a weight, or None if no backward pass has reached it since it was forgotten."""
+        return self._apart.get(parameter, parameter.grad)
+
+    def forget(self, parameter: nn.Parameter) -> Tensor | None:
+        """Drops a gradient that nobody else can hold; returns one that must keep its memory, to be set to zero.
+
+        The next backward pass then stores its gradient, where it would add to zeros.
+        """
+        if parameter in self._apart or is_tied(parameter) or gradient_is_kept(parameter):
+            return self.existing(parameter)
+        parameter.grad = None
+        return None
 
     def hand_over(self, own: nn.Parameter, lent: nn.Parameter) -> None:
         """Keeps the gradient of `own` as this net's gradient of `lent`, the weight that replaces `own`."""

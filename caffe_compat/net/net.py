@@ -221,12 +221,18 @@ class Net(nn.Module):
         """Returns the gradient of each learnable weight, in the order of `learnable`."""
         return [self.gradients.of(learnable.parameter) for learnable in self.learnable]
 
+    def existing_gradients(self) -> list[Tensor]:
+        """Returns the gradients of learnable weights that a backward pass has reached; those of all others are zero."""
+        found = (self.gradients.existing(learnable.parameter) for learnable in self.learnable)
+        return [gradient for gradient in found if gradient is not None]
+
     def clear_parameter_gradients(self) -> None:
         """Sets the gradients of all learnable weights to zero."""
         self.flush()
-        gradients = self.learnable_gradients()
-        if gradients:
-            torch._foreach_zero_(gradients)
+        forgotten = (self.gradients.forget(learnable.parameter) for learnable in self.learnable)
+        kept = [gradient for gradient in forgotten if gradient is not None]
+        if kept:
+            torch._foreach_zero_(kept)
 
     # -- shapes
 

@@ -77,7 +77,7 @@ class NumberGuard:
         Nothing waits for the device here. A gradient whose norm overflows raises the flag, too;
         `examine` then finds nothing bad.
         """
-        gradients = [gradient.detach() for gradient in self._net.learnable_gradients()]
+        gradients = [gradient.detach() for gradient in self._net.existing_gradients()]
         norms = torch._foreach_norm(gradients) if gradients else []  # a net may have nothing to learn
         return (~torch.stack([*self._figures, *norms]).isfinite()).sum().float().reshape(1)
 
@@ -87,7 +87,7 @@ class NumberGuard:
         Does not change the place in the data, nor gradients if all numbers are good.
         """
         bad = next((at for at, figure in enumerate(self._figures) if not math.isfinite(float(figure))), None)
-        if bad is None and all(map(is_finite, self._net.learnable_gradients())):
+        if bad is None and all(map(is_finite, self._net.existing_gradients())):
             return
         suspects = self._starts if bad is None else [self._starts[bad]]
         here = PassStart.of(self._net)

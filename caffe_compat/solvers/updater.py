@@ -12,6 +12,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.net.weights import LearnableParameter
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
+from caffe_compat.solvers.update_parts import parts
 from caffe_compat.solvers.update_rules.registry import Update, create_update_rule
 
 logger = logging.getLogger("caffe_compat")
@@ -35,36 +36,50 @@ class Updater:
     def apply(self, rate: float, iteration: int) -> None:
         """One update. Afterwards the gradients hold what was subtracted, as in Caffe."""
         moving = [self._net.learnable[index] for index in self._moving]
-        all_gradients = self._net.learnable_gradients()
-        gradients = [all_gradients[index] for index in self._moving]
-        weights: list[Tensor] = [learnable.parameter for learnable in moving]
         # Where sharers have gradients of their own, that Caffe measures and scales those of the owners alone.
-        owned = [gradient for own, gradient in zip(self._net.learnable, all_gradients, strict=True) if not own.owner]
-        clip(owned, self._solver.clip_gradients)
+        owned = [self._net.gradients.existing(own.parameter) for own in self._net.learnable if not own.owner]
+        clip([gradient for gradient in owned if gradient is not None], self._solver.clip_gradients)
         if not moving:
             return
-        normalise(gradients, self._solver.iter_size)
-        decays = [self._solver.weight_decay * learnable.decay_mult for learnable in moving]
-        if not self._rule.decays_weights:
-            regularise(gradients, weights, decays, self._solver.regularization_type)
-            decays = [0.0] * len(decays)
-        histories = [[history[index] for index in self._moving] for history in self._histories]
-        rates = [rate * learnable.lr_mult for learnable in moving]
-        second_history = histories[1] if len(histories) > 1 else []
-        self._rule(Update(gradients, histories[0], second_history, rates, iteration, weights, decays))
-        self._subtract(moving, gradients)
+        update = self._update(moving, rate, iteration)
+        if any(learnable.owner for learnable in moving):
+            self._change_gradients(update)
+            self._subtract_from_owners(moving, update.gradients)
+            return
+        for part in parts(update) if self._net.device.type == "cpu" else [update]:
+            self._change_gradients(part)
+            torch._foreach_sub_(part.weights, part.gradients)
 
-    def _subtract(self, moving: list[LearnableParameter], steps: list[Tensor]) -> None:
-        """Moves each weight by its step; the steps of sharers with gradients of their own are added to the owner's."""
-        pairs = [(learnable, step) for learnable, step in zip(moving, steps, strict=True) if learnable.owner]
-        for learnable, step in pairs:
+    def _update(self, moving: Sequence[LearnableParameter], rate: float, iteration: int) -> Update:
+        histories = [[history[index] for index in self._moving] for history in self._histories]
+        return Update(
+            gradients=[self._net.gradients.of(learnable.parameter) for learnable in moving],
+            history=histories[0],
+            second_history=histories[1] if len(histories) > 1 else [],
+            rates=[rate * learnable.lr_mult for learnable in moving],
+            iteration=iteration,
+            weights=[learnable.parameter for learnable in moving],
+            decays=[self._solver.weight_decay * learnable.decay_mult for learnable in moving],
+        )
+
+    def _change_gradients(self, update: Update) -> None:
+        """Turns gradients into steps and moves the histories on."""
+        normalise(update.gradients, self._solver.iter_size)
+        if not self._rule.decays_weights:
+            regularise(update.gradients, update.weights, update.decays, self._solver.regularization_type)
+        self._rule(update)
+
+    def _subtract_from_owners(self, moving: Sequence[LearnableParameter], steps: Sequence[Tensor]) -> None:
+        """Adds the steps of sharers with gradients of their own to the owner's, and moves the owners' weights."""
+        for learnable, step in zip(moving, steps, strict=True):
             if learnable.owner:
                 of_owner = self._net.gradients.of(learnable.owner.parameter)
                 of_owner.add_(step.view_as(of_owner))
         owners = [(own.parameter, step) for own, step in zip(moving, steps, strict=True) if not own.owner]
         torch._foreach_sub_([weight for weight, _ in owners], [step for _, step in owners])
-        for learnable, _ in pairs:
-            torch.autograd.graph.increment_version(learnable.parameter)  # caches of derived weights look at it
+        for learnable in moving:
+            if learnable.owner:
+                torch.autograd.graph.increment_version(learnable.parameter)  # caches of derived weights look at it
 
     def _find_moving(self, restored: bool = False) -> list[int]:
         """The indices of the weights that the rule can move; in a frozen net these are few.

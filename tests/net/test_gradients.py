@@ -264,3 +264,25 @@ def test_gradients_over_one_memory_are_so_after_a_move() -> None:
     borrower.gradients.move(torch.device("cpu"))
     borrower.params["a"][0].diff[...] = 3
     assert (borrower.params["b"][0].diff == 3).all()
+
+
+def test_a_cleared_gradient_takes_no_memory_and_reads_as_zeros() -> None:
+    net = net_of()
+    run(net)
+    net.clear_parameter_gradients()
+    assert net.existing_gradients() == []
+    assert not net.params["a"][0].diff.any()
+    assert len(net.existing_gradients()) == 1
+
+
+def test_an_array_of_a_gradient_stays_the_gradient_over_passes() -> None:
+    net = net_of()
+    array = net.params["a"][0].diff
+    for _ in range(2):
+        net.clear_parameter_gradients()
+        assert not array.any()
+        run(net)
+        assert array.any()
+        np.testing.assert_array_equal(array, net.params["a"][0].diff)
+    array[...] = 3
+    assert net.gradients.of(net.learnable[0].parameter).eq(3).all()

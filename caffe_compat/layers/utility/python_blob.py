@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.layers.base import Blobs
+from caffe_compat.layers.kept_gradients import keep_gradient
 from caffe_compat.layers.new_blobs import LegacyShape, whole_sizes
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
@@ -69,6 +70,7 @@ class PythonParameter(LegacyShape):
     @property
     def diff(self) -> HostArray:
         """The gradient accumulated so far."""
+        keep_gradient(self.parameter)
         return self._host(self.gradient())
 
     def gradient(self) -> Tensor:
