@@ -192,7 +192,11 @@ class BatchNorm(Layer):
     def stored_statistics(self) -> tuple[Tensor, Tensor]:
         """Running means and variances (C,): the sums over their divisor; all zeros if the divisor is 0."""
         means, variances, factor = self.blobs
-        scale = torch.where(factor == 0, 0, 1 / factor)
+        if factor.device.type == "cpu" and not torch.compiler.is_compiling():
+            value = float(factor)  # on a GPU this would wait
+            scale: Tensor | float = 1 / value if value else 0.0
+        else:
+            scale = torch.where(factor == 0, 0, 1 / factor)
         return means * scale, variances * scale
 
     def _by_batch(self, values: Tensor, slope: Tensor | None, bias: Tensor | None) -> Tensor:

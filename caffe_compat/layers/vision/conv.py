@@ -186,8 +186,10 @@ class Convolution(BaseConvolution):
         if self.window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias)
         window = self.window
-        if self.groups == 1 and window.axes == 2 and window.is_pointwise and _is_innermost_on_cpu(bottom):
-            return linear(bottom.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+        if self.groups == 1 and window.axes == 2 and window.is_pointwise and _is_eager_on_cpu(bottom):
+            product = _multiply_pixels(bottom, weight.flatten(1), bias)
+            if product is not None:
+                return product
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
         return convolution(bottom, weight, bias, window.stride, window.pad, window.dilation, self.groups)
 
@@ -203,14 +205,26 @@ class Convolution(BaseConvolution):
         return top.reshape(*top.shape[:2], *window.convolved(sizes))
 
 
-def _is_innermost_on_cpu(bottom: Tensor) -> bool:
-    """Whether pixels are rows of a matrix in memory; on a CPU their product is then quicker than a convolution."""
-    return (
-        bottom.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and not bottom.is_contiguous()
-        and bottom.is_contiguous(memory_format=torch.channels_last)
-    )
+def _is_eager_on_cpu(bottom: Tensor) -> bool:
+    return bottom.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """The products of a matrix (outputs, channels) and each pixel of a bottom (N, channels, H, W), plus the bias.
+
+    None where torch's convolution is the better choice: a matrix product on a CPU is quicker if nothing has to be
+    copied for it. With channels outermost, its gradient would take a copy of the weights for each image.
+    """
+    if not bottom.is_contiguous():
+        if not bottom.is_contiguous(memory_format=torch.channels_last):
+            return None
+        products: Tensor = linear(bottom.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+        return products
+    if torch.is_grad_enabled():
+        return None
+    images, _, height, width = bottom.shape
+    top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, -1, height, width)
+    return top if bias is None else top.add_(bias.view(-1, 1, 1))
 
 
 class _AddBias(torch.autograd.Function):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import conv2d
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from tests.layers.harness import Array, assert_close, assert_every_field_matters, build, check_layer, random_bottom, run
@@ -164,18 +165,28 @@ def test_channels_last_memory_gives_the_same() -> None:
 
 
 @pytest.mark.parametrize("bias", ["true", "false"])
-def test_products_of_channels_last_pixels_equal_the_convolution(bias: str) -> None:
-    layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), (2, 5, 4, 3))
-    bottom = random_bottom(2, 5, 4, 3).detach()
-    outputs = []
+@pytest.mark.parametrize("sizes", [(1, 5, 4, 3), (2, 5, 4, 3)])
+def test_products_of_pixels_equal_the_convolution(sizes: tuple[int, ...], bias: str) -> None:
+    layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), sizes)
+    bottom = random_bottom(*sizes).detach()
+    oracle = conv2d(bottom, layer.blobs[0], layer.blobs[1] if bias == "true" else None)
     for layout in (torch.contiguous_format, torch.channels_last):
-        images = bottom.clone(memory_format=layout).requires_grad_()
-        top = layer(images)
+        images = bottom.clone(memory_format=layout)
+        with torch.no_grad():
+            top = layer(images)
+        torch.testing.assert_close(top, oracle, rtol=1e-12, atol=1e-12)
         assert top.is_contiguous(memory_format=layout)
-        targets = [images, *layer.blobs]
-        outputs.append([top.detach(), *torch.autograd.grad(top.square().sum(), targets)])
-    for plain, innermost in zip(*outputs, strict=True):
-        torch.testing.assert_close(innermost, plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("bias", ["true", "false"])
+def test_gradients_of_products_of_channels_last_pixels(bias: str) -> None:
+    layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), (2, 5, 4, 3))
+    gradients = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        images = random_bottom(2, 5, 4, 3).detach().clone(memory_format=layout).requires_grad_()
+        gradients.append(torch.autograd.grad(layer(images).square().sum(), [images, *layer.blobs]))
+    for plain, innermost in zip(*gradients, strict=True):
+        torch.testing.assert_close(innermost, plain, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
