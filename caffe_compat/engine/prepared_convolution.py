@@ -3,7 +3,9 @@
 PackedConvolution also runs the sum and the ReLU behind it, in one call of oneDNN, torch's library on CPUs.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
@@ -140,13 +142,24 @@ def _has_kernels_in(precision: torch.dtype) -> bool:
     return precision == torch.float32
 
 
+@dataclass
+class NumberWatch:
+    """Whether a run of a plan has met NaN or infinite values, of which oneDNN's ReLU would make 0, unlike Caffe's."""
+
+    has_found: bool = False
+
+
 class PackedConvolution:
     """Runs a chain of operations: a convolution, whose weights may be folded, an optional Eltwise SUM and ReLU.
 
-    `sums_in_place` is true if the sum's other term may be overwritten.
+    `sums_in_place` is true if the sum's other term may be overwritten. The packed convolutions of a plan share a
+    `watch`, which the first of them (`starts_watch`) resets. Those whose bottoms come from elsewhere look at them
+    (`looks_at_bottoms`).
     """
 
     sums_in_place = False
+    starts_watch = True
+    looks_at_bottoms = True
 
     def __init__(self, chain: list[Operation]) -> None:
         self.chain = chain
@@ -156,6 +169,7 @@ class PackedConvolution:
         window = self._layer.window
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
         self._last_that_fit: object = None
+        self.watch = NumberWatch()
 
     def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
         """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
@@ -169,12 +183,22 @@ class PackedConvolution:
             if not self._fits(precision, bottom, *term):
                 return self._one_by_one(bottom, *term)
             self._last_that_fit = kind
-        weight, bias = self._weights(bottom.shape, precision)
+        weight, bias, are_finite = self._weights(bottom.shape, precision)
+        if self._finds_bad_number(are_finite, bottom, *term) and self._unary:
+            return self._one_by_one(bottom, *term)
         call = (innermost_channels(bottom.to(precision)), weight, bias, *self._window)
         if term:
             return self._with_sum(call, term[0])
         top: Tensor = ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")
         return top
+
+    def _finds_bad_number(self, weights_are_finite: bool, *bottoms: Tensor) -> bool:
+        watch = self.watch
+        if self.starts_watch:
+            watch.has_found = False
+        if not watch.has_found:
+            watch.has_found = not weights_are_finite or (self.looks_at_bottoms and not all(map(_is_finite, bottoms)))
+        return watch.has_found
 
     def _with_sum(self, call: tuple[Any, ...], term: Tensor) -> Tensor:
         addend = innermost_channels(term.to(_precision()))
@@ -183,12 +207,14 @@ class PackedConvolution:
         top: Tensor = ops.mkldnn._convolution_pointwise_(addend, *call, "add", 1.0, self._unary, [], None)
         return top
 
-    def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Tensor, Tensor | None, bool]:
+        """Returns weight and bias for the kernel, and whether all of their values are finite."""
         layers = self.chain[0].layers
         weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
         # The order is the fastest for images of these sizes, and still correct for other sizes.
         packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
-        return packed, bias if bias is None else bias.to(precision)
+        are_finite = _is_finite(weight) and (bias is None or _is_finite(bias))
+        return packed, bias if bias is None else bias.to(precision), are_finite
 
     def _fits(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> bool:
         layer, sizes = self._layer, bottom.shape[2:]
@@ -211,3 +237,8 @@ class PackedConvolution:
             others = term if operation.is_a("Eltwise") else ()
             (top,) = as_tuple(operation.run(top, *others))
         return top
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether no value is NaN or infinite, by one pass; a sum that overflows counts as infinite, too."""
+    return math.isfinite(float(values.sum()))

@@ -206,3 +206,44 @@ def test_the_callers_autocast_does_not_count() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         engine.forward()
     assert torch.equal(net.blobs["head"].value.tensor(), before)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("where", ["input", "weight", "bias"])
+def test_bad_numbers_are_not_lost_in_a_fused_relu(where: str, number: float) -> None:
+    nets = [build(RESIDUAL, "TEST") for _ in range(2)]
+    exact, fast = nets
+    engines = [create_engine("exact", exact), create_engine("fast", fast)]
+    blobs = {"input": lambda net: net.blobs["data"].data, "weight": lambda net: net.params["inner"][0].data,
+             "bias": lambda net: net.params["inner"][1].data}  # fmt: skip
+    for net in nets:
+        blobs[where](net).flat[4] = number
+    for engine in engines:
+        engine.forward()
+    mine, theirs = (net.blobs["head"].value.tensor() for net in (fast, exact))
+    assert theirs.isnan().any()
+    assert torch.equal(mine.isnan(), theirs.isnan())
+    for net in nets:
+        blobs[where](net).flat[4] = 0.5
+    for engine in engines:
+        engine.forward()
+    mine, theirs = (net.blobs["head"].value.tensor() for net in (fast, exact))
+    assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
+
+
+def test_only_convolutions_of_values_from_elsewhere_look_for_bad_numbers() -> None:
+    text = "\n".join(
+        [
+            RESIDUAL,
+            'layer { name: "pool" type: "Pooling" bottom: "head" top: "pool" pooling_param { kernel_size: 2 } }',
+            convolution("behind_pool", "pool"),
+            'layer { name: "log" type: "Log" bottom: "behind_pool" top: "log" }',
+            convolution("behind_log", "log"),
+            rectified("behind_log"),
+        ]
+    )
+    packed = {operation.layers[0].name: operation.run for operation in packed_operations(build(text, "TEST"))}
+    runs = {name: run for name, run in packed.items() if isinstance(run, PackedConvolution)}
+    assert [name for name, run in runs.items() if run.looks_at_bottoms] == ["stem", "behind_log"]
+    assert [name for name, run in runs.items() if run.starts_watch] == ["stem"]
+    assert len({id(run.watch) for run in runs.values()}) == 1

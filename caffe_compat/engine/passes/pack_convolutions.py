@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from caffe_compat.engine.passes.relu_in_place import is_plain_relu
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
-from caffe_compat.engine.prepared_convolution import FoldedConvolution, PackedConvolution, kernels_exist
+from caffe_compat.engine.prepared_convolution import FoldedConvolution, NumberWatch, PackedConvolution, kernels_exist
 from caffe_compat.layers.utility.eltwise import Eltwise
 from caffe_compat.layers.vision.conv import Convolution
 
@@ -20,10 +20,22 @@ def pack_convolutions(plan: Plan) -> Plan:
     if not kernels_exist():
         return plan
     packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
+    watch = NumberWatch()
+    finite: set[str] = set()  # values that bring no NaN which no packed convolution before has found
     for index, operation in enumerate(packed.operations):
-        if isinstance(operation.run, PackedConvolution):
-            operation.run.sums_in_place = _may_sum_in_place(packed, index)
+        run = operation.run
+        if isinstance(run, PackedConvolution):
+            run.sums_in_place = _may_sum_in_place(packed, index)
+            run.watch, run.starts_watch = watch, not finite
+            run.looks_at_bottoms = not finite.issuperset(operation.inputs)
+            finite.update(operation.outputs)
+        elif finite.issuperset(operation.inputs) and operation.inputs and _keeps_finite(operation):
+            finite.update(operation.outputs)
     return packed
+
+
+def _keeps_finite(operation: Operation) -> bool:
+    return all(layer.keeps_finite or layer.hands_on for layer in operation.layers)
 
 
 def _chains(plan: Plan) -> Iterator[list[Operation]]:

@@ -12,6 +12,7 @@ from caffe_compat.layers.registry import register_layer
 class ReLU(Layer):
     """Top x where x is above 0, else negative_slope x; the gradient at 0 is negative_slope."""
 
+    keeps_finite = True
     known_to = BVLC_AND_SRN
     keeps_shape = True
 

@@ -48,6 +48,7 @@ OPERATIONS: dict[str, Callable[[tuple[Tensor, ...], Sequence[float]], Tensor]] =
 class Eltwise(Layer):
     """Product, sum (weighted by `coeff`) or maximum of bottoms of the same shape."""
 
+    keeps_finite = True
     known_to = BVLC_AND_SRN
     meanings = (
         Meaning(

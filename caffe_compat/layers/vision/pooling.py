@@ -137,6 +137,7 @@ class Pooling(Layer):
     With MAX, top 1 holds the index of each maximum within its channel.
     """
 
+    keeps_finite = True
     known_to = BVLC_AND_SRN
     meanings = (
         Meaning(
