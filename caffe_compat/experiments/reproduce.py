@@ -113,7 +113,7 @@ def expectation(
     if len(rate_factors) > 1:
         todo += [row for row in plan.rows for _ in rate_factors]
     staged = sum(step.hours() for step in times)
-    whole_net = sum(step.iterations for step in times) * times[0].seconds / 3600
+    whole_net = replace(times[0], iterations=sum(step.iterations for step in times)).hours()
     table = sum(staged if row.staged else whole_net for row in todo)
     *_, whole = estimate_lines(times)
     return f"{plan.rows[-1].title}: {whole}; {len(todo)} trainings to do, about {in_words(table)} one by one"

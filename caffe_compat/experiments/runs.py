@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,8 +130,7 @@ def _train(run: Run, threads: int, say: Say, flags: Sequence[str]) -> None:
         say(f"{run}: {stage} is the same in another run, so its weights are taken over")
     command = [sys.executable, "-m", "caffe_compat", "train-stages", "--models", "models", *flags]
     command += ["--allow-python-layers"] * run.arm.runs_python
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}
+    environment = with_this_package(os.environ | {"OMP_NUM_THREADS": str(threads)})
     with (run.folder / "training.log").open("w+") as log:
         with subprocess.Popen(
             command, cwd=run.folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
@@ -143,6 +142,12 @@ def _train(run: Run, threads: int, say: Say, flags: Sequence[str]) -> None:
             log.seek(0)
             raise SolverError(f"{run}: training failed: {log.read().strip().splitlines()[-1]}")
     say(f"{run}: trained in {time.monotonic() - started:.0f} s")
+
+
+def with_this_package(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child process that finds this very package, wherever it starts."""
+    paths = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def predict(run: Run, output: str, split: str = "test") -> NDArray[np.float64]:

@@ -1,13 +1,17 @@
 """How long a training takes, from one measured iteration of each step, before any data is needed."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
 
-from caffe_compat.experiments.runs import Run
+from caffe_compat.experiments.runs import Run, with_this_package
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.read import read_net
 from caffe_compat.solvers.solver import Solver
@@ -21,16 +25,20 @@ PAPER_HOURS, PAPER_GPUS = 16.0, 4
 
 @dataclass(frozen=True)
 class StepTime:
-    """A step's number of iterations, its images in one iteration, and the seconds that one takes on one device."""
+    """A step's number of iterations, its images in one iteration, and the seconds that one takes on one device.
+
+    `start` are the seconds that its process takes to start.
+    """
 
     title: str
     iterations: int
     images: int
     seconds: float
+    start: float = 0
 
     def hours(self, devices: int = 1) -> float:
         """Hours of the whole step, if the devices share each batch evenly and lose nothing by it."""
-        return self.iterations * self.seconds / devices / 3600
+        return (self.start + self.iterations * self.seconds / devices) / 3600
 
 
 def time_run(run: Run, images: tuple[int, int, int, int], labels: int) -> list[StepTime]:
@@ -40,6 +48,15 @@ def time_run(run: Run, images: tuple[int, int, int, int], labels: int) -> list[S
     `iter_size` times.
     """
     return [_time_stage(run.folder, stage, images, labels) for stage in run.stages]
+
+
+@cache
+def start_seconds() -> float:
+    """Seconds that a process of `train` takes to load its libraries."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "caffe_compat", "train", "--help"]
+    subprocess.run(command, env=with_this_package(os.environ), stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
 
 
 def _time_stage(folder: Path, stage: Stage, images: tuple[int, int, int, int], labels: int) -> StepTime:
@@ -60,7 +77,7 @@ def _time_stage(folder: Path, stage: Stage, images: tuple[int, int, int, int], l
     passes = max(1, stage.solver.iter_size)
     seconds = (time.perf_counter() - started) / TIMED * passes
     trained.close()
-    return StepTime(str(stage), stage.solver.max_iter, images[0] * passes, seconds)
+    return StepTime(str(stage), stage.solver.max_iter, images[0] * passes, seconds, start_seconds())
 
 
 def _replace_data(net: caffe_pb2.NetParameter, images: tuple[int, int, int, int], labels: int) -> None:

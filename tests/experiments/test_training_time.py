@@ -5,7 +5,7 @@ import pytest
 from caffe_compat.experiments.demo.recipe import SRN, TINY
 from caffe_compat.experiments.models import write_models
 from caffe_compat.experiments.runs import Run
-from caffe_compat.experiments.training_time import StepTime, against_paper, estimate_lines, time_run
+from caffe_compat.experiments.training_time import StepTime, against_paper, estimate_lines, start_seconds, time_run
 
 
 def test_steps_are_measured_without_data(tmp_path):
@@ -14,6 +14,12 @@ def test_steps_are_measured_without_data(tmp_path):
     times = time_run(run, (8, 3, TINY.setting.input_size, TINY.setting.input_size), 20)
     assert [(step.iterations, step.images) for step in times] == [(3, 8)] * 4
     assert all(0 < step.seconds < 60 for step in times)
+    assert {step.start for step in times} == {start_seconds()}
+    assert start_seconds() > 0.1
+
+
+def test_each_step_is_a_process_that_must_start():
+    assert StepTime("step 1", 10, 32, 0.5, start=3).hours() == pytest.approx(8 / 3600)
 
 
 def test_hours_are_shared_by_devices():

@@ -31,7 +31,7 @@ def test_papers_numbers_stand_below_ours(plan):
     assert lines[4].startswith("| ResNet-SRN | 41.0 ± 12.7 | 41.0 ± 12.7 |")
     assert lines[5].startswith("| *paper, NUS-WIDE* | *62.0* | *58.5* |")
     assert lines[-1] == (
-        "Per cent, mean of 2 seeds ± half of the 95 % t-interval. Data: relations (1,000 train, 200 val, 1,000 test "
+        "Per cent, mean of 2 seeds ± half of the 95 % t-interval. Data: relations (500 train, 200 val, 1,000 test "
         "images). All rows train for 25 epochs."
     )
 
