@@ -46,7 +46,8 @@ class Updater:
             self._change_gradients(update)
             self._subtract_from_owners(moving, update.gradients)
             return
-        for part in parts(update) if self._net.device.type == "cpu" else [update]:
+        in_parts = self._rule.works_by_number and self._net.device.type == "cpu"
+        for part in parts(update) if in_parts else [update]:
             self._change_gradients(part)
             torch._foreach_sub_(part.weights, part.gradients)
 

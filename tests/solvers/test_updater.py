@@ -11,7 +11,9 @@ from google.protobuf import text_format
 from caffe_compat.errors import SolverError
 from caffe_compat.proto.read import SolverState
 from caffe_compat.proto.write import write_solver_state
+from caffe_compat.solvers import update_parts
 from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, update_rule_of
 from caffe_compat.solvers.updater import check_regularization, clip, normalise, regularise
 from tests.solvers.least_squares import make_solver, solver_parameter, weights_of
 
@@ -120,3 +122,25 @@ def test_regularise_adds_each_weights_own_decay(kind: str) -> None:
 def test_another_regularization_is_refused() -> None:
     with pytest.raises(SolverError, match=r"^Unknown regularization type: 'L3'; expected one of: L1, L2"):
         check_regularization("L3")
+
+
+@pytest.mark.parametrize(("works_by_number", "calls"), [(False, 1), (True, 2)])
+def test_only_rules_that_work_by_number_are_called_for_parts(
+    works_by_number: bool, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solver = make_solver('base_lr: 0.1 type: "SGD"')
+    seen: list[Update] = []
+    rule = update_rule_of("SGD")
+    plain = rule.__call__
+    monkeypatch.setattr(rule, "works_by_number", works_by_number)
+
+    def watched(self: UpdateRule, update: Update) -> None:
+        seen.append(update)
+        plain(self, update)
+
+    monkeypatch.setattr(rule, "__call__", watched)
+    monkeypatch.setattr(update_parts, "PART", 12)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    solver.step(1)
+    assert len(seen) == calls
+    assert sum(weight.numel() for update in seen for weight in update.weights) == 15

@@ -13,6 +13,7 @@ class AdaDelta(UpdateRule):
     step = gradient * sqrt((steps + delta) / (gradients + delta)); w -= rate * step.
     """
 
+    works_by_number = True
     histories = 2
     divides_by_size = True
 

@@ -15,6 +15,7 @@ class Adam(UpdateRule):
     not corrected, unlike in torch's Adam.
     """
 
+    works_by_number = True
     histories = 2
     divides_by_size = True
 

@@ -9,6 +9,8 @@ from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, regis
 class Nesterov(UpdateRule):
     """history' = momentum * history + rate * gradient; w -= (1 + momentum) * history' - momentum * history."""
 
+    works_by_number = True
+
     def __call__(self, update: Update) -> None:
         step_back = torch._foreach_mul(update.history, -self.momentum)
         torch._foreach_mul_(update.gradients, update.rates)

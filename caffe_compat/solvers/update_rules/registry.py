@@ -40,6 +40,10 @@ class UpdateRule(ABC):
     #: Whether the rule applies the weight decay itself; else the solver adds the decay to the gradients before.
     decays_weights: ClassVar[bool] = False
 
+    #: Whether each number of a step depends on the same number of gradient, weight and histories alone, so that the
+    #: solver may call the rule for one part of the weights after the other. A rule that takes norms (LARS) does not.
+    works_by_number: ClassVar[bool] = False
+
     def __init__(self, solver: caffe_pb2.SolverParameter) -> None:
         self.momentum: float = solver.momentum
 

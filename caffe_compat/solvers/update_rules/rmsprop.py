@@ -11,6 +11,7 @@ from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, refus
 class RMSProp(UpdateRule):
     """history = decay * history + (1 - decay) * gradient ^ 2; w -= rate * gradient / (sqrt(history) + delta)."""
 
+    works_by_number = True
     divides_by_size = True
 
     def __init__(self, solver: caffe_pb2.SolverParameter) -> None:

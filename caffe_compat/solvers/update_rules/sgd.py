@@ -9,6 +9,8 @@ from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, regis
 class SGD(UpdateRule):
     """history = momentum * history + rate * gradient; w -= history. The rate is in the history, unlike torch's SGD."""
 
+    works_by_number = True
+
     def __call__(self, update: Update) -> None:
         torch._foreach_mul_(update.gradients, update.rates)
         torch._foreach_mul_(update.history, self.momentum)
