@@ -13,6 +13,8 @@ from caffe_compat.experiments.tables.run_table import CHANCE, Measured
 from caffe_compat.srn.metrics.datasets import DATASETS
 
 Cells = dict[str, SeedStatistics]
+#: The paper's name of its baseline.
+BASELINE = "ResNet-101"
 
 
 def cells_of(plan: TablePlan, measured: Sequence[Measured]) -> list[tuple[PaperRow, Cells]]:
@@ -31,24 +33,40 @@ def shown_columns(plan: TablePlan, row: PaperRow) -> tuple[str, ...]:
     return tuple(name for name in plan.columns if name.endswith(("mAP", "AP")) or name.startswith("top3"))
 
 
+def base_row(plan: TablePlan) -> PaperRow:
+    """The row that others are compared with: ResNet-101 in the paper's tables, else the first."""
+    return next((row for row in plan.rows if plan.paper and row.title == BASELINE), plan.rows[0])
+
+
 def gains(plan: TablePlan, measured: Sequence[Measured], column: str) -> dict[str, SeedStatistics]:
-    """What each row but the first gains over the first in a column, in points, paired by seed; by the row's key."""
-    first = {item.seed: item.figures[column] for item in measured if item.row == plan.rows[0]}
+    """What each other row gains over the base row in a column, in points, paired by seed; by the row's key."""
+    base = base_row(plan)
+    of_base = {item.seed: item.figures[column] for item in measured if item.row == base}
     return {
-        row.key: over_seeds([100 * (i.figures[column] - first[i.seed]) for i in measured if i.row == row])
-        for row in plan.rows[1:]
+        row.key: over_seeds([100 * (i.figures[column] - of_base[i.seed]) for i in measured if i.row == row])
+        for row in plan.rows
+        if row != base and of_base
     }
 
 
 def markdown(plan: TablePlan, measured: Sequence[Measured]) -> str:
     """The table as Markdown: mean and half of the 95 % interval over seeds; the paper's numbers in lines of their own.
 
-    A table without paper's numbers has a last column: the gain in the last figure over the first row.
+    A table without paper's numbers has a last column: the gain in the last figure over the first row. Below the
+    paper's tables are the gains in mAP over ResNet-101.
     """
     lines = list(_markdown_rows(plan, measured))
     header = ["", *_headers(plan)]
     rule = "|---|" + "---|" * (len(header) - 1)
-    return "\n".join([_line(header), rule, *map(_line, lines), "", _note(plan, measured)]) + "\n"
+    notes = [_note(plan, measured), *_gains_in_words(plan, measured)]
+    return "\n".join([_line(header), rule, *map(_line, lines), "", "\n\n".join(notes)]) + "\n"
+
+
+def _gains_in_words(plan: TablePlan, measured: Sequence[Measured]) -> Iterator[str]:
+    gained = gains(plan, measured, plan.columns[0]) if plan.paper else {}
+    listed = "; ".join(f"{row.title} {_interval(gained[row.key])}" for row in plan.rows if row.key in gained)
+    if listed:
+        yield f"{plan.columns[0]} minus that of {base_row(plan).title}, in points, paired by seed: {listed}."
 
 
 def _markdown_rows(plan: TablePlan, measured: Sequence[Measured]) -> Iterator[list[str]]:
@@ -98,6 +116,7 @@ def latex(plan: TablePlan, measured: Sequence[Measured]) -> str:
 
 def as_json(plan: TablePlan, measured: Sequence[Measured]) -> dict[str, Any]:
     """Everything about the table; figures in 0..1 for each seed, statistics in per cent."""
+    gained = gains(plan, measured, plan.columns[0] if plan.paper else plan.columns[-1])
     return {
         "table": plan.name,
         "dataset": plan.dataset,
@@ -108,6 +127,7 @@ def as_json(plan: TablePlan, measured: Sequence[Measured]) -> dict[str, Any]:
                 "title": row.title,
                 "rate_factor": next(item.rate_factor for item in measured if item.row == row),
                 "per_cent": {name: vars(value) for name, value in cells.items()},
+                "gain": vars(gained[row.key]) if row.key in gained else None,
                 "seeds": {str(item.seed): item.figures for item in measured if item.row == row},
                 "paper": dict(zip(plan.columns, plan.paper[row.title], strict=True))
                 if row.title in plan.paper
