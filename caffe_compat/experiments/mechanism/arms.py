@@ -59,6 +59,11 @@ ARMS = {
     "late": MechanismArm(
         Arm("SRN on the trained baseline", "resnet101_srn", LATE_STEPS, SRN_OUTPUTS), "relations", "equal epochs"
     ),
+    "late_point": MechanismArm(
+        Arm("the same, conv4 1x1 and mean", "resnet101_srn", LATE_STEPS, SRN_OUTPUTS, {"conv4": "point"}),
+        "relations",
+        "equal epochs, spatial extent",
+    ),
     "deeper": _plain("narrow baseline, more layers", "resnet107", "attention and regularization, not size"),
 }
 

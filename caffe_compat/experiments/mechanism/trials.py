@@ -13,7 +13,7 @@ NARROW = 15  # pixels
 FIELDS = (15, 31, 63, 111)
 SAMPLES = (500, 1000, 2000)
 #: Arms that `samples` alone has.
-WHOLE_PICTURE = ("backbone", "late")
+WHOLE_PICTURE = ("backbone", "late", "late_point")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from caffe_compat.experiments.shared_steps import take_over_steps
 
 
 def test_every_arm_has_the_same_budget():
-    assert {made.arm.epochs for name, made in arms.ARMS.items() if name != "late"} == {25}
+    assert {made.arm.epochs for made in arms.ARMS.values() if made.arm.steps != arms.LATE_STEPS} == {25}
 
 
 def test_srn_on_the_trained_baseline_takes_the_baseline_over(tmp_path):
@@ -26,6 +26,11 @@ def test_srn_on_the_trained_baseline_takes_the_baseline_over(tmp_path):
         (baseline.folder / name).write_text("trained")
     assert [stage.number for stage in take_over_steps(late.folder)] == [1]
     assert (late.folder / late.stages[0].final_weights).read_text() == "trained"
+
+
+def test_the_control_on_the_trained_baseline_differs_in_conv4_alone():
+    late, control = (arms.ARMS[name].arm for name in ("late", "late_point"))
+    assert control == dataclasses.replace(late, title=control.title, options={"conv4": "point"})
 
 
 def test_the_tables_hold_what_the_page_says():
