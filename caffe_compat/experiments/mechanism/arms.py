@@ -36,8 +36,14 @@ class MechanismArm:
     takes_away: str
 
 
-def _srn(title: str, takes_away: str, data: str = "relations", **options: str) -> MechanismArm:
-    return MechanismArm(Arm(title, "resnet101_srn", SRN_STEPS, SRN_OUTPUTS, options), data, takes_away)
+def _srn(
+    title: str,
+    takes_away: str,
+    data: str = "relations",
+    steps: tuple[ArmStep, ...] = SRN_STEPS,
+    **options: str,
+) -> MechanismArm:
+    return MechanismArm(Arm(title, "resnet101_srn", steps, SRN_OUTPUTS, options), data, takes_away)
 
 
 def _plain(title: str, model: str, takes_away: str) -> MechanismArm:
@@ -53,16 +59,13 @@ ARMS = {
         Arm("SRN-att", "resnet101_srn_att", SRN_STEPS, SRN_OUTPUTS), "relations", "weighting by confidence"
     ),
     "baseline": _plain("narrow baseline", "resnet101", "attention and regularization"),
-    "backbone": MechanismArm(
-        Arm("SRN, most epochs for the backbone", "resnet101_srn", BACKBONE_STEPS, SRN_OUTPUTS), "relations", "nothing"
-    ),
-    "late": MechanismArm(
-        Arm("SRN on the trained baseline", "resnet101_srn", LATE_STEPS, SRN_OUTPUTS), "relations", "equal epochs"
-    ),
-    "late_point": MechanismArm(
-        Arm("the same, conv4 1x1 and mean", "resnet101_srn", LATE_STEPS, SRN_OUTPUTS, {"conv4": "point"}),
-        "relations",
+    "backbone": _srn("SRN, most epochs for the backbone", "nothing", steps=BACKBONE_STEPS),
+    "late": _srn("SRN on the trained baseline", "equal epochs", steps=LATE_STEPS),
+    "late_point": _srn(
+        "SRN on the trained baseline, conv4 1x1 and mean",
         "equal epochs, spatial extent",
+        steps=LATE_STEPS,
+        conv4="point",
     ),
     "deeper": _plain("narrow baseline, more layers", "resnet107", "attention and regularization, not size"),
 }

@@ -100,9 +100,9 @@ def _line(trial: StudyRow, cells: dict[str, SeedStatistics]) -> str:
 
 def _gain_lines(results: Sequence[Result]) -> Iterator[str]:
     found = {("SRN", trial): cells for trial, cells in gains(results).items() if trial.arm not in WHOLE_PICTURE}
-    for arm in WHOLE_PICTURE:
+    for arm, others in WHOLE_PICTURE.items():
         over = gains(results, arm).items()
-        found |= {(ARMS[arm].arm.title, trial): cells for trial, cells in over if trial.arm == "baseline"}
+        found |= {(ARMS[arm].arm.title, trial): cells for trial, cells in over if trial.arm in others}
     if not found:
         return
     yield from (

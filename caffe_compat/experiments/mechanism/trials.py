@@ -12,8 +12,8 @@ NARROW = 15  # pixels
 #: Fields that grow until the backbone sees the whole picture of 104 pixels.
 FIELDS = (15, 31, 63, 111)
 SAMPLES = (500, 1000, 2000)
-#: Arms that `samples` alone has.
-WHOLE_PICTURE = ("backbone", "late", "late_point")
+#: Arms that `samples` alone has, each with the arms that it is compared with.
+WHOLE_PICTURE = {"backbone": ("baseline",), "late": ("baseline", "late_point"), "late_point": ("baseline",)}
 
 
 @dataclass(frozen=True)
