@@ -312,3 +312,15 @@ def channels_of_image(blob: Shape) -> tuple[int | None, ...]:
     Height and width are None because the blob does not determine them.
     """
     return (blob[-1], None, None)
+
+
+def is_eager_on_cpu(values: Tensor) -> bool:
+    """Whether the values and the layout of a tensor may be looked at without a wait, and without a transform to break.
+
+    False while torch compiles, and inside of torch.func's transforms (vmap), where a tensor stands for several.
+    """
+    return (
+        values.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and torch._C._functorch.maybe_current_level() is None
+    )

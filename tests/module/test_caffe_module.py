@@ -288,3 +288,27 @@ def test_functional_call_sees_other_weights(module: CaffeModule) -> None:
     with torch.no_grad():
         assert not torch.func.functional_call(module, zeros, (images(),)).any()
         assert module(images()).any()
+
+
+def test_vmap_runs_several_batches_at_once(module: CaffeModule) -> None:
+    batches = torch.stack([images(), images() - 0.5, 2 * images()])
+    for layout in (batches, batches.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)):
+        with torch.no_grad():
+            expected = torch.stack([module(batch) for batch in batches])
+            torch.testing.assert_close(torch.func.vmap(module)(layout), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_vmap_runs_several_models_at_once(module: CaffeModule) -> None:
+    models = [module, small()]
+    with torch.no_grad():
+        for weight in models[1].parameters():
+            weight.mul_(1.5)
+        weights, statistics = torch.func.stack_module_state(models)
+
+        def run(weights: dict[str, Tensor], statistics: dict[str, Tensor]) -> Tensor:
+            found: Tensor = torch.func.functional_call(module, (weights, statistics), (images(),))
+            return found
+
+        expected = torch.stack([model(images()) for model in models])
+        found = torch.func.vmap(run)(weights, statistics)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)

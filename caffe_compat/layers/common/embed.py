@@ -1,11 +1,10 @@
 """Caffe's Embed."""
 
-import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
 from caffe_compat.errors import DataError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, is_eager_on_cpu
 from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import require_positive
@@ -47,8 +46,7 @@ class Embed(Layer):
 
     def forward(self, bottom: Tensor) -> Tensor:
         indices = bottom.detach().long()
-        is_looked_at = indices.device.type == "cpu" and not torch.compiler.is_compiling()
-        if is_looked_at and bool(((indices < 0) | (indices >= self.inputs)).any()):
+        if is_eager_on_cpu(indices) and bool(((indices < 0) | (indices >= self.inputs)).any()):
             raise DataError(f"{self.spec}: expected indices from 0 to {self.inputs - 1}, got others")
         top = embedding(indices, self.blobs[0])
         return top + self.blobs[1] if self.has_bias else top

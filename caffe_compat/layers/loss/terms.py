@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.layers.base import LayerSpec, Shape
+from caffe_compat.layers.base import LayerSpec, Shape, is_eager_on_cpu
 from caffe_compat.layers.spec import Params
 
 
@@ -43,7 +43,7 @@ def class_labels(spec: LayerSpec, scores: Tensor, labels: Tensor, axis: int, ign
 
 def _require_range(spec: LayerSpec, index: Tensor, classes: int) -> None:
     # On a GPU, the lookup itself fails for a wrong index; a check here would make the host wait for the GPU.
-    if index.device.type != "cpu" or index.numel() == 0 or torch.compiler.is_compiling():
+    if index.numel() == 0 or not is_eager_on_cpu(index):
         return
     least, most = (int(value) for value in index.aminmax())
     if least < 0 or most >= classes:

@@ -6,7 +6,15 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, channel_sums, channels_of_image, sums_are_careful
+from caffe_compat.layers.base import (
+    Layer,
+    LayerSpec,
+    Shape,
+    channel_sums,
+    channels_of_image,
+    is_eager_on_cpu,
+    sums_are_careful,
+)
 from caffe_compat.layers.caffes import BVLC, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
@@ -192,7 +200,7 @@ class BatchNorm(Layer):
     def stored_statistics(self) -> tuple[Tensor, Tensor]:
         """Running means and variances (C,): the sums over their divisor; all zeros if the divisor is 0."""
         means, variances, factor = self.blobs
-        if factor.device.type == "cpu" and not torch.compiler.is_compiling():
+        if is_eager_on_cpu(factor):
             value = float(factor)  # on a GPU this would wait
             scale: Tensor | float = 1 / value if value else 0.0
         else:

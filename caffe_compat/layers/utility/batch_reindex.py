@@ -1,10 +1,9 @@
 """BatchReindex (batch_reindex_layer.cpp)."""
 
-import torch
 from torch import Tensor
 
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.base import Layer, Shape, exactly, is_eager_on_cpu
 from caffe_compat.layers.caffes import BVLC
 from caffe_compat.layers.registry import register_layer
 
@@ -37,7 +36,7 @@ class BatchReindex(Layer):
 
     def _require_range(self, index: Tensor, items: int) -> None:
         # On a GPU, the lookup itself fails for a wrong index; a check here would make the host wait for the GPU.
-        if index.device.type != "cpu" or index.numel() == 0 or torch.compiler.is_compiling():
+        if index.numel() == 0 or not is_eager_on_cpu(index):
             return
         wrong = index[(index < 0) | (index >= items)]
         if len(wrong):

@@ -10,7 +10,17 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, linear
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, at_least, channel_sums, sums_are_careful
+from caffe_compat.layers.base import (
+    Layer,
+    LayerSpec,
+    Reach,
+    Shape,
+    Tops,
+    at_least,
+    channel_sums,
+    is_eager_on_cpu,
+    sums_are_careful,
+)
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import ConvolutionWindowFields, image_columns, require_output, require_positive
@@ -186,7 +196,7 @@ class Convolution(BaseConvolution):
         if self.window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias)
         window = self.window
-        if self.groups == 1 and window.axes == 2 and window.is_pointwise and _is_eager_on_cpu(bottom):
+        if self.groups == 1 and window.axes == 2 and window.is_pointwise and is_eager_on_cpu(bottom):
             product = _multiply_pixels(bottom, weight.flatten(1), bias)
             if product is not None:
                 return product
@@ -205,10 +215,6 @@ class Convolution(BaseConvolution):
         return top.reshape(*top.shape[:2], *window.convolved(sizes))
 
 
-def _is_eager_on_cpu(bottom: Tensor) -> bool:
-    return bottom.device.type == "cpu" and not torch.compiler.is_compiling()
-
-
 def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
     """The products of a matrix (outputs, channels) and each pixel of a bottom (N, channels, H, W), plus the bias.
 
@@ -223,7 +229,7 @@ def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
     if torch.is_grad_enabled():
         return None
     images, _, height, width = bottom.shape
-    top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, -1, height, width)
+    top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, len(weight), height, width)
     return top if bias is None else top.add_(bias.view(-1, 1, 1))
 
 

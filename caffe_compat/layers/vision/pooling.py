@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.nn.functional import pad as pad_with
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, between, sums_are_careful
+from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, between, is_eager_on_cpu, sums_are_careful
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
@@ -36,9 +36,7 @@ def _without_strangers_on_a_gpu(bottom: Tensor) -> Tensor:
 
 def _holds_strangers(top: Tensor) -> bool:
     """Whether maxima come from NaN or -inf, which torch treats differently than Caffe. Not asked on a GPU."""
-    if top.is_meta or torch.compiler.is_compiling() or top.device.type != "cpu":
-        return False
-    return not bool((top >= LOWEST).all())
+    return is_eager_on_cpu(top) and not bool((top >= LOWEST).all())
 
 
 def _comparable(bottom: Tensor) -> Tensor:

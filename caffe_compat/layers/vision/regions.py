@@ -4,12 +4,11 @@ import math
 from typing import ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly, is_eager_on_cpu
 from caffe_compat.layers.windows import require_four_axes, require_positive
 
 
@@ -49,8 +48,7 @@ class RegionLayer(Layer):
         """The first numbers of regions (R, 5). Raises ShapeError for an index outside of the batch of `count`."""
         images = regions[:, 0].long()
         # On a GPU, the lookup itself fails for a wrong index; a check here would make the host wait for the GPU.
-        is_looked_at = images.device.type == "cpu" and not torch.compiler.is_compiling()
-        if is_looked_at and bool(((images < 0) | (images >= count)).any()):
+        if is_eager_on_cpu(images) and bool(((images < 0) | (images >= count)).any()):
             raise ShapeError(f"{self.spec}: expected image indices from 0 to {count - 1}, got {images.tolist()}")
         return images
 

@@ -25,9 +25,7 @@ class Update:
     rates: list[float]  # the learning rate times lr_mult
     iteration: int  # of the update, from 0
     weights: list[Tensor]  # to be read only
-    decays: list[
-        float
-    ]  # weight_decay times decay_mult; already in the gradients, except for rules with `decays_weights`
+    decays: list[float]  # weight_decay times decay_mult; gradients include them, except for rules with `decays_weights`
 
 
 class UpdateRule(ABC):

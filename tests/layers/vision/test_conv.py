@@ -165,7 +165,7 @@ def test_channels_last_memory_gives_the_same() -> None:
 
 
 @pytest.mark.parametrize("bias", ["true", "false"])
-@pytest.mark.parametrize("sizes", [(1, 5, 4, 3), (2, 5, 4, 3)])
+@pytest.mark.parametrize("sizes", [(1, 5, 4, 3), (2, 5, 4, 3), (2, 5, 1, 1)])
 def test_products_of_pixels_equal_the_convolution(sizes: tuple[int, ...], bias: str) -> None:
     layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), sizes)
     bottom = random_bottom(*sizes).detach()
