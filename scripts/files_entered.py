@@ -9,6 +9,7 @@ The first `forward()` of a net plans its fused run, which later calls repeat, an
 engine="exact" a net runs layer by layer at every call. `train` comes last, since it leaves its log's settings behind.
 """
 
+import gc
 import sys
 import tempfile
 import threading
@@ -63,6 +64,8 @@ def files_entered(call: Callable[[], object]) -> list[str]:
         if event == "call" and code.co_filename.startswith(PACKAGE) and not importing(frame):
             found.add(str(Path(code.co_filename).relative_to(PACKAGE)))
 
+    gc.collect()  # what ends objects of earlier calls is no part of this one
+    gc.disable()
     threading.setprofile(note)
     sys.setprofile(note)
     try:
@@ -70,6 +73,7 @@ def files_entered(call: Callable[[], object]) -> list[str]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        gc.enable()
     return sorted(found)
 
 
