@@ -3,7 +3,6 @@
 PackedConvolution also runs the sum and the ReLU behind it, in one call of oneDNN, torch's library on CPUs.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, ops
 
 from caffe_compat.engine.plan import Operation, innermost_channels
-from caffe_compat.layers.base import Layer, Shape, as_tuple
+from caffe_compat.layers.base import Layer, Shape, as_tuple, is_finite
 from caffe_compat.layers.normalization.batch_norm import BatchNorm, affine_of, fold_into
 from caffe_compat.layers.normalization.bn import BN
 from caffe_compat.layers.vision.conv import Convolution
@@ -144,7 +143,10 @@ def _has_kernels_in(precision: torch.dtype) -> bool:
 
 @dataclass
 class NumberWatch:
-    """Whether a run of a plan has met NaN or infinite values, of which oneDNN's ReLU would make 0, unlike Caffe's."""
+    """Tells the packed convolutions of a plan whether NaN or infinite values are on their way in the present run.
+
+    The ReLU of oneDNN makes 0 of a NaN, where Caffe's keeps it: from such a value on, ReLUs run apart.
+    """
 
     has_found: bool = False
 
@@ -152,9 +154,9 @@ class NumberWatch:
 class PackedConvolution:
     """Runs a chain of operations: a convolution, whose weights may be folded, an optional Eltwise SUM and ReLU.
 
-    `sums_in_place` is true if the sum's other term may be overwritten. The packed convolutions of a plan share a
-    `watch`, which the first of them (`starts_watch`) resets. Those whose bottoms come from elsewhere look at them
-    (`looks_at_bottoms`).
+    `sums_in_place` is true if the sum's other term may be overwritten. All packed convolutions of a plan share one
+    `watch`. The first one resets it (`starts_watch`). Bottoms that no packed convolution has made may bring NaN, so
+    their readers look at the values (`looks_at_bottoms`).
     """
 
     sums_in_place = False
@@ -177,14 +179,18 @@ class PackedConvolution:
         `term`, the other term of the sum, has the top's shape. Runs the operations one by one if the kernels do not
         fit: other devices, dtypes or sizes.
         """
+        if self.starts_watch:
+            self.watch.has_found = False
         precision = _precision()
         kind = (precision, *((value.shape, value.dtype, value.device) for value in (bottom, *term)))
         if kind != self._last_that_fit:
             if not self._fits(precision, bottom, *term):
-                return self._one_by_one(bottom, *term)
+                return self._watched(self._one_by_one(bottom, *term))
             self._last_that_fit = kind
         weight, bias, are_finite = self._weights(bottom.shape, precision)
-        if self._finds_bad_number(are_finite, bottom, *term) and self._unary:
+        if not are_finite or (self.looks_at_bottoms and not all(map(is_finite, (bottom, *term)))):
+            self.watch.has_found = True
+        if self.watch.has_found and self._unary:
             return self._one_by_one(bottom, *term)
         call = (innermost_channels(bottom.to(precision)), weight, bias, *self._window)
         if term:
@@ -192,13 +198,11 @@ class PackedConvolution:
         top: Tensor = ops.mkldnn._convolution_pointwise(*call, self._unary or "none", [], "")
         return top
 
-    def _finds_bad_number(self, weights_are_finite: bool, *bottoms: Tensor) -> bool:
-        watch = self.watch
-        if self.starts_watch:
-            watch.has_found = False
-        if not watch.has_found:
-            watch.has_found = not weights_are_finite or (self.looks_at_bottoms and not all(map(_is_finite, bottoms)))
-        return watch.has_found
+    def _watched(self, top: Tensor) -> Tensor:
+        """The top of layers that ran one by one; the packed convolutions behind learn whether it holds NaN."""
+        if top.device.type == "cpu" and not is_finite(top):
+            self.watch.has_found = True
+        return top
 
     def _with_sum(self, call: tuple[Any, ...], term: Tensor) -> Tensor:
         addend = innermost_channels(term.to(_precision()))
@@ -213,7 +217,7 @@ class PackedConvolution:
         weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
         # The order is the fastest for images of these sizes, and still correct for other sizes.
         packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
-        are_finite = _is_finite(weight) and (bias is None or _is_finite(bias))
+        are_finite = is_finite(weight) and (bias is None or is_finite(bias))
         return packed, bias if bias is None else bias.to(precision), are_finite
 
     def _fits(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> bool:
@@ -237,8 +241,3 @@ class PackedConvolution:
             others = term if operation.is_a("Eltwise") else ()
             (top,) = as_tuple(operation.run(top, *others))
         return top
-
-
-def _is_finite(values: Tensor) -> bool:
-    """Whether no value is NaN or infinite, by one pass; a sum that overflows counts as infinite, too."""
-    return math.isfinite(float(values.sum()))

@@ -324,3 +324,10 @@ def is_eager_on_cpu(values: Tensor) -> bool:
         and not torch.compiler.is_compiling()
         and torch._C._functorch.maybe_current_level() is None
     )
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether a tensor holds neither NaN nor infinity; on a GPU this waits for the device."""
+    values = values.detach()
+    # One pass over the values tells it in nearly all cases. Only a sum that overflows leaves it open.
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())

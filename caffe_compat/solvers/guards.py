@@ -11,6 +11,7 @@ from torch import Tensor
 
 from caffe_compat.errors import ShapeError, SolverError
 from caffe_compat.graph.wiring import Step
+from caffe_compat.layers.base import is_finite
 from caffe_compat.net.net import Net
 from caffe_compat.solvers.display import output_values
 from caffe_compat.solvers.workers import Workers
@@ -223,11 +224,6 @@ def _bad_gradients(net: Net) -> Iterator[str]:
             gradient = net.gradients.of(blob)
             if step.weights_need[number] and not is_finite(gradient):
                 yield f"gradient of weight blob {number} of {_layer(step)}: {_count(gradient)}"
-
-
-def is_finite(values: Tensor) -> bool:
-    """Whether a tensor holds neither NaN nor infinity."""
-    return bool(torch.isfinite(values.detach()).all())
 
 
 def _layer(step: Step) -> str:

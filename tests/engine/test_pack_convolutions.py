@@ -231,6 +231,19 @@ def test_bad_numbers_are_not_lost_in_a_fused_relu(where: str, number: float) -> 
     assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
 
 
+def test_a_bad_number_is_not_lost_behind_a_convolution_that_no_kernel_fits() -> None:
+    whole = convolution("whole", "data", "num_output: 8 kernel_h: 7 kernel_w: 9")
+    text = "\n".join(
+        [INPUT, whole, convolution("one", "whole", "num_output: 4 kernel_size: 1 pad: 1"), rectified("one")]
+    )
+    net = build(text, "TEST")
+    engine = create_engine("fast", net)
+    for number, stays in ((float("nan"), True), (0.5, False)):
+        net.blobs["data"].data.flat[4] = number
+        engine.forward()
+        assert bool(net.blobs["one"].value.tensor().isnan().any()) == stays
+
+
 def test_only_convolutions_of_values_from_elsewhere_look_for_bad_numbers() -> None:
     text = "\n".join(
         [

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, LossLayer, Tops, as_tuple
+from caffe_compat.layers.base import Layer, LayerSpec, LossLayer, Tops, as_tuple, is_finite
 from caffe_compat.proto import caffe_pb2
 from tests.layers.harness import layer_parameter
 
@@ -63,3 +63,17 @@ def test_losses_keep_gradients_from_labels() -> None:
     assert LossLayer.is_loss
     assert LossLayer.no_gradient_to == {1}
     assert str(LossLayer.bottoms) == "exactly 2"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1.0, -2.0], True),
+        ([], True),
+        ([1.0, float("nan")], False),
+        ([float("inf"), float("-inf")], False),
+        ([3e38, 3e38], True),  # their sum is infinite
+    ],
+)
+def test_one_look_finds_bad_numbers(values: list[float], expected: bool) -> None:
+    assert is_finite(torch.tensor(values)) == expected
