@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.export import export_onnx
-from caffe_compat.engine.prepared_convolution import MadeOfWeights
+from caffe_compat.engine.watched_weights import MadeOfWeights
 from caffe_compat.graph.builder import shapes_only
 from caffe_compat.layers.base import Shape
 from caffe_compat.module.fast_forward import FastForward

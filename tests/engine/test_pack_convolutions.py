@@ -5,10 +5,10 @@ import torch
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine
+from caffe_compat.engine.packed_convolution import FEW_PIXELS, PackedConvolution, kernels_exist, products_exist
 from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import Operation, plan_steps
-from caffe_compat.engine.prepared_convolution import PackedConvolution, kernels_exist
 from caffe_compat.net.net import Net
 from tests.engine.nets import build, double
 
@@ -48,6 +48,23 @@ RESIDUAL = "\n".join(
     ]
 )
 
+POINTWISE = "num_output: 6 kernel_size: 1"
+#: The same with 1x1 convolutions, which run as matrix products while sizes stay as they are.
+BOTTLENECK = "\n".join(
+    [
+        INPUT,
+        convolution("stem", "data"),
+        rectified("stem"),
+        convolution("inner", "stem", POINTWISE),
+        rectified("inner"),
+        convolution("last", "inner", "num_output: 6 kernel_size: 1 bias_term: false"),
+        summed("stem", "last"),
+        rectified("sum"),
+        convolution("head", "sum", POINTWISE),
+    ]
+)
+NETS = pytest.mark.parametrize("text", [RESIDUAL, BOTTLENECK], ids=["residual", "bottleneck"])
+
 
 def packed_operations(net: Net) -> list[Operation]:
     operations = pack_convolutions(drop_splits(plan_steps(net.steps, net.outputs))).operations
@@ -67,8 +84,9 @@ def assert_equal_to_exact(text: str) -> Net:
     return fast
 
 
-def test_a_residual_block_becomes_its_convolutions() -> None:
-    net = assert_equal_to_exact(RESIDUAL)
+@NETS
+def test_a_residual_block_becomes_its_convolutions(text: str) -> None:
+    net = assert_equal_to_exact(text)
     names = [[layer.name for layer in operation.layers] for operation in packed_operations(net)]
     assert names == [["stem", "stem_relu"], ["inner", "inner_relu"], ["last", "sum", "sum_relu"], ["head"]]
 
@@ -93,8 +111,9 @@ def test_every_kind_of_window(fields: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 6, 11, 5), (7, 6, 4, 3), (2, 6, 1, 1), (0, 6, 5, 4)])
-def test_other_sizes_than_at_first(shape: tuple[int, ...]) -> None:
-    exact, fast = build(RESIDUAL, "TEST"), build(RESIDUAL, "TEST")
+@NETS
+def test_other_sizes_than_at_first(text: str, shape: tuple[int, ...]) -> None:
+    exact, fast = build(text, "TEST"), build(text, "TEST")
     engine = create_engine("fast", fast)
     engine.forward()
     images = torch.randn(shape)
@@ -107,8 +126,9 @@ def test_other_sizes_than_at_first(shape: tuple[int, ...]) -> None:
     assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()) if theirs.numel() else 0)
 
 
-def test_weights_that_change_are_packed_again() -> None:
-    fast, exact = build(RESIDUAL, "TEST"), build(RESIDUAL, "TEST")
+@NETS
+def test_weights_that_change_are_packed_again(text: str) -> None:
+    fast, exact = build(text, "TEST"), build(text, "TEST")
     engine = create_engine("fast", fast)
     engine.forward()
     for net in (fast, exact):
@@ -119,6 +139,28 @@ def test_weights_that_change_are_packed_again() -> None:
     create_engine("exact", exact).forward()
     mine, theirs = (net.blobs["head"].value.tensor() for net in (fast, exact))
     assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
+
+
+@pytest.mark.skipif(not products_exist(), reason="this torch was built without MKL")
+def test_products_run_for_few_pixels_and_until_sizes_vary(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = build(BOTTLENECK, "TEST")
+    multiplied: list[int] = []
+    packed = PackedConvolution._pack_product
+
+    def counted(self: PackedConvolution, sizes: tuple[int, ...], precision: torch.dtype) -> object:
+        multiplied.append(sizes[0])
+        return packed(self, sizes, precision)
+
+    monkeypatch.setattr(PackedConvolution, "_pack_product", counted)
+    engine = create_engine("fast", net)
+    for images, count in ((2, 3), (2, 3), (3, 3), (2, 3)):
+        net.blobs["data"].assign(torch.randn(images, 6, 7, 9))
+        engine.forward()
+        assert len(multiplied) == count
+    engine = create_engine("fast", net)
+    net.blobs["data"].assign(torch.randn(FEW_PIXELS // 63 + 1, 6, 7, 9))
+    engine.forward()
+    assert len(multiplied) == 3
 
 
 def in_place(text: str, requested: list[str] | None = None) -> bool:
@@ -210,8 +252,9 @@ def test_the_callers_autocast_does_not_count() -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 @pytest.mark.parametrize("where", ["input", "weight", "bias"])
-def test_bad_numbers_are_not_lost_in_a_fused_relu(where: str, number: float) -> None:
-    nets = [build(RESIDUAL, "TEST") for _ in range(2)]
+@NETS
+def test_bad_numbers_are_not_lost_in_a_fused_relu(text: str, where: str, number: float) -> None:
+    nets = [build(text, "TEST") for _ in range(2)]
     exact, fast = nets
     engines = [create_engine("exact", exact), create_engine("fast", fast)]
     blobs = {"input": lambda net: net.blobs["data"].data, "weight": lambda net: net.params["inner"][0].data,

@@ -1,8 +1,8 @@
 """Folds normalisation by stored statistics into the convolution before it, if neither layer learns."""
 
+from caffe_compat.engine.folded_convolution import FoldedConvolution
 from caffe_compat.engine.passes.fuse_normalization import is_channel_scale
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
-from caffe_compat.engine.prepared_convolution import FoldedConvolution
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
 from caffe_compat.layers.normalization.bn import BN

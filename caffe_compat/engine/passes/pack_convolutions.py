@@ -7,9 +7,10 @@ images once more (docs/performance.md has the cost).
 from collections.abc import Iterator
 from dataclasses import replace
 
+from caffe_compat.engine.folded_convolution import FoldedConvolution
+from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
 from caffe_compat.engine.passes.relu_in_place import is_plain_relu
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
-from caffe_compat.engine.prepared_convolution import FoldedConvolution, NumberWatch, PackedConvolution, kernels_exist
 from caffe_compat.layers.utility.eltwise import Eltwise
 from caffe_compat.layers.vision.conv import Convolution
 
@@ -20,7 +21,8 @@ def pack_convolutions(plan: Plan) -> Plan:
     if not kernels_exist():
         return plan
     packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
-    watch = NumberWatch()
+    runs = [operation.run for operation in packed.operations if isinstance(operation.run, PackedConvolution)]
+    watch = RunWatch([layer for run in runs for layer in run.chain[0].layers])
     finite: set[str] = set()  # values that bring no NaN which no packed convolution before has found
     for index, operation in enumerate(packed.operations):
         run = operation.run

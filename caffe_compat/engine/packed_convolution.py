@@ -1,0 +1,215 @@
+"""PackedConvolution: a convolution, the sum and the ReLU behind it, with weights in the order of the kernels.
+
+The kernels are those of oneDNN and MKL, torch's libraries on CPUs, which torch.compile also calls for constant
+weights; torch does not document them.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor, ops
+
+from caffe_compat.engine.folded_convolution import fold
+from caffe_compat.engine.plan import Operation, innermost_channels
+from caffe_compat.engine.watched_weights import MadeOfWeights, WeightWatch
+from caffe_compat.layers.base import Layer, Shape, as_tuple, is_finite
+from caffe_compat.layers.vision.conv import Convolution
+
+KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
+PRODUCTS = ("_mkl_linear", "_mkl_reorder_linear_weight")
+#: Up to this number of pixels a 1x1 convolution runs as a matrix product. oneDNN looks for its kernel in every call,
+#: which then counts more than a second pass over the top for the sum and the ReLU (docs/performance.md).
+FEW_PIXELS = 400
+
+
+def kernels_exist() -> bool:
+    """Whether the installed torch has all KERNELS."""
+    return torch.backends.mkldnn.is_available() and all(hasattr(ops.mkldnn, name) for name in KERNELS)
+
+
+@cache
+def products_exist() -> bool:
+    """Whether the installed torch has all PRODUCTS; builds for other processors than x86-64 lack them."""
+    return torch.backends.mkl.is_available() and all(hasattr(ops.mkl, name) for name in PRODUCTS)
+
+
+def _precision() -> torch.dtype:
+    """Returns the dtype of autocast if it is on, else float32."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+
+
+@cache
+def _has_kernels_in(precision: torch.dtype) -> bool:
+    if precision == torch.bfloat16:
+        return bool(ops.mkldnn._is_mkldnn_bf16_supported())
+    return precision == torch.float32
+
+
+class RunWatch:
+    """What the packed convolutions of a plan must know of the present run: changed weights, and NaN on its way.
+
+    `weights` is another object after a change of any weight. `has_found` tells of NaN or infinite values: the ReLU of
+    oneDNN makes 0 of a NaN, where Caffe's keeps it, so from such a value on ReLUs run apart.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._watch = WeightWatch(layers)
+        self.weights = object()
+        self.has_found = False
+
+    def start(self) -> None:
+        """Begins a run."""
+        self.has_found = False
+        if self._watch.has_changed():
+            self.weights = object()
+
+
+#: Computes the top of a bottom, both channels-last; the second argument is the sum's other term, if there is one.
+Kernel = Callable[..., Tensor]
+
+
+class PackedConvolution:
+    """Runs a chain of operations: a convolution, whose weights may be folded, an optional Eltwise SUM and ReLU.
+
+    `sums_in_place` is true if the sum's other term may be overwritten. All packed convolutions of a plan share one
+    `watch`. The first one starts it (`starts_watch`). Bottoms that no packed convolution has made may bring NaN, so
+    their readers look at the values (`looks_at_bottoms`).
+    """
+
+    sums_in_place = False
+    starts_watch = True
+    looks_at_bottoms = True
+
+    def __init__(self, chain: list[Operation]) -> None:
+        self.chain = chain
+        self.watch = RunWatch(chain[0].layers)
+        self._layer = next(layer for layer in chain[0].layers if isinstance(layer, Convolution))
+        self._unary = "relu" if chain[-1].is_a("ReLU") else None
+        window = self._layer.window
+        self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
+        self._packed: MadeOfWeights[tuple[Kernel, bool]] | None = None
+        self._packs_product = False
+        self._may_be_product = window.is_pointwise and self._layer.groups == 1 and products_exist()
+        self._pixels: int | None = None
+        self._kind: object = None
+        self._kernel: Kernel | None = None
+        self._are_finite = True
+
+    def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
+        """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
+
+        `term`, the other term of the sum, has the top's shape. Runs the operations one by one if the kernels do not
+        fit: other devices, dtypes or sizes.
+        """
+        if self.starts_watch:
+            self.watch.start()
+        precision = _precision()
+        kinds = [(value.shape, value.dtype, value.device) for value in (bottom, *term)]
+        if (kind := (self.watch.weights, precision, kinds)) != self._kind:
+            self._kernel = self._kernel_for(precision, bottom, *term)
+            self._kind = kind
+        if self._kernel is None:
+            return self._watched(self._one_by_one(bottom, *term))
+        if not self._are_finite or (self.looks_at_bottoms and not all(map(is_finite, (bottom, *term)))):
+            self.watch.has_found = True
+        if self.watch.has_found and self._unary:
+            return self._one_by_one(bottom, *term)
+        return self._kernel(innermost_channels(bottom.to(precision)), *term)
+
+    def _watched(self, top: Tensor) -> Tensor:
+        """The top of layers that ran one by one; the packed convolutions behind learn whether it holds NaN."""
+        if top.device.type == "cpu" and not is_finite(top):
+            self.watch.has_found = True
+        return top
+
+    def _kernel_for(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> Kernel | None:
+        """Returns the kernel for bottoms of these sizes, and None where none fits."""
+        if not self._fits(precision, bottom, *term):
+            return None
+        pixels = bottom.numel() // bottom.shape[1]
+        is_product = self._is_product(precision, pixels)
+        if self._packed is None or is_product != self._packs_product:
+            self._packs_product = is_product
+            self._packed = MadeOfWeights(self.chain[0].layers, self._pack_product if is_product else self._pack)
+        kernel, self._are_finite = self._packed(bottom.shape, precision)
+        return kernel
+
+    def _is_product(self, precision: torch.dtype, pixels: int) -> bool:
+        """Whether a matrix product does it: its weights fit one number of pixels, so that number must stay the same."""
+        if not self._may_be_product or precision != torch.float32 or pixels > FEW_PIXELS:
+            return False
+        self._may_be_product = self._pixels in (None, pixels)
+        self._pixels = pixels
+        return self._may_be_product
+
+    def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Kernel, bool]:
+        """Returns the convolution with weights packed in `precision`, and whether all of them are finite.
+
+        The packed order is the fastest for images of these sizes, and still correct for other sizes.
+        """
+        weight, bias, are_finite = self._folded()
+        packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
+        call = (packed, bias if bias is None else bias.to(precision), *self._window)
+        convolve, add = ops.mkldnn._convolution_pointwise.default, ops.mkldnn._convolution_pointwise_.binary
+        unary = self._unary
+
+        def run(bottom: Tensor, *term: Tensor) -> Tensor:
+            top: Tensor
+            if not term:
+                top = convolve(bottom, *call, unary or "none", [], "")
+            else:
+                top = add(self._addend(term[0], precision), bottom, *call, "add", 1.0, unary, [], None)
+            return top
+
+        return run, are_finite
+
+    def _addend(self, term: Tensor, precision: torch.dtype) -> Tensor:
+        """The sum's other term in memory that the sum may overwrite."""
+        addend = innermost_channels(term.to(precision))
+        return addend.clone() if addend is term and not self.sums_in_place else addend
+
+    def _pack_product(self, sizes: Shape, _: torch.dtype) -> tuple[Kernel, bool]:
+        """Returns the matrix product with weights packed for images of these sizes, and whether all are finite."""
+        weight, bias, are_finite = self._folded()
+        pixels, unary = sizes[0] * sizes[2] * sizes[3], self._unary
+        packed = ops.mkl._mkl_reorder_linear_weight(weight.flatten(1).contiguous(), pixels)
+        # Read only for another number of pixels than `pixels`, which never comes: a NaN would show it.
+        plain = torch.full((1, 1), torch.nan).expand(weight.shape[:2])
+        multiply = ops.mkl._mkl_linear.default
+
+        def run(bottom: Tensor, *term: Tensor) -> Tensor:
+            top: Tensor = multiply(bottom.permute(0, 2, 3, 1), packed, plain, bias, pixels).permute(0, 3, 1, 2)
+            if term:
+                top += term[0]
+            return top.relu_() if unary else top
+
+        return run, are_finite
+
+    def _folded(self) -> tuple[Tensor, Tensor | None, bool]:
+        """Returns weight and bias, with the normalisation, and whether all of their values are finite."""
+        layers = self.chain[0].layers
+        weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
+        return weight, bias, is_finite(weight) and (bias is None or is_finite(bias))
+
+    def _fits(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> bool:
+        layer, sizes = self._layer, bottom.shape[2:]
+        if bottom.dim() != 4 or bottom.shape[1] != layer.channels:
+            return False
+        if layer.window.covers(sizes) or any(layer.window.missing(sizes)):
+            return False
+        top_shape = (bottom.shape[0], layer.outputs, *layer.window.convolved(sizes))
+        return (
+            _has_kernels_in(precision)
+            and all(value.device.type == "cpu" for value in (bottom, *term))
+            and all(value.dtype in (torch.float32, precision) for value in (bottom, *term))
+            and all(size > 0 for size in top_shape)
+            and all(value.shape == top_shape for value in term)
+        )
+
+    def _one_by_one(self, bottom: Tensor, *term: Tensor) -> Tensor:
+        (top,) = as_tuple(self.chain[0].run(bottom))
+        for operation in self.chain[1:]:
+            others = term if operation.is_a("Eltwise") else ()
+            (top,) = as_tuple(operation.run(top, *others))
+        return top
