@@ -47,22 +47,24 @@ def _has_kernels_in(precision: torch.dtype) -> bool:
 
 
 class RunWatch:
-    """What the packed convolutions of a plan must know of the present run: changed weights, and NaN on its way.
+    """What the packed convolutions of a plan must know of the present run: precision, changed weights, and NaN.
 
-    `weights` is another object after a change of any weight. `has_found` tells of NaN or infinite values: the ReLU of
-    oneDNN makes 0 of a NaN, where Caffe's keeps it, so from such a value on ReLUs run apart.
+    `kind` is another object after a change of any weight or of the precision. `has_found` tells of NaN or infinite
+    values: the ReLU of oneDNN makes 0 of a NaN, where Caffe's keeps it, so from such a value on ReLUs run apart.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self._watch = WeightWatch(layers)
-        self.weights = object()
+        self._weights = WeightWatch(layers)
+        self.precision = torch.float32
+        self.kind = object()
         self.has_found = False
 
     def start(self) -> None:
         """Begins a run."""
         self.has_found = False
-        if self._watch.has_changed():
-            self.weights = object()
+        precision = _precision()
+        if self._weights.has_changed() or precision != self.precision:
+            self.kind, self.precision = object(), precision
 
 
 #: Computes the top of a bottom, both channels-last; the second argument is the sum's other term, if there is one.
@@ -102,20 +104,23 @@ class PackedConvolution:
         `term`, the other term of the sum, has the top's shape. Runs the operations one by one if the kernels do not
         fit: other devices, dtypes or sizes.
         """
+        watch = self.watch
         if self.starts_watch:
-            self.watch.start()
-        precision = _precision()
-        kinds = [(value.shape, value.dtype, value.device) for value in (bottom, *term)]
-        if (kind := (self.watch.weights, precision, kinds)) != self._kind:
-            self._kernel = self._kernel_for(precision, bottom, *term)
+            watch.start()
+        # A few short questions, since a net asks them hundreds of times in a forward pass.
+        kind = (watch.kind, bottom.dtype, bottom.shape, [(value.dtype, value.shape) for value in term])
+        if kind != self._kind:
+            self._kernel = self._kernel_for(watch.precision, bottom, *term)
             self._kind = kind
         if self._kernel is None:
             return self._watched(self._one_by_one(bottom, *term))
         if not self._are_finite or (self.looks_at_bottoms and not all(map(is_finite, (bottom, *term)))):
-            self.watch.has_found = True
-        if self.watch.has_found and self._unary:
+            watch.has_found = True
+        if watch.has_found and self._unary:
             return self._one_by_one(bottom, *term)
-        return self._kernel(innermost_channels(bottom.to(precision)), *term)
+        if bottom.dtype != watch.precision:
+            bottom = bottom.to(watch.precision)
+        return self._kernel(innermost_channels(bottom), *term)
 
     def _watched(self, top: Tensor) -> Tensor:
         """The top of layers that ran one by one; the packed convolutions behind learn whether it holds NaN."""
