@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from prototxt_gen.completion import complete, effective_batch
@@ -17,6 +18,9 @@ COPIES_OF_BLOBS, COPIES_OF_PARAMETERS = 2, 4
 #: Shares of memory that training may use: of a GPU, which also holds workspaces, and of a host's free memory.
 GPU_SHARE, HOST_SHARE = 0.8, 0.5
 GIGABYTE = 1e9
+#: How the names begin of the device files of NVIDIA's drivers (of boards with a common memory: nvhost, nvgpu), of
+#: Windows' Linux, and of AMD's driver.
+DRIVERS = ("nvidia", "nvhost", "nvgpu", "dxg", "kfd")
 
 
 class Machine(NamedTuple):
@@ -32,13 +36,19 @@ class Machine(NamedTuple):
 
 def this_machine(mode: str = "") -> Machine:
     """The first GPU if there is one and `mode` is not CPU, else the host."""
-    import torch  # here because the import is slow and other functions do not need torch
+    if mode != "CPU" and has_driver():
+        import torch  # here because the import takes more than a second
 
-    if mode != "CPU" and torch.cuda.device_count():
-        properties = torch.cuda.get_device_properties(0)
-        return Machine("GPU", GPU_SHARE * properties.total_memory, f"found {properties.name}")
+        if torch.cuda.device_count():
+            properties = torch.cuda.get_device_properties(0)
+            return Machine("GPU", GPU_SHARE * properties.total_memory, f"found {properties.name}")
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Machine(mode or "CPU", HOST_SHARE * free, "found no CUDA device")
+
+
+def has_driver(devices: Path = Path("/dev")) -> bool:
+    """Whether the system has a driver of a GPU for computing, without which torch finds no GPU."""
+    return any(file.name.startswith(DRIVERS) for file in devices.iterdir())
 
 
 def follow_machine(options: GeneratorOptions, machine: Machine) -> GeneratorOptions:

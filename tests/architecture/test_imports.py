@@ -1,10 +1,14 @@
 """Imports run one way; read from the syntax trees."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from caffe_compat.cli.start import COMMANDS, module_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,6 +87,28 @@ def test_a_package_imports_only_what_lies_below(package: str) -> None:
 def test_files_are_read_without_torch(package: str) -> None:
     files = (ROOT / "caffe_compat" / package).rglob("*.py")
     assert [file.name for file in files if any(name.split(".")[0] == "torch" for name in imports_of(file))] == []
+
+
+#: Commands that run or read nets. All others begin without torch, whose import takes more than a second.
+WITH_TORCH = {
+    "convert", "demo", "device_query", "extract_features", "predict", "reproduce", "run", "summary", "test", "time",
+    "train", "train-stages", "verify", "view", "visualize",
+}  # fmt: skip
+
+
+def test_commands_without_nets_begin_without_torch() -> None:
+    quick = [module_name(command) for command in COMMANDS if command not in WITH_TORCH]
+    program = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "    if 'torch' in sys.modules:\n"
+        "        sys.exit(f'{name} imports torch')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *quick], cwd=ROOT, capture_output=True, text=True)
+    assert len(quick) > 10
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(COMMANDS) > WITH_TORCH
 
 
 def test_the_generator_needs_the_schema_only() -> None:

@@ -1,5 +1,18 @@
+from pathlib import Path
+
+import pytest
+import torch
+
 from prototxt_gen import GeneratorOptions
-from prototxt_gen.machine import GIGABYTE, Machine, follow_machine, machine_lines, this_machine, training_bytes
+from prototxt_gen.machine import (
+    GIGABYTE,
+    Machine,
+    follow_machine,
+    has_driver,
+    machine_lines,
+    this_machine,
+    training_bytes,
+)
 from tests.prototxt_gen.generated import Options
 
 SMALL: Options = {"labels": 5, "depth": 26, "width": 8, "input_size": 96}
@@ -42,3 +55,16 @@ def test_the_host():
     machine = this_machine("CPU")
     assert machine.mode == "CPU"
     assert 0 < machine.memory < 1e14
+
+
+@pytest.mark.parametrize("name", ["nvidiactl", "nvhost-ctrl-gpu", "dxg", "kfd"])
+def test_a_driver_shows_by_its_device_file(tmp_path: Path, name: str) -> None:
+    for other in ("null", "dri", "nvme0n1"):
+        (tmp_path / other).touch()
+    assert not has_driver(tmp_path)
+    (tmp_path / name).touch()
+    assert has_driver(tmp_path)
+
+
+def test_where_torch_finds_a_gpu_there_is_a_driver() -> None:
+    assert has_driver() >= (torch.cuda.device_count() > 0)

@@ -16,7 +16,8 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from caffe_compat.cli.flags import add_allow_unfilled, add_image_flags, add_quiet, image_flags_of
+from caffe_compat.cli.flags import add_allow_unfilled, add_quiet
+from caffe_compat.cli.image_flags import add_image_flags, image_flags_of
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program

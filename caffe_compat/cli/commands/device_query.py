@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from caffe_compat.cli.caffe_flags import add_caffe_flags, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of
-from caffe_compat.cli.flags import add_caffe_flags, warn_of_idle_flags
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.net.settings import require_cuda

@@ -18,13 +18,12 @@ from caffe_compat.cli.flags import (
     add_batch_size,
     add_device,
     add_engine,
-    add_image_flags,
     add_prototxt,
     add_quiet,
     add_weights,
-    image_flags_of,
     whole_number,
 )
+from caffe_compat.cli.image_flags import add_image_flags, image_flags_of
 from caffe_compat.cli.outputs import claim_files
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from caffe_compat.cli.flags import add_quiet, whole_number
 from caffe_compat.cli.parser import CommandParser
 from caffe_compat.cli.start import DONE, command_parser, run_program
-from caffe_compat.experiments.compared.cnn_rnn import write_path_databases
 from caffe_compat.experiments.compared.people_scenes import PHOTOGRAPHS, people_in, write_people_scenes
 from caffe_compat.experiments.compared.wider_people import add_wider_people
 from caffe_compat.srn.datasets.data_sets import DATA_SETS
@@ -213,6 +212,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Prepares the dataset that the command line names."""
     arguments.run(arguments)
     if arguments.label_paths:
+        from caffe_compat.experiments.compared.cnn_rnn import write_path_databases  # a late import of torch
+
         write_path_databases(arguments.out)
         print(f"label paths in {arguments.out}")
     return DONE

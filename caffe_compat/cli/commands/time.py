@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.devices import gpus_of, use_first
-from caffe_compat.cli.flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program

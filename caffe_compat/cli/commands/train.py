@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
+from caffe_compat.cli.caffe_flags import add_caffe_flags, stages_of, surroundings_of, warn_of_idle_flags
 from caffe_compat.cli.devices import ProcessPlace, gpus_of, place_of_environment, process_group, start_workers, use_gpu
-from caffe_compat.cli.flags import add_caffe_flags, add_seed, stages_of, surroundings_of, warn_of_idle_flags
+from caffe_compat.cli.flags import add_seed
 from caffe_compat.cli.outputs import claim_folder
 from caffe_compat.cli.parser import BooleanAction, CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from caffe_compat.srn.datasets.layout import SPLITS
 
@@ -17,6 +16,8 @@ _DEAL = 2017  # seed of the division, the same for every dataset, so that test d
 
 def digits_of(split: str) -> Digits:
     """The digits of a split, by class."""
+    from sklearn.datasets import load_digits  # a late import: it takes most of a second, and few data sets need it
+
     every = load_digits()
     pixels = (every.images / 16).astype(np.float32)
     return [_deal(pixels[every.target == digit], digit)[split] for digit in range(10)]
