@@ -84,11 +84,11 @@ def onnxruntime_run(net: Net, images: np.ndarray) -> Callable[[], object]:
     return lambda: session.run(["y"], {"data": images})
 
 
-def loaded_run(net: Net, images: torch.Tensor) -> Callable[[], object]:
+def loaded_run(net: Net, images: torch.Tensor, engine: str = "fast") -> Callable[[], object]:
     """The module that caffe_compat.load gives."""
     with tempfile.TemporaryDirectory() as folder:
         net.save(f"{folder}/net.caffemodel")
-        module = caffe_compat.load(f"{folder}/net.caffemodel", outputs=["y"]).to(images.device)
+        module = caffe_compat.load(f"{folder}/net.caffemodel", outputs=["y"], engine=engine).to(images.device)
 
     def run() -> object:
         with torch.no_grad():
@@ -97,12 +97,13 @@ def loaded_run(net: Net, images: torch.Tensor) -> Callable[[], object]:
     return run
 
 
-def pycaffe_run(net: Net, images: np.ndarray) -> Callable[[], object]:
+def pycaffe_run(net: Net, images: np.ndarray, engine: str = "fast") -> Callable[[], object]:
     """pycaffe's Net.forward, with the images written into the input blob."""
     with tempfile.TemporaryDirectory() as folder:
         net.save(f"{folder}/net.caffemodel")
         (Path(folder) / "net.prototxt").write_text(format_text(net.parameter))
-        face = caffe_compat.Net(f"{folder}/net.prototxt", f"{folder}/net.caffemodel", caffe_compat.TEST)
+        files = f"{folder}/net.prototxt", f"{folder}/net.caffemodel"
+        face = caffe_compat.Net(*files, caffe_compat.TEST, engine=engine)
     face.blobs["data"].reshape(*images.shape)
     return lambda: face.forward(data=images)["y"]
 
@@ -129,7 +130,12 @@ def main() -> None:
 
     others: dict[str, Callable[[], object]] = {}
     if not on_gpu:
-        others = {"ONNX Runtime": onnxruntime_run(net, images), "OpenCV DNN": opencv_run(net, images)}
+        others = {
+            "ONNX Runtime": onnxruntime_run(net, images),
+            "OpenCV DNN": opencv_run(net, images),
+            "load(), openvino": loaded_run(net, tensor, "openvino"),
+            "Net.forward(), openvino": pycaffe_run(net, images, "openvino"),
+        }
     contenders: dict[str, Callable[[], object]] = {
         **others,
         "load()": loaded_run(net, tensor),

@@ -21,7 +21,7 @@ T = TypeVar("T")
 #: Number of values of a large blob that are compared.
 PROBES = 8
 #: Blobs of up to this many values are compared whole: all but the weights of layers with many channels.
-COMPARED_WHOLE = 4096
+COMPARED_WHOLE = 16384
 #: Whole numbers as wide as a value of so many bytes: NumPy has no bfloat16, and NaN is not equal to itself.
 WHOLE_NUMBERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from caffe_compat.engine.fast import LazyForward
+from caffe_compat.engine.lazy_forward import LazyForward
 from caffe_compat.errors import FormatError, GraphError, ShapeError, did_you_mean
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
@@ -70,7 +70,8 @@ class Net(Of2014):
     when the last reference ends. Threads may share a net: their calls run one after the other.
 
     `forward` of a whole net fuses layers if no blob between them is in use. The outputs then differ from exact ones by
-    rounding. Blobs read later are computed exactly when they are read. `engine="exact"` never fuses.
+    rounding. Blobs read later are computed exactly when they are read. `engine="exact"` never fuses; "openvino",
+    "onnxruntime", "fast-bf16" and "openvino-bf16" run a net at TEST in these engines in place of "fast".
     """
 
     #: Stops reading ahead and closes files. A solver's net can be used further after this call.
@@ -89,7 +90,8 @@ class Net(Of2014):
         except FormatError as error:
             raise NetFileError(str(error)) from error
         self._follows_mode = True
-        self._may_fuse = options.engine == "fast" and phase == "TEST"
+        self._may_fuse = options.engine != "exact" and phase == "TEST"
+        self._engine = options.engine
         self._lazy: LazyForward | None = None  # made by the first run
         self.close = weakref.finalize(self, self._net.close)
 
@@ -100,6 +102,7 @@ class Net(Of2014):
         face._show(net)
         face._follows_mode = False
         face._may_fuse = False  # since the solver may change weights at any time
+        face._engine = "exact"
         face._lazy = None
         face.close = net.close
         return face
@@ -189,7 +192,7 @@ class Net(Of2014):
     def _fused(self) -> LazyForward | None:
         """Returns what runs this net with fused layers; None if each run must go layer by layer."""
         if self._may_fuse and self._lazy is None:
-            self._lazy = LazyForward(self._net)
+            self._lazy = LazyForward(self._net, self._engine)
         return self._lazy
 
     def _settle(self) -> None:

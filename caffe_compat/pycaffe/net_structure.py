@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from caffe_compat.engine.create import ENGINES
 from caffe_compat.errors import GraphError
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.utility.python import Python
@@ -23,6 +24,8 @@ from caffe_compat.proto import caffe_pb2
 logger = logging.getLogger("caffe_compat")
 
 USAGE = "expected Net(file, phase, level=0, stages=['name', ...], weights=file), or Net(file, weights, phase)"
+#: Engines that a net for training may name: its passes go layer by layer.
+FOR_TRAINING = ("exact", "fast")
 
 
 class NetArgumentError(GraphError, TypeError):
@@ -61,8 +64,10 @@ class NetArguments:
             raise NetArgumentError(
                 f"expected a phase, caffe.TRAIN or caffe.TEST, after the net's file; got {self.phase}"
             )
-        if self.engine not in ("fast", "exact"):
-            raise NetArgumentError(f"expected engine='fast' or engine='exact', got {self.engine!r}")
+        if self.engine not in ENGINES:
+            raise NetArgumentError(f"expected engine to be one of {', '.join(ENGINES)}, got {self.engine!r}")
+        if self.engine not in FOR_TRAINING and self.phase == caffe_pb2.TRAIN:
+            raise NetArgumentError(f"engine='{self.engine}' predicts only: expected the phase caffe.TEST, got TRAIN")
         kinds = {"level": int, "weights": str | os.PathLike | None, "stages": list | tuple | None}
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):

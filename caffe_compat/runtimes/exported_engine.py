@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.watched_weights import WeightWatch
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.net.net import Net
 from caffe_compat.runtimes.exported_part import exported_part, onnx_model
@@ -28,6 +29,7 @@ class ExportedEngine:
         self._make_session = SESSIONS[name]
         self._requested = None if requested is None else set(requested)
         self._part = exported_part(net, self._requested)
+        self._weights = WeightWatch([step.layer for step in net.steps])
         self._made_for: object = None
         self._session: Session | None = None
 
@@ -55,12 +57,11 @@ class ExportedEngine:
         """The session for the shapes and weights of now."""
         net = self.net
         net.flush()
-        state = (
-            tuple(tuple(net.blobs[name].shape) for name in self._part.inputs),
-            tuple((id(parameter), parameter._version) for parameter in net.parameters()),
-        )
-        if self._session is None or state != self._made_for:
+        has_changed = self._weights.has_changed()
+        shapes = [tuple(net.blobs[name].shape) for name in self._part.inputs]
+        if self._session is None or has_changed or shapes != self._made_for:
+            self._session = None  # so that an error below leaves no session of older weights
             net.reshape()
             self._session = self._make_session(onnx_model(net, self._part), list(self._part.outputs))
-            self._made_for = state
+            self._made_for = shapes
         return self._session

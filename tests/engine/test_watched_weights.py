@@ -18,7 +18,7 @@ layer { name: "small" type: "Convolution" bottom: "data" top: "small" convolutio
   num_output: 4 kernel_size: 3 weight_filler { type: "gaussian" std: 0.4 } } }
 layer { name: "norm" type: "BatchNorm" bottom: "small" top: "norm" }
 layer { name: "large" type: "Convolution" bottom: "norm" top: "large" convolution_param {
-  num_output: 1031 kernel_size: 1 weight_filler { type: "gaussian" std: 0.4 } } }
+  num_output: 4099 kernel_size: 1 weight_filler { type: "gaussian" std: 0.4 } } }
 """
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import caffe_compat as caffe
-from caffe_compat.engine.fast import LazyForward
+from caffe_compat.engine.lazy_forward import LazyForward
 
 TEXT = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 9 dim: 8 } } }
@@ -32,8 +32,15 @@ def data(seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(2, 3, 9, 8)).astype(np.float32)
 
 
+@pytest.fixture(params=["fast", "onnxruntime", "openvino"])
+def engine(request: pytest.FixtureRequest) -> str:
+    if request.param != "fast":
+        pytest.importorskip(request.param)
+    return str(request.param)
+
+
 @pytest.fixture(name="nets")
-def made(tmp_path: Path) -> Pair:
+def made(engine: str, tmp_path: Path) -> Pair:
     """A net that may fuse and one that does not, with one set of weights."""
     path, weights = tmp_path / "net.prototxt", str(tmp_path / "net.caffemodel")
     path.write_text(TEXT)
@@ -42,7 +49,8 @@ def made(tmp_path: Path) -> Pair:
     net.params["bn1"][1].data[...] = [2, 3, 1, 4]
     net.params["bn1"][2].data[...] = 1
     net.save(weights)
-    return caffe.Net(str(path), caffe.TEST, weights=weights), caffe.Net(str(path), weights, caffe.TEST, engine="exact")
+    fusing = caffe.Net(str(path), caffe.TEST, weights=weights, engine=engine)
+    return fusing, caffe.Net(str(path), weights, caffe.TEST, engine="exact")
 
 
 @pytest.fixture(name="runs")
@@ -165,8 +173,9 @@ def test_nets_that_must_be_exact(line: str, tmp_path: Path, runs: list[LazyForwa
     assert runs == []
 
 
-def test_a_blob_outlives_its_net_and_the_net_is_freed_at_once(nets: Pair, tmp_path: Path) -> None:
-    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST, weights=str(tmp_path / "net.caffemodel"))
+def test_a_blob_outlives_its_net_and_the_net_is_freed_at_once(nets: Pair, engine: str, tmp_path: Path) -> None:
+    files = str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel")
+    net = caffe.Net(files[0], caffe.TEST, weights=files[1], engine=engine)
     for one in (net, nets[1]):
         one.forward(data=data())
     blob, gone = net.blobs["conv2"], weakref.ref(net._net)
@@ -181,5 +190,24 @@ def test_a_blob_outlives_its_net_and_the_net_is_freed_at_once(nets: Pair, tmp_pa
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(TEXT)
-    with pytest.raises(TypeError, match=r"^expected engine='fast' or engine='exact', got 'quick'$"):
+    names = "exact, fast, fast-bf16, onnxruntime, openvino, openvino-bf16"
+    with pytest.raises(TypeError, match=f"^expected engine to be one of {names}, got 'quick'$"):
         caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST, engine="quick")
+    with pytest.raises(
+        TypeError, match=r"^engine='openvino' predicts only: expected the phase caffe\.TEST, got TRAIN$"
+    ):
+        caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN, engine="openvino")
+
+
+@pytest.mark.parametrize("name", ["fast-bf16", "openvino-bf16"])
+def test_products_in_bfloat16_are_near_and_what_is_read_later_is_exact(name: str, tmp_path: Path) -> None:
+    if name == "openvino-bf16":
+        pytest.importorskip("openvino")
+    path, weights = str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel")
+    Path(path).write_text(TEXT)
+    exact = caffe.Net(path, caffe.TEST, engine="exact")
+    exact.save(weights)
+    near = caffe.Net(path, caffe.TEST, weights=weights, engine=name)
+    found, expected = (net.forward(data=data())["fc"].copy() for net in (near, exact))
+    assert 0 < np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
+    np.testing.assert_array_equal(near.blobs["conv2"].data, exact.blobs["conv2"].data)

@@ -80,6 +80,18 @@ def test_new_weights_and_shapes_are_seen(engine_name):
     assert close(losses[1], losses[0], engine_name)
 
 
+def test_weights_written_past_torchs_count_are_seen(engine_name):
+    exact, other = build(NET, "TEST"), build(NET, "TEST")
+    engines = create_engine("exact", exact), create_engine(engine_name, other)
+    engines[1].forward()
+    for net in (exact, other):
+        net.step_of("conv").layer.blobs[0].data[4, 2, 1, 0] += 3
+        net.step_of("scale").layer.blobs[1].detach().numpy()[2] = -1.5
+    losses = [engine.forward() for engine in engines]
+    assert close(losses[1], losses[0], engine_name)
+    assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
+
+
 def test_training_is_refused(engine_name):
     message = f"^--engine {engine_name} predicts only; train with --engine fast or exact$"
     with pytest.raises(MissingFeatureError, match=message):
