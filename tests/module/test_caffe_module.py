@@ -225,6 +225,22 @@ def test_other_precisions(module: CaffeModule, dtype: torch.dtype, tolerance: fl
     torch.testing.assert_close(got.float(), wanted, rtol=tolerance, atol=tolerance * wanted.abs().max().item())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_other_precisions_train(module: CaffeModule, dtype: torch.dtype) -> None:
+    module.drop = nn.Identity()  # draws other random numbers in each precision
+    other = _copied(module).to(dtype)
+    outputs = []
+    for each in (module.train(), other.train()):
+        outputs.append(each(images().to(part(each, "fc").weight.dtype)))
+        outputs[-1].square().sum().backward()
+
+    wanted, got = (part(each, "bn2") for each in (module, other))
+    pairs = [outputs, [wanted.weight.grad, got.weight.grad], [wanted.running_mean, got.running_mean]]
+    for exact, rounded in pairs:
+        assert rounded.dtype == dtype
+        torch.testing.assert_close(rounded.float(), exact, rtol=0.1, atol=0.1 * exact.abs().max().item())
+
+
 def test_it_learns(module: CaffeModule) -> None:
     module.train()
     torch.manual_seed(1)

@@ -60,6 +60,7 @@ def normalise_by_batch(
     variance = torch.zeros_like(mean)
     # With momentum 1, torch writes the batch's mean and unbiased variance to its running statistics.
     values = centre_gradient(values) if values.requires_grad and sums_are_careful() else values
+    slope, bias = (part if part is None else part.to(dtype) for part in (slope, bias))  # torch wants one type for all
     cudnn = torch.backends.cudnn.enabled
     top = _laid_out_gradient(torch.batch_norm(values, slope, bias, mean, variance, True, 1.0, eps, cudnn))
     count = values.numel() // values.shape[1]

@@ -1,5 +1,6 @@
 """Caffe's LRN (local response normalisation)."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, local_response_norm
 
@@ -39,7 +40,9 @@ class LRN(Layer):
 
     def forward(self, bottom: Tensor) -> Tensor:
         self.top_shapes(bottom.shape)
+        # In half precision, squares of values above 255 overflow, and torch lacks the sum over channels on the CPU.
+        values = bottom.to(torch.promote_types(bottom.dtype, torch.float32))
         if self.is_across_channels:
-            return local_response_norm(bottom, self.size, self.alpha, self.beta, self.k)
-        energy = avg_pool2d(bottom.square(), self.size, stride=1, padding=self.size // 2)
-        return bottom * (1 + self.alpha * energy).pow(-self.beta)
+            return local_response_norm(values, self.size, self.alpha, self.beta, self.k).to(bottom.dtype)
+        energy = avg_pool2d(values.square(), self.size, stride=1, padding=self.size // 2)
+        return (values * (1 + self.alpha * energy).pow(-self.beta)).to(bottom.dtype)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from caffe_compat.errors import FieldError, ShapeError
 from tests.layers.harness import Array, assert_every_field_matters, build, check_layer, random_bottom
@@ -30,6 +31,17 @@ def test_within_a_channel_k_is_one() -> None:
 
     text = f"type: 'LRN' lrn_param {{ {FIELDS} k: 1.5 norm_region: WITHIN_CHANNEL }}"
     check_layer(text, [random_bottom(2, 3, 4, 5)], oracle)
+
+
+@pytest.mark.parametrize("region", ["ACROSS_CHANNELS", "WITHIN_CHANNEL"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_in_half_precision_squares_do_not_overflow(region: str, dtype: torch.dtype) -> None:
+    layer = build(f"type: 'LRN' lrn_param {{ {FIELDS} norm_region: {region} }}", (2, 5, 3, 4))
+    bottom = 300 * random_bottom(2, 5, 3, 4).float()
+    top = layer(bottom.to(dtype))
+
+    assert top.dtype == dtype
+    torch.testing.assert_close(top.float(), layer(bottom), rtol=0.02, atol=0.02)
 
 
 def test_every_field_matters() -> None:
