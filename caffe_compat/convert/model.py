@@ -45,6 +45,7 @@ class Model:
     - `has_structure`: False for bare weights (HDF5), whose layers have names but no types.
     - `has_gradients`: the file also holds diffs (`snapshot_diff`), which do not belong to a trained net.
     - `notes`: facts that a user of the weights must know.
+    - `has_variances`: the fourth blob of every BN is known to be the variance, as this program writes it.
     - `was_training`: the deploy net comes from a net in phase TRAIN, whose layers may be frozen on purpose.
     """
 
@@ -56,6 +57,7 @@ class Model:
     has_gradients: bool = False
     notes: tuple[str, ...] = ()
     was_training: bool = False
+    has_variances: bool = False
 
     @property
     def has_structure(self) -> bool:

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 import caffe_compat as caffe
+from caffe_compat.convert.formats.caffemodel import write_caffemodel
 from caffe_compat.errors import FormatError, MissingFeatureError
 from caffe_compat.module.caffe_module import CaffeModule
+from tests.convert.models import model_of
 from tests.layers.harness import gradient
 from tests.module.nets import TEXT, images, small
 
@@ -34,6 +36,18 @@ def test_what_was_learnt_comes_back(suffix: str, tmp_path: Path) -> None:
     for name, value in again.state_dict().items():
         torch.testing.assert_close(value, module.state_dict()[name], rtol=0, atol=0)
     torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_variances_that_look_like_inverse_deviations_come_back(suffix: str, tmp_path: Path) -> None:
+    module, path = small(text=TEXT.replace("num_output: 4", "num_output: 7")), str(tmp_path / f"net.{suffix}")
+    deviations = torch.linspace(0.6, 1.3, 7)
+    module.get_submodule("bn2").get_buffer("running_var").copy_(deviations.view(1, 7))
+    with torch.no_grad():
+        module.get_parameter("conv2.weight").copy_((1 / deviations).view(7, 1, 1, 1).expand(7, 7, 3, 3))
+    caffe.save(module, path)
+
+    torch.testing.assert_close(caffe.load(path)(images()), module(images()), rtol=1e-5, atol=1e-5)
 
 
 def test_a_caffemodel_has_its_prototxt_beside_it(tmp_path: Path) -> None:
@@ -110,7 +124,7 @@ def test_a_name_says_what_to_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
-@pytest.mark.parametrize("described_by", ["net.safetensors", "net.pt", "net.pt.json", "net.prototxt"])
+@pytest.mark.parametrize("described_by", ["net.safetensors", "net.pt", "net.pt.json", "net.prototxt", "net.caffemodel"])
 def test_a_bare_state_dict_is_read_with_a_description(suffix: str, described_by: str, tmp_path: Path) -> None:
     module, bare = moved(), str(tmp_path / f"bare.{suffix}")
     for kind in ("safetensors", "pt", "caffemodel"):
@@ -124,6 +138,26 @@ def test_a_bare_state_dict_is_read_with_a_description(suffix: str, described_by:
     again = caffe.load(bare, description=str(tmp_path / described_by))
 
     torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_a_bare_state_dict_may_hold_the_counter_of_a_batch_norm(suffix: str, tmp_path: Path) -> None:
+    module, bare = small(), str(tmp_path / f"bare.{suffix}")
+    module.bn2 = nn.BatchNorm2d(4)
+    module.train()(images())
+    caffe.save(module.eval(), str(tmp_path / "net.safetensors"))
+    (torch.save if suffix == "pt" else safetensors.torch.save_file)(module.state_dict(), bare)
+    again = caffe.load(bare, description=str(tmp_path / "net.safetensors"))
+
+    torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_without_a_net_describe_nothing(tmp_path: Path) -> None:
+    bare, weights = str(tmp_path / "bare.safetensors"), str(tmp_path / "net.caffemodel.h5")
+    safetensors.torch.save_file(small().state_dict(), bare)
+    write_caffemodel(weights, model_of(TEXT))
+    with pytest.raises(FormatError, match=rf"{weights}: to describe a state dict needs the net, but the file holds"):
+        caffe.load(bare, description=weights)
 
 
 def test_a_description_must_be_one(tmp_path: Path) -> None:
@@ -149,5 +183,9 @@ def test_shared_weights_stay_shared(tmp_path: Path) -> None:
     )
     caffe.save(small(text=text), str(tmp_path / "net.safetensors"))
     again = caffe.load(str(tmp_path / "net.safetensors"))
+    safetensors.torch.save_model(again, str(tmp_path / "bare.safetensors"))  # writes a shared tensor once
+    bare = caffe.load(str(tmp_path / "bare.safetensors"), description=str(tmp_path / "net.safetensors"))
 
-    assert again.get_parameter("a.weight") is again.get_parameter("b.weight")
+    for module in (again, bare):
+        assert module.get_parameter("a.weight") is module.get_parameter("b.weight")
+    torch.testing.assert_close(bare(images(2, 3)), again(images(2, 3)), rtol=0, atol=0)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from caffe_compat.convert.model import Model, blob_keys
+from caffe_compat.convert.formats.caffemodel import read_caffemodel
+from caffe_compat.convert.model import Model, blob_keys, require_structure
+from caffe_compat.convert.pretrained.recognise import COUNTER
 from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
@@ -22,6 +24,8 @@ from caffe_compat.proto.read import read_net
 VERSION = 1
 #: Key of the description in the metadata of a safetensors file.
 KEY = "caffe_compat"
+#: Ends of the names of weights files that hold their net, or only names of layers (.h5).
+WEIGHTS = (".caffemodel", ".h5")
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -57,17 +61,26 @@ def _content(model: Model, keys: Mapping[str, list[str]]) -> str:
 def description_in(path: str, keys: Sequence[str]) -> str:
     """Returns the description of tensors with these keys, read from another file.
 
-    The file is a prototxt, a .safetensors or .pt file that this converter wrote, or the .json next to the .pt file.
-    FormatError if the file holds no description.
+    The file is a prototxt, a .caffemodel, a .safetensors or .pt file that this converter wrote, or the .json next to
+    the .pt file. FormatError if the file holds no description.
     """
     if path.endswith(".safetensors"):
         return _metadata(path)
     if path.endswith((".pt", ".pth", ".json")):
         return read_description(path if path.endswith(".json") else f"{path}.json")
-    net = read_net(path)
+    model = _described_by_caffe(path)
     counts = Counter(key.rpartition(".")[0] for key in keys)
-    blobs = {layer.name: blob_keys(layer.name, layer.type, counts[layer.name]) for layer in net.layer}
-    return _content(Model(net, {}, BVLC, path, is_filtered=False), blobs)
+    blobs = {layer.name: blob_keys(layer.name, layer.type, counts[layer.name]) for layer in model.net.layer}
+    return _content(model, blobs)
+
+
+def _described_by_caffe(path: str) -> Model:
+    """Returns the net of a prototxt or of a .caffemodel; FormatError for weights without a net (HDF5)."""
+    if path.endswith(WEIGHTS):
+        model = read_caffemodel(path)
+        require_structure(model, "to describe a state dict")
+        return model
+    return Model(read_net(path), {}, BVLC, path, is_filtered=False)
 
 
 def read_description(path: str | Path) -> str:
@@ -89,6 +102,11 @@ def _metadata(path: str) -> str:
     return description
 
 
+def without_counters(keys: Iterable[str]) -> list[str]:
+    """Returns the keys without those of BatchNorm2d's counters, of which prediction makes no use."""
+    return [key for key in keys if not key.endswith(COUNTER)]
+
+
 def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:
     """Returns the model of a description and its tensors; FormatError if they do not belong together."""
     content = _parsed(path, description)
@@ -100,7 +118,10 @@ def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:
         )
     net = _net(path, content["net"])
     blobs = {name: _chosen(tensors, keys) for name, keys in content["blobs"].items()}
-    return Model(net, blobs, content["dialect"], path, content["is_filtered"])
+    for name in {layer.name for layer in net.layer if layer.type == "BN"} & set(blobs):
+        # A state dict has vectors where a BatchNorm2d took the layer's place.
+        blobs[name] = [blob[None] if blob.ndim == 1 else blob for blob in blobs[name]]
+    return Model(net, blobs, content["dialect"], path, content["is_filtered"], has_variances=True)
 
 
 def _chosen(tensors: Mapping[str, Blob], keys: Sequence[str]) -> list[Blob]:

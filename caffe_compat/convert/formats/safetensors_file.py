@@ -7,7 +7,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from caffe_compat.convert.formats.description import KEY, describe, description_in, model_of, tensors_of
+from caffe_compat.convert.formats.description import (
+    KEY,
+    describe,
+    description_in,
+    model_of,
+    tensors_of,
+    without_counters,
+)
 from caffe_compat.convert.model import Model
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
 from caffe_compat.convert.pretrained.read import pretrained_model
@@ -42,11 +49,16 @@ def read_safetensors(path: str, pixels: Pixels = USUAL, given: str | None = None
     try:
         with safe_open(path, "np") as file:
             names = list(file.keys())
-            description = (file.metadata() or {}).get(KEY)
-            if description is None and given is not None and not is_resnet(dict.fromkeys(names)):
-                description = description_in(given, names)
+            metadata = file.metadata() or {}
+            description = metadata.get(KEY)
+            # The library's save_model writes a shared tensor once, and its other names into the metadata.
+            places = {key: key for key in names} | {key: of for key, of in metadata.items() if of in names}
+            if description is None and given is not None and not is_resnet(places):
+                description = description_in(given, without_counters(places))
             if description is not None:
-                return model_of(path, description, {key: _tensor(path, file, key) for key in names})
+                return model_of(
+                    path, description, {key: _tensor(path, file, places[key]) for key in without_counters(places)}
+                )
     except SafetensorError as error:
         raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
     if is_resnet(dict.fromkeys(names)):
@@ -68,5 +80,8 @@ def _floats_of(path: str) -> dict[str, Blob]:
 def _tensor(path: str, file: Any, key: str) -> Blob:
     kind = file.get_slice(key).get_dtype()
     if kind != "F32":
-        raise FormatError(f"{path}: expected F32 in tensor '{key}', found {kind}; convert again, and call half() later")
+        raise FormatError(
+            f"{path}: expected F32 in tensor '{key}', found {kind}; convert again, and call half() later; of a "
+            "module save float().state_dict()"
+        )
     return np.asarray(file.get_tensor(key))

@@ -13,6 +13,7 @@ from caffe_compat.convert.formats.description import (
     model_of,
     read_description,
     tensors_of,
+    without_counters,
 )
 from caffe_compat.convert.formats.zip_members import require_no_bomb
 from caffe_compat.convert.model import Model
@@ -70,8 +71,9 @@ def read_state_dict(path: str, pixels: Pixels = USUAL, given: str | None = None)
             "ResNets of torchvision, timm and Hugging Face are known; for a module's state_dict() say which net it "
             "belongs to: load(path, description=...) with the file it was loaded from, or --prototxt"
         )
-    description = read_description(beside) if beside.is_file() else description_in(str(given), list(tensors))
-    return model_of(path, description, {key: _array(path, key, tensor) for key, tensor in tensors.items()})
+    keys = without_counters(map(str, tensors))
+    description = read_description(beside) if beside.is_file() else description_in(str(given), keys)
+    return model_of(path, description, {key: _array(path, key, tensors.get(key)) for key in keys})
 
 
 def _innermost(content: object) -> object:
@@ -104,5 +106,8 @@ def _array(path: str, key: object, tensor: object) -> Blob:
     """
     if not (isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32 and tensor.is_contiguous()):
         found = f"{tensor.dtype}" if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-        raise FormatError(f"{path}: expected a contiguous float32 tensor '{key}', found {found}; convert it again")
+        raise FormatError(
+            f"{path}: expected a contiguous float32 tensor '{key}', found {found}; convert it "
+            "again; of a module save float().state_dict()"
+        )
     return np.asarray(tensor.numpy())

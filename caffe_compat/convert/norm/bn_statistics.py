@@ -9,10 +9,13 @@ A file does not say which, but its values decide. Two rules are certain if they 
 If neither rule applies, the weights decide. A channel of a convolution is a sum of inputs weighted by a kernel. Its
 variance therefore grows with the square of the kernel's norm. Over the channels of a layer, log(variance) rises by 1
 when log(norm ** 2) rises by 1, and log(inverse deviation) falls by 1/2. A regression over all channels of all
-normalised convolutions, each layer centred, gives the slope. The slope decides if it differs from the middle, 1/4, by
-four standard errors. (Measured on nets of one to two hundred normalisations: 1.0 to 1.08 and -0.50 to -0.54.)
+normalised convolutions, each layer centred, gives the slope. (Measured on nets of one to two hundred normalisations:
+1.0 to 1.08 and -0.50 to -0.54.) After few iterations of training, running statistics are still close to their equal
+first values. That brings a slope nearer to 0, but does not change its sign. So the slope decides if it differs from 0
+by four standard errors. Files with inverse deviations come from long trainings, so theirs must be below -1/4 as well.
 
 If no rule decides (all values equal, as after filling), the file is taken to hold variances, and the report says so.
+Files that this program described hold variances in any case.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,8 +32,9 @@ from caffe_compat.proto.blobs import Blob
 VARIANCE, INVERSE, AUTO = "variance", "inverse_deviation", "auto"
 STATISTICS = (AUTO, VARIANCE, INVERSE)
 
-MIDDLE = 0.25
 SURE = 4.0
+#: Halfway between 0 and the slope of inverse deviations.
+HIGHEST_OF_INVERSE = -0.25
 #: Least number of channels for which the regression's standard error is meaningful.
 ENOUGH = 6
 ROUNDING = 1e-6
@@ -82,12 +86,12 @@ def _by_kernel_norms(model: Model, layers: list[Layer]) -> HeldStatistic | None:
     slope = float(norms @ values) / spread
     freedom = max(len(norms) - len(points) - 1, 1)
     error = float(np.sqrt(np.square(values - slope * norms).sum() / freedom / spread))
-    if abs(slope - MIDDLE) < SURE * error:
+    if abs(slope) < SURE * error or HIGHEST_OF_INVERSE < slope < 0:
         return None
     reason = (
         f"against the kernels' squared norms its logarithm has slope {slope:.2f} (1 for variances, -0.5 for inverse)"
     )
-    return HeldStatistic(VARIANCE if slope > MIDDLE else INVERSE, reason)
+    return HeldStatistic(VARIANCE if slope > 0 else INVERSE, reason)
 
 
 def _dead_channels(model: Model, layers: list[Layer]) -> HeldStatistic | None:

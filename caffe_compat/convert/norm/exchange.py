@@ -47,7 +47,12 @@ def to_variance(model: Model, statistics: str, report: ConversionReport) -> Mode
     layers = [layer for layer in candidates if has_statistics(model, layer)]
     if not layers:
         return model
-    verdict = judge(model, layers) if statistics == AUTO else HeldStatistic(statistics, "as the option says")
+    if statistics != AUTO:
+        verdict = HeldStatistic(statistics, "as the option says")
+    elif model.has_variances:
+        verdict = HeldStatistic(VARIANCE, "this program wrote it")
+    else:
+        verdict = judge(model, layers)
     report.notes.append(f"BN blob 3 holds the {verdict.holds.replace('_', ' ')}: {verdict.reason}")
     if verdict.holds == VARIANCE:
         return model

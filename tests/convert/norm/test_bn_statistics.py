@@ -72,6 +72,16 @@ def test_the_kernels_norms_decide(seed: int) -> None:
     assert converted(old_style(model))[1].startswith("BN blob 3 holds the inverse deviation: against the kernels'")
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3])
+def test_statistics_of_few_iterations_are_variances(share: float, seed: int) -> None:
+    model = seeded(seed)
+    noise = np.random.default_rng(seed).normal(1, 0.01, (1, 40))
+    model.blobs["bn"][3] = (noise * (1 - share) + share * model.blobs["bn"][3]).astype(np.float32)
+
+    assert converted(model)[1].startswith("BN blob 3 holds the variance: ")
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, 31.7])
 def test_values_out_of_range_are_variances(value: float) -> None:
     model = old_style(seeded())
