@@ -91,7 +91,7 @@ class PackedConvolution:
         window = self._layer.window
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
         self._packed: MadeOfWeights[tuple[Kernel, bool]] | None = None
-        self._packs_product = False
+        self._packed_for: tuple[bool, torch.dtype] | None = None
         self._may_be_product = window.is_pointwise and self._layer.groups == 1 and products_exist()
         self._pixels: int | None = None
         self._kind: object = None
@@ -134,8 +134,8 @@ class PackedConvolution:
             return None
         pixels = bottom.numel() // bottom.shape[1]
         is_product = self._is_product(precision, pixels)
-        if self._packed is None or is_product != self._packs_product:
-            self._packs_product = is_product
+        if self._packed is None or self._packed_for != (is_product, precision):
+            self._packed_for = (is_product, precision)
             self._packed = MadeOfWeights(self.chain[0].layers, self._pack_product if is_product else self._pack)
         kernel, self._are_finite = self._packed(bottom.shape, precision)
         return kernel

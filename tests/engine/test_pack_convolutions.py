@@ -163,6 +163,19 @@ def test_products_run_for_few_pixels_and_until_sizes_vary(monkeypatch: pytest.Mo
     assert len(multiplied) == 3
 
 
+@NETS
+def test_another_precision_packs_the_weights_again(text: str) -> None:
+    net = build(text, "TEST")
+    engine = FastEngine(net)
+    tops = []
+    for precision in (torch.float32, torch.bfloat16, torch.float32):
+        engine.precision = precision
+        engine.forward()
+        tops.append(net.blobs["head"].value.tensor().clone())
+    assert torch.equal(tops[0], tops[2])
+    assert 0 < float((tops[1] - tops[0]).abs().max()) < 0.05 * float(tops[0].abs().max())
+
+
 def in_place(text: str, requested: list[str] | None = None) -> bool:
     net = build(text, "TEST")
     plan = pack_convolutions(drop_splits(plan_steps(net.steps, requested or net.outputs)))
