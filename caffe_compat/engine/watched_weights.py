@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 #: Number of values of a large blob that are compared.
 PROBES = 8
-#: Blobs of up to this many values are compared whole: all but the weights of layers with many channels.
+#: Blobs of up to this many values are compared whole: all but the weights of layers with many channels. Blobs with
+#: gaps in memory always are, since probes might meet only the gaps.
 COMPARED_WHOLE = 16384
 #: Whole numbers as wide as a value of so many bytes: NumPy has no bfloat16, and NaN is not equal to itself.
 WHOLE_NUMBERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -35,7 +36,7 @@ class WeightWatch:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._tables = [table for layer in layers for table in (layer._parameters, layer._buffers)]
         self._blobs: list[Tensor] = []
-        self._addresses: list[int] | None = None
+        self._places: list[tuple[int, tuple[int, ...]]] | None = None
         self._counted: list[Tensor] = []
         self._small: list[list[Tensor]] = []
         self._large: list[NDArray[Any]] = []
@@ -45,10 +46,12 @@ class WeightWatch:
     def has_changed(self) -> bool:
         """Whether a blob was written or replaced since the last call; true in the first one."""
         blobs = [blob for table in self._tables for blob in table.values() if blob is not None]
-        addresses = [blob.data_ptr() for blob in blobs]
-        is_new = addresses != self._addresses or list(map(id, blobs)) != list(map(id, self._blobs))
+        # The same memory in another order is a change: `weight.data = weight.data.transpose(0, 1)`.
+        places = [(blob.data_ptr(), blob.stride()) for blob in blobs]
+        is_new = places != self._places or list(map(id, blobs)) != list(map(id, self._blobs))
         if is_new:
-            self._look_at(blobs, addresses)
+            self._look_at(blobs)
+            self._blobs, self._places = blobs, places
         marks = [
             *[blob._version for blob in self._counted],
             *[host_writes(blob) for blob in blobs],
@@ -59,19 +62,28 @@ class WeightWatch:
         self._marks, self._values = marks, values
         return has_changed
 
-    def _look_at(self, blobs: list[Tensor], addresses: list[int]) -> None:
+    def _look_at(self, blobs: list[Tensor]) -> None:
         """Makes views of the blobs' values, which show later writes as long as the blobs stay where they are."""
-        self._blobs, self._addresses = blobs, addresses
         self._counted = [blob for blob in blobs if not blob.is_inference()]
         # Reading from a GPU would wait for it.
         seen = [blob.detach() for blob in blobs if blob.device.type == "cpu" and blob.numel()]
         alike: dict[int, list[Tensor]] = defaultdict(list)
+        self._large = []
         for blob in seen:
-            if blob.numel() <= COMPARED_WHOLE:
-                alike[blob.itemsize].append(_whole_numbers(blob, blob.numel(), 1))
+            room = _room(blob)
+            if room > COMPARED_WHOLE and room == blob.numel():
+                self._large.append(_whole_numbers(blob, PROBES, (room - 1) // (PROBES - 1)).numpy())
+            else:
+                alike[blob.itemsize].append(_whole_numbers(blob, room, 1))
         self._small = list(alike.values())
-        large = [blob for blob in seen if blob.numel() > COMPARED_WHOLE]
-        self._large = [_whole_numbers(blob, PROBES, (blob.numel() - 1) // (PROBES - 1)).numpy() for blob in large]
+
+
+def _room(blob: Tensor) -> int:
+    """The number of values in memory from the blob's first to its last: fewer than its own if it is expanded.
+
+    Values in gaps count as well: a change of them costs work and does no harm.
+    """
+    return 1 + sum((size - 1) * stride for size, stride in zip(blob.shape, blob.stride(), strict=True))
 
 
 def _whole_numbers(blob: Tensor, count: int, step: int) -> Tensor:

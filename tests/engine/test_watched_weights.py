@@ -59,6 +59,10 @@ def replace_the_memory(net: Net, layers: list[Layer]) -> None:
     layers[1].blobs[1].data = layers[1].blobs[1].data.clone()
 
 
+def reorder_the_memory(net: Net, layers: list[Layer]) -> None:
+    layers[0].blobs[0].data = layers[0].blobs[0].data.transpose(2, 3)
+
+
 def write_the_smallest_change(net: Net, layers: list[Layer]) -> None:
     bits = layers[1].blobs[0].data.view(torch.int32)
     bits[2] ^= 1
@@ -72,6 +76,7 @@ CHANGES = [
     write_as_pycaffe,
     replace_the_blob,
     replace_the_memory,
+    reorder_the_memory,
     write_the_smallest_change,
 ]
 
@@ -128,3 +133,17 @@ def test_a_value_is_made_again_after_a_change_and_after_an_error() -> None:
         made(2.0)
     fails[0] = False
     assert made(3.0) == pytest.approx(3 * float(layers[0].blobs[0].detach().sum()))
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_blobs_with_gaps_and_expanded_blobs_are_compared_too(large: bool) -> None:
+    _, layers = net_and_layers()
+    bias = layers[2 if large else 0].blobs[1]
+    room = torch.zeros(5 * len(bias) + COMPARED_WHOLE * large)
+    step = len(room) // len(bias)
+    for data in (room[: step * len(bias) : step], room[:1].expand(len(bias))):
+        bias.data = data
+        watch = WeightWatch(layers)
+        assert [watch.has_changed() for _ in range(2)] == [True, False]
+        bias.data[-1:] += 0.25
+        assert [watch.has_changed() for _ in range(2)] == [True, False]
