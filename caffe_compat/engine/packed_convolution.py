@@ -108,7 +108,8 @@ class PackedConvolution:
         if self.starts_watch:
             watch.start()
         # A few short questions, since a net asks them hundreds of times in a forward pass.
-        kind = (watch.kind, bottom.dtype, bottom.shape, [(value.dtype, value.shape) for value in term])
+        others = [(value.dtype, value.is_cpu, value.shape) for value in term]
+        kind = (watch.kind, bottom.dtype, bottom.is_cpu, bottom.shape, others)
         if kind != self._kind:
             self._kernel = self._kernel_for(watch.precision, bottom, *term)
             self._kind = kind
@@ -153,9 +154,9 @@ class PackedConvolution:
 
         The packed order is the fastest for images of these sizes, and still correct for other sizes.
         """
-        weight, bias, are_finite = self._folded()
-        packed = ops.mkldnn._reorder_convolution_weight(weight.to(precision), *self._window, list(sizes))
-        call = (packed, bias if bias is None else bias.to(precision), *self._window)
+        weight, bias, are_finite = self._folded(precision)
+        packed = ops.mkldnn._reorder_convolution_weight(weight, *self._window, list(sizes))
+        call = (packed, bias, *self._window)
         convolve, add = ops.mkldnn._convolution_pointwise.default, ops.mkldnn._convolution_pointwise_.binary
         unary = self._unary
 
@@ -174,13 +175,13 @@ class PackedConvolution:
         addend = innermost_channels(term.to(precision))
         return addend.clone() if addend is term and not self.sums_in_place else addend
 
-    def _pack_product(self, sizes: Shape, _: torch.dtype) -> tuple[Kernel, bool]:
+    def _pack_product(self, sizes: Shape, precision: torch.dtype) -> tuple[Kernel, bool]:
         """Returns the matrix product with weights packed for images of these sizes, and whether all are finite."""
-        weight, bias, are_finite = self._folded()
+        weight, bias, are_finite = self._folded(precision)
         pixels, unary = sizes[0] * sizes[2] * sizes[3], self._unary
         packed = ops.mkl._mkl_reorder_linear_weight(weight.flatten(1).contiguous(), pixels)
         # Read only for another number of pixels than `pixels`, which never comes: a NaN would show it.
-        plain = torch.full((1, 1), torch.nan).expand(weight.shape[:2])
+        plain = weight.new_full((1, 1), torch.nan).expand(weight.shape[:2])
         multiply = ops.mkl._mkl_linear.default
 
         def run(bottom: Tensor, *term: Tensor) -> Tensor:
@@ -191,11 +192,13 @@ class PackedConvolution:
 
         return run, are_finite
 
-    def _folded(self) -> tuple[Tensor, Tensor | None, bool]:
-        """Returns weight and bias, with the normalisation, and whether all of their values are finite."""
+    def _folded(self, precision: torch.dtype) -> tuple[Tensor, Tensor | None, bool]:
+        """Returns weight and bias in `precision`, with the normalisation, and whether all their values are finite."""
         layers = self.chain[0].layers
         weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
-        return weight, bias, is_finite(weight) and (bias is None or is_finite(bias))
+        are_finite = is_finite(weight) and (bias is None or is_finite(bias))
+        # oneDNN reads a bias as if its values lay side by side.
+        return weight.to(precision), bias if bias is None else bias.to(precision).contiguous(), are_finite
 
     def _fits(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> bool:
         layer, sizes = self._layer, bottom.shape[2:]
