@@ -6,13 +6,14 @@ weights; torch does not document them.
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from threading import get_ident
 
 import torch
 from torch import Tensor, ops
 
 from caffe_compat.engine.folded_convolution import fold
 from caffe_compat.engine.plan import Operation, innermost_channels
-from caffe_compat.engine.watched_weights import MadeOfWeights, WeightWatch
+from caffe_compat.engine.watched_weights import ONE_AT_A_TIME, MadeOfWeights, WeightWatch
 from caffe_compat.layers.base import Layer, Shape, as_tuple, is_finite
 from caffe_compat.layers.vision.conv import Convolution
 
@@ -51,20 +52,31 @@ class RunWatch:
 
     `kind` is another object after a change of any weight or of the precision. `has_found` tells of NaN or infinite
     values: the ReLU of oneDNN makes 0 of a NaN, where Caffe's keeps it, so from such a value on ReLUs run apart.
+    Threads that run one plan at once find values each for itself.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._weights = WeightWatch(layers)
         self.precision = torch.float32
         self.kind = object()
-        self.has_found = False
+        self._threads_that_found: set[int] = set()
+
+    @property
+    def has_found(self) -> bool:
+        """Whether this thread's run has met NaN or infinite values."""
+        return bool(self._threads_that_found) and get_ident() in self._threads_that_found
+
+    def find(self) -> None:
+        """Notes that this thread's run has met such a value."""
+        self._threads_that_found.add(get_ident())
 
     def start(self) -> None:
         """Begins a run."""
-        self.has_found = False
+        self._threads_that_found.discard(get_ident())
         precision = _precision()
-        if self._weights.has_changed() or precision != self.precision:
-            self.kind, self.precision = object(), precision
+        with ONE_AT_A_TIME:
+            if self._weights.has_changed() or precision != self.precision:
+                self.kind, self.precision = object(), precision
 
 
 #: Computes the top of a bottom, both channels-last; the second argument is the sum's other term, if there is one.
@@ -94,9 +106,9 @@ class PackedConvolution:
         self._packed_for: tuple[bool, torch.dtype] | None = None
         self._may_be_product = window.is_pointwise and self._layer.groups == 1 and products_exist()
         self._pixels: int | None = None
-        self._kind: object = None
-        self._kernel: Kernel | None = None
-        self._are_finite = True
+        #: The kind of the last bottoms, the kernel for it, and whether weights are finite: replaced all at once, since
+        #: another thread may run the same net with bottoms of other sizes.
+        self._prepared: tuple[object, Kernel | None, bool] = (None, None, True)
 
     def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
         """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
@@ -110,36 +122,36 @@ class PackedConvolution:
         # A few short questions, since a net asks them hundreds of times in a forward pass.
         others = [(value.dtype, value.is_cpu, value.shape) for value in term]
         kind = (watch.kind, bottom.dtype, bottom.is_cpu, bottom.shape, others)
-        if kind != self._kind:
-            self._kernel = self._kernel_for(watch.precision, bottom, *term)
-            self._kind = kind
-        if self._kernel is None:
+        prepared = self._prepared
+        if kind != prepared[0]:
+            prepared = self._prepared = (kind, *self._kernel_for(watch.precision, bottom, *term))
+        _, kernel, are_finite = prepared
+        if kernel is None:
             return self._watched(self._one_by_one(bottom, *term))
-        if not self._are_finite or (self.looks_at_bottoms and not all(map(is_finite, (bottom, *term)))):
-            watch.has_found = True
-        if watch.has_found and self._unary:
+        if not are_finite or (self.looks_at_bottoms and not all(map(is_finite, (bottom, *term)))):
+            watch.find()
+        if self._unary and watch.has_found:
             return self._one_by_one(bottom, *term)
         if bottom.dtype != watch.precision:
             bottom = bottom.to(watch.precision)
-        return self._kernel(innermost_channels(bottom), *term)
+        return kernel(innermost_channels(bottom), *term)
 
     def _watched(self, top: Tensor) -> Tensor:
         """The top of layers that ran one by one; the packed convolutions behind learn whether it holds NaN."""
         if top.device.type == "cpu" and not is_finite(top):
-            self.watch.has_found = True
+            self.watch.find()
         return top
 
-    def _kernel_for(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> Kernel | None:
-        """Returns the kernel for bottoms of these sizes, and None where none fits."""
+    def _kernel_for(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> tuple[Kernel | None, bool]:
+        """Returns the kernel for bottoms of these sizes, None where none fits, and whether all weights are finite."""
         if not self._fits(precision, bottom, *term):
-            return None
-        pixels = bottom.numel() // bottom.shape[1]
-        is_product = self._is_product(precision, pixels)
-        if self._packed is None or self._packed_for != (is_product, precision):
-            self._packed_for = (is_product, precision)
-            self._packed = MadeOfWeights(self.chain[0].layers, self._pack_product if is_product else self._pack)
-        kernel, self._are_finite = self._packed(bottom.shape, precision)
-        return kernel
+            return None, True
+        with ONE_AT_A_TIME:
+            is_product = self._is_product(precision, bottom.numel() // bottom.shape[1])
+            if self._packed is None or self._packed_for != (is_product, precision):
+                self._packed_for = (is_product, precision)
+                self._packed = MadeOfWeights(self.chain[0].layers, self._pack_product if is_product else self._pack)
+            return self._packed(bottom.shape, precision)
 
     def _is_product(self, precision: torch.dtype, pixels: int) -> bool:
         """Whether a matrix product does it: its weights fit one number of pixels, so that number must stay the same."""

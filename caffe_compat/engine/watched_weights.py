@@ -7,6 +7,7 @@ Torch's own compiled and frozen modules miss them too.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -18,6 +19,9 @@ from caffe_compat.net.blob import host_writes
 
 T = TypeVar("T")
 
+#: Held by the one thread that looks for changes and computes anew: torch lets other threads run while it computes, and
+#: a second thread in the same net would take the values from before the change.
+ONE_AT_A_TIME = RLock()
 #: Number of values of a large blob that are compared.
 PROBES = 8
 #: Blobs of up to this many values are compared whole: all but the weights of layers with many channels. Blobs with
@@ -103,8 +107,9 @@ class MadeOfWeights(Generic[T]):
         self._made: tuple[T] | None = None
 
     def __call__(self, *arguments: Any) -> T:
-        if self._watch.has_changed() or self._made is None:
-            self._made = None
-            with torch.no_grad():
-                self._made = (self._make(*arguments),)
-        return self._made[0]
+        with ONE_AT_A_TIME:
+            if self._watch.has_changed() or self._made is None:
+                self._made = None
+                with torch.no_grad():
+                    self._made = (self._make(*arguments),)
+            return self._made[0]

@@ -1,14 +1,17 @@
-"""A packed convolution gives what its layers give, whatever torch's settings and the weights' memory."""
+"""A packed convolution gives what its layers give, whatever torch's settings, the weights' memory and other threads."""
 
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.packed_convolution import PackedConvolution, kernels_exist
+from caffe_compat.engine import packed_convolution
+from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import plan_steps
+from caffe_compat.layers.base import is_finite
 from tests.engine.nets import build
 
 pytestmark = pytest.mark.skipif(not kernels_exist(), reason="this torch was built without oneDNN")
@@ -91,3 +94,34 @@ def test_images_of_another_device_run_one_by_one(window: str) -> None:
     with torch.no_grad():
         assert run(bottom.to("meta")).device.type == "meta"
     assert_as_its_layers(run, bottom)
+
+
+@WINDOWS
+def test_another_thread_may_run_other_sizes_meanwhile(window: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, bottom = packed(window), torch.randn(2, 5, 7, 9)
+
+    @torch.no_grad()
+    def run_nothing() -> None:
+        assert run(torch.randn(0, 5, 7, 9)).numel() == 0  # no kernel takes it
+
+    def is_finite_later(values: Tensor) -> bool:
+        if values is bottom:
+            thread = Thread(target=run_nothing)
+            thread.start()
+            thread.join()
+        return is_finite(values)
+
+    monkeypatch.setattr(packed_convolution, "is_finite", is_finite_later)
+    assert_as_its_layers(run, bottom)
+
+
+def test_a_run_of_another_thread_keeps_what_this_one_has_found() -> None:
+    watch = RunWatch([])
+    watch.start()
+    watch.find()
+    other = Thread(target=watch.start)
+    other.start()
+    other.join()
+    assert watch.has_found
+    watch.start()
+    assert not watch.has_found
