@@ -15,6 +15,7 @@ def store_for_images(deployed: Model, preprocessing: Preprocessing) -> None:
     """
     for blob, planes in _require_images(deployed).items():
         _require_planes(deployed, blob, planes, preprocessing)
+        _require_stated(deployed, stated(deployed.net, blob, deployed.path, planes), preprocessing)
         store(deployed.net, blob, preprocessing)
 
 
@@ -55,6 +56,20 @@ def _require_planes(model: Model, blob: str, planes: int, preprocessing: Preproc
         )
 
 
+def _require_stated(model: Model, before: Preprocessing | None, meant: Preprocessing) -> None:
+    """Raises MissingFeatureError if weights that were converted for certain images would get other ones."""
+    if before is None or not model.needs_stated_images or _numbers(before) == _numbers(meant):
+        return
+    raise MissingFeatureError(
+        f"{model.path}: its weights are converted for {before}; {meant} would give other results: leave --channels and "
+        "--scale away (preprocessing, of load), and give another mean to convert --mean, which puts it into the weights"
+    )
+
+
+def _numbers(preprocessing: Preprocessing) -> tuple[object, ...]:
+    return preprocessing.channels, preprocessing.channel_means(), preprocessing.scale
+
+
 def with_image_flags(model: Model, flags: ImageFlags, report: ConversionReport) -> Model:
     """Returns the model with what the user says of images; the report notes where the net said otherwise."""
     made = model.with_layers(model.net.layer, model.blobs)
@@ -63,6 +78,7 @@ def with_image_flags(model: Model, flags: ImageFlags, report: ConversionReport) 
         meant = flags.over(before, planes)
         if meant is not None:
             _require_planes(model, blob, planes, meant)
+            _require_stated(model, before, meant)
             store(made.net, blob, meant)
         if line := flags.contradiction(before, "the net"):
             report.notes.append(line)

@@ -46,6 +46,7 @@ class Model:
     - `has_gradients`: the file also holds diffs (`snapshot_diff`), which do not belong to a trained net.
     - `notes`: facts that a user of the weights must know.
     - `has_variances`: the fourth blob of every BN is known to be the variance, as this program writes it.
+    - `needs_stated_images`: the weights were converted for the images that the net states, and for no others.
     - `was_training`: the deploy net comes from a net in phase TRAIN, whose layers may be frozen on purpose.
     """
 
@@ -58,6 +59,7 @@ class Model:
     notes: tuple[str, ...] = ()
     was_training: bool = False
     has_variances: bool = False
+    needs_stated_images: bool = False
 
     @property
     def has_structure(self) -> bool:

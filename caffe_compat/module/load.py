@@ -11,9 +11,12 @@ from caffe_compat.convert.norm.exchange import to_variance
 from caffe_compat.convert.prototxt_model import with_prototxt
 from caffe_compat.convert.report import ConversionReport
 from caffe_compat.data.preprocessing import Preprocessing
+from caffe_compat.errors import MissingFeatureError
 from caffe_compat.module.caffe_module import CaffeModule
 from caffe_compat.net.build import collector_paused
 from caffe_compat.net.weights import copied_beside
+
+PHASES = ("TEST", "TRAIN")
 
 
 def load(
@@ -45,6 +48,8 @@ def load(
     Raises errors of caffe_compat.errors that name the file.
     """
     with collector_paused(), file_in_errors(path, prototxt):
+        if phase not in PHASES:
+            raise MissingFeatureError(f"no phase '{phase}' of a module; expected one of: {', '.join(PHASES)}")
         model = read_model(path, dialect, description=description or prototxt)
         report = ConversionReport(model)
         if prototxt is not None:

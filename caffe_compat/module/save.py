@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from caffe_compat.convert.conversion import TARGETS
-from caffe_compat.convert.model import Model, path_with_suffix
+from caffe_compat.convert.model import Model, connect, path_with_suffix
 from caffe_compat.convert.options import Options
 from caffe_compat.convert.report import ConversionReport
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, MissingFeatureError
 from caffe_compat.module.caffe_module import CaffeModule
 from caffe_compat.module.replacements import LayerPlace, as_caffe_layer
 from caffe_compat.proto.blobs import Blob
@@ -32,17 +33,31 @@ def save(module: CaffeModule, path: str, *, dynamic_batch: bool = True) -> None:
     .prototxt of the same name) or .onnx. An ONNX file has an open batch size unless `dynamic_batch` is False.
 
     PyTorch modules that replaced layers become Caffe layers; MissingFeatureError names the first one that Caffe lacks.
-    FormatError for another suffix.
+    ShapeError names one that does not fit its bottoms, before anything is written. FormatError for another suffix.
     """
     path = str(path)
+    module = _within(module, path)
     kind = KINDS.get(Path(path).suffix)
     if kind is None:
         raise FormatError(f"{path}: expected a name that ends in one of {', '.join(KINDS)}")
     model = model_of_module(module, path)
+    if any(part is not step.layer for step, part in zip(module.net.steps, module.parts(), strict=True)):
+        connect(model, model.blobs, allow_python_layers=True)  # replaced layers may not fit their bottoms
     outputs = tuple(module.outputs) if kind == "onnx" else ()
     TARGETS[kind].write(path, model, Options(outputs=outputs, dynamic_batch=dynamic_batch), ConversionReport(model))
     if kind == "caffemodel":
         write_text(path_with_suffix(path, ".prototxt"), model.net, f"the net of {Path(path).name}")
+
+
+def _within(module: nn.Module, path: str) -> CaffeModule:
+    """Returns the module, or the one that torch.compile wrapped; MissingFeatureError for any other."""
+    inner = module if isinstance(module, CaffeModule) else module._modules.get("_orig_mod")
+    if not isinstance(inner, CaffeModule):
+        raise MissingFeatureError(
+            f"{path}: expected a module that caffe_compat.load returned, found {type(module).__name__}; of a "
+            "DistributedDataParallel give its .module"
+        )
+    return inner
 
 
 def model_of_module(module: CaffeModule, path: str) -> Model:

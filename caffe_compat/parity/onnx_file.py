@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from onnx.checker import ValidationError
 
 from caffe_compat.convert.model import require_regular
-from caffe_compat.convert.onnx.check import REFUSALS
+from caffe_compat.convert.onnx.check import REFUSALS, quiet_session
 from caffe_compat.convert.onnx.export import one_line
 from caffe_compat.errors import DataError, FormatError, MissingFeatureError
 from caffe_compat.net.net import Net
@@ -79,7 +79,7 @@ def _showing(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
 
 def _session(path: str, data: bytes) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        return quiet_session(data)
     except REFUSALS as error:
         raise MissingFeatureError(f"{path}: onnxruntime cannot load it: {one_line(error)}") from error
 

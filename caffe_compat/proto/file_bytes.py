@@ -22,7 +22,7 @@ from caffe_compat.errors import FormatError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import NET_BLOBS, Chunk
 from caffe_compat.proto.dialects import srn_fork_pb2
-from caffe_compat.proto.wire import fields, misfits
+from caffe_compat.proto.wire import LENGTH_DELIMITED, VARINT, fields, misfits
 
 HDF5 = "an HDF5 file"
 SIGNATURES = (
@@ -66,6 +66,9 @@ KINDS = {
     "BlobProto": "a blob such as a mean image (.binaryproto)",
     "Datum": "a Datum",
 }
+
+#: Fields of ONNX's ModelProto: ir_version, graph, opset_import. Caffe's messages but BlobProto have other types there.
+ONNX = {(1, VARINT), (7, LENGTH_DELIMITED), (8, LENGTH_DELIMITED)}
 
 #: NetParameter's layers today.
 LAYER = 100
@@ -189,14 +192,18 @@ def refuse_other_kinds(path: str | Path, data: bytes, wanted: str) -> None:
 def refuse_other_messages(path: str | Path, data: bytes, name: str, wanted: str) -> None:
     """Raises FormatError if the bytes are not a message `name`: cut off, not protobuf, or another Caffe message."""
     try:
-        numbers = {field.number for field in fields(data, 0, len(data))}
+        top = {(field.number, field.wire_type) for field in fields(data, 0, len(data))}
+        is_onnx = name != "BlobProto" and top.issuperset(ONNX)
+        numbers = {number for number, _ in top}
         if name == "NetParameter" and LAYER in numbers:
             return  # no other message has such a field
-        unfit = misfits(getattr(caffe_pb2, name).DESCRIPTOR, data)
+        unfit = [] if is_onnx else misfits(getattr(caffe_pb2, name).DESCRIPTOR, data)
     except FormatError as error:
         raise FormatError(
             f"{path}: expected {wanted}, but {error}; the file is cut off or of another kind: copy or download it again"
         ) from error
+    if is_onnx:
+        raise FormatError(f"{path}: expected {wanted}, found an ONNX model; give the file that it was exported from")
     if not unfit:
         return
     other = next((kind for kind in KINDS if kind != name and _is(kind, data)), None)

@@ -1,5 +1,6 @@
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from caffe_compat.convert.formats.caffemodel import write_caffemodel
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
 from caffe_compat.convert.formats.state_dict import write_state_dict
 from caffe_compat.convert.options import Options
-from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
+from caffe_compat.errors import FormatError, GraphError, MissingFeatureError, ShapeError
 from caffe_compat.proto.write import write_text
 from tests.convert.models import RELEASED, model_of
 
@@ -111,6 +112,39 @@ def test_wrong_inputs_are_refused(files: dict[str, str]) -> None:
 def test_an_unknown_output_is_refused(files: dict[str, str]) -> None:
     with pytest.raises(GraphError, match=r"net\.pt: no blob 'prob' to give out; outputs: ip, tanh; any other blob"):
         caffe.load(files["pt"], outputs=["prob"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"phase": "train"}, "no phase 'train' of a module; expected one of: TEST, TRAIN"),
+        ({"phase": caffe.TRAIN}, "no phase '0' of a module; expected one of: TEST, TRAIN"),
+        ({"bn_statistics": "Variance"}, "no statistics 'Variance' of BN; expected one of: auto, variance, inverse_dev"),
+    ],
+)
+def test_unknown_options_are_refused(files: dict[str, str], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(MissingFeatureError, match=rf"net\.pt: {message}"):
+        caffe.load(files["pt"], **options)
+
+
+def test_an_onnx_file_is_named(files: dict[str, str], tmp_path: Path) -> None:
+    path = str(tmp_path / "net.onnx")
+    caffe.save(caffe.load(files["pt"]), path)
+    with pytest.raises(
+        FormatError, match=rf"^{path}: expected weights \(\.caffemodel\), found an ONNX model; give the"
+    ):
+        caffe.load(path)
+
+
+def test_a_whole_module_is_told_how_to_read(files: dict[str, str], tmp_path: Path) -> None:
+    path = str(tmp_path / "whole.pt")
+    torch.save(caffe.load(files["pt"]), path)
+    with pytest.raises(
+        FormatError,
+        match=rf"^{path}: not a whole file of plain tensors \(other objects in it are not read, because that can run "
+        r"code\); convert it again, or where .* read it by torch\.load\(path, weights_only=False\) and write it by",
+    ):
+        caffe.load(path)
 
 
 CODE = """

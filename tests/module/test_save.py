@@ -1,6 +1,7 @@
 """A module goes into every kind of file and comes back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -9,7 +10,7 @@ from torch import nn
 
 import caffe_compat as caffe
 from caffe_compat.convert.formats.caffemodel import write_caffemodel
-from caffe_compat.errors import FormatError, MissingFeatureError
+from caffe_compat.errors import FormatError, MissingFeatureError, ShapeError
 from caffe_compat.module.caffe_module import CaffeModule
 from tests.convert.models import model_of
 from tests.layers.harness import gradient
@@ -116,6 +117,30 @@ def test_what_caffe_lacks_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(MissingFeatureError, match=rf"^{path}: layer 'bn2': a BatchNorm2d .* without running st"):
         caffe.save(module, path)
     assert not Path(path).exists()
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt", "caffemodel", "onnx"])
+def test_what_does_not_fit_its_bottoms_is_refused(suffix: str, tmp_path: Path) -> None:
+    module, path = small(), tmp_path / f"net.{suffix}"
+    path.write_bytes(b"of before")
+    module.fc = nn.Linear(3, 5)
+    message = rf"^{path}: layer 'fc' \(InnerProduct\): expected blob 0 of shape \(5, 4\), found \(5, 3\)"
+    with pytest.raises(ShapeError, match=message):
+        caffe.save(module, str(path))
+
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(path.name, b"of before")]
+
+
+def test_only_loaded_modules_are_saved(tmp_path: Path) -> None:
+    path, module = str(tmp_path / "net.pt"), moved()
+    other: Any = nn.Linear(3, 2)
+    message = rf"^{path}: expected a module that caffe_compat\.load returned, found Linear; of a Distributed.* \.module"
+    with pytest.raises(MissingFeatureError, match=message):
+        caffe.save(other, path)
+    compiled: Any = torch.compile(module, backend="eager")
+    caffe.save(compiled, path)
+
+    torch.testing.assert_close(caffe.load(path)(images()), module(images()), rtol=1e-5, atol=1e-5)
 
 
 def test_a_name_says_what_to_write(tmp_path: Path) -> None:

@@ -164,6 +164,13 @@ def test_refuses_what_is_no_message_of_caffe(expected: str) -> None:
         refuse_other_messages("f", b"\xa0\x3f\x05", expected, "x")
 
 
+@pytest.mark.parametrize("expected", ["NetParameter", "SolverState", "Datum"])
+def test_names_onnx(expected: str) -> None:
+    model = b"\x08\x09" + b"\x12\x03any" + b"\x3a\x02\x12\x00" + b"\x42\x02\x10\x12"  # version, maker, graph, operators
+    with pytest.raises(FormatError, match=r"^f: expected x, found an ONNX model; give the file that it was exported"):
+        refuse_other_messages("f", model, expected, "x")
+
+
 def test_refuses_a_file_that_is_cut_off() -> None:
     data = MESSAGES["NetParameter"][:-3]
     with pytest.raises(

@@ -59,7 +59,12 @@ def read_state_dict(path: str, pixels: Pixels = USUAL, given: str | None = None)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FormatError(f"{path}: not a whole file of plain tensors ({reason}); convert it again") from error
+        if reason.startswith("Weights only load failed"):
+            reason = "other objects in it are not read, because that can run code"
+        raise FormatError(
+            f"{path}: not a whole file of plain tensors ({reason}); convert it again, or where torch.save wrote a "
+            "whole module, read it by torch.load(path, weights_only=False) and write it by caffe_compat.save"
+        ) from error
     tensors = _innermost(content)
     if not isinstance(tensors, dict):
         raise FormatError(f"{path}: expected a dictionary of tensors, found {type(tensors).__name__}; convert it again")

@@ -5,11 +5,19 @@ from collections.abc import Callable
 import numpy as np
 
 from caffe_compat.convert.model import Layer, Model, require_structure
-from caffe_compat.convert.norm.bn_statistics import AUTO, INVERSE, VARIANCE, HeldStatistic, has_statistics, judge
+from caffe_compat.convert.norm.bn_statistics import (
+    AUTO,
+    INVERSE,
+    STATISTICS,
+    VARIANCE,
+    HeldStatistic,
+    has_statistics,
+    judge,
+)
 from caffe_compat.convert.norm.to_batch_norm import bn_to_batch_norm
 from caffe_compat.convert.norm.to_bn import batch_norm_to_bn
 from caffe_compat.convert.report import ConversionReport
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, MissingFeatureError
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.dialects.translate import BVLC, SRN_FORK
 
@@ -39,8 +47,15 @@ def exchange_norms(model: Model, norm: str, dialect: str, report: ConversionRepo
     return NORMS[norm](model, report)
 
 
+def require_statistics(name: str) -> None:
+    """Raises MissingFeatureError for a name that is not one of STATISTICS."""
+    if name not in STATISTICS:
+        raise MissingFeatureError(f"no statistics '{name}' of BN; expected one of: {', '.join(STATISTICS)}")
+
+
 def to_variance(model: Model, statistics: str, report: ConversionReport) -> Model:
     """Returns the model with variances in every BN; `statistics` is a name of STATISTICS ('auto' finds out)."""
+    require_statistics(statistics)
     if statistics == INVERSE:
         require_structure(model, f"--bn-statistics {INVERSE}")
     candidates = [layer for layer in model.net.layer if layer.type == "BN"]

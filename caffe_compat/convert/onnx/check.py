@@ -198,9 +198,16 @@ def require_loads(path: str, data: bytes) -> None:
     _session(path, data)
 
 
+def quiet_session(data: bytes) -> onnxruntime.InferenceSession:
+    """Returns a session that logs errors only; onnxruntime also warns of what its own rewriting leaves over."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
 def _session(path: str, data: bytes) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        return quiet_session(data)
     except REFUSALS as error:
         raise _refused(path, error) from error
 

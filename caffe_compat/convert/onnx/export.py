@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from caffe_compat.convert.model import Assembly, Shape, require_blobs, scale_behind
-from caffe_compat.convert.onnx.graph import OPSET, Graph
+from caffe_compat.convert.onnx.graph import FIXED_BATCH, OPSET, Graph
 from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_steps, open_axes
 from caffe_compat.convert.onnx.reduction import batch_norm
 from caffe_compat.convert.onnx.table import EXPORTERS
@@ -165,7 +165,9 @@ def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:
     Returns the exceptions: blobs that depend only on shapes and weights, which must not change at all.
     """
     if len({shape[0] for shape in net.inputs.values()}) > 1:
-        raise ShapeError(f"{net.path}: expected inputs of one batch size to leave open, got {net.inputs}")
+        raise ShapeError(
+            f"{net.path}: expected inputs of one batch size to leave open, got {net.inputs}; {FIXED_BATCH}"
+        )
     builder = shapes_only({name: (2 * shape[0], *shape[1:]) for name, shape in net.inputs.items()})
     fixed: set[str] = set()
     for step in steps:
@@ -180,7 +182,7 @@ def _blobs_without_batch(net: Assembly, steps: Sequence[Step]) -> set[str]:
         if not fits or [builder.shapes[top] for top in step.tops] != (list(step.top_shapes) if is_fixed else doubled):
             raise ShapeError(
                 f"{net.path}: {step.layer.spec}: its tops {list(step.top_shapes)} do not grow with the batch; "
-                "export with a fixed batch (without --dynamic-batch)"
+                f"{FIXED_BATCH}"
             )
     return fixed
 

@@ -14,6 +14,8 @@ from caffe_compat.graph.wiring import Step
 
 #: ReduceMean and Resize with axes as inputs; onnxruntime reads it since 1.14.
 OPSET = 18
+#: The cure for layers and nets whose batch cannot stay open, for the command line and for `save`.
+FIXED_BATCH = "export with a fixed batch (without --dynamic-batch; of save, with dynamic_batch=False)"
 
 Array = NDArray[Any]
 
@@ -111,7 +113,7 @@ class Graph:
     def require_fixed_batch(self, step: Step, why: str) -> None:
         """Raises MissingFeatureError if the batch is open, for a layer that needs a fixed batch."""
         if self.dynamic:
-            raise MissingFeatureError(f"{step.layer.spec}: {why}; export with a fixed batch (without --dynamic-batch)")
+            raise MissingFeatureError(f"{step.layer.spec}: {why}; {FIXED_BATCH}")
 
 
 def _array(blob: Tensor) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ def pretrained_model(path: str, tensors: Mapping[str, Blob], pixels: Pixels) -> 
         blobs[CLASSIFIER] = list(head)
     net = describe_resnet(resnet)
     store(net, "data", Preprocessing(BGR, pixels.caffe_mean(resnet.naming.normalization)))
-    return Model(net, blobs, BVLC, path, notes=tuple(_notes(resnet, pixels, offset)))
+    return Model(net, blobs, BVLC, path, notes=tuple(_notes(resnet, pixels, offset)), needs_stated_images=True)
 
 
 def _convolutions(resnet: ResNet, pixels: Pixels) -> tuple[Blobs, Floats]:

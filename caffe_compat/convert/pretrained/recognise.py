@@ -98,7 +98,7 @@ def _require_exactly(path: str, resnet: ResNet) -> None:
         if name not in resnet.tensors:
             raise FormatError(
                 f"{path}: expected a tensor '{name}' {list(shape)} in a ResNet-{resnet.depth} of "
-                f"{resnet.naming.project}, found none"
+                f"{resnet.naming.project}, found none; save the whole state dict again, or download the file again"
             )
         if resnet.tensors[name].shape != shape:
             raise FormatError(

@@ -28,6 +28,18 @@ def exported(net: Assembly, second_weight: float) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def test_warnings_of_onnxruntime_are_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    text = """
+layer { name: "c" type: "Convolution" bottom: "a" top: "c" convolution_param { num_output: 8 kernel_size: 3 } }
+layer { name: "m" type: "BatchNorm" bottom: "c" top: "c" }
+layer { name: "s" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }
+"""
+    net = net_of(text, (2, 3, 7, 6))
+    compare_with_onnxruntime("net.onnx", bytes(export_onnx(net).SerializeToString()), net)
+
+    assert capfd.readouterr() == ("", "")
+
+
 def test_another_choice_between_nearly_equal_maxima_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     net = net_of(UNPOOLED, (1, 2, 4, 6))
     net.steps[0].layer.blobs[0].data[:] = net.steps[0].layer.blobs[0].data.new_tensor([[[[1.0]], [[1 - 5e-7]]]])

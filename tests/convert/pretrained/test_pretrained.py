@@ -17,7 +17,8 @@ from caffe_compat.convert.options import Options
 from caffe_compat.convert.pretrained.naming import NAMINGS, Naming, Normalization, places_of
 from caffe_compat.convert.pretrained.pixels import Pixels
 from caffe_compat.convert.pretrained.recognise import DEPTHS
-from caffe_compat.errors import FormatError
+from caffe_compat.data.preprocessing import ImageFlags, Preprocessing
+from caffe_compat.errors import FormatError, MissingFeatureError
 from tests.convert.models import assert_same_blobs
 from tests.convert.pretrained.their_resnets import StateDict, TheirNet, seeded_state_dict
 
@@ -198,6 +199,22 @@ def test_a_tensor_that_claims_more_than_the_file_holds(tmp_path: Path) -> None:
     state["layer1.0.bn1.bias"] = torch.zeros(1).expand(1 << 40)
     with pytest.raises(FormatError, match=r"expected all numbers of tensor 'layer1\.0\.bn1\.bias' in the file, found"):
         read_model(saved(tmp_path, state))
+
+
+@pytest.mark.parametrize("images", [ImageFlags(channels="rgb"), ImageFlags(scale=0.017), ImageFlags(mean=(7.0,))])
+def test_weights_for_certain_images_are_given_no_others(images: ImageFlags, tmp_path: Path) -> None:
+    path = saved(tmp_path, seeded_state_dict(TORCHVISION, 26, 4))
+    message = (
+        rf"^{path}: its weights are converted for BGR pixels from 0 to 255 minus 103\.53, 116\.28, 123\.675; .* leave"
+    )
+    with pytest.raises(MissingFeatureError, match=message):
+        convert(path, "caffemodel", options=Options(images=images))
+    with pytest.raises(MissingFeatureError, match=message):
+        caffe.load(path, preprocessing=images.over(None))
+    mean = (104.0, 117.0, 123.0)
+    same = Options(images=ImageFlags(mean=mean, size=(96, 64)), pixels=Pixels(mean=mean))
+
+    assert caffe.load(convert(path, "caffemodel", options=same).path).preprocessing == Preprocessing("bgr", mean)
 
 
 @pytest.mark.parametrize("norm", ["batchnorm", "bn"])
