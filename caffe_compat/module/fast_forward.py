@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
@@ -38,6 +39,7 @@ class FastForward:
             and all(type(value) is Tensor and value.dtype == torch.float32 for value in inputs)
             and _get_current_dispatch_mode() is None
             and torch._C._functorch.maybe_current_level() is None
+            and forward_ad._current_level < 0  # no_grad lets derivatives of forward mode pass
             and torch._C._get_tracing_state() is None
             and not (torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
             and all(_is_plain(layer) for layer in layers)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from caffe_compat.errors import MissingFeatureError
@@ -304,6 +305,18 @@ def test_functional_call_sees_other_weights(module: CaffeModule) -> None:
     with torch.no_grad():
         assert not torch.func.functional_call(module, zeros, (images(),)).any()
         assert module(images()).any()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own use
+def test_forward_mode_gives_derivatives_without_gradients(module: CaffeModule) -> None:
+    derivatives = []
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients), forward_ad.dual_level():
+            top = module(forward_ad.make_dual(images(), images() - 0.5))
+            derivatives.append(forward_ad.unpack_dual(top).tangent)
+    expected, found = derivatives
+    assert expected.any()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_vmap_runs_several_batches_at_once(module: CaffeModule) -> None:
