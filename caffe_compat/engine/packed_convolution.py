@@ -11,10 +11,10 @@ from threading import get_ident
 import torch
 from torch import Tensor, ops
 
-from caffe_compat.engine.folded_convolution import fold
-from caffe_compat.engine.plan import Operation, innermost_channels
+from caffe_compat.engine.passes.fold_normalization import fold
+from caffe_compat.engine.plan import Operation
 from caffe_compat.engine.watched_weights import ONE_AT_A_TIME, MadeOfWeights, WeightWatch
-from caffe_compat.layers.base import Layer, Shape, as_tuple, is_finite
+from caffe_compat.layers.base import Layer, Shape, as_tuple, innermost_channels, is_finite
 from caffe_compat.layers.vision.conv import Convolution
 
 KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
@@ -99,6 +99,7 @@ class PackedConvolution:
         self.chain = chain
         self.watch = RunWatch(chain[0].layers)
         self._layer = next(layer for layer in chain[0].layers if isinstance(layer, Convolution))
+        self._behind = [(operation.run, operation.is_a("Eltwise")) for operation in chain[1:]]
         self._unary = "relu" if chain[-1].is_a("ReLU") else None
         window = self._layer.window
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
@@ -229,7 +230,6 @@ class PackedConvolution:
 
     def _one_by_one(self, bottom: Tensor, *term: Tensor) -> Tensor:
         (top,) = as_tuple(self.chain[0].run(bottom))
-        for operation in self.chain[1:]:
-            others = term if operation.is_a("Eltwise") else ()
-            (top,) = as_tuple(operation.run(top, *others))
+        for run, is_sum in self._behind:
+            (top,) = as_tuple(run(top, *term) if is_sum else run(top))
         return top

@@ -3,20 +3,15 @@
 Chains finds operations that a pass may fuse, of which each is the only reader of the one before.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from itertools import groupby
 
-import torch
 from torch import Tensor
 
 from caffe_compat.graph.wiring import Step, Wiring
-from caffe_compat.layers.base import Layer, Tops, as_tuple
-from caffe_compat.layers.new_blobs import refuse_lack_of_memory
-
-HALF = (torch.bfloat16, torch.float16)
+from caffe_compat.layers.base import Layer, Tops
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,18 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Neighbours of one kind, each with the values that can be freed after it.
+
+    `learns` as in Operation; `is_loss` if they are losses.
+    """
+
+    learns: bool
+    is_loss: bool
+    operations: tuple[tuple[Operation, Sequence[str]], ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Operations in the order of execution.
 
@@ -61,9 +68,14 @@ class Plan:
         return {*self.results.values(), *(value for value, _ in self.losses)}
 
     @cached_property
-    def last_uses(self) -> dict[int, list[str]]:
-        """By operation index, the values that can be freed after that operation."""
-        return self.wiring.last_uses(self.kept)
+    def stretches(self) -> list[Stretch]:
+        """The operations in order, neighbours of one kind together."""
+        gone = self.wiring.last_uses(self.kept)
+        numbered = enumerate(self.operations)
+        return [
+            Stretch(learns, is_loss, tuple((operation, gone.get(index, ())) for index, operation in stretch))
+            for (learns, is_loss), stretch in groupby(numbered, lambda item: (item[1].learns, item[1].layer.is_loss))
+        ]
 
     def has(self, types: Iterable[str], learning: bool) -> bool:
         """Whether a layer of one of these types is in the plan; if `learning` is false, one that does not learn."""
@@ -75,51 +87,37 @@ class Plan:
         """The connections: which operations make and read each value."""
         return Wiring((operation.inputs, operation.outputs) for operation in self.operations)
 
-    def rename(self, names: dict[str, str]) -> "Plan":
-        """Returns the plan with values read under other names: each key of `names` becomes its value."""
-
-        def resolve(value: str) -> str:
-            while value in names:
-                value = names[value]
-            return value
-
-        return replace(
-            self,
-            operations=tuple(replace(op, inputs=tuple(map(resolve, op.inputs))) for op in self.operations),
-            results={blob: resolve(value) for blob, value in self.results.items()},
-            losses=tuple((resolve(value), weight) for value, weight in self.losses),
-        )
-
 
 def plan_steps(steps: Iterable[Step], requested: Iterable[str], learns: bool = True, given: Iterable[str] = ()) -> Plan:
     """Returns the plan of the steps, one operation per layer; an in-place layer writes a new value.
 
+    A Split needs no operation: its readers read its bottom, and autograd sums the gradients.
+
     `given` names blobs that come from outside, besides the tops of Input layers. With `learns` false, no backward
     follows and no operation needs an autograd graph, whatever the net's learning rates are.
     """
-    version = dict.fromkeys(given, 0)
+    versions = dict.fromkeys(given, 0)
+    current = {blob: f"{blob}#0" for blob in versions}  # the value that each blob holds
     operations: list[Operation] = []
     losses: list[tuple[str, float]] = []
-    feeds = {f"{blob}#0": blob for blob in version}
+    feeds = {value: blob for blob, value in current.items()}
     carry_gradients: set[str] = set()
-
-    def current(blob: str) -> str:
-        return f"{blob}#{version[blob]}"
-
     for step in steps:
-        inputs = tuple(current(bottom) for bottom in step.bottoms)
+        inputs = tuple(current[bottom] for bottom in step.bottoms)
+        run = _run(step, [value in carry_gradients for value in inputs])
+        is_split = step.layer.spec.type == "Split" and run is step.layer
         for top in step.tops:
-            version[top] = version.get(top, 0) + 1
-        outputs = tuple(current(top) for top in step.tops)
+            versions[top] = versions.get(top, 0) + 1
+            current[top] = inputs[0] if is_split else f"{top}#{versions[top]}"
+        outputs = tuple(current[top] for top in step.tops)
         losses += [(value, weight) for value, weight in zip(outputs, step.loss_weights, strict=True) if weight]
         if step.layer.is_input:
             feeds |= dict(zip(outputs, step.tops, strict=True))
-        else:
+        elif not is_split:
             step_learns = learns and step.needs_backward
-            run = _run(step, [value in carry_gradients for value in inputs])
             operations.append(Operation((step.layer,), run, inputs, outputs, step_learns))
             carry_gradients.update(outputs if step_learns else ())
-    return Plan(tuple(operations), {blob: current(blob) for blob in requested}, tuple(losses), feeds)
+    return Plan(tuple(operations), {blob: current[blob] for blob in requested}, tuple(losses), feeds)
 
 
 def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
@@ -137,39 +135,6 @@ def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
         return tops
 
     return run
-
-
-Values = dict[str, Tensor]
-
-#: Returns the context in which operations run, by whether they learn and whether they are losses: precision, and
-#: whether autograd records.
-Around = Callable[[bool, bool], AbstractContextManager[object]]
-
-
-def run_plan(plan: Plan, values: Values, around: Around) -> None:
-    """Runs the operations in order, updates `values`, and removes values that no later operation needs.
-
-    Neighbours of one kind share a context, which takes a few microseconds to enter.
-    """
-    numbered = enumerate(plan.operations)
-    for kind, operations in groupby(numbered, lambda item: (item[1].learns, item[1].layer.is_loss)):
-        with around(*kind):
-            for index, operation in operations:
-                _execute(operation, values)
-                for value in plan.last_uses.get(index, ()):
-                    values.pop(value, None)
-
-
-def _execute(operation: Operation, values: Values) -> None:
-    bottoms = [values[value] for value in operation.inputs]
-    if operation.layer.is_loss:
-        bottoms = [bottom.float() if bottom.dtype in HALF else bottom for bottom in bottoms]
-    try:
-        results = as_tuple(operation.run(*bottoms))
-    except RuntimeError as error:
-        refuse_lack_of_memory(error, operation.layer.spec.parameter)
-        raise
-    values.update(zip(operation.outputs, results, strict=True))
 
 
 Rewrite = Callable[[Plan], Plan]
@@ -228,8 +193,3 @@ def fuse(chain: list[Operation], run: Callable[..., Tops]) -> Operation:
         chain[-1].outputs,
         any(operation.learns for operation in chain),
     )
-
-
-def innermost_channels(value: Tensor) -> Tensor:
-    """Returns a tensor (N, C, H, W) in channels-last memory; returns tensors of other dimensions unchanged."""
-    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value

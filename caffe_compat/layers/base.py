@@ -314,6 +314,11 @@ def channels_of_image(blob: Shape) -> tuple[int | None, ...]:
     return (blob[-1], None, None)
 
 
+def innermost_channels(value: Tensor) -> Tensor:
+    """Returns a tensor (N, C, H, W) in channels-last memory; returns tensors of other dimensions unchanged."""
+    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+
+
 def is_eager_on_cpu(values: Tensor) -> bool:
     """Whether the values and the layout of a tensor may be looked at without a wait, and without a transform to break.
 

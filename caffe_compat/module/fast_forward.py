@@ -11,8 +11,9 @@ from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from caffe_compat.convert.model import Assembly
-from caffe_compat.engine.fast import rewrite_plan
-from caffe_compat.engine.plan import Plan, innermost_channels, plan_steps, run_plan
+from caffe_compat.engine.fast import rewrite_plan, run_plan
+from caffe_compat.engine.plan import Plan, plan_steps
+from caffe_compat.layers.base import innermost_channels
 
 
 class FastForward:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from caffe_compat.engine.lazy_forward import LazyForward
+from caffe_compat.engine.create import Engine, create_engine
+from caffe_compat.engine.fast import FastEngine, LazyForward
 from caffe_compat.errors import FormatError, GraphError, ShapeError, did_you_mean
 from caffe_compat.layers.data.memory_data import MemoryData
 from caffe_compat.net import net as runtime
@@ -58,6 +60,17 @@ def in_turn(call: Call) -> Call:
             return call(net, *arguments, **named)
 
     return cast(Call, waiting)
+
+
+#: Precisions of the engines whose kernels are torch's.
+PRECISIONS = {"fast": torch.float32, "fast-bf16": torch.bfloat16}
+
+
+def _fusing_engine(net: runtime.Net, name: str) -> Engine:
+    """Returns the engine of this name, for a net whose weights keep the memory order that users see."""
+    if name in PRECISIONS:
+        return FastEngine(net, precision=PRECISIONS[name], lays_out_weights=False)
+    return create_engine(name, net)
 
 
 class Net(Of2014):
@@ -192,7 +205,7 @@ class Net(Of2014):
     def _fused(self) -> LazyForward | None:
         """Returns what runs this net with fused layers; None if each run must go layer by layer."""
         if self._may_fuse and self._lazy is None:
-            self._lazy = LazyForward(self._net, self._engine)
+            self._lazy = LazyForward(self._net, _fusing_engine(self._net, self._engine).forward)
         return self._lazy
 
     def _settle(self) -> None:

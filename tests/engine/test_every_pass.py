@@ -19,7 +19,6 @@ COUNTED = 'layer { name: "r" type: "ReLU" bottom: "c" top: "r" loss_weight: 1 }'
 UNUSED = 'layer { name: "q" type: "Sigmoid" bottom: "x" top: "q" } layer { name: "z" type: "Silence" bottom: "q" }'
 #: For each pass: a net that it rewrites, and whether the net learns.
 SHOWS = {
-    "drop_splits": (IMAGES + CONVOLUTION + 'layer { name: "p" type: "Power" bottom: "x" top: "p" }', False),
     "drop_unneeded": (IMAGES + CONVOLUTION + UNUSED, False),
     "fold_normalization": (IMAGES + CONVOLUTION + NORMALISED, False),
     "fuse_normalization": (IMAGES + CONVOLUTION + NORMALISED, True),

@@ -6,7 +6,6 @@ import torch
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.engine.packed_convolution import FEW_PIXELS, PackedConvolution, kernels_exist, products_exist
-from caffe_compat.engine.passes.drop_splits import drop_splits
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import Operation, plan_steps
 from caffe_compat.net.net import Net
@@ -67,7 +66,7 @@ NETS = pytest.mark.parametrize("text", [RESIDUAL, BOTTLENECK], ids=["residual", 
 
 
 def packed_operations(net: Net) -> list[Operation]:
-    operations = pack_convolutions(drop_splits(plan_steps(net.steps, net.outputs))).operations
+    operations = pack_convolutions(plan_steps(net.steps, net.outputs)).operations
     return [operation for operation in operations if isinstance(operation.run, PackedConvolution)]
 
 
@@ -178,7 +177,7 @@ def test_another_precision_packs_the_weights_again(text: str) -> None:
 
 def in_place(text: str, requested: list[str] | None = None) -> bool:
     net = build(text, "TEST")
-    plan = pack_convolutions(drop_splits(plan_steps(net.steps, requested or net.outputs)))
+    plan = pack_convolutions(plan_steps(net.steps, requested or net.outputs))
     (adding,) = (operation for operation in plan.operations if len(operation.inputs) == 2)
     assert isinstance(adding.run, PackedConvolution)
     return adding.run.sums_in_place

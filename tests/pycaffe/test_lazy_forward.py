@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import caffe_compat as caffe
-from caffe_compat.engine.lazy_forward import LazyForward
+from caffe_compat.engine.fast import LazyForward
 
 TEXT = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 9 dim: 8 } } }

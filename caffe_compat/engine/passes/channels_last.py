@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from caffe_compat.engine.plan import Plan, innermost_channels
-from caffe_compat.layers.base import Tops, as_tuple
+from caffe_compat.engine.plan import Plan
+from caffe_compat.layers.base import Tops, as_tuple, innermost_channels
 from caffe_compat.layers.vision.conv import BaseConvolution
 from caffe_compat.net.net import Net
 from caffe_compat.net.weights import is_tied

@@ -7,8 +7,8 @@ images once more (docs/performance.md has the cost).
 from collections.abc import Iterator
 from dataclasses import replace
 
-from caffe_compat.engine.folded_convolution import FoldedConvolution
 from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
+from caffe_compat.engine.passes.fold_normalization import FoldedConvolution
 from caffe_compat.engine.passes.relu_in_place import is_plain_relu
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
 from caffe_compat.layers.utility.eltwise import Eltwise
