@@ -73,6 +73,10 @@ class RunWatch:
     def start(self) -> None:
         """Begins a run."""
         self._threads_that_found.discard(get_ident())
+        self.look()
+
+    def look(self) -> None:
+        """Looks for changes since the last look."""
         precision = _precision()
         with ONE_AT_A_TIME:
             if self._weights.has_changed() or precision != self.precision:
@@ -87,12 +91,14 @@ class PackedConvolution:
     """Runs a chain of operations: a convolution, whose weights may be folded, an optional Eltwise SUM and ReLU.
 
     `sums_in_place` is true if the sum's other term may be overwritten. All packed convolutions of a plan share one
-    `watch`. The first one starts it (`starts_watch`). Bottoms that no packed convolution has made may bring NaN, so
-    their readers look at the values (`looks_at_bottoms`).
+    `watch`. The first one starts it (`starts_watch`), and one behind a layer whose run may write weights looks again
+    (`looks_again`). Bottoms that no packed convolution has made may bring NaN, so their readers look at the values
+    (`looks_at_bottoms`).
     """
 
     sums_in_place = False
     starts_watch = True
+    looks_again = False
     looks_at_bottoms = True
 
     def __init__(self, chain: list[Operation]) -> None:
@@ -120,6 +126,8 @@ class PackedConvolution:
         watch = self.watch
         if self.starts_watch:
             watch.start()
+        elif self.looks_again:
+            watch.look()
         # A few short questions, since a net asks them hundreds of times in a forward pass.
         others = [(value.dtype, value.is_cpu, value.shape) for value in term]
         kind = (watch.kind, bottom.dtype, bottom.is_cpu, bottom.shape, others)

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.engine.packed_convolution import FEW_PIXELS, PackedConvolution, kernels_exist, products_exist
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import Operation, plan_steps
+from caffe_compat.layers.activation.power import Power
 from caffe_compat.net.net import Net
 from tests.engine.nets import build, double
 
@@ -138,6 +140,31 @@ def test_weights_that_change_are_packed_again(text: str) -> None:
     create_engine("exact", exact).forward()
     mine, theirs = (net.blobs["head"].value.tensor() for net in (fast, exact))
     assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("fields", ["num_output: 6 kernel_size: 3", POINTWISE], ids=["convolution", "product"])
+def test_weights_that_a_layer_writes_count_for_the_convolutions_behind(
+    fields: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    middle = 'layer { name: "middle" type: "Power" bottom: "one" top: "middle" }'
+    text = "\n".join([INPUT, convolution("one", "data"), middle, convolution("two", "middle", fields)])
+    nets = [build(text, "TEST") for _ in range(2)]
+    weights = {net.step_of("middle").layer: net.step_of("two").layer.blobs[0] for net in nets}
+    factors = iter([1.0, 1.0, -3.0, -3.0, 1.0, 1.0])  # both nets in the first run, in the second, in the third
+
+    def forward(layer: Power, bottom: Tensor) -> Tensor:
+        weights[layer].data.mul_(next(factors))
+        return bottom
+
+    monkeypatch.setattr(Power, "is_pure", lambda layer: False)
+    monkeypatch.setattr(Power, "forward", forward)
+    exact, fast = nets
+    engines = [create_engine("exact", exact), create_engine("fast", fast)]
+    for _ in range(3):
+        for engine in engines:
+            engine.forward()
+        mine, theirs = (net.blobs["two"].value.tensor() for net in (fast, exact))
+        assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
 
 
 @pytest.mark.skipif(not products_exist(), reason="this torch was built without MKL")

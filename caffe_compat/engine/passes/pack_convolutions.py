@@ -24,14 +24,18 @@ def pack_convolutions(plan: Plan) -> Plan:
     runs = [operation.run for operation in packed.operations if isinstance(operation.run, PackedConvolution)]
     watch = RunWatch([layer for run in runs for layer in run.chain[0].layers])
     finite: set[str] = set()  # values that bring no NaN which no packed convolution before has found
+    are_written = False  # weights, by a layer since the last packed convolution: a Python layer may write any
     for index, operation in enumerate(packed.operations):
         run = operation.run
         if isinstance(run, PackedConvolution):
             run.sums_in_place = _may_sum_in_place(packed, index)
-            run.watch, run.starts_watch = watch, not finite
+            run.watch, run.starts_watch, run.looks_again = watch, not finite, are_written
+            are_written = False
             run.looks_at_bottoms = not finite.issuperset(operation.inputs)
             finite.update(operation.outputs)
-        elif finite.issuperset(operation.inputs) and operation.inputs and _keeps_finite(operation):
+            continue
+        are_written |= not all(layer.is_pure() for layer in operation.layers)
+        if finite.issuperset(operation.inputs) and operation.inputs and _keeps_finite(operation):
             finite.update(operation.outputs)
     return packed
 
