@@ -39,18 +39,24 @@ def layers_of(model: Model) -> list[LayerBlobs]:
     return [LayerBlobs(name, types.get(name, ""), list(blobs)) for name, blobs in model.blobs.items()]
 
 
-def copy_file(net: Net, path: str) -> None:
-    """Copies weights by layer name into the net, from any model file except ONNX."""
-    net.copy_layers(layers_of(read_model(path)), path)
+def copy_file(net: Net, path: str, prototxt: str | None = None) -> None:
+    """Copies weights by layer name into the net, from any model file except ONNX.
+
+    `prototxt`, the net's file, describes a bare state dict.
+    """
+    net.copy_layers(layers_of(read_model(path, description=prototxt)), path)
 
 
-def stored_preprocessing(net: Net, *weights: str) -> Preprocessing | None:
-    """Returns what a deploy net says of its images, else what the net in one of the weights files says."""
+def stored_preprocessing(net: Net, *weights: str, prototxt: str | None = None) -> Preprocessing | None:
+    """Returns what a deploy net says of its images, else what the net in one of the weights files says.
+
+    `prototxt`, the net's file, describes weights that are a bare state dict.
+    """
     shapes = {name: net.blobs[name].shape for name in net.inputs}
     found = preprocessing_of(net.parameter, shapes)
     for file in weights:
         if found is None and not file.endswith(BARE_ENDING):
-            trained = read_model(file)
+            trained = read_model(file, description=prototxt)
             said = (stated(trained.net, name, file, shapes[name][1]) for name in image_inputs(shapes))
             found = next((one for one in said if one is not None), None)
     return found

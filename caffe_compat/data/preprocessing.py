@@ -48,6 +48,8 @@ class Preprocessing:
         # Numbers as Caffe's files hold them, so that stored and given ones compare as equal.
         object.__setattr__(self, "mean", tuple(float(np.float32(value)) for value in self.mean))
         object.__setattr__(self, "scale", float(np.float32(self.scale)))
+        if not (self.scale and np.isfinite([*self.mean, self.scale]).all()):
+            raise FieldError(f"mean and scale: expected finite numbers and a scale that is not 0, found {self}")
 
     def __str__(self) -> str:
         mean = ", ".join(f"{value:g}" for value in self.mean) or "0"

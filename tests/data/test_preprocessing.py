@@ -105,6 +105,11 @@ def test_numbers_that_are_none() -> None:
         Preprocessing("yuv")
     with pytest.raises(FieldError, match=r"^mean: expected one number, or 3 for bgr, found 2"):
         Preprocessing(BGR, (1, 2))
+    for mean, scale in (((1, math.nan, 3), 1), ((math.inf,), 1), ((), 0), ((), 1e-60), ((), -math.inf)):
+        with pytest.raises(
+            FieldError, match=r"^mean and scale: expected finite numbers and a scale that is not 0, found"
+        ):
+            Preprocessing(BGR, mean, scale)
 
 
 def test_what_it_says() -> None:

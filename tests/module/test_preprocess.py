@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import caffe_compat as caffe
 from caffe_compat.data.preprocessing import BGR, RGB, Preprocessing
@@ -83,6 +84,20 @@ def test_predict_prepares_bit_for_bit_the_same(tmp_path: Path) -> None:
     module.use_engine("exact")
     with torch.no_grad():
         assert np.array_equal(predictor.predict(files), module(made).numpy())
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_predict_takes_a_bare_state_dict_with_its_prototxt(suffix: str, tmp_path: Path) -> None:
+    module, bare = small(), str(tmp_path / f"bare.{suffix}")
+    caffe.save(module, str(tmp_path / "net.caffemodel"))
+    (save_file if suffix == "safetensors" else torch.save)(module.state_dict(), bare)
+    cv2.imwrite(str(tmp_path / "p.png"), pixels(1)[..., ::-1])
+    made, wanted = (
+        Predictor(str(tmp_path / "net.prototxt"), weights, 2).predict([str(tmp_path / "p.png")])
+        for weights in (bare, str(tmp_path / "net.caffemodel"))
+    )
+
+    assert np.array_equal(made, wanted)
 
 
 def test_images_go_where_the_weights_are() -> None:

@@ -14,6 +14,7 @@
 
 import argparse
 import logging
+import math
 from collections.abc import Sequence
 
 from caffe_compat.cli.flags import add_allow_unfilled, add_quiet
@@ -121,6 +122,10 @@ def pixels_of(arguments: argparse.Namespace) -> Pixels:
         return Pixels(mean=three_means(arguments.mean))
     if mean is None or std is None:
         raise UsageError("--source-mean and --source-std belong together; give both")
+    if not all(0 < value < math.inf for value in std):
+        raise UsageError(
+            f"--source-std: expected three numbers above 0, got {', '.join(f'{value:g}' for value in std)}"
+        )
     return Pixels(Normalization(mean, std), three_means(arguments.mean))
 
 

@@ -130,7 +130,8 @@ def record_other(net: Net, arguments: argparse.Namespace) -> Recording:
 def images_of(net: Net, arguments: argparse.Namespace) -> Preprocessing | None:
     """Returns what the net expects of an image, as the prototxt says, or else the weights files."""
     files = [file.strip() for file in (arguments.weights or "").split(",")]
-    return stored_preprocessing(net, *(file for file in files if file and not file.endswith(ONNX_ENDING)))
+    known = [file for file in files if file and not file.endswith(ONNX_ENDING)]
+    return stored_preprocessing(net, *known, prototxt=arguments.prototxt)
 
 
 def read_dump(path: str) -> Recording:
@@ -192,7 +193,7 @@ def load_weights(net: Net, arguments: argparse.Namespace) -> list[str]:
         if is_caffes(file):
             copy_weights(net, file)
         else:
-            copy_file(net, file)
+            copy_file(net, file, arguments.prototxt)
     return unfilled
 
 

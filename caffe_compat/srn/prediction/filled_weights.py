@@ -22,7 +22,10 @@ def require_filled(net: Net, weights: str | Sequence[str], prototxt: str, allow_
     names = [layer.name for layer in learnt]
     found: set[str] = set()
     for file in files:
-        own = {layer.name for layer in read_weights(file).layers} if is_caffes(file) else {*read_model(file).blobs}
+        if is_caffes(file):
+            own = {layer.name for layer in read_weights(file).layers}
+        else:
+            own = {*read_model(file, description=prototxt).blobs}
         if is_caffes(file) and (allow_unfilled or own.isdisjoint(names)):
             require_weights(names, file, prototxt)
         found |= own

@@ -76,7 +76,7 @@ class Predictor:
         ]
         if prototxt is not None:
             require_filled(self._workers[0].net, weights, prototxt, allow_unfilled)
-        stored = stored_preprocessing(self._workers[0].net, weights)
+        stored = stored_preprocessing(self._workers[0].net, weights, prototxt=prototxt)
         self.preprocessing = images.over(stored) or RELEASED
         if line := images.contradiction(stored, f"{prototxt or weights}"):
             logger.warning("%s", line)
@@ -166,7 +166,7 @@ def _net_of(prototxt: str | None, weights: str, surroundings: Surroundings) -> N
     if not describes_its_net(weights):
         return load_net(prototxt, "TEST", surroundings, weights=weights)
     net = load_net(prototxt, "TEST", surroundings)
-    copy_file(net, weights)
+    copy_file(net, weights, prototxt)
     return net
 
 

@@ -144,6 +144,10 @@ def test_three_numbers_and_both_of_a_pair_are_asked_for(run):
     status, _, errors = run("w", "--to", "caffemodel", "--source-mean", "0,0,0")
     assert status == 2
     assert "--source-mean and --source-std belong together; give both" in errors
+    for std in ("0.2,0,0.4", "0.2,nan,0.4", "0.2,-1,0.4", "0.2,inf,0.4"):
+        status, _, errors = run("w", "--to", "caffemodel", "--source-mean", "0,0,0", "--source-std", std)
+        assert status == 2
+        assert "--source-std: expected three numbers above 0, got 0.2, " in errors
 
 
 def test_what_the_net_expects_of_an_image_is_stored_and_said(run, tmp_path):
