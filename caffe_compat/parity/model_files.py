@@ -1,10 +1,15 @@
 """Uses files of trained nets as a side of a comparison: ONNX, safetensors, torch state dicts, or Caffe's weights."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from caffe_compat.convert.running_net import WHOLE_ENDINGS, copy_file, describes_its_net, net_of_file
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.graph.wiring import Step
+from caffe_compat.layers.activation.scale import Scale
+from caffe_compat.layers.normalization.batch_norm import BatchNorm
+from caffe_compat.layers.normalization.bn import BN
 from caffe_compat.net.net import Net
 from caffe_compat.parity.own_runs import record_layers, twin
 from caffe_compat.parity.recording import Array, Recording
@@ -33,12 +38,35 @@ def record_model_file(
     if path.endswith(ONNX_ENDING):
         if seeds is not None:
             raise MissingFeatureError(f"{path}: onnxruntime runs nets forward only; leave --backward out")
-        return _record_onnx(net, inputs, path)
+        return _after_folded_norms(net, _record_onnx(net, inputs, path))
     other = net_of_file(path) if describes_its_net(path) else _with_weights(net, path)
     recording = record_layers(other, inputs, seeds=seeds)
     recording.source = path
+    recording.is_folded = not any(_normalises(step) for step in other.steps)
     other.close()
+    return _after_folded_norms(net, recording)
+
+
+def _after_folded_norms(net: Net, recording: Recording) -> Recording:
+    """Moves tops of weights that contain the normalisations behind them (`convert --fold`) to the last of these.
+
+    This is needed where normalisations run in place, because the blob's name then stays the same.
+    """
+    if not recording.is_folded:
+        return recording
+    for index, step in enumerate(net.steps):
+        for top in step.tops:
+            later = [other for other in net.steps[index + 1 :] if top in other.tops]
+            chain = list(takewhile(lambda other: _normalises(other) or isinstance(other.layer, Scale), later))
+            if chain and _normalises(chain[0]) and len(later) > len(chain) and not _normalises(step):
+                folded = recording.tops.pop(f"{step.layer.name}/{top}", None)
+                if folded is not None:
+                    recording.tops[f"{chain[-1].layer.name}/{top}"] = folded
     return recording
+
+
+def _normalises(step: Step) -> bool:
+    return isinstance(step.layer, BatchNorm | BN)
 
 
 def _with_weights(net: Net, path: str) -> Net:

@@ -40,6 +40,7 @@ def _recorded(net: Net, inputs: Mapping[str, Array], path: str) -> Recording:
         raise MissingFeatureError(f"{path}: onnxruntime cannot run it on these inputs: {one_line(error)}") from error
     made = dict(zip((one.name for one in session.get_outputs()), values, strict=True))
     recording = Recording(f"{path} in onnxruntime {onnxruntime.__version__}", inputs=dict(inputs))
+    recording.is_folded = not any(node.op_type == "BatchNormalization" for node in model.graph.node)
     if not known:
         outputs = _by_name_or_order(path, "outputs", [info.name for info in model.graph.output], net.outputs)
         recording.blobs = {ours: made[name] for name, ours in outputs.items()}

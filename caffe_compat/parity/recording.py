@@ -50,6 +50,7 @@ class Recording:
     final_weights: dict[str, Array] = field(default_factory=dict)  # layer/index, after training
     histories: dict[str, Array] = field(default_factory=dict)  # the solver's blobs by number
     notes: list[str] = field(default_factory=list)
+    is_folded: bool = False  # whether its net has no normalisation: the weights before may contain it
     is_forced: bool = True  # whether gradients were forced to every bottom; else only to those that learn
 
     def top(self, layer: str, top: str, is_last: bool) -> Recorded | None:

@@ -17,8 +17,11 @@ from onnx import numpy_helper
 
 import caffe_compat as caffe
 from caffe_compat.convert.conversion import convert
+from caffe_compat.convert.formats.safetensors_file import write_safetensors
+from caffe_compat.convert.options import Options
 from caffe_compat.parity.own_runs import record_layers
 from tests.cli.conftest import Program
+from tests.convert.models import model_of
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDENS = ROOT / "tests/goldens"
@@ -205,6 +208,39 @@ def test_a_file_that_describes_its_net_is_our_side(verify: Program, trained: Pat
     )
     assert status == 0
     assert "no --weights were given" not in out
+
+
+FOLDING = """
+name: "folding"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 7 dim: 6 } } }
+layer { name: "a" type: "Convolution" bottom: "data" top: "a" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "norm" type: "BatchNorm" bottom: "a" top: "a" }
+layer { name: "scale" type: "Scale" bottom: "a" top: "a" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "a" top: "a" }
+layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 5 kernel_size: 2 } }
+layer { name: "bn" type: "BN" bottom: "b" top: "b" }
+layer { name: "tanh" type: "TanH" bottom: "b" top: "b" }
+"""
+
+
+@pytest.mark.parametrize("kind", ["onnx", "safetensors"])
+def test_a_folded_file_is_compared_behind_its_normalisations(verify: Program, tmp_path: Path, kind: str) -> None:
+    weights, other, wrong = (
+        str(tmp_path / name) for name in ("net.safetensors", f"folded.{kind}", "wrong.safetensors")
+    )
+    model = model_of(FOLDING)
+    write_safetensors(weights, model)
+    convert(weights, kind, other, Options(fold_bn=True))
+    status, out, complaints = verify("--weights", weights, "--against", other)
+    assert status == 0, out + complaints
+    assert re.search(r"^scale +Scale +a +top .* same$", out, re.M)
+    assert "does not show: a -> a, norm -> a, b -> b" in out
+
+    model.blobs["scale"][1][2] += 1
+    write_safetensors(wrong, model)
+    status, out, _ = verify("--weights", wrong, "--against", other)
+    assert status == 1
+    assert "first that differs: layer 'scale' (Scale), top a (or one of a, norm, which the other side" in out
 
 
 def test_a_wrong_model_file_is_found_out(verify: Program, trained: Path) -> None:
