@@ -50,6 +50,15 @@ class CaffeModule(nn.Module):
         self.use_engine(engine)
         self.eval()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an attribute of the module, or replaces a layer, where both have the same name (`training`)."""
+        if name not in self.__dict__ or name not in self.__dict__.get("_modules", ()):
+            super().__setattr__(name, value)
+        elif isinstance(value, nn.Module):
+            self._modules[name] = value
+        else:
+            object.__setattr__(self, name, value)
+
     def use_engine(self, name: str) -> None:
         """Selects the engine for later calls, by a name of ENGINES; MissingFeatureError for an unknown name."""
         if name not in ENGINES:

@@ -287,6 +287,20 @@ layer { name: "e." type: "Sigmoid" bottom: "f" top: "g" }
         assert not torch.equal(module(data), before)
 
 
+def test_a_layer_may_have_the_name_of_the_mode() -> None:
+    module = small(text=TEXT.replace('name: "fc"', 'name: "training"'))
+    assert module.train().training is True
+    assert part(module, "drop").training is True
+    assert module.eval().training is False
+    before = module(images())
+    part(module, "").training = nn.Linear(4, 6)
+
+    assert module(images()).shape == (2, 6)
+    assert before.shape == (2, 5)
+    assert _copied(module).train().training is True
+    assert type(module.layers()["training"]) is nn.Linear
+
+
 def test_a_shared_weight_is_one_parameter() -> None:
     ip = 'type: "InnerProduct" param { name: "w" } inner_product_param { num_output: 3 bias_term: false }'
     text = f"""
@@ -325,6 +339,21 @@ def test_vmap_runs_several_batches_at_once(module: CaffeModule) -> None:
         with torch.no_grad():
             expected = torch.stack([module(batch) for batch in batches])
             torch.testing.assert_close(torch.func.vmap(module)(layout), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["Sigmoid", "MVN", "LRN", "TanH"])
+def test_transforms_of_torch_go_through_a_layer(layer: str) -> None:
+    end = TEXT.index('layer { name: "conv2"')
+    module = small(text=TEXT[:end] + f'layer {{ name: "last" type: "{layer}" bottom: "conv1" top: "last" }}')
+    batches = torch.stack([images(), images() - 0.5, 2 * images()])
+
+    def energy(batch: Tensor) -> Tensor:
+        found: Tensor = module(batch)
+        return found.pow(3).sum()
+
+    wanted = torch.stack([torch.autograd.grad(energy(leaf), leaf)[0] for leaf in batches.clone().requires_grad_()])
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(energy))(batches), wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(torch.func.vmap(energy)(batches), torch.stack([energy(batch) for batch in batches]))
 
 
 def test_vmap_runs_several_models_at_once(module: CaffeModule) -> None:

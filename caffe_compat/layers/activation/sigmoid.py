@@ -37,11 +37,15 @@ def caffe_sigmoid(values: Tensor) -> Tensor:
 
 
 class _CaffeSigmoid(torch.autograd.Function):
+    generate_vmap_rule = True  # torch.func's transforms need it, and a setup_context apart from forward
+
     @staticmethod
-    def forward(context: Any, values: Tensor) -> Tensor:
-        top = (values * 0.5).tanh_().mul_(0.5).add_(0.5)
-        context.save_for_backward(top)
-        return top
+    def forward(values: Tensor) -> Tensor:
+        return (values * 0.5).tanh_().mul_(0.5).add_(0.5)
+
+    @staticmethod
+    def setup_context(context: Any, _inputs: tuple[Tensor], output: Tensor) -> None:
+        context.save_for_backward(output)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:

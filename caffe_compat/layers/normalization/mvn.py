@@ -46,7 +46,7 @@ class MVN(Layer):
 
 def unit_variance(rows: Tensor, eps: float) -> Tensor:
     """Rows of zero mean, each divided by (its standard deviation + eps)."""
-    divided: Tensor = _UnitVariance.apply(rows, eps)
+    divided: Tensor = _UnitVariance.apply(rows, eps)[0]
     return divided
 
 
@@ -57,15 +57,20 @@ class _UnitVariance(torch.autograd.Function):
     where the true derivative does not exist.
     """
 
+    generate_vmap_rule = True  # torch.func's transforms need it, and a setup_context apart from forward
+
     @staticmethod
-    def forward(context: Any, rows: Tensor, eps: float) -> Tensor:
+    def forward(rows: Tensor, eps: float) -> tuple[Tensor, Tensor]:
         deviation = rows.square().mean(dim=-1, keepdim=True).sqrt() + eps
-        top = rows / deviation
-        context.save_for_backward(top, deviation)
-        return top
+        return rows / deviation, deviation
+
+    @staticmethod
+    def setup_context(context: Any, _inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]) -> None:
+        context.mark_non_differentiable(output[1])
+        context.save_for_backward(*output)
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None]:
         top, deviation = context.saved_tensors
         return (gradient - top * (gradient * top).mean(dim=-1, keepdim=True)) / deviation, None
