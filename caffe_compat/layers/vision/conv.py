@@ -208,11 +208,12 @@ class Convolution(BaseConvolution):
         # The matrix product needs each group's values next to each other, so channels-last images are copied.
         columns = bottom.contiguous() if window.covers(sizes) else image_columns(bottom, window)
         weight = weight.reshape(self.groups, self.outputs // self.groups, -1)
-        columns = columns.reshape(bottom.shape[0], self.groups, weight.shape[2], -1)
-        top = torch.einsum("ngkw,gok->ngow", columns, weight).reshape(bottom.shape[0], self.outputs, -1)
+        images, top_sizes = bottom.shape[0], window.convolved(sizes)
+        columns = columns.reshape(images, self.groups, weight.shape[2], math.prod(top_sizes))
+        top = torch.einsum("ngkw,gok->ngow", columns, weight).reshape(images, self.outputs, math.prod(top_sizes))
         if bias is not None:
             top = top + bias[:, None]
-        return top.reshape(*top.shape[:2], *window.convolved(sizes))
+        return top.reshape(images, self.outputs, *top_sizes)
 
 
 def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:

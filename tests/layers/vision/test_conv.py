@@ -74,6 +74,11 @@ def test_a_window_over_the_whole_input() -> None:
     check_layer(text, [random_bottom(2, 3, 4, 5)], oracle)
 
 
+def test_a_window_over_the_whole_of_no_images() -> None:
+    layer = build(convolution("num_output: 6 group: 3 kernel_h: 4 kernel_w: 5"), (2, 3, 4, 5))
+    assert layer(torch.zeros(0, 3, 4, 5)).shape == (0, 6, 1, 1)
+
+
 @pytest.mark.parametrize("axes", [1, 2, 3, 4])
 def test_a_first_window_that_the_input_does_not_fill(axes: int) -> None:
     kernel, sizes, stride = (5, 2, 3, 2)[:axes], (3, 4, 2, 2)[:axes], (3, 2, 2, 1)[:axes]
