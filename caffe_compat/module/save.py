@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from caffe_compat.convert.conversion import TARGETS
-from caffe_compat.convert.model import Model, connect, path_with_suffix
+from caffe_compat.convert.model import Model, connect, file_in_errors, path_with_suffix
 from caffe_compat.convert.options import Options
 from caffe_compat.convert.report import ConversionReport
 from caffe_compat.errors import FormatError, MissingFeatureError
@@ -40,6 +40,11 @@ def save(module: CaffeModule, path: str, *, dynamic_batch: bool = True) -> None:
     kind = KINDS.get(Path(path).suffix)
     if kind is None:
         raise FormatError(f"{path}: expected a name that ends in one of {', '.join(KINDS)}")
+    with file_in_errors(path):
+        _write(module, path, kind, dynamic_batch)
+
+
+def _write(module: CaffeModule, path: str, kind: str, dynamic_batch: bool) -> None:
     model = model_of_module(module, path)
     if any(part is not step.layer for step, part in zip(module.net.steps, module.parts(), strict=True)):
         connect(model, model.blobs, allow_python_layers=True)  # replaced layers may not fit their bottoms

@@ -131,6 +131,19 @@ def test_what_does_not_fit_its_bottoms_is_refused(suffix: str, tmp_path: Path) -
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(path.name, b"of before")]
 
 
+def test_a_net_that_needs_a_fixed_batch_says_how(tmp_path: Path) -> None:
+    text = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 5 dim: 2 dim: 3 } } }
+layer { name: "cont" type: "Input" top: "cont" input_param { shape { dim: 5 dim: 2 } } }
+layer { name: "lstm" type: "LSTM" bottom: "data" bottom: "cont" top: "lstm" recurrent_param { num_output: 4 } }
+"""
+    module, path = small(text=text), str(tmp_path / "net.onnx")
+    message = rf"^{path}: layer 'lstm' \(LSTM\): it is unrolled over time; .* of save, with dynamic_batch=False\)"
+    with pytest.raises(MissingFeatureError, match=message):
+        caffe.save(module, path)
+    caffe.save(module, path, dynamic_batch=False)
+
+
 def test_only_loaded_modules_are_saved(tmp_path: Path) -> None:
     path, module = str(tmp_path / "net.pt"), moved()
     other: Any = nn.Linear(3, 2)

@@ -41,19 +41,16 @@ class ResNet:
 
 
 def is_resnet(names: Mapping[str, object]) -> bool:
-    """Whether the names are those of a known project's ResNet with bottleneck blocks."""
+    """Whether the names are those of a known project's ResNet; `recognise` says if its variant is known."""
     return _naming(names) is not None
 
 
 def _naming(names: Mapping[str, object]) -> tuple[Naming, str] | None:
-    """Returns the project's naming and the prefix of its keys, or None.
-
-    A third convolution in the first block shows that the blocks are bottlenecks.
-    """
+    """Returns the project's naming and the prefix of its keys, or None."""
     for naming in NAMINGS:
         for prefix in PREFIXES:
-            third = naming.key_of_block(0, 0) + naming.convolution.format(part=2, part1=3)
-            if f"{prefix}{naming.stem}.weight" in names and f"{prefix}{third}.weight" in names:
+            second = naming.key_of_block(0, 0) + naming.convolution.format(part=1, part1=2)
+            if f"{prefix}{naming.stem}.weight" in names and f"{prefix}{second}.weight" in names:
                 return naming, prefix
     return None
 
@@ -67,7 +64,7 @@ def recognise(path: str, tensors: Tensors) -> ResNet:
     found = _naming(tensors)
     if found is None:
         raise FormatError(
-            f"{path}: expected the names of a ResNet with bottleneck blocks ({', '.join(n.project for n in NAMINGS)}), "
+            f"{path}: expected the names of a ResNet ({', '.join(n.project for n in NAMINGS)}), "
             f"found {', '.join(list(tensors)[:3])} ..."
         )
     naming, prefix = found
@@ -98,7 +95,8 @@ def _require_exactly(path: str, resnet: ResNet) -> None:
         if name not in resnet.tensors:
             raise FormatError(
                 f"{path}: expected a tensor '{name}' {list(shape)} in a ResNet-{resnet.depth} of "
-                f"{resnet.naming.project}, found none; save the whole state dict again, or download the file again"
+                f"{resnet.naming.project}, found none; the file is not whole, or of another variant (18, 34), "
+                "which has no counterpart in Caffe's ResNets"
             )
         if resnet.tensors[name].shape != shape:
             raise FormatError(

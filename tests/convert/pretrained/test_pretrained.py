@@ -160,6 +160,10 @@ def test_slopes_below_zero_of_a_preactivation_stem_are_named(tmp_path: Path) -> 
             r"expected a tensor 'layer2\.1\.bn3\.bias' \[32\] in a ResNet-26 of torch",
         ),
         (
+            lambda s: [s.pop(key) for key in list(s) if "conv3" in key or "bn3" in key],
+            r"expected a tensor 'layer1\.0\.conv3\.weight' .*, found none; .*, or of another variant \(18, 34\)",
+        ),
+        (
             lambda s: s.update({"layer1.0.conv2.weight": torch.ones(4, 2, 3, 3)}),
             r"expected tensor 'layer1\.0\.conv2\.weight' of shape \[4, 4, 3, 3\] .*, found \[4, 2, 3, 3\]; other",
         ),
