@@ -1,12 +1,12 @@
 """ExportedForward: runs a module's net in another runtime, if this makes no visible difference."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from caffe_compat.convert.model import Assembly
 from caffe_compat.convert.onnx.export import export_onnx
@@ -32,6 +32,11 @@ class ExportedForward(FastForward):
         anew = {"_session": None, "_made_for": None, "_weights": _version_of(self._net)}
         return super().__getstate__() | anew
 
+    def allows(self, layers: Sequence[nn.Module], inputs: Iterable[Tensor]) -> bool:
+        """The same, and no empty batch, which no runtime takes."""
+        values = list(inputs)
+        return all(value.numel() for value in values) and super().allows(layers, values)
+
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns the outputs by blob name, float32, on the device of the first input."""
         shapes = {name: tuple(value.shape) for name, value in inputs.items()}
@@ -51,11 +56,14 @@ def _version_of(net: Assembly) -> MadeOfWeights[object]:
 
 
 def _at(net: Assembly, inputs: dict[str, Shape]) -> Assembly:
-    """Returns the same layers with the shapes that follow from the shapes of these inputs."""
+    """Returns the same layers with the shapes that follow from the inputs'; ShapeError if weights do not fit them."""
     if inputs == net.inputs:
         return net
     walk = shapes_only(inputs)
-    places = [walk.add(step.layer.spec.parameter) for step in net.steps]
+    places = []
+    for step in net.steps:
+        step.layer.top_shapes(*(walk.shapes[bottom] for bottom in step.bottoms))
+        places.append(walk.add(step.layer.spec.parameter))
     steps = tuple(
         replace(step, bottom_shapes=place.bottom_shapes, top_shapes=place.top_shapes)
         for step, place in zip(net.steps, places, strict=True)

@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from tests.module.nets import images, layer_of, small
+from caffe_compat.errors import ShapeError
+from tests.module.nets import TEXT, images, layer_of, small
 
 pytest.importorskip("onnxruntime")
 
@@ -35,6 +36,38 @@ def test_any_batch_gives_the_exact_results(engine_name):
     module.use_engine(engine_name)
     assert difference(module, images()) < ENGINES[engine_name]
     assert difference(module, torch.cat([images(), 2 * images()])) < ENGINES[engine_name]
+
+
+def test_an_empty_batch_is_none_of_the_runtime_s(engine_name):
+    module = small()
+    module.use_engine(engine_name)
+    with torch.no_grad():
+        assert module(images()[:0]).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 4, 9, 8), r"^layer 'conv1' \(Convolution\): expected 4 axes with 3 channels on axis 1, got a bottom of"),
+        ((3, 9, 8), r"^layer 'conv1' \(Convolution\): expected 4 axes with 3 channels on axis 1, got a bottom of"),
+    ],
+)
+def test_wrong_shapes_name_the_layer_as_in_every_engine(engine_name, shape, message):
+    module = small()
+    for engine in (engine_name, "exact"):
+        module.use_engine(engine)
+        with torch.no_grad(), pytest.raises(ShapeError, match=message):
+            module(images(*shape))
+
+
+def test_a_size_that_the_classifier_does_not_take_is_named(engine_name):
+    module = small(text=TEXT.replace("global_pooling: true", "kernel_size: 8"))
+    module.use_engine(engine_name)
+    with (
+        torch.no_grad(),
+        pytest.raises(ShapeError, match=r"^layer 'fc' \(InnerProduct\): expected 8 inputs from axis 1"),
+    ):
+        module(images(2, 3, 12, 11))
 
 
 def test_changed_weights_count(engine_name):
