@@ -22,6 +22,8 @@ PRODUCTS = ("_mkl_linear", "_mkl_reorder_linear_weight")
 #: Up to this number of pixels a 1x1 convolution runs as a matrix product. oneDNN looks for its kernel in every call,
 #: which then counts more than a second pass over the top for the sum and the ReLU (docs/performance.md).
 FEW_PIXELS = 400
+#: A product is packed for one number of pixels. A net that has changed to another more often keeps to convolution.
+MOST_SIZES = 4
 
 
 def kernels_exist() -> bool:
@@ -110,9 +112,9 @@ class PackedConvolution:
         window = self._layer.window
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
         self._packed: MadeOfWeights[tuple[Kernel, bool]] | None = None
-        self._packed_for: tuple[bool, torch.dtype] | None = None
-        self._may_be_product = window.is_pointwise and self._layer.groups == 1 and products_exist()
-        self._pixels: int | None = None
+        self._packed_for: tuple[int, torch.dtype] | None = None
+        self._can_be_product = window.is_pointwise and self._layer.groups == 1 and products_exist()
+        self._pixels = self._sizes_met = 0
         #: The kind of the last bottoms, the kernel for it, and whether weights are finite: replaced all at once, since
         #: another thread may run the same net with bottoms of other sizes.
         self._prepared: tuple[object, Kernel | None, bool] = (None, None, True)
@@ -156,19 +158,18 @@ class PackedConvolution:
         if not self._fits(precision, bottom, *term):
             return None, True
         with ONE_AT_A_TIME:
-            is_product = self._is_product(precision, bottom.numel() // bottom.shape[1])
-            if self._packed is None or self._packed_for != (is_product, precision):
-                self._packed_for = (is_product, precision)
-                self._packed = MadeOfWeights(self.chain[0].layers, self._pack_product if is_product else self._pack)
+            of_product = self._pixels_of_product(precision, bottom.numel() // bottom.shape[1])
+            if self._packed is None or self._packed_for != (of_product, precision):
+                self._packed_for = (of_product, precision)
+                self._packed = MadeOfWeights(self.chain[0].layers, self._pack_product if of_product else self._pack)
             return self._packed(bottom.shape, precision)
 
-    def _is_product(self, precision: torch.dtype, pixels: int) -> bool:
-        """Whether a matrix product does it: its weights fit one number of pixels, so that number must stay the same."""
-        if not self._may_be_product or precision != torch.float32 or pixels > FEW_PIXELS:
-            return False
-        self._may_be_product = self._pixels in (None, pixels)
-        self._pixels = pixels
-        return self._may_be_product
+    def _pixels_of_product(self, precision: torch.dtype, pixels: int) -> int:
+        """Returns the number of pixels for which a matrix product is packed; 0 where it does not pay."""
+        if pixels != self._pixels:
+            self._pixels, self._sizes_met = pixels, self._sizes_met + 1
+        pays = pixels <= FEW_PIXELS and self._sizes_met <= MOST_SIZES
+        return pixels if pays and self._can_be_product and precision == torch.float32 else 0
 
     def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Kernel, bool]:
         """Returns the convolution with weights packed in `precision`, and whether all of them are finite.

@@ -168,8 +168,7 @@ def test_weights_that_a_layer_writes_count_for_the_convolutions_behind(
 
 
 @pytest.mark.skipif(not products_exist(), reason="this torch was built without MKL")
-def test_products_run_for_few_pixels_and_until_sizes_vary(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = build(BOTTLENECK, "TEST")
+def test_products_run_for_few_pixels_until_sizes_have_varied(monkeypatch: pytest.MonkeyPatch) -> None:
     multiplied: list[int] = []
     packed = PackedConvolution._pack_product
 
@@ -178,15 +177,17 @@ def test_products_run_for_few_pixels_and_until_sizes_vary(monkeypatch: pytest.Mo
         return packed(self, sizes, precision)
 
     monkeypatch.setattr(PackedConvolution, "_pack_product", counted)
-    engine = create_engine("fast", net)
-    for images, count in ((2, 3), (2, 3), (3, 3), (2, 3)):
-        net.blobs["data"].assign(torch.randn(images, 6, 7, 9))
-        engine.forward()
-        assert len(multiplied) == count
-    engine = create_engine("fast", net)
-    net.blobs["data"].assign(torch.randn(FEW_PIXELS // 63 + 1, 6, 7, 9))
-    engine.forward()
-    assert len(multiplied) == 3
+    exact, net = build(BOTTLENECK, "TEST"), build(BOTTLENECK, "TEST")
+    engines = [create_engine("exact", exact), create_engine("fast", net)]
+    many = FEW_PIXELS // 63 + 1
+    for images, times in ((many, 0), (2, 1), (2, 1), (3, 2), (2, 3), (many, 3), (2, 3), (2, 3)):
+        values = torch.randn(images, 6, 7, 9)
+        for engine in engines:
+            engine.net.blobs["data"].assign(values)
+            engine.forward()
+        assert len(multiplied) == 3 * times  # three of the net's convolutions are 1x1
+        mine, theirs = (one.blobs["head"].value.tensor() for one in (net, exact))
+        assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
 
 
 @NETS
