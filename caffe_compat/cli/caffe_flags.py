@@ -32,6 +32,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "keep": (0, "how many snapshots to keep; older ones are removed (default: all)"),
     "on-nan": ("stop", "what to do where a loss, output or gradient is NaN or infinite"),
     "check-data": (False, "read and decode all data once before training"),
+    "cache-features": (False, "compute fixed layers once for each image, without random crops; not in Caffe"),
     "max-pixels": (DEFAULT_MOST_PIXELS, "refuse images that declare more pixels"),
     "worker-timeout": (300, "end all processes if one of them does not answer for this many seconds"),
     "weights": ("", "the .caffemodel to start from, several separated by commas; not together with --snapshot"),

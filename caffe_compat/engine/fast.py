@@ -17,6 +17,7 @@ from caffe_compat.engine.passes.channels_last import channels_last, lay_out_weig
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
 from caffe_compat.engine.passes.fold_normalization import fold_normalization
 from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
+from caffe_compat.engine.passes.keep_features import FeatureStore, keep_features
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
 from caffe_compat.engine.plan import Operation, Plan, plan_steps
@@ -79,6 +80,11 @@ def _execute(operation: Operation, values: Values, is_loss: bool) -> None:
     values.update(zip(operation.outputs, results, strict=True))
 
 
+def _run_fixed(part: Plan, values: Values) -> None:
+    """Runs a part of a plan in the context that is there."""
+    run_plan(part, values, lambda learns, is_loss: nullcontext())
+
+
 def chosen_kernels(device: torch.device) -> AbstractContextManager[None]:
     """Returns a context in which cuDNN measures its kernels for each new size and keeps the fastest, on a GPU only.
 
@@ -120,6 +126,16 @@ class FastEngine:
         self._kept = tuple(blobs)
         for name in ("plan", "learning_plan"):
             self.__dict__.pop(name, None)
+
+    def keep_features(self, store: FeatureStore) -> bool:
+        """Makes passes that backward follows read the features of known images from the store.
+
+        Returns False if no layers with weights are fixed below the lowest learning one; nothing changes then.
+        """
+        plan = keep_features(self.learning_plan, store, _run_fixed)
+        if plan is not None:
+            self.__dict__["learning_plan"] = plan
+        return plan is not None
 
     @cached_property
     def plan(self) -> Plan:

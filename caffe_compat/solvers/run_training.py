@@ -11,6 +11,7 @@ from torch import distributed as processes
 from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals, end_with_parent
+from caffe_compat.solvers.cached_features import cached_features
 from caffe_compat.solvers.prefix import locked_prefix, newest_whole_snapshot
 from caffe_compat.solvers.snapshot import check_snapshot_prefix
 from caffe_compat.solvers.solver import Callback, Solver
@@ -39,6 +40,7 @@ class Wishes:
     sighup_effect: str = "snapshot"
     patience: float = DEFAULT_PATIENCE
     check_data: bool = False
+    cache_features: bool = False
 
 
 #: What goes around a training, from before its first iteration to after its last.
@@ -71,7 +73,8 @@ def run_training(
             logger.info("Resuming from %s", state)
             solver.restore(state)
         logger.info("Starting Optimization")
-        with progress_bar(solver), watch(solver):
+        features = cached_features(solver) if wishes.cache_features else nullcontext()
+        with features, progress_bar(solver), watch(solver):
             solver.solve()
         solver.close()
     return STOPPED_EARLY if solver.is_stopped and not wishes.sigint_effect else 0

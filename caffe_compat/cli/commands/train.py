@@ -31,6 +31,7 @@ OWN_FLAGS = (
     "on-nan",
     "worker-timeout",
     "check-data",
+    "cache-features",
     "weights",
     "level",
     "stage",
@@ -110,6 +111,7 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         sighup_effect=arguments.sighup_effect,
         patience=arguments.worker_timeout,
         check_data=arguments.check_data,
+        cache_features=arguments.cache_features,
     )
 
 

@@ -38,6 +38,11 @@ def parser() -> CommandParser:
     result.add_argument(
         "--allow-python-layers", action=BooleanAction, help="let Python layers of the nets run the code that they name"
     )
+    result.add_argument(
+        "--cache-features",
+        action=BooleanAction,
+        help="in steps with fixed layers, compute these once for each image; needs data without random crops",
+    )
     add_quiet(result, "show warnings, errors and the files of each step; the log files are complete")
     return result
 
@@ -49,6 +54,7 @@ def train(
     device: str,
     allow_python_layers: bool = False,
     quiet: bool = False,
+    cache_features: bool = False,
 ) -> int:
     """Run Caffe's train command on one step, in a process of its own, which leaves no memory behind on the GPU.
 
@@ -57,6 +63,7 @@ def train(
     given = {"solver": str(stage.solver_file), **start, "engine": engine, "device": device, "log_file": stage.log_file}
     flags = [f"--{flag}={value}" for flag, value in (given | {"watch": stage.watch_folder}).items() if value]
     flags += ["--allow_python_layers"] * allow_python_layers + ["--quiet"] * quiet
+    flags += ["--cache-features"] * cache_features
     status = wait_for(start_process([sys.executable, "-m", "caffe_compat", "train", *flags], stage))
     if status == STOPPED_EARLY:
         return status
@@ -96,7 +103,13 @@ def run(arguments: argparse.Namespace) -> int:
                 say(f"{stage}: training from {origin(stage, start.flags)}")
                 say(f"{stage}: watch it in {stage.watch_folder}/report.html, written after each test")
             status = train(
-                stage, start.flags, arguments.engine, arguments.device, arguments.allow_python_layers, arguments.quiet
+                stage,
+                start.flags,
+                arguments.engine,
+                arguments.device,
+                arguments.allow_python_layers,
+                arguments.quiet,
+                arguments.cache_features,
             )
             if status == STOPPED_EARLY:
                 say(f"{stage}: stopped, with a snapshot; run the command again to go on")

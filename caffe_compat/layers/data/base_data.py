@@ -22,6 +22,8 @@ class DataLayer(Layer):
 
     bottoms = exactly(0)
     is_in_onnx = False
+    #: Number of images that augmentation makes of one item: 2 with mirror; None where random crops make many.
+    views_per_item: int | None = 1
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -75,7 +77,9 @@ class PrefetchingData(DataLayer):
         skip = random_skip(rand_skip, self.order_seed)
         order = Order(len(source), self.order_seed, shuffle, *self.share, skip=skip)
         seed = fresh_seed() if spec.random_seed is None else spec.random_seed
-        draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
+        draws_per_item = source.draws_per_item + transform.draws_per_item
+        draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", draws_per_item)
+        self.views_per_item = None if draws_per_item > transform.mirror else 1 + transform.mirror
         self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
         self._source = source
         self.batch_size = batch_size

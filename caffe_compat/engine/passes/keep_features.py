@@ -1,0 +1,174 @@
+"""Keeps what a net computes of each image below its lowest learning layer, for the next time the image comes.
+
+In steps 2 and 3 of the paper's training the backbone is fixed, and computes the same features in every epoch. An image
+is known by its bytes, so shuffling, several data layers and continued runs need no further care.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from caffe_compat.engine.passes.drop_unneeded import acts
+from caffe_compat.engine.plan import Operation, Plan
+from caffe_compat.engine.watched_weights import WeightWatch
+from caffe_compat.errors import GraphError
+from caffe_compat.layers.base import innermost_channels
+
+#: Runs the operations of a plan on values, and leaves the plan's results there.
+RunPlan = Callable[[Plan, dict[str, Tensor]], None]
+#: The share of the free memory that features may take.
+MEMORY_SHARE = 0.5
+#: The largest difference between features of an image alone and in a batch, in parts of the largest feature.
+TOLERANCE = 1e-2
+
+
+def free_memory() -> int:
+    """Returns the memory that nobody uses now, in bytes."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+class FeatureStore:
+    """Features by image, in memory, up to `most` bytes (by default half of the free memory)."""
+
+    def __init__(self, most: float | None = None) -> None:
+        self.most = MEMORY_SHARE * free_memory() if most is None else most
+        self.bytes = 0
+        self.computed = 0
+        self.read = 0
+        self.layers = 0
+        self._features: dict[bytes, tuple[Tensor, ...]] = {}
+
+    def get(self, image: bytes) -> tuple[Tensor, ...] | None:
+        """Returns the features of an image, or None."""
+        found = self._features.get(image)
+        self.read += found is not None
+        return found
+
+    def put(self, image: bytes, features: tuple[Tensor, ...]) -> None:
+        """Keeps the features of an image if there is room."""
+        self.computed += 1
+        size = sum(one.numel() * one.itemsize for one in features)
+        if image not in self._features and self.bytes + size <= self.most:
+            self._features[image] = tuple(one.to("cpu", copy=True) for one in features)
+            self.bytes += size
+
+    def clear(self) -> None:
+        """Forgets all features."""
+        self._features.clear()
+        self.bytes = 0
+
+    def summary(self) -> str:
+        """Says how much was kept, and what that saved."""
+        total = self.computed + self.read
+        return (
+            f"Features of {len(self._features)} images kept, {self.bytes / 1e6:.1f} MB of at most "
+            f"{self.most / 1e6:.0f} MB: {self.read} of {total} passes through {self.layers} fixed layers saved"
+        )
+
+
+def keep_features(plan: Plan, store: FeatureStore, run: RunPlan) -> Plan | None:
+    """Returns the plan with one operation in place of all that are fixed and read only data and fixed values.
+
+    Returns None if none of these has weights, so that there is little to save.
+    """
+    sources = [operation for operation in plan.operations if not operation.inputs]
+    fixed = _fixed_operations(plan, {value for operation in sources for value in operation.outputs})
+    numbers = set(map(id, fixed))
+    others = [operation for operation in plan.operations if operation.inputs and id(operation) not in numbers]
+    made = {value for operation in fixed for value in operation.outputs}
+    needed = plan.kept.union(*(operation.inputs for operation in others))
+    outputs = tuple(sorted(made & needed))
+    if not any(layer.blobs for operation in fixed for layer in operation.layers):
+        return None
+    inputs = tuple(sorted({value for operation in fixed for value in operation.inputs} - made))
+    part = Plan(tuple(fixed), {value: value for value in outputs}, ())
+    store.layers = sum(len(operation.layers) for operation in fixed)
+    layers = tuple(layer for operation in fixed for layer in operation.layers)
+    kept = Operation(layers, KeptFeatures(part, inputs, store, run), inputs, outputs, learns=False)
+    return replace(plan, operations=(*sources, kept, *others))
+
+
+def _fixed_operations(plan: Plan, known: set[str]) -> list[Operation]:
+    fixed = []
+    known = known | set(plan.feeds)
+    for operation in plan.operations:
+        measures = any(layer.is_loss or layer.measures for layer in operation.layers)
+        if not (operation.learns or acts(operation) or measures) and known.issuperset(operation.inputs):
+            fixed.append(operation)
+            known.update(operation.outputs)
+    return fixed
+
+
+class KeptFeatures:
+    """Computes the fixed part of a plan for images that the store does not know, and reads the others from it."""
+
+    def __init__(self, part: Plan, inputs: Sequence[str], store: FeatureStore, run: RunPlan) -> None:
+        self._part = part
+        self._inputs = inputs
+        self._store = store
+        self._run = run
+        self._layers = [layer for operation in part.operations for layer in operation.layers]
+        self._watch = WeightWatch(self._layers)
+        self._weights = b""
+        self._is_checked = False
+
+    def __call__(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
+        """Returns the outputs of the part for its inputs, which have one item per image along axis 0."""
+        self._forget_after_changes()
+        if not self._is_checked:
+            self._require_separate_images(bottoms)
+        images = [_digest(items) for items in zip(*(bottom.unbind() for bottom in bottoms), strict=True)]
+        features = [self._store.get(image) for image in images]
+        missing = [index for index, found in enumerate(features) if found is None]
+        if missing:
+            chosen = bottoms if len(missing) == len(images) else [bottom[missing] for bottom in bottoms]
+            for index, computed in zip(missing, zip(*self._compute(chosen), strict=True), strict=True):
+                self._store.put(images[index], computed)
+                features[index] = computed
+        device = bottoms[0].device
+        columns = zip(*(found for found in features if found is not None), strict=True)
+        return tuple(innermost_channels(torch.stack([one.to(device) for one in column])) for column in columns)
+
+    def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        values = dict(zip(self._inputs, map(innermost_channels, bottoms), strict=True))
+        self._run(self._part, values)
+        return [values[value] for value in self._part.results]
+
+    def _require_separate_images(self, bottoms: Sequence[Tensor]) -> None:
+        """GraphError if the features of the first image depend on the other images of the batch, or on chance."""
+        self._is_checked = True
+        batch, alone = self._compute(bottoms), self._compute([bottom[:1] for bottom in bottoms])
+        for name, one, other in zip(self._part.results, batch, alone, strict=True):
+            if other.shape[:1] != (1,) or not _are_close(one[:1], other):
+                raise GraphError(
+                    f"blob '{name.split('#')[0]}': the features of an image alone and in its batch differ, since a "
+                    "fixed layer draws random numbers or mixes images (BatchNorm with use_global_stats: false); train "
+                    "without --cache-features"
+                )
+
+    def _forget_after_changes(self) -> None:
+        """Clears the store if weights of the part have other values. An update with rate 0 writes the same values."""
+        if self._watch.has_changed():
+            weights = _digest([blob for layer in self._layers for blob in layer.blobs])
+            if weights != self._weights:
+                self._store.clear()
+            self._weights = weights
+
+
+def _are_close(one: Tensor, other: Tensor) -> bool:
+    largest = one.abs().max() if one.numel() else 0
+    return one.shape == other.shape and bool((one - other).abs().max() <= TOLERANCE * largest)
+
+
+def _digest(tensors: Sequence[Tensor]) -> bytes:
+    """Returns 16 bytes that differ for tensors of other bytes or shapes."""
+    digest = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        values = tensor.detach().cpu().contiguous()
+        digest.update(str((values.dtype, tuple(values.shape))).encode())
+        digest.update(values.view(-1).view(torch.uint8).numpy().data)
+    return digest.digest()
