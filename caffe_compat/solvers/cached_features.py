@@ -1,4 +1,7 @@
-"""--cache-features: a training computes the fixed part of its net once for each image."""
+"""--cache-features: a training computes the fixed part of its net once for each image.
+
+It stands apart because nothing else in a training knows which engine runs.
+"""
 
 import logging
 from collections.abc import Iterator
