@@ -27,7 +27,10 @@ def cached_features(solver: Solver) -> Iterator[None]:
         raise MissingFeatureError("--cache-features needs an engine that fuses layers: --engine fast or fast-bf16")
     store = FeatureStore()
     if not engine.keep_features(store):
-        logger.warning("--cache-features has no effect: no layers with weights are fixed below those that learn")
+        logger.warning(
+            "--cache-features has no effect: no layers with weights are fixed below those that learn, or that compute "
+            "with the whole batch (BatchNorm with use_global_stats: false) or a state (LSTM)"
+        )
         yield
         return
     _refuse_augmentation(solver)

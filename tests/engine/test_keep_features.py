@@ -140,23 +140,133 @@ def test_nothing_is_kept_where_all_learns() -> None:
     assert engine.learning_plan is before
 
 
+def assert_trains_the_same(text: str, inputs: dict[str, torch.Tensor], orders: list[list[int]]) -> FeatureStore:
+    """Gradients and all blobs, statistics included, are those of an engine that keeps nothing."""
+    store = FeatureStore()
+    both = engines(store, text)
+    for order in orders:
+        for engine in both:
+            for name, values in inputs.items():
+                engine.net.blobs[name].assign(values[order].clone())
+            engine.forward_backward()
+    for found, expected in zip(*(engine.net.parameters() for engine in both), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found.grad, expected.grad, rtol=1e-4, atol=1e-5)
+    return store
+
+
+MIX = 'layer { name: "mix" type: "BatchNorm" bottom: "middle" top: "middle" }'
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_statistics_of_a_batch_and_what_reads_them_are_computed_each_time(batch: int, images: torch.Tensor) -> None:
+    text = (DATA + BACKBONE + MIX + HEADS).replace("dim: 4", f"dim: {batch}")
+    labels = torch.cat([LABELS, LABELS[:3].flip(1)])
+    orders = [[0, 1, 2, 3][:batch], [1, 3, 5, 0][:batch], [0, 1, 2, 3][:batch]]
+    store = assert_trains_the_same(text, {"data": images, "label": labels}, orders)
+    assert store.layers == 4
+    assert store.read > 0
+
+
+def test_a_recurrent_layer_whose_state_goes_on_is_computed_each_time() -> None:
+    lstm = f"""
+layer {{ name: "in" type: "Input" top: "data" input_param {{ shape {{ dim: 5 dim: 2 dim: 3 }} }} }}
+layer {{ name: "in_cont" type: "Input" top: "cont" input_param {{ shape {{ dim: 5 dim: 2 }} }} }}
+layer {{ name: "in_label" type: "Input" top: "label" input_param {{ shape {{ dim: 5 dim: 2 dim: 7 }} }} }}
+layer {{ name: "low" type: "InnerProduct" bottom: "data" top: "low" {FIXED} inner_product_param {{
+  num_output: 6 axis: 2 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "lstm" type: "LSTM" bottom: "low" bottom: "cont" top: "state" {FIXED} param {{ lr_mult: 0 }}
+  recurrent_param {{ num_output: 4 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "fc" type: "InnerProduct" bottom: "state" top: "fc"
+  inner_product_param {{ num_output: 7 axis: 2 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "loss" type: "EuclideanLoss" bottom: "fc" bottom: "label" top: "loss" }}
+"""
+    random = torch.Generator().manual_seed(5)
+    data, label = (torch.randn(8, 2, size, generator=random) for size in (3, 7))
+    inputs = {"data": data, "cont": torch.ones(8, 2), "label": label}
+    store = assert_trains_the_same(lstm, inputs, [[0, 1, 2, 3, 4], [7, 3, 2, 5, 6], [4, 1, 0, 6, 3]])
+    assert store.layers == 1
+    assert store.read > 0
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        'layer { name: "boxes" type: "PriorBox" bottom: "middle" bottom: "data" top: "boxes" '
+        "prior_box_param { min_size: 3 } }",
+        'layer { name: "shift" type: "Parameter" top: "shift" param { lr_mult: 0 } '
+        "parameter_param { shape { dim: 8 } } }"
+        'layer { name: "add" type: "Bias" bottom: "middle" bottom: "shift" top: "middle" }',
+    ],
+    ids=["PriorBox", "Parameter"],
+)
+def test_tops_without_a_batch_are_computed_each_time(layers: str, images: torch.Tensor) -> None:
+    labels = torch.cat([LABELS, LABELS[:3].flip(1)])
+    orders = [[0, 1, 2, 3], [5, 1, 6, 2]]
+    store = assert_trains_the_same(DATA + BACKBONE + layers + HEADS, {"data": images, "label": labels}, orders)
+    assert (store.computed, store.read) == (6, 2)
+
+
+def test_nan_in_the_first_image_is_no_difference(images: torch.Tensor) -> None:
+    store = FeatureStore()
+    keeping, plain = engines(store)
+    images[0, 1, 4, 3], images[2, 0, 5, 5] = float("nan"), float("inf")
+    for batch in ([0, 1, 2, 3], [2, 1, 0, 3], [4, 1, 5, 3]):
+        (loss, _), (expected, _) = (step(engine, images[batch], LABELS) for engine in (keeping, plain))
+        torch.testing.assert_close(loss, expected, rtol=1e-5, atol=0, equal_nan=True)
+    assert loss.isfinite()
+    assert (store.computed, store.read) == (6, 6)
+
+
+def refusal_of(layers: str, images: torch.Tensor) -> str:
+    """The error of a training whose layers read blob middle and make blob mixed of it."""
+    engine = FastEngine(build(DATA + BACKBONE + layers + HEADS.replace('"middle"', '"mixed"')))
+    assert engine.keep_features(FeatureStore())
+    if "order" in engine.net.inputs:
+        engine.net.blobs["order"].assign(torch.tensor([0.0, 2.0, 1.0, 3.0]))
+    with pytest.raises(GraphError) as raised:
+        step(engine, images[:4], LABELS)
+    return str(raised.value)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
-        'layer { name: "mix" type: "BatchNorm" bottom: "middle" top: "middle" }',
-        'layer { name: "drop" type: "Dropout" bottom: "middle" top: "middle" }',
+        'layer { name: "drop" type: "Dropout" bottom: "middle" top: "mixed" }',
+        'layer { name: "mix" type: "Softmax" bottom: "middle" top: "mixed" softmax_param { axis: 0 } }',
+        'layer { name: "in_order" type: "Input" top: "order" input_param { shape { dim: 4 } } }'
+        'layer { name: "mix" type: "BatchReindex" bottom: "middle" bottom: "order" top: "mixed" }',
     ],
-    ids=["batch statistics", "dropout"],
+    ids=["dropout", "softmax over the batch", "order of the batch"],
 )
 def test_features_that_depend_on_more_than_the_image_are_refused(layer: str, images: torch.Tensor) -> None:
-    engine = FastEngine(build(DATA + BACKBONE + layer + HEADS))
-    assert engine.keep_features(FeatureStore())
-    message = (
-        r"^blob 'middle': the features of an image alone and in its batch differ, since a fixed layer draws random "
-        r"numbers or mixes images \(BatchNorm with use_global_stats: false\); train without --cache-features$"
+    assert refusal_of(layer, images) == (
+        "blob 'mixed': the features of an image alone and in its batch differ, since a fixed layer draws random "
+        "numbers, mixes images or knows the batch size; train without --cache-features"
     )
-    with pytest.raises(GraphError, match=message):
-        step(engine, images[:4], LABELS)
+
+
+def test_layers_that_need_whole_batches_are_refused(images: torch.Tensor) -> None:
+    layers = """
+layer { name: "cut" type: "Slice" bottom: "middle" top: "one" top: "two" slice_param { axis: 0 } }
+layer { name: "join" type: "Concat" bottom: "two" bottom: "one" top: "mixed" concat_param { axis: 0 } }
+"""
+    assert refusal_of(layers, images) == (
+        "fixed layers need whole batches, so that features of single images cannot be kept (layer 'cut' (Slice): "
+        "expected a size that 2 tops divide, or slice_point; got 1); train without --cache-features"
+    )
+
+
+@pytest.mark.parametrize(("shape", "found"), [("dim: 8", r"(8,)"), ("", "()")])
+def test_inputs_without_one_item_per_image_are_refused(shape: str, found: str, images: torch.Tensor) -> None:
+    layers = f"""
+layer {{ name: "const" type: "Input" top: "const" input_param {{ shape {{ {shape} }} }} }}
+layer {{ name: "add" type: "Bias" bottom: "middle" bottom: "const" top: "mixed" bias_param {{ axis: 1 }} }}
+"""
+    assert refusal_of(layers, images) == (
+        f"fixed layers read blobs that do not all have one item per image along axis 0: 'const' {found}, "
+        "'data' (4, 3, 9, 7); train without --cache-features"
+    )
 
 
 def test_images_are_told_apart_by_their_last_bit(images: torch.Tensor) -> None:

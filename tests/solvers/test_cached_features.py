@@ -101,3 +101,18 @@ def test_a_net_that_learns_everywhere_is_trained_with_a_warning(source: Path, ca
     found = weights_after(solver_of(source, "cached", rate=1), Wishes(cache_features=True))
     np.testing.assert_array_equal(found, expected)
     assert "--cache-features has no effect: no layers with weights are fixed below those that learn" in caplog.text
+
+
+def test_statistics_of_a_batch_below_all_weights_leave_nothing_to_keep(
+    source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parameter = solver_of(source, "statistics")
+    net = Path(parameter.net)
+    norm = 'layer { name: "norm" type: "BatchNorm" bottom: "data" top: "norm" }\nlayer { name: "low"'
+    text = net.read_text().replace('bottom: "data" top: "low"', 'bottom: "norm" top: "low"')
+    net.write_text(text.replace('layer { name: "low"', norm))
+    weights_after(parameter, Wishes(cache_features=True))
+    assert (
+        "--cache-features has no effect: no layers with weights are fixed below those that learn, or that compute with "
+        "the whole batch (BatchNorm with use_global_stats: false) or a state (LSTM)"
+    ) in caplog.text

@@ -15,7 +15,7 @@ from torch import Tensor
 from caffe_compat.engine.passes.drop_unneeded import acts
 from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.engine.watched_weights import WeightWatch
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import CaffeError, GraphError
 from caffe_compat.layers.base import innermost_channels
 
 #: Runs the operations of a plan on values, and leaves the plan's results there.
@@ -76,7 +76,9 @@ def keep_features(plan: Plan, store: FeatureStore, run: RunPlan) -> Plan | None:
     Returns None if none of these has weights, so that there is little to save.
     """
     sources = [operation for operation in plan.operations if not operation.inputs]
-    fixed = _fixed_operations(plan, {value for operation in sources for value in operation.outputs})
+    fixed = _fixed_operations(
+        plan, {value for operation in sources if _has_batch(operation) for value in operation.outputs}
+    )
     numbers = set(map(id, fixed))
     others = [operation for operation in plan.operations if operation.inputs and id(operation) not in numbers]
     made = {value for operation in fixed for value in operation.outputs}
@@ -96,11 +98,20 @@ def _fixed_operations(plan: Plan, known: set[str]) -> list[Operation]:
     fixed = []
     known = known | set(plan.feeds)
     for operation in plan.operations:
-        measures = any(layer.is_loss or layer.measures for layer in operation.layers)
-        if not (operation.learns or acts(operation) or measures) and known.issuperset(operation.inputs):
+        if known.issuperset(operation.inputs) and not (operation.learns or acts(operation)) and _is_by_image(operation):
             fixed.append(operation)
             known.update(operation.outputs)
     return fixed
+
+
+def _is_by_image(operation: Operation) -> bool:
+    """Whether the layers may compute each image for itself: none averages over a batch or keeps a state."""
+    sums = any(layer.is_loss or layer.measures or not layer.is_pure() for layer in operation.layers)
+    return _has_batch(operation) and not sums
+
+
+def _has_batch(operation: Operation) -> bool:
+    return all(layer.tops_have_batch for layer in operation.layers)
 
 
 class KeptFeatures:
@@ -119,6 +130,7 @@ class KeptFeatures:
     def __call__(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
         """Returns the outputs of the part for its inputs, which have one item per image along axis 0."""
         self._forget_after_changes()
+        self._require_equal_numbers(bottoms)
         if not self._is_checked:
             self._require_separate_images(bottoms)
         images = [_digest(items) for items in zip(*(bottom.unbind() for bottom in bottoms), strict=True)]
@@ -138,16 +150,33 @@ class KeptFeatures:
         self._run(self._part, values)
         return [values[value] for value in self._part.results]
 
+    def _require_equal_numbers(self, bottoms: Sequence[Tensor]) -> None:
+        shapes = [tuple(bottom.shape) for bottom in bottoms]
+        if len({shape[:1] for shape in shapes}) > 1 or () in shapes:
+            found = ", ".join(f"'{_blob(name)}' {shape}" for name, shape in zip(self._inputs, shapes, strict=True))
+            raise GraphError(
+                f"fixed layers read blobs that do not all have one item per image along axis 0: {found}; train without "
+                "--cache-features"
+            )
+
     def _require_separate_images(self, bottoms: Sequence[Tensor]) -> None:
-        """GraphError if the features of the first image depend on the other images of the batch, or on chance."""
+        """GraphError if the features of an image depend on the others, on its place in the batch, or on chance."""
         self._is_checked = True
-        batch, alone = self._compute(bottoms), self._compute([bottom[:1] for bottom in bottoms])
-        for name, one, other in zip(self._part.results, batch, alone, strict=True):
-            if other.shape[:1] != (1,) or not _are_close(one[:1], other):
+        batch = self._compute(bottoms)
+        try:
+            alone, turned = self._compute([one[:1] for one in bottoms]), self._compute([one.flip(0) for one in bottoms])
+        except CaffeError as error:
+            raise GraphError(
+                f"fixed layers need whole batches, so that features of single images cannot be kept ({error}); train "
+                "without --cache-features"
+            ) from error
+        for name, values, one, others in zip(self._part.results, batch, alone, turned, strict=True):
+            sizes = values.shape[:1], one.shape[:1], others.shape[:1]
+            are_items = sizes == (bottoms[0].shape[:1], (1,), bottoms[0].shape[:1])
+            if not are_items or not _are_close(values[:1], one) or not _are_close(values, others.flip(0)):
                 raise GraphError(
-                    f"blob '{name.split('#')[0]}': the features of an image alone and in its batch differ, since a "
-                    "fixed layer draws random numbers or mixes images (BatchNorm with use_global_stats: false); train "
-                    "without --cache-features"
+                    f"blob '{_blob(name)}': the features of an image alone and in its batch differ, since a fixed "
+                    "layer draws random numbers, mixes images or knows the batch size; train without --cache-features"
                 )
 
     def _forget_after_changes(self) -> None:
@@ -159,9 +188,17 @@ class KeptFeatures:
             self._weights = weights
 
 
+def _blob(value: str) -> str:
+    return value.split("#")[0]
+
+
 def _are_close(one: Tensor, other: Tensor) -> bool:
-    largest = one.abs().max() if one.numel() else 0
-    return one.shape == other.shape and bool((one - other).abs().max() <= TOLERANCE * largest)
+    """Whether the tensors agree within TOLERANCE; NaN and infinity must be at the same places."""
+    if one.shape != other.shape:
+        return False
+    one, other = one.float(), other.float()
+    largest = float(one.nan_to_num(0, 0, 0).abs().max()) if one.numel() else 0.0
+    return torch.allclose(one, other, rtol=0, atol=TOLERANCE * largest, equal_nan=True)
 
 
 def _digest(tensors: Sequence[Tensor]) -> bytes:
