@@ -4,6 +4,7 @@ It stands apart because nothing else in a training knows which engine runs.
 """
 
 import logging
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,7 +26,8 @@ def cached_features(solver: Solver) -> Iterator[None]:
     engine = solver.engine
     if not isinstance(engine, FastEngine):
         raise MissingFeatureError("--cache-features needs an engine that fuses layers: --engine fast or fast-bf16")
-    store = FeatureStore()
+    here = platform.node()
+    store = FeatureStore(processes=solver.workers.gather(here).count(here))
     if not engine.keep_features(store):
         logger.warning(
             "--cache-features has no effect: no layers with weights are fixed below those that learn, or that compute "

@@ -1,6 +1,7 @@
 """--cache-features: the same training, with the fixed part computed once for each image."""
 
 import logging
+import platform
 import re
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,13 +12,16 @@ from google.protobuf import text_format
 
 from caffe_compat.data.lmdb_writer import LmdbWriter
 from caffe_compat.data.sources.datums import array_to_datum, record_key
+from caffe_compat.engine.passes import keep_features
 from caffe_compat.errors import FieldError, MissingFeatureError
 from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.run_training import Wishes, run_training
 from caffe_compat.solvers.solver import Solver
+from caffe_compat.solvers.workers import Alone
 
 IMAGES = 6
+HERE = platform.node()
 NET = """
 layer {{ name: "data" type: "Data" top: "data" top: "label" transform_param {{ {transform} }}
   data_param {{ source: "{source}" batch_size: 4 backend: LMDB }} }}
@@ -101,6 +105,16 @@ def test_a_net_that_learns_everywhere_is_trained_with_a_warning(source: Path, ca
     found = weights_after(solver_of(source, "cached", rate=1), Wishes(cache_features=True))
     np.testing.assert_array_equal(found, expected)
     assert "--cache-features has no effect: no layers with weights are fixed below those that learn" in caplog.text
+
+
+def test_processes_of_one_machine_share_its_memory(
+    source: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keep_features, "free_memory", lambda: 12e6)
+    monkeypatch.setattr(Alone, "gather", lambda self, value: [value, "another", value] if value == HERE else [value])
+    with caplog.at_level(logging.INFO, "caffe_compat"):
+        weights_after(solver_of(source, "shared"), Wishes(cache_features=True))
+    assert "Features of 2 fixed layers are kept, up to 3 MB" in caplog.text
 
 
 def test_statistics_of_a_batch_below_all_weights_leave_nothing_to_keep(
