@@ -102,8 +102,8 @@ def pycaffe_run(net: Net, images: np.ndarray, engine: str = "fast") -> Callable[
     with tempfile.TemporaryDirectory() as folder:
         net.save(f"{folder}/net.caffemodel")
         (Path(folder) / "net.prototxt").write_text(format_text(net.parameter))
-        files = f"{folder}/net.prototxt", f"{folder}/net.caffemodel"
-        face = caffe_compat.Net(*files, caffe_compat.TEST, engine=engine)
+        text, weights = f"{folder}/net.prototxt", f"{folder}/net.caffemodel"
+        face = caffe_compat.Net(text, caffe_compat.TEST, weights=weights, engine=engine)
     face.blobs["data"].reshape(*images.shape)
     return lambda: face.forward(data=images)["y"]
 
