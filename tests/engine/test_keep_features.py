@@ -1,5 +1,6 @@
 """Kept features give the gradients that computed ones give, and are computed anew where they must be."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,25 @@ def test_changed_weights_clear_the_store_and_rewritten_ones_do_not(images: torch
         engine.net.params["low"][0].data[...] *= 1.5
     assert_same(both, images[:4], LABELS)
     assert (store.computed, store.read) == (8, 4)
+
+
+def test_an_update_with_rate_0_costs_no_digest_of_the_weights(
+    images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digested: list[tuple[int, ...]] = []
+    digest = keep_features._digest
+
+    def noting(tensors: Sequence[torch.Tensor]) -> bytes:
+        digested.extend(tuple(tensor.shape) for tensor in tensors)
+        return digest(tensors)
+
+    monkeypatch.setattr(keep_features, "_digest", noting)
+    keeping, _ = engines(FeatureStore())
+    for _ in range(3):
+        step(keeping, images[:4], LABELS)
+        with torch.no_grad():
+            keeping.net.step_of("middle").layer.blobs[0].sub_(0.0)
+    assert set(digested) == {(3, 9, 7)}
 
 
 def test_test_nets_and_other_forwards_do_not_read_it(images: torch.Tensor) -> None:
