@@ -24,7 +24,7 @@ def load(
     *,
     prototxt: str | None = None,
     phase: str = "TEST",
-    outputs: Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
     input_shapes: Mapping[str, Shape] | None = None,
     dialect: str | None = None,
     bn_statistics: str = AUTO,
@@ -36,7 +36,7 @@ def load(
     """Returns a module in eval, read from .safetensors, .pt, .caffemodel or .caffemodel.h5 (this one needs `prototxt`).
 
     - `phase` "TRAIN" returns the module in train mode.
-    - `outputs` names blobs to return instead of the net's own outputs.
+    - `outputs` names a blob, or several, to return instead of the net's own outputs.
     - `input_shapes` is needed only if neither the file nor the weights determine the shapes.
     - `bn_statistics` says what BN's fourth blob holds ("variance", "inverse_deviation"); by default its values decide.
     - `allow_python_layers` allows layers of type Python without weights to run the code that they name.
@@ -47,6 +47,7 @@ def load(
 
     Raises errors of caffe_compat.errors that name the file.
     """
+    outputs = (outputs,) if isinstance(outputs, str) else outputs
     with collector_paused(), file_in_errors(path, prototxt):
         if phase not in PHASES:
             raise MissingFeatureError(f"no phase '{phase}' of a module; expected one of: {', '.join(PHASES)}")

@@ -208,3 +208,7 @@ def test_code_has_no_place_in_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "short.prototxt").write_text(PYTHON)
     convert(path, "onnx", options=Options(prototxt=str(tmp_path / "short.prototxt")))
     assert (tmp_path / "code.onnx").exists()
+
+
+def test_one_output_may_be_named_without_a_list() -> None:
+    assert caffe.load(RELEASED, outputs="prob").outputs == ["prob"]
