@@ -21,16 +21,22 @@ def check_scale(options: GeneratorOptions, prepared: Prepared) -> None:
     """Raises FieldError if pictures in the LMDBs do not suit the input; pictures in a folder are resized anyway."""
     if options.source == "folder":
         return
-    cropped = options.augmentation != "none"
-    _check(options, "train", prepared.sides["train"], cropped)
-    _check(options, options.test_split, prepared.sides[options.test_split], options.test_view == "crop")
+    for split, side, cropped in _uses(options, prepared):
+        if not _suits(options.input_size, side, cropped):
+            found, wanted = _found(options, split, side), _wanted(options.input_size, cropped)
+            raise FieldError(f"options: {found}, while {wanted}; {_cure(options, prepared)}")
 
 
-def _check(options: GeneratorOptions, split: str, side: int, cropped: bool) -> None:
-    size = options.input_size
-    if side == size or (cropped and size <= side <= LARGEST_RATIO * size):
-        return
-    raise FieldError(f"options: {_found(options, split, side)}, while {_wanted(size, cropped)}; {_cure(options, side)}")
+def _uses(options: GeneratorOptions, prepared: Prepared) -> list[tuple[str, int, bool]]:
+    """The splits that the nets read, with the side of their pictures, and whether crops of them are taken."""
+    return [
+        ("train", prepared.sides["train"], options.augmentation != "none"),
+        (options.test_split, prepared.sides[options.test_split], options.test_view == "crop"),
+    ]
+
+
+def _suits(size: int, side: int, cropped: bool) -> bool:
+    return side == size or (cropped and size <= side <= LARGEST_RATIO * size)
 
 
 def _found(options: GeneratorOptions, split: str, side: int) -> str:
@@ -45,8 +51,12 @@ def _wanted(size: int, cropped: bool) -> str:
     return f"crops of {size} need pictures of {size} to {largest}, so that training and prediction see one scale"
 
 
-def _cure(options: GeneratorOptions, side: int) -> str:
+def _cure(options: GeneratorOptions, prepared: Prepared) -> str:
     again = f"prepare the data again with --input-size {options.input_size}"
     if options.augmentation == "none":
         again += f" --resize {options.input_size}"
-    return again + (f", or generate with --input-size {round(side / PAPERS_RATIO)}" if side else "")
+    uses = _uses(options, prepared)
+    sides = [side for _, side, _ in uses]
+    sizes = [size for side in sides if side for size in (round(side / PAPERS_RATIO), side)]
+    suiting = [size for size in sizes if all(_suits(size, side, cropped) for _, side, cropped in uses)]
+    return again + (f", or generate with --input-size {suiting[0]}" if suiting else "")

@@ -83,7 +83,7 @@ def test_a_dataset_of_the_paper(write):
          r"or generate with --input-size 224$"),
         ({"input_size": 256}, r"^options: --input-size 256 .*: its test split has pictures of 224 x 224 pixels, whi"),
         ({"augmentation": "none"}, r"^options: .* its train split .* 256 x 256 pixels, while whole images of 224 x 224 "
-         r"are needed; prepare the data again with --input-size 224 --resize 224, or generate"),
+         r"are needed; prepare the data again with --input-size 224 --resize 224$"),
         ({"test_view": "crop", "input_size": 200}, r"^$"),
     ],
 )  # fmt: skip
@@ -93,6 +93,22 @@ def test_contradictions(write, options, message):
         return
     with pytest.raises(FieldError, match=message):
         complete(GeneratorOptions(data=write(), **options))
+
+
+def test_the_size_that_the_message_offers_suits_all_splits(write):
+    splits = {"train": {"images": 480, "side": 96}, "test": {"images": 70, "side": 96}}
+    data = write(splits=splits)
+    for size in (64, 84):
+        with pytest.raises(
+            FieldError,
+            match=rf"; prepare the data again with --input-size {size}, "
+            r"or generate with --input-size 96$",
+        ):
+            complete(GeneratorOptions(data=data, input_size=size))
+    assert complete(GeneratorOptions(data=data, input_size=96)).input_size == 96
+    splits["test"]["side"] = 70
+    with pytest.raises(FieldError, match=r"; prepare the data again with --input-size 84$"):
+        complete(GeneratorOptions(data=write(splits=splits), input_size=84))
 
 
 def test_pictures_of_different_sizes(write):
