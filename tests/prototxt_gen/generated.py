@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from google.protobuf.message import Message
 
 from caffe_compat.net.build import build_net
@@ -50,6 +51,7 @@ def take_data_layers(message: caffe_pb2.NetParameter) -> list[str]:
 def built(message: caffe_pb2.NetParameter, phase: caffe_pb2.Phase = caffe_pb2.TEST, seed: int = 5) -> Net:
     """Builds a generated net with first weights that follow from the seed, and with usable statistics."""
     upgrade_net(message)
+    torch.manual_seed(seed)  # from which fillers draw
     settings = Surroundings(random_seed=seed, allow_python_layers=True)
     net = build_net(message, caffe_pb2.NetState(phase=phase), settings)
     give_statistics(net)
