@@ -29,6 +29,12 @@ from caffe_compat.net.gradients import require_possible
 from caffe_compat.net.net import Net
 from caffe_compat.net.settings import exact_arithmetic
 
+Values = dict[str, Tensor]
+
+#: Returns the context in which operations run, by whether they learn and whether they are losses: precision, and
+#: whether autograd records.
+Around = Callable[[bool, bool], AbstractContextManager[object]]
+
 HALF = (torch.bfloat16, torch.float16)
 #: Applied in this order, since each pass matches patterns that earlier passes leave.
 PASSES: tuple[Callable[[Plan], Plan], ...] = (
@@ -46,13 +52,6 @@ def rewrite_plan(plan: Plan) -> Plan:
     for rewrite in PASSES:
         plan = rewrite(plan)
     return plan
-
-
-Values = dict[str, Tensor]
-
-#: Returns the context in which operations run, by whether they learn and whether they are losses: precision, and
-#: whether autograd records.
-Around = Callable[[bool, bool], AbstractContextManager[object]]
 
 
 def run_plan(plan: Plan, values: Values, around: Around) -> None:

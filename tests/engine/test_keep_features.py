@@ -1,7 +1,6 @@
 """Kept features give the gradients that computed ones give, and are computed anew where they must be."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.engine.passes import keep_features
-from caffe_compat.engine.passes.keep_features import FeatureStore, free_memory
+from caffe_compat.engine.passes.keep_features import FeatureStore
 from caffe_compat.errors import GraphError
 from tests.engine.nets import build
 
@@ -290,22 +289,6 @@ layer {{ name: "add" type: "Bias" bottom: "middle" bottom: "const" top: "mixed" 
         f"fixed layers read blobs that do not all have one item per image along axis 0: 'const' {found}, "
         "'data' (4, 3, 9, 7); train without --cache-features"
     )
-
-
-def test_half_of_the_memory_that_programs_can_take_is_shared_by_the_processes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    meminfo, container = tmp_path / "meminfo", tmp_path / "cgroup"
-    container.mkdir()
-    meminfo.write_text("MemTotal: 9000 kB\nMemFree: 100 kB\nMemAvailable:    6000 kB\n")
-    monkeypatch.setattr(keep_features, "MEMINFO", meminfo)
-    monkeypatch.setattr(keep_features, "CONTAINERS", ((container, "memory.max", "anon"),))
-    assert FeatureStore().most == 3000 * 1024
-    assert FeatureStore(processes=3).most == 1000 * 1024
-    (container / "memory.stat").write_text("anon 200000\nanon_thp 70\nfile 900000\n")
-    for limit, free in (("max", 6000 * 1024), ("1000000", 800000), ("150000", 0), ("99000000", 6000 * 1024)):
-        (container / "memory.max").write_text(f"{limit}\n")
-        assert free_memory() == free
 
 
 def test_images_are_told_apart_by_their_last_bit(images: torch.Tensor) -> None:

@@ -5,14 +5,13 @@ is known by its bytes, so shuffling, several data layers and continued runs need
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.free_memory import free_memory
 from caffe_compat.engine.passes.drop_unneeded import acts
 from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.engine.watched_weights import WeightWatch
@@ -25,41 +24,6 @@ RunPlan = Callable[[Plan, dict[str, Tensor]], None]
 MEMORY_SHARE = 0.5
 #: The largest difference between features of an image alone and in a batch, in parts of the largest feature.
 TOLERANCE = 1e-2
-
-
-#: The kernel says here what programs can still take, counting pages of files that it would give back.
-MEMINFO = Path("/proc/meminfo")
-#: A container's folder of limits (cgroup version 2 or 1): its limit's file, and the line of memory.stat that counts.
-CONTAINERS = (
-    (Path("/sys/fs/cgroup"), "memory.max", "anon"),
-    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "rss"),
-)
-
-
-def free_memory() -> int:
-    """Returns the memory that programs can still take, of the machine and of its container, in bytes."""
-    rooms = [_room_in_container(*container) for container in CONTAINERS]
-    return min([_room_in_machine(), *(max(room, 0) for room in rooms if room is not None)])
-
-
-def _room_in_machine() -> int:
-    try:
-        return 1024 * int(_line(MEMINFO, "MemAvailable:").split()[0])
-    except (OSError, ValueError, IndexError):  # not Linux
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _room_in_container(folder: Path, limit: str, used: str) -> int | None:
-    try:
-        return int((folder / limit).read_text()) - int(_line(folder / "memory.stat", f"{used} "))
-    except (OSError, ValueError):  # no cgroup, or its word for "no limit", "max"
-        return None
-
-
-def _line(file: Path, start: str) -> str:
-    """Returns the rest of the line that starts so."""
-    found = [line for line in file.read_text().splitlines() if line.startswith(start)]
-    return found[0].removeprefix(start) if found else ""
 
 
 class FeatureStore:
@@ -107,9 +71,8 @@ def keep_features(plan: Plan, store: FeatureStore, run: RunPlan) -> Plan | None:
     Returns None if none of these has weights, so that there is little to save.
     """
     sources = [operation for operation in plan.operations if not operation.inputs]
-    fixed = _fixed_operations(
-        plan, {value for operation in sources if _has_batch(operation) for value in operation.outputs}
-    )
+    data = {value for operation in sources if _has_batch(operation) for value in operation.outputs}
+    fixed = _fixed_operations(plan, data)
     numbers = set(map(id, fixed))
     others = [operation for operation in plan.operations if operation.inputs and id(operation) not in numbers]
     made = {value for operation in fixed for value in operation.outputs}

@@ -1,0 +1,38 @@
+"""How much memory programs can still take. It stands apart from its only reader because it is about the machine."""
+
+import os
+from pathlib import Path
+
+#: The kernel says here what programs can still take, counting pages of files that it would give back.
+MEMINFO = Path("/proc/meminfo")
+#: A container's folder of limits (cgroup version 2 or 1): its limit's file, and the line of memory.stat that counts.
+CONTAINERS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "anon"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "rss"),
+)
+
+
+def free_memory() -> int:
+    """Returns the memory that programs can still take, of the machine and of its container, in bytes."""
+    rooms = [_room_in_container(*container) for container in CONTAINERS]
+    return min([_room_in_machine(), *(max(room, 0) for room in rooms if room is not None)])
+
+
+def _room_in_machine() -> int:
+    try:
+        return 1024 * int(_line(MEMINFO, "MemAvailable:").split()[0])
+    except (OSError, ValueError, IndexError):  # not Linux
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _room_in_container(folder: Path, limit: str, used: str) -> int | None:
+    try:
+        return int((folder / limit).read_text()) - int(_line(folder / "memory.stat", f"{used} "))
+    except (OSError, ValueError):  # no cgroup, or its word for "no limit", "max"
+        return None
+
+
+def _line(file: Path, start: str) -> str:
+    """Returns the rest of the line that starts so."""
+    found = [line for line in file.read_text().splitlines() if line.startswith(start)]
+    return found[0].removeprefix(start) if found else ""
