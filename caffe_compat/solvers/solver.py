@@ -88,7 +88,8 @@ class Solver:
         logger.info("Solver scaffolding done.")
         log_batch_size(self.net, self.workers.size, parameter.iter_size)
         self.schedule = Schedule()
-        self.updater = Updater(self.net, parameter)
+        self._shows_steps = engine == "exact" or parameter.snapshot_diff
+        self.updater = Updater(self.net, parameter, self._shows_steps)
         self.guard = NumberGuard(self.net, on_nan)
         self.snapshots = SnapshotWriter(self.net, parameter, on_nan, keep)
         self.callbacks: list[Callback] = []
@@ -334,7 +335,7 @@ class Solver:
             "has a gradient, decay and history of its own, too (docs/parity.md)", file
         )  # fmt: skip
         part_sharers(self.net)
-        self.updater = Updater(self.net, self.parameter)
+        self.updater = Updater(self.net, self.parameter, self._shows_steps)
 
     def close(self) -> None:
         """Stops the threads that read data ahead."""

@@ -3,8 +3,7 @@
 An update reads and writes every weight some ten times. Over whole tensors, each time goes to memory.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -28,50 +27,25 @@ def parts(update: Update, size: int | None = None) -> Iterator[Update]:
     for index, weight in enumerate(update.weights):
         count = weight.numel()
         if count > size:
-            yield from _cut(_chosen(update, [index]), size)
+            yield from _cut(update.of([index]), size)
             continue
         if numbers + count > size:
-            yield _chosen(update, waiting)
+            yield update.of(waiting)
             waiting, numbers = [], 0
         waiting.append(index)
         numbers += count
     if waiting:
-        yield _chosen(update, waiting)
-
-
-def _chosen(update: Update, indices: Sequence[int]) -> Update:
-    def of(tensors: list[Tensor]) -> list[Tensor]:
-        return [tensors[index] for index in indices] if tensors else []
-
-    return replace(
-        _with_tensors(update, of),
-        rates=[update.rates[index] for index in indices],
-        decays=[update.decays[index] for index in indices],
-    )
+        yield update.of(waiting)
 
 
 def _cut(update: Update, size: int) -> Iterator[Update]:
     """The parts of an update of one weight."""
-    tensors = [*update.weights, *update.gradients, *update.history, *update.second_history]
-    if not all(_is_dense(tensor) and tensor.stride() == tensors[0].stride() for tensor in tensors):
+    if not update.lies_alike(0):
         yield update
         return
-    for start in range(0, tensors[0].numel(), size):
-        yield _with_tensors(update, partial(_pieces, start=start, stop=min(start + size, tensors[0].numel())))
-
-
-def _with_tensors(update: Update, change: Callable[[list[Tensor]], list[Tensor]]) -> Update:
-    return replace(
-        update,
-        weights=change(update.weights),
-        gradients=change(update.gradients),
-        history=change(update.history),
-        second_history=change(update.second_history),
-    )
-
-
-def _is_dense(tensor: Tensor) -> bool:
-    return tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
+    count = update.weights[0].numel()
+    for start in range(0, count, size):
+        yield update.with_tensors(partial(_pieces, start=start, stop=min(start + size, count)))
 
 
 def _pieces(tensors: list[Tensor], start: int, stop: int) -> list[Tensor]:

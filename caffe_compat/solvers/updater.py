@@ -21,8 +21,10 @@ logger = logging.getLogger("caffe_compat")
 class Updater:
     """The histories of a net's learnable weights and the rule that moves both."""
 
-    def __init__(self, net: Net, solver: caffe_pb2.SolverParameter) -> None:
+    def __init__(self, net: Net, solver: caffe_pb2.SolverParameter, shows_steps: bool = True) -> None:
+        """`shows_steps`: whether gradients hold what was subtracted after an update, as in Caffe; it costs time."""
         self._net = net
+        self._shows_steps = shows_steps
         self._solver = solver
         self._rule = create_update_rule(solver)
         # Statistics are among the learnable weights, as in Caffe: a .solverstate has a history for each of them.
@@ -34,7 +36,7 @@ class Updater:
 
     @torch.no_grad()
     def apply(self, rate: float, iteration: int) -> None:
-        """One update. Afterwards the gradients hold what was subtracted, as in Caffe."""
+        """One update. Afterwards the gradients hold what was subtracted if `shows_steps`, else any numbers."""
         moving = [self._net.learnable[index] for index in self._moving]
         # Where sharers have gradients of their own, that Caffe measures and scales those of the owners alone.
         owned = [self._net.gradients.existing(own.parameter) for own in self._net.learnable if not own.owner]
@@ -42,10 +44,13 @@ class Updater:
         if not moving:
             return
         update = self._update(moving, rate, iteration)
+        normalise(update.gradients, self._solver.iter_size)
         if any(learnable.owner for learnable in moving):
             self._change_gradients(update)
             self._subtract_from_owners(moving, update.gradients)
             return
+        if not self._shows_steps and self._net.device.type == "cpu" and self._solver.regularization_type == "L2":
+            update = self._rule.move(update)
         in_parts = self._rule.works_by_number and self._net.device.type == "cpu"
         for part in parts(update) if in_parts else [update]:
             self._change_gradients(part)
@@ -65,7 +70,6 @@ class Updater:
 
     def _change_gradients(self, update: Update) -> None:
         """Turns gradients into steps and moves the histories on."""
-        normalise(update.gradients, self._solver.iter_size)
         if not self._rule.decays_weights:
             regularise(update.gradients, update.weights, update.decays, self._solver.regularization_type)
         self._rule(update)

@@ -144,3 +144,30 @@ def test_only_rules_that_work_by_number_are_called_for_parts(
     solver.step(1)
     assert len(seen) == calls
     assert sum(weight.numel() for update in seen for weight in update.weights) == 15
+
+
+@pytest.mark.parametrize("fields", ['type: "SGD" momentum: 0.8', 'type: "SGD"', 'type: "Nesterov" momentum: 0.8'])
+@pytest.mark.parametrize("more", ["", "iter_size: 3", "clip_gradients: 0.5", 'regularization_type: "L1"'])
+def test_the_fast_engine_moves_weights_alike_and_keeps_its_gradients(fields: str, more: str) -> None:
+    text = f"base_lr: 0.25 weight_decay: 0.03 {fields} {more}"
+    exact, fast = make_solver(text), make_solver(text, "fast")
+    for ours, theirs in zip(fast.net.learnable, exact.net.learnable, strict=True):
+        ours.parameter.data.copy_(theirs.parameter.data)
+    exact.step(4)
+    fast.step(4)
+    for found, expected in zip(weights_of(fast), weights_of(exact), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for found, expected in zip(fast.updater.histories, exact.updater.histories, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_only_a_snapshot_of_diffs_makes_steps_of_the_fast_engines_gradients(is_asked: bool) -> None:
+    solver = make_solver(f'base_lr: 0.25 type: "SGD" momentum: 0.8 snapshot_diff: {str(is_asked).lower()}', "fast")
+    solver.step(2)
+    steps = [np.array_equal(*both) for both in zip(_diffs(solver), solver.updater.histories, strict=True)]
+    assert steps == [is_asked] * len(steps)
+
+
+def _diffs(solver: Solver) -> list[np.ndarray]:
+    return [np.array(blob.diff) for blob in solver.net.params["ip"]]

@@ -1,10 +1,11 @@
 """What an update rule is, what it works on, and the one list of rules by the `type` of a solver."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, cast
 
+import torch
 from torch import Tensor
 
 from caffe_compat.errors import SolverError
@@ -27,6 +28,42 @@ class Update:
     weights: list[Tensor]  # to be read only
     decays: list[float]  # weight_decay times decay_mult; gradients include them, except for rules with `decays_weights`
 
+    def of(self, indices: Sequence[int]) -> "Update":
+        """The update of some of the weights."""
+
+        def chosen(tensors: list[Tensor]) -> list[Tensor]:
+            return [tensors[index] for index in indices] if tensors else []
+
+        return replace(
+            self.with_tensors(chosen),
+            rates=[self.rates[index] for index in indices],
+            decays=[self.decays[index] for index in indices],
+        )
+
+    def with_tensors(self, change: Callable[[list[Tensor]], list[Tensor]]) -> "Update":
+        """The same update with each list of tensors changed."""
+        return replace(
+            self,
+            weights=change(self.weights),
+            gradients=change(self.gradients),
+            history=change(self.history),
+            second_history=change(self.second_history),
+        )
+
+    def lies_alike(self, index: int) -> bool:
+        """Whether a weight, its gradient and histories are without gaps and in the same order in memory."""
+        tensors = [each[index] for each in (self.weights, self.gradients, self.history, self.second_history) if each]
+        return all(_is_dense(tensor) and _steps(tensor) == _steps(tensors[0]) for tensor in tensors)
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    return tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
+
+
+def _steps(tensor: Tensor) -> list[int]:
+    """The strides of the axes with more than one place; those of others say nothing."""
+    return [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1]
+
 
 class UpdateRule(ABC):
     """Changes gradients and histories in place. Made from the solver's hyper-parameters."""
@@ -48,6 +85,13 @@ class UpdateRule(ABC):
     @abstractmethod
     def __call__(self, update: Update) -> None:
         """Turns `update.gradients` into the steps to subtract, and moves the histories on."""
+
+    def move(self, update: Update) -> Update:
+        """Moves weights and histories, with L2 weight decay, where torch has one kernel for all of it.
+
+        Leaves gradients as they are. Returns the update of the other weights, which have not moved.
+        """
+        return update
 
 
 def refuse_momentum(solver: caffe_pb2.SolverParameter) -> None:

@@ -1,8 +1,14 @@
 """Stochastic gradient descent with momentum (sgd_solver.cpp)."""
 
+import math
+from collections import defaultdict
+
 import torch
 
 from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, register_update_rule
+
+#: torch's kernel for its own SGD; torch does not document it.
+KERNEL = "_fused_sgd_"
 
 
 @register_update_rule("SGD")
@@ -16,3 +22,36 @@ class SGD(UpdateRule):
         torch._foreach_mul_(update.history, self.momentum)
         torch._foreach_add_(update.history, update.gradients)
         torch._foreach_copy_(update.gradients, update.history)
+
+    def move(self, update: Update) -> Update:
+        """Uses the kernel of torch's SGD, whose dampening is here 1 - rate: the history then includes the rate."""
+        if not self.momentum:
+            return update  # the kernel would keep no history
+        kinds: defaultdict[tuple[float, float], list[int]] = defaultdict(list)
+        others: list[int] = []
+        for index, kind in enumerate(zip(update.rates, update.decays, strict=True)):
+            fits = hasattr(torch, KERNEL) and _is_exact(kind[0]) and update.lies_alike(index)
+            (kinds[kind] if fits else others).append(index)
+        for (rate, decay), members in kinds.items():
+            self._move_alike(update.of(members), rate, decay)
+        return update.of(others)
+
+    def _move_alike(self, update: Update, rate: float, decay: float) -> None:
+        torch._fused_sgd_(
+            update.weights,
+            update.gradients,
+            update.history,
+            weight_decay=decay,
+            momentum=self.momentum,
+            lr=1.0,
+            dampening=1.0 - rate,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+        )
+        torch.autograd.graph.increment_version(update.weights)  # the kernel does not; caches of derived weights look
+
+
+def _is_exact(rate: float) -> bool:
+    """Whether 1 - rate keeps the digits of the rate that float32 has; not if the rate is almost 0."""
+    return math.isclose(1.0 - (1.0 - rate), rate, rel_tol=1e-8)

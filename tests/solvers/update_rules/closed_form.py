@@ -13,7 +13,10 @@ ITERATIONS = 6
 
 
 def check_rule(text: str, closed_form: ClosedForm, base_lr: float = 0.04, engine: str = "exact") -> None:
-    """Six iterations with weight decay give the closed form's weights, and gradients end as the last steps."""
+    """Six iterations with weight decay give the closed form's weights.
+
+    Gradients of the exact engine end as the last steps.
+    """
     solver = make_solver(f"{text} base_lr: {base_lr} weight_decay: 0.03", engine)
     problem = Problem.of(solver)
     for iteration in range(ITERATIONS):
@@ -27,5 +30,5 @@ def check_rule(text: str, closed_form: ClosedForm, base_lr: float = 0.04, engine
         for got, expected in zip(weights_of(solver), problem.weights, strict=True):
             # float32 against float64: a handful of operations an iteration
             np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)
-    for blob, step in zip(solver.net.params["ip"], steps, strict=True):
+    for blob, step in zip(solver.net.params["ip"], steps, strict=True) if engine == "exact" else ():
         np.testing.assert_allclose(blob.diff, step, rtol=2e-4, atol=1e-6)
