@@ -82,6 +82,17 @@ class Plan:
         counted = [operation for operation in self.operations if learning or not operation.learns]
         return any(layer.spec.type in types for operation in counted for layer in operation.layers)
 
+    def may_overwrite(self, index: int, position: int) -> bool:
+        """Whether the operation may write its top over this input.
+
+        It must be the input's only reader, the input no result, and the maker's gradient must not need it.
+        """
+        value = self.operations[index].inputs[position]
+        source = self.wiring.sources[index][position]
+        if source is None or len(self.wiring.uses[source]) > 1 or value in self.kept:
+            return False
+        return not self.operations[source[0]].layer.backward_reads_top
+
     @cached_property
     def wiring(self) -> Wiring:
         """The connections: which operations make and read each value."""

@@ -16,6 +16,9 @@ NORMALISED = """layer { name: "n" type: "BatchNorm" bottom: "c" top: "c" }
 RELU = 'layer { name: "r" type: "ReLU" bottom: "c" top: "c" }'
 MADE = 'layer { name: "d" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 dim: 3 dim: 5 dim: 4 } } }'
 COUNTED = 'layer { name: "r" type: "ReLU" bottom: "c" top: "r" loss_weight: 1 }'
+ADDED = """layer { name: "d" type: "Convolution" bottom: "x" top: "d"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } } }
+  layer { name: "e" type: "Eltwise" bottom: "c" bottom: "d" top: "e" loss_weight: 1 }"""
 UNUSED = 'layer { name: "q" type: "Sigmoid" bottom: "x" top: "q" } layer { name: "z" type: "Silence" bottom: "q" }'
 #: For each pass: a net that it rewrites, and whether the net learns.
 SHOWS = {
@@ -23,6 +26,7 @@ SHOWS = {
     "fold_normalization": (IMAGES + CONVOLUTION + NORMALISED, False),
     "fuse_normalization": (IMAGES + CONVOLUTION + NORMALISED, True),
     "pack_convolutions": (IMAGES + CONVOLUTION + RELU, False),
+    "sum_in_place": (IMAGES + CONVOLUTION + ADDED, True),
     "relu_in_place": (IMAGES + CONVOLUTION + COUNTED, True),
     "channels_last": (MADE + CONVOLUTION, False),
 }

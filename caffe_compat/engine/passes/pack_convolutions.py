@@ -10,8 +10,8 @@ from dataclasses import replace
 from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
 from caffe_compat.engine.passes.fold_normalization import FoldedConvolution
 from caffe_compat.engine.passes.relu_in_place import is_plain_relu
+from caffe_compat.engine.passes.sum_in_place import is_plain_sum
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
-from caffe_compat.layers.utility.eltwise import Eltwise
 from caffe_compat.layers.vision.conv import Convolution
 
 
@@ -50,7 +50,7 @@ def _chains(plan: Plan) -> Iterator[list[Operation]]:
     for convolution in filter(_can_be_packed, plan.operations):
         chain = [convolution]
         addition = chains.next_after(convolution, "Eltwise", inputs=2)
-        if addition is not None and _is_plain_sum(addition) and id(addition) not in taken:
+        if addition is not None and is_plain_sum(addition) and id(addition) not in taken:
             taken.add(id(addition))
             chain.append(addition)
         rectifier = chains.next_after(chain[-1], "ReLU")
@@ -66,10 +66,6 @@ def _can_be_packed(operation: Operation) -> bool:
     return isinstance(operation.run, FoldedConvolution) or (
         operation.is_a("Convolution") and len(operation.inputs) == 1
     )
-
-
-def _is_plain_sum(operation: Operation) -> bool:
-    return isinstance(operation.layer, Eltwise) and operation.layer.is_plain_sum
 
 
 def _as_one(chain: list[Operation]) -> Operation:

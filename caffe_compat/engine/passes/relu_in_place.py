@@ -13,15 +13,11 @@ from caffe_compat.layers.activation.relu import ReLU
 @only_with("ReLU")
 def relu_in_place(plan: Plan) -> Plan:
     """Makes ReLUs run in place where possible, which saves a copy of each activation before a ReLU."""
-    kept = plan.kept
 
     def rewritten(index: int, operation: Operation) -> Operation:
-        source = plan.wiring.sources[index][0] if is_plain_relu(operation) else None
-        if source is None or len(plan.wiring.uses[source]) > 1 or operation.inputs[0] in kept:
-            return operation
-        if plan.operations[source[0]].layer.backward_reads_top:
-            return operation
-        return replace(operation, run=_rectify())
+        if is_plain_relu(operation) and plan.may_overwrite(index, 0):
+            return replace(operation, run=_rectify())
+        return operation
 
     return replace(plan, operations=tuple(rewritten(*each) for each in enumerate(plan.operations)))
 
