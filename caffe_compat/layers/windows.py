@@ -118,7 +118,12 @@ class ConvolutionWindow:
     @property
     def is_pointwise(self) -> bool:
         """Whether each place of the top reads the same place of the bottom and no other."""
-        return all(one == 1 for one in (*self.kernel, *self.stride)) and not any(self.pad)
+        return self.reads_single_places and all(step == 1 for step in self.stride)
+
+    @property
+    def reads_single_places(self) -> bool:
+        """Whether each place of the top reads one place of the bottom; a stride leaves others out."""
+        return all(extent == 1 for extent in self.kernel) and not any(self.pad)
 
     def covers(self, sizes: Sequence[int]) -> bool:
         """Whether a single window reads the whole input, each element once."""

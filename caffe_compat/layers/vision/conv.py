@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv1d, conv2d, conv3d, linear
+from torch.nn.functional import avg_pool2d, conv1d, conv2d, conv3d, linear
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import (
@@ -134,6 +134,8 @@ class BaseConvolution(Layer):
                 raise FieldError(f"{self.spec}: expected {what} in multiples of group {self.groups}, got {count}")
 
 
+#: With this many rows for each output, the order of a weight's gradient matters more than a copy of it.
+MANY_ROWS = 4
 #: torch's convolution by number of spatial axes; other numbers of axes use image_columns.
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 
@@ -196,8 +198,8 @@ class Convolution(BaseConvolution):
         if self.window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias)
         window = self.window
-        if self.groups == 1 and window.axes == 2 and window.is_pointwise and is_eager_on_cpu(bottom):
-            product = _multiply_pixels(bottom, weight.flatten(1), bias)
+        if self.groups == 1 and window.axes == 2 and window.reads_single_places and is_eager_on_cpu(bottom):
+            product = _multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
             if product is not None:
                 return product
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
@@ -216,22 +218,37 @@ class Convolution(BaseConvolution):
         return top.reshape(images, self.outputs, *top_sizes)
 
 
-def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+def _multiply_pixels(
+    bottom: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...] = (1, 1)
+) -> Tensor | None:
     """The products of a matrix (outputs, channels) and each pixel of a bottom (N, channels, H, W), plus the bias.
 
-    None where torch's convolution is the better choice: a matrix product on a CPU is quicker if nothing has to be
-    copied for it. With channels outermost, its gradient would take a copy of the weights for each image.
+    A stride leaves pixels out. None where torch's convolution is the better choice: a matrix product on a CPU is
+    quicker if no more than the chosen pixels has to be copied for it. With channels outermost, its gradient would take
+    a copy of the weights for each image.
     """
+    is_strided = any(step != 1 for step in stride)
     if not bottom.is_contiguous():
         if not bottom.is_contiguous(memory_format=torch.channels_last):
             return None
-        products: Tensor = linear(bottom.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
-        return products
-    if torch.is_grad_enabled():
+        chosen = avg_pool2d(bottom, 1, stride) if is_strided else bottom
+        return _multiply_rows(chosen.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+    if torch.is_grad_enabled() or is_strided:
         return None
     images, _, height, width = bottom.shape
     top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, len(weight), height, width)
     return top if bias is None else top.add_(bias.view(-1, 1, 1))
+
+
+def _multiply_rows(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """rows (..., channels) times weight (outputs, channels), plus the bias: (..., outputs)."""
+    outputs, channels = weight.shape
+    learns = torch.is_grad_enabled() and weight.requires_grad and bias is None
+    if learns and outputs > channels and rows.numel() >= MANY_ROWS * outputs * channels:
+        # The weight's gradient is then a product with few rows, which takes 0.65 to 0.9 of the time of one with many.
+        return rows @ weight.t().contiguous()
+    products: Tensor = linear(rows, weight, bias)
+    return products
 
 
 class _AddBias(torch.autograd.Function):

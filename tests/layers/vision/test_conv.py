@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import conv2d
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
+from caffe_compat.layers.vision.conv import _multiply_rows
 from tests.layers.harness import Array, assert_close, assert_every_field_matters, build, check_layer, random_bottom, run
 from tests.layers.vision.oracles import convolve
 
@@ -183,21 +184,34 @@ def test_products_of_pixels_equal_the_convolution(sizes: tuple[int, ...], bias: 
         assert top.is_contiguous(memory_format=layout)
 
 
+@pytest.mark.parametrize("stride", ["", "stride: 2", "stride_h: 1 stride_w: 3", "stride: 7"])
+@pytest.mark.parametrize("sizes", [(2, 5, 4, 3), (2, 5, 7, 5), (1, 3, 8, 9)])
 @pytest.mark.parametrize("bias", ["true", "false"])
-def test_gradients_of_products_of_channels_last_pixels(bias: str) -> None:
-    layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), (2, 5, 4, 3))
+def test_gradients_of_products_of_channels_last_pixels(bias: str, sizes: tuple[int, ...], stride: str) -> None:
+    layer = build(convolution(f"num_output: 7 kernel_size: 1 {stride} bias_term: {bias}"), sizes)
     gradients = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        images = random_bottom(2, 5, 4, 3).detach().clone(memory_format=layout).requires_grad_()
+        images = random_bottom(*sizes).detach().clone(memory_format=layout).requires_grad_()
         gradients.append(torch.autograd.grad(layer(images).square().sum(), [images, *layer.blobs]))
     for plain, innermost in zip(*gradients, strict=True):
         torch.testing.assert_close(innermost, plain, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    "fields", ["kernel_size: 3 pad: 1", "kernel_size: 1 stride: 2", "kernel_size: 1 pad: 1", "kernel_size: 1 group: 5"]
+    "fields",
+    ["kernel_size: 3 pad: 1", "kernel_size: 1 pad: 1 stride: 2", "kernel_size: 1 pad: 1", "kernel_size: 1 group: 5"],
 )
 def test_other_convolutions_of_channels_last_images_stay_convolutions(fields: str) -> None:
     layer = build(convolution(f"num_output: 10 {fields}"), (2, 5, 4, 3))
     bottom = random_bottom(2, 5, 4, 3).detach()
     torch.testing.assert_close(layer(bottom.to(memory_format=torch.channels_last)), layer(bottom), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows_an_output", [3.9, 4.0])
+def test_the_weight_of_many_rows_gets_its_gradient_with_few(rows_an_output: float) -> None:
+    generator = torch.Generator().manual_seed(17)
+    rows = torch.randn(int(rows_an_output * 10), 1, 3, dtype=torch.float64, generator=generator, requires_grad=True)
+    weight = torch.randn(10, 3, dtype=torch.float64, generator=generator, requires_grad=True)
+    top = _multiply_rows(rows, weight, None)
+    torch.testing.assert_close(top, rows @ weight.t())
+    assert torch.autograd.gradcheck(lambda rows, weight: _multiply_rows(rows, weight, None), (rows, weight))
