@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from caffe_compat.solvers.update_rules.registry import Update
+from caffe_compat.solvers.update_rules.registry import Update, numbers_of
 
 #: Numbers of one tensor for each thread: 256 KiB each of gradient, weight and history fit into a second-level cache.
 PART = 2**16
@@ -50,4 +50,4 @@ def _cut(update: Update, size: int) -> Iterator[Update]:
 
 def _pieces(tensors: list[Tensor], start: int, stop: int) -> list[Tensor]:
     """The numbers from `start` to `stop` of each tensor, in the order of its memory."""
-    return [one.as_strided((stop - start,), (1,), one.storage_offset() + start) for one in tensors]
+    return [numbers_of(one)[start:stop] for one in tensors]

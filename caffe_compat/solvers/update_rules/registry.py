@@ -56,6 +56,11 @@ class Update:
         return all(_is_dense(tensor) and _steps(tensor) == _steps(tensors[0]) for tensor in tensors)
 
 
+def numbers_of(tensor: Tensor) -> Tensor:
+    """A view (count,) of all numbers of a tensor without gaps, in the order of its memory."""
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
 def _is_dense(tensor: Tensor) -> bool:
     return tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
 

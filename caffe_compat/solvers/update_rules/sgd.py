@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import torch
 
-from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, register_update_rule
+from caffe_compat.solvers.update_rules.registry import Update, UpdateRule, numbers_of, register_update_rule
 
 #: torch's kernel for its own SGD; torch does not document it.
 KERNEL = "_fused_sgd_"
@@ -37,10 +37,11 @@ class SGD(UpdateRule):
         return update.of(others)
 
     def _move_alike(self, update: Update, rate: float, decay: float) -> None:
+        flat = update.with_tensors(lambda tensors: [numbers_of(tensor) for tensor in tensors])
         torch._fused_sgd_(
-            update.weights,
-            update.gradients,
-            update.history,
+            flat.weights,
+            flat.gradients,
+            flat.history,
             weight_decay=decay,
             momentum=self.momentum,
             lr=1.0,
