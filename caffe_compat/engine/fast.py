@@ -20,6 +20,7 @@ from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
 from caffe_compat.engine.passes.keep_features import FeatureStore, keep_features
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.passes.relu_in_place import relu_in_place
+from caffe_compat.engine.passes.share_strides import share_strides
 from caffe_compat.engine.passes.sum_in_place import sum_in_place
 from caffe_compat.engine.plan import Operation, Plan, plan_steps
 from caffe_compat.graph.wiring import Step
@@ -43,6 +44,7 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
     fold_normalization,
     fuse_normalization,
     pack_convolutions,
+    share_strides,
     sum_in_place,
     relu_in_place,
     channels_last,

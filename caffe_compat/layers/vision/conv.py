@@ -3,11 +3,12 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv1d, conv2d, conv3d, linear
+from torch.nn.functional import conv1d, conv2d, conv3d
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
 from caffe_compat.layers.base import (
@@ -23,7 +24,14 @@ from caffe_compat.layers.base import (
 )
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.windows import ConvolutionWindowFields, image_columns, require_output, require_positive
+from caffe_compat.layers.vision.pixel_products import multiply_pixels
+from caffe_compat.layers.windows import (
+    ConvolutionWindow,
+    ConvolutionWindowFields,
+    image_columns,
+    require_output,
+    require_positive,
+)
 from caffe_compat.proto import caffe_pb2
 
 
@@ -82,7 +90,7 @@ class BaseConvolution(Layer):
         return [self._top_shape(shape) for shape in bottom_shapes]
 
     def _top_shape(self, bottom: Shape) -> Shape:
-        self._require_fit(bottom)
+        self.require_fit(bottom)
         axis = self.channel_axis
         return (*bottom[:axis], self.outputs, *self.output_sizes(bottom[axis + 1 :]))
 
@@ -105,14 +113,15 @@ class BaseConvolution(Layer):
         return tops[0] if len(tops) == 1 else tops
 
     def _top(self, bottom: Tensor) -> Tensor:
-        self._require_fit(bottom.shape)
+        self.require_fit(bottom.shape)
         axis = self.channel_axis
         if axis == 1:
             return self.convolve(bottom)
         top = self.convolve(bottom.reshape(-1, *bottom.shape[axis:]))
         return top.reshape(*bottom.shape[:axis], *top.shape[1:])
 
-    def _require_fit(self, bottom: Sequence[int]) -> None:
+    def require_fit(self, bottom: Sequence[int]) -> None:
+        """Raises ShapeError for the shape of a bottom that the layer cannot convolve."""
         axis, axes = self.channel_axis, self.channel_axis + 1 + self.window.axes
         if len(bottom) != axes or bottom[axis] != self.channels:
             raise ShapeError(
@@ -134,8 +143,6 @@ class BaseConvolution(Layer):
                 raise FieldError(f"{self.spec}: expected {what} in multiples of group {self.groups}, got {count}")
 
 
-#: With this many rows for each output, the order of a weight's gradient matters more than a copy of it.
-MANY_ROWS = 4
 #: torch's convolution by number of spatial axes; other numbers of axes use image_columns.
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 
@@ -187,26 +194,35 @@ class Convolution(BaseConvolution):
     def convolve(self, bottom: Tensor) -> Tensor:
         return self.convolve_with(bottom, self.blobs[0], self.bias_blob())
 
-    def convolve_with(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The same convolution with the given weight and bias in place of the layer's."""
+    def convolve_chosen(self, chosen: Tensor) -> Tensor:
+        """The top for a bottom of which only the pixels that the stride reaches are left."""
+        unit = replace(self.window, stride=(1,) * self.window.axes)
+        return self.convolve_with(chosen, self.blobs[0], self.bias_blob(), unit)
+
+    def convolve_with(
+        self, bottom: Tensor, weight: Tensor, bias: Tensor | None, window: ConvolutionWindow | None = None
+    ) -> Tensor:
+        """The same convolution with the given weight, bias and window in place of the layer's."""
+        window = window or self.window
         if bias is not None and bias.requires_grad and sums_are_careful():
-            return add_bias(self.convolve_with(bottom, weight, None), bias)
+            return add_bias(self.convolve_with(bottom, weight, None, window), bias)
         sizes = bottom.shape[2:]
         # If the window covers the input, a matrix product is several times faster (SRN's 14x14 kernels).
         # Not while compiling: sizes may be symbolic there, and the compiler selects its own algorithm.
-        is_product = not torch.compiler.is_compiling() and self.window.covers(sizes)
-        if self.window.axes not in CONVOLUTIONS or is_product:
-            return self._convolve_columns(bottom, weight, bias)
-        window = self.window
+        is_product = not torch.compiler.is_compiling() and window.covers(sizes)
+        if window.axes not in CONVOLUTIONS or is_product:
+            return self._convolve_columns(bottom, weight, bias, window)
         if self.groups == 1 and window.axes == 2 and window.reads_single_places and is_eager_on_cpu(bottom):
-            product = _multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
+            product = multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
             if product is not None:
                 return product
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
         return convolution(bottom, weight, bias, window.stride, window.pad, window.dilation, self.groups)
 
-    def _convolve_columns(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        window, sizes = self.window, bottom.shape[2:]
+    def _convolve_columns(
+        self, bottom: Tensor, weight: Tensor, bias: Tensor | None, window: ConvolutionWindow
+    ) -> Tensor:
+        sizes = bottom.shape[2:]
         # The matrix product needs each group's values next to each other, so channels-last images are copied.
         columns = bottom.contiguous() if window.covers(sizes) else image_columns(bottom, window)
         weight = weight.reshape(self.groups, self.outputs // self.groups, -1)
@@ -216,39 +232,6 @@ class Convolution(BaseConvolution):
         if bias is not None:
             top = top + bias[:, None]
         return top.reshape(images, self.outputs, *top_sizes)
-
-
-def _multiply_pixels(
-    bottom: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...] = (1, 1)
-) -> Tensor | None:
-    """The products of a matrix (outputs, channels) and each pixel of a bottom (N, channels, H, W), plus the bias.
-
-    A stride leaves pixels out. None where torch's convolution is the better choice: a matrix product on a CPU is
-    quicker if no more than the chosen pixels has to be copied for it. With channels outermost, its gradient would take
-    a copy of the weights for each image.
-    """
-    is_strided = any(step != 1 for step in stride)
-    if not bottom.is_contiguous():
-        if not bottom.is_contiguous(memory_format=torch.channels_last):
-            return None
-        chosen = avg_pool2d(bottom, 1, stride) if is_strided else bottom
-        return _multiply_rows(chosen.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
-    if torch.is_grad_enabled() or is_strided:
-        return None
-    images, _, height, width = bottom.shape
-    top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, len(weight), height, width)
-    return top if bias is None else top.add_(bias.view(-1, 1, 1))
-
-
-def _multiply_rows(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """rows (..., channels) times weight (outputs, channels), plus the bias: (..., outputs)."""
-    outputs, channels = weight.shape
-    learns = torch.is_grad_enabled() and weight.requires_grad and bias is None
-    if learns and outputs > channels and rows.numel() >= MANY_ROWS * outputs * channels:
-        # The weight's gradient is then a product with few rows, which takes 0.65 to 0.9 of the time of one with many.
-        return rows @ weight.t().contiguous()
-    products: Tensor = linear(rows, weight, bias)
-    return products
 
 
 class _AddBias(torch.autograd.Function):

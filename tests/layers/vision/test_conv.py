@@ -6,7 +6,6 @@ import torch
 from torch.nn.functional import conv2d
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.vision.conv import _multiply_rows
 from tests.layers.harness import Array, assert_close, assert_every_field_matters, build, check_layer, random_bottom, run
 from tests.layers.vision.oracles import convolve
 
@@ -205,13 +204,3 @@ def test_other_convolutions_of_channels_last_images_stay_convolutions(fields: st
     layer = build(convolution(f"num_output: 10 {fields}"), (2, 5, 4, 3))
     bottom = random_bottom(2, 5, 4, 3).detach()
     torch.testing.assert_close(layer(bottom.to(memory_format=torch.channels_last)), layer(bottom), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("rows_an_output", [3.9, 4.0])
-def test_the_weight_of_many_rows_gets_its_gradient_with_few(rows_an_output: float) -> None:
-    generator = torch.Generator().manual_seed(17)
-    rows = torch.randn(int(rows_an_output * 10), 1, 3, dtype=torch.float64, generator=generator, requires_grad=True)
-    weight = torch.randn(10, 3, dtype=torch.float64, generator=generator, requires_grad=True)
-    top = _multiply_rows(rows, weight, None)
-    torch.testing.assert_close(top, rows @ weight.t())
-    assert torch.autograd.gradcheck(lambda rows, weight: _multiply_rows(rows, weight, None), (rows, weight))
