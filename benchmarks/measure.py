@@ -1,10 +1,13 @@
 """Interleaved timing: contenders take turns, so that other load on the machine falls on all alike."""
 
 import json
+import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +25,53 @@ def use_gpu_if_there() -> bool:
 
 def take_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each contender in each round, after one round that does not count."""
+    return _in_turns({name: partial(_seconds_of, run) for name, run in contenders.items()}, rounds)
+
+
+def take_turns_in_processes(
+    contenders: dict[str, Callable[[], Callable[[], object]]], rounds: int
+) -> dict[str, list[float]]:
+    """The same, with a process for each contender, so that none works in memory that another has left.
+
+    A contender is a function, importable by name, that returns what is measured.
+    """
+    spawning = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        pools = {name: stack.enter_context(spawning.Pool(1, _prepare, (make,))) for name, make in contenders.items()}
+        return _in_turns({name: partial(pool.apply, _seconds_of_prepared) for name, pool in pools.items()}, rounds)
+
+
+def _in_turns(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """What the contenders return in each round after the first; each round begins with another one."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
     for turn in range(rounds + 1):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
+        first = turn % len(names)
+        for name in (*names[first:], *names[:first]):
+            took = contenders[name]()
             if turn:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(took)
     return seconds
+
+
+def _seconds_of(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+#: In a contender's process: what is measured.
+_prepared: list[Callable[[], object]] = []
+
+
+def _prepare(make: Callable[[], Callable[[], object]]) -> None:
+    _prepared.append(make())
+
+
+def _seconds_of_prepared() -> float:
+    return _seconds_of(_prepared[0])
 
 
 def ratios(seconds: dict[str, list[float]], reference: str) -> dict[str, float]:

@@ -3,13 +3,15 @@
     python benchmarks/training_step.py [--depth 26] [--width 16] [--size 96] [--batch 32] [--rounds 5] [--json FILE]
 
 One step is forward, backward and the SGD update of step 4 (two losses), on the same random batch. The eager nets use
-torch's own SGD (whose momentum is not Caffe's), once as they are and once channels-last.
+torch's own SGD (whose momentum is not Caffe's), once as they are and once channels-last. Each contender has a process
+of its own, ours set up as the command `train` sets up its own.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,9 +20,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.eager_srn import Srn
-from benchmarks.measure import report, take_turns, use_gpu_if_there
+from benchmarks.measure import report, take_turns_in_processes, use_gpu_if_there
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
+from caffe_compat.solvers.freed_memory import keep_freed_memory
 from caffe_compat.solvers.solver import Solver
 from prototxt_gen import generate
 
@@ -56,6 +59,13 @@ def solver_for(engine: str, arguments: argparse.Namespace) -> Solver:
     return made
 
 
+def engine_step(engine: str, arguments: argparse.Namespace) -> Callable[[], None]:
+    """A step of one of our engines, on the GPU if there is one."""
+    use_gpu_if_there()
+    keep_freed_memory()
+    return partial(solver_for(engine, arguments).step, 1)
+
+
 def eager_step(arguments: argparse.Namespace, channels_last: bool) -> Callable[[], None]:
     """The same step written by hand."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -85,15 +95,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     file = arguments.json.resolve() if arguments.json else None
-    use_gpu_if_there()
-    solvers = {engine: solver_for(engine, arguments) for engine in ("exact", "fast", "fast-bf16")}
-    contenders: dict[str, Callable[[], object]] = {
-        "eager PyTorch": eager_step(arguments, channels_last=False),
-        "eager, channels-last": eager_step(arguments, channels_last=True),
-        **{f"{engine} engine": lambda solver=solver: solver.step(1) for engine, solver in solvers.items()},
+    contenders: dict[str, Callable[[], Callable[[], object]]] = {
+        "eager PyTorch": partial(eager_step, arguments, channels_last=False),
+        "eager, channels-last": partial(eager_step, arguments, channels_last=True),
+        **{f"{engine} engine": partial(engine_step, engine, arguments) for engine in ("exact", "fast", "fast-bf16")},
     }
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
-    seconds = take_turns(contenders, arguments.rounds)
+    seconds = take_turns_in_processes(contenders, arguments.rounds)
     report("one training step of the small SRN (step 4)", seconds, "eager PyTorch", file, **settings)
 
 

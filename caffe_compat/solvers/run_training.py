@@ -12,6 +12,7 @@ from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals, end_with_parent
 from caffe_compat.solvers.cached_features import cached_features
+from caffe_compat.solvers.freed_memory import keep_freed_memory
 from caffe_compat.solvers.prefix import locked_prefix, newest_whole_snapshot
 from caffe_compat.solvers.snapshot import check_snapshot_prefix
 from caffe_compat.solvers.solver import Callback, Solver
@@ -59,6 +60,7 @@ def run_training(
     CaffeError where it cannot be trained. With several processes, all call this function, and must be connected.
     """
     end_with_parent()
+    keep_freed_memory()
     sigint, sighup = ACTIONS[wishes.sigint_effect or "stop"], ACTIONS[wishes.sighup_effect]
     lock = _lock(parameter) if surroundings.rank == 0 else nullcontext()
     with actions_of_signals(sigint, sighup) as requested, lock, heartbeat(wishes.patience):
