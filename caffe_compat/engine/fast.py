@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
+from caffe_compat.engine.passes.add_gradients_in_products import add_gradients_in_products
 from caffe_compat.engine.passes.channels_last import channels_last, lay_out_weights
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
 from caffe_compat.engine.passes.fold_normalization import fold_normalization
@@ -24,7 +25,7 @@ from caffe_compat.engine.passes.share_strides import share_strides
 from caffe_compat.engine.passes.sum_in_place import sum_in_place
 from caffe_compat.engine.plan import Operation, Plan, plan_steps
 from caffe_compat.graph.wiring import Step
-from caffe_compat.layers.base import as_tuple, innermost_channels
+from caffe_compat.layers.base import HALF, as_tuple, innermost_channels
 from caffe_compat.layers.new_blobs import refuse_lack_of_memory
 from caffe_compat.net.blob import SyncedTensor
 from caffe_compat.net.gradients import require_possible
@@ -37,7 +38,6 @@ Values = dict[str, Tensor]
 #: whether autograd records.
 Around = Callable[[bool, bool], AbstractContextManager[object]]
 
-HALF = (torch.bfloat16, torch.float16)
 #: Applied in this order, since each pass matches patterns that earlier passes leave.
 PASSES: tuple[Callable[[Plan], Plan], ...] = (
     drop_unneeded,
@@ -45,6 +45,7 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
     fuse_normalization,
     pack_convolutions,
     share_strides,
+    add_gradients_in_products,
     sum_in_place,
     relu_in_place,
     channels_last,

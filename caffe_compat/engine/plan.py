@@ -91,6 +91,8 @@ class Plan:
         source = self.wiring.sources[index][position]
         if source is None or len(self.wiring.uses[source]) > 1 or value in self.kept:
             return False
+        if len(self.operations[source[0]].outputs) > 1:  # they may share memory
+            return False
         return not self.operations[source[0]].layer.backward_reads_top
 
     @cached_property

@@ -20,11 +20,12 @@ from caffe_compat.layers.spec import Arity, LayerSpec, at_least, between, exactl
 from caffe_compat.proto import caffe_pb2
 
 __all__ = [
-    "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "as_tuple", "at_least", "between",
-    "careful_sums", "channel_sums", "channels_of_image", "exactly", "sums_are_careful",
+    "HALF", "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "as_tuple", "at_least",
+    "between", "careful_sums", "channel_sums", "channels_of_image", "exactly", "sums_are_careful",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
+HALF = (torch.bfloat16, torch.float16)
 Tops = Tensor | tuple[Tensor, ...]
 
 _CAREFUL: ContextVar[bool] = ContextVar("careful sums", default=False)

@@ -24,6 +24,9 @@ STRIDED = """layer { name: "p" type: "Convolution" bottom: "c" top: "p" convolut
   layer { name: "q" type: "Convolution" bottom: "c" top: "q" convolution_param {
     num_output: 2 kernel_size: 1 stride: 2 weight_filler { type: "xavier" } } }
   layer { name: "e" type: "Eltwise" bottom: "q" bottom: "p" top: "e" loss_weight: 1 }"""
+BESIDE = """layer { name: "p" type: "Convolution" bottom: "c" top: "p" convolution_param {
+    num_output: 4 kernel_size: 1 bias_term: false weight_filler { type: "xavier" } } }
+  layer { name: "e" type: "Eltwise" bottom: "c" bottom: "p" top: "e" loss_weight: 1 }"""
 UNUSED = 'layer { name: "q" type: "Sigmoid" bottom: "x" top: "q" } layer { name: "z" type: "Silence" bottom: "q" }'
 #: For each pass: a net that it rewrites, and whether the net learns.
 SHOWS = {
@@ -32,6 +35,7 @@ SHOWS = {
     "fuse_normalization": (IMAGES + CONVOLUTION + NORMALISED, True),
     "pack_convolutions": (IMAGES + CONVOLUTION + RELU, False),
     "share_strides": (IMAGES + CONVOLUTION + STRIDED, True),
+    "add_gradients_in_products": (IMAGES + CONVOLUTION + BESIDE, True),
     "sum_in_place": (IMAGES + CONVOLUTION + ADDED, True),
     "relu_in_place": (IMAGES + CONVOLUTION + COUNTED, True),
     "channels_last": (MADE + CONVOLUTION, False),

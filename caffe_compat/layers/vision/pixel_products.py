@@ -1,5 +1,7 @@
 """1x1 convolutions as matrix products, which are quicker on a CPU where little has to be copied for them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, linear
@@ -44,3 +46,42 @@ def _multiply_rows(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return rows @ weight.t().contiguous()
     products: Tensor = linear(rows, weight, bias)
     return products
+
+
+class _ProductBesideBottom(torch.autograd.Function):
+    """The products of `multiply_pixels`, and the bottom; backward adds the gradient of the latter in the product."""
+
+    @staticmethod
+    def forward(ctx: Any, bottom: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(bottom, weight)
+        ctx.set_materialize_grads(False)
+        top = linear(bottom.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+        return top, bottom.view_as(bottom)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        bottom, weight = ctx.saved_tensors
+        of_top, of_bottom = gradients
+        if of_top is None:
+            return of_bottom, None
+        rows, of_rows = _rows(bottom), _rows(of_top)
+        of_weight = of_rows.t() @ rows if ctx.needs_input_grad[1] else None
+        if not ctx.needs_input_grad[0]:
+            return None, of_weight
+        total = of_rows @ weight if of_bottom is None else torch.addmm(_rows(of_bottom), of_rows, weight)
+        images, channels, height, width = bottom.shape
+        return total.view(images, height, width, channels).permute(0, 3, 1, 2), of_weight
+
+
+def _rows(images: Tensor) -> Tensor:
+    """(N, C, H, W) as (N H W, C)."""
+    return images.permute(0, 2, 3, 1).reshape(-1, images.shape[1])
+
+
+def multiply_beside_bottom(bottom: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The products of weight (outputs, channels) and each pixel of a channels-last bottom, and the bottom for others.
+
+    The gradient that comes back through the second is added within the product that gives the gradient of the first.
+    """
+    both: tuple[Tensor, Tensor] = _ProductBesideBottom.apply(bottom, weight)
+    return both
