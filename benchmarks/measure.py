@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -42,12 +43,14 @@ def take_turns_in_processes(
 
 
 def _in_turns(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What the contenders return in each round after the first; each round begins with another one."""
+    """What the contenders return in each round after the first; each round has another order.
+
+    What ran before leaves its mark: other data in the caches, and a slower clock behind matrix instructions.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    names = list(contenders)
+    order = random.Random(0)
     for turn in range(rounds + 1):
-        first = turn % len(names)
-        for name in (*names[first:], *names[:first]):
+        for name in order.sample(list(contenders), len(contenders)):
             took = contenders[name]()
             if turn:
                 seconds[name].append(took)

@@ -12,7 +12,6 @@ import multiprocessing
 import resource
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import machine
-from benchmarks.training_step import eager_step, solver_for
+from benchmarks.training_step import eager_step, engine_step
 
 ENGINES = ("exact", "fast", "fast-bf16")
 #: Hand-written nets and whether they are channels-last.
@@ -31,7 +30,7 @@ def step_of(name: str, arguments: argparse.Namespace) -> Callable[[], None]:
     """One training step of a contender."""
     if name in EAGER:
         return eager_step(arguments, EAGER[name])
-    return partial(solver_for(name.removesuffix(" engine"), arguments).step, 1)
+    return engine_step(name.removesuffix(" engine"), arguments)
 
 
 def peak(name: str, arguments: argparse.Namespace) -> float:
