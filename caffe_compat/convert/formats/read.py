@@ -1,6 +1,7 @@
 """Reads a model from any supported file; the first bytes of the file decide the format."""
 
 import json
+import os
 from pathlib import Path
 
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
@@ -8,9 +9,11 @@ from caffe_compat.convert.formats.safetensors_file import read_safetensors
 from caffe_compat.convert.formats.state_dict import read_state_dict
 from caffe_compat.convert.model import Model, require_regular
 from caffe_compat.convert.pretrained.pixels import USUAL, Pixels
+from caffe_compat.errors import FormatError
 
 #: First bytes of files by torch.save: a ZIP archive, or before PyTorch 1.6 a pickled magic number.
 TORCH_HEADS = (b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
+WANTED = "weights (.caffemodel, .caffemodel.h5, .safetensors, .pt or .pth)"
 LONGEST_HEAD = max(map(len, TORCH_HEADS))
 
 
@@ -24,6 +27,8 @@ def read_model(path: str, dialect: str | None = None, pixels: Pixels = USUAL, de
     FormatError for any other file.
     """
     require_regular(path)
+    if not os.path.lexists(path):
+        raise FormatError(f"{path}: no such file; expected {WANTED}")
     if Path(path).is_file():
         if is_safetensors(path):
             return read_safetensors(path, pixels, description)
