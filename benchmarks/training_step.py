@@ -23,7 +23,7 @@ from benchmarks.eager_srn import Srn
 from benchmarks.measure import report, take_turns_in_processes, use_gpu_if_there
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.write import write_text
-from caffe_compat.solvers.freed_memory import keep_freed_memory
+from caffe_compat.solvers.run_training import keep_freed_memory
 from caffe_compat.solvers.solver import Solver
 from prototxt_gen import generate
 

@@ -13,16 +13,14 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.passes.add_gradients_in_products import add_gradients_in_products
 from caffe_compat.engine.passes.channels_last import channels_last, lay_out_weights
 from caffe_compat.engine.passes.drop_unneeded import drop_unneeded
 from caffe_compat.engine.passes.fold_normalization import fold_normalization
 from caffe_compat.engine.passes.fuse_normalization import fuse_normalization
+from caffe_compat.engine.passes.in_place import in_place
 from caffe_compat.engine.passes.keep_features import FeatureStore, keep_features
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
-from caffe_compat.engine.passes.relu_in_place import relu_in_place
-from caffe_compat.engine.passes.share_strides import share_strides
-from caffe_compat.engine.passes.sum_in_place import sum_in_place
+from caffe_compat.engine.passes.share_bottoms import share_bottoms
 from caffe_compat.engine.plan import Operation, Plan, plan_steps
 from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.base import HALF, as_tuple, innermost_channels
@@ -44,10 +42,8 @@ PASSES: tuple[Callable[[Plan], Plan], ...] = (
     fold_normalization,
     fuse_normalization,
     pack_convolutions,
-    share_strides,
-    add_gradients_in_products,
-    sum_in_place,
-    relu_in_place,
+    share_bottoms,
+    in_place,
     channels_last,
 )
 

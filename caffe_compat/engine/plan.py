@@ -77,9 +77,9 @@ class Plan:
             for (learns, is_loss), stretch in groupby(numbered, lambda item: (item[1].learns, item[1].layer.is_loss))
         ]
 
-    def has(self, types: Iterable[str], learning: bool) -> bool:
-        """Whether a layer of one of these types is in the plan; if `learning` is false, one that does not learn."""
-        counted = [operation for operation in self.operations if learning or not operation.learns]
+    def has(self, types: Iterable[str], learning: bool | None = None) -> bool:
+        """Whether a layer of one of these types is in the plan: if `learning` is true or false, one that does so."""
+        counted = [operation for operation in self.operations if learning in (None, operation.learns)]
         return any(layer.spec.type in types for operation in counted for layer in operation.layers)
 
     def may_overwrite(self, index: int, position: int) -> bool:
@@ -153,10 +153,10 @@ def _run(step: Step, carry_gradients: list[bool]) -> Callable[..., Tops]:
 Rewrite = Callable[[Plan], Plan]
 
 
-def only_with(*types: str, learning: bool = True) -> Callable[[Rewrite], Rewrite]:
+def only_with(*types: str, learning: bool | None = None) -> Callable[[Rewrite], Rewrite]:
     """Decorator of a pass that is not called for a plan without layers of these types.
 
-    With `learning` false, layers that learn do not count.
+    With `learning` true or false, only layers count that learn, or that do not.
     """
 
     def decorate(rewrite: Rewrite) -> Rewrite:

@@ -20,8 +20,8 @@ from caffe_compat.layers.spec import Arity, LayerSpec, at_least, between, exactl
 from caffe_compat.proto import caffe_pb2
 
 __all__ = [
-    "HALF", "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "as_tuple", "at_least",
-    "between", "careful_sums", "channel_sums", "channels_of_image", "exactly", "sums_are_careful",
+    "HALF", "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "add_bias", "as_tuple",
+    "at_least", "between", "careful_sums", "channel_sums", "channels_of_image", "exactly", "sums_are_careful",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -300,6 +300,26 @@ def channel_sums(values: Tensor) -> Tensor:
         # NumPy converts to float64 while it sums; torch would first store a float64 copy, which takes 4 times as long.
         return torch.from_numpy(np.add.reduce(values.detach().numpy(), axis=axes, dtype=np.float64))
     return values.sum(axes, dtype=torch.float64)
+
+
+class _AddBias(torch.autograd.Function):
+    """top (N, C, ...) + bias (C,), with the gradient of the bias summed in float64."""
+
+    @staticmethod
+    def forward(ctx: Any, top: Tensor, bias: Tensor) -> Tensor:
+        ctx.mark_dirty(top)
+        return top.add_(bias.view(-1, *[1] * (top.dim() - 2)))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        (gradient,) = gradients
+        return gradient, channel_sums(gradient).to(gradient.dtype)
+
+
+def add_bias(top: Tensor, bias: Tensor) -> Tensor:
+    """Adds a learnable bias (C,) to top (N, C, ...) and returns the result; `top` is overwritten."""
+    sums: Tensor = _AddBias.apply(top, bias)
+    return sums
 
 
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:

@@ -1,6 +1,9 @@
 """One training from its start, or from a snapshot, to its exit status, as the command `train` runs it per process."""
 
+import ctypes
 import logging
+import os
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +15,6 @@ from caffe_compat.net.settings import Surroundings
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.solvers.actions import ACTIONS, STOPPED_EARLY, actions_of_signals, end_with_parent
 from caffe_compat.solvers.cached_features import cached_features
-from caffe_compat.solvers.freed_memory import keep_freed_memory
 from caffe_compat.solvers.prefix import locked_prefix, newest_whole_snapshot
 from caffe_compat.solvers.snapshot import check_snapshot_prefix
 from caffe_compat.solvers.solver import Callback, Solver
@@ -23,6 +25,13 @@ logger = logging.getLogger("caffe_compat")
 
 #: In place of a .solverstate: the newest whole one of the prefix, or none.
 AUTO = "auto"
+
+#: Whoever sets one of these has chosen.
+MEMORY_CHOICES = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD"}
+#: Parameters of glibc's mallopt (malloc.h), and their values: free memory at the heap's end is never given back, and
+#: blobs of up to 32 MiB (the largest value that there is) lie in the heap.
+TRIM_THRESHOLD, NEVER = -1, -1
+MMAP_THRESHOLD, LARGEST = -3, 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,17 @@ def run_training(
             solver.solve()
         solver.close()
     return STOPPED_EARLY if solver.is_stopped and not wishes.sigint_effect else 0
+
+
+def keep_freed_memory() -> bool:
+    """Makes the process keep memory that it frees; returns whether the C library can.
+
+    Otherwise some memory goes back to the system after each iteration, which clears it before it lends it again.
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or MEMORY_CHOICES & os.environ.keys():
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all([mallopt(TRIM_THRESHOLD, NEVER), mallopt(MMAP_THRESHOLD, LARGEST)])
 
 
 def _check_data(solver: Solver) -> None:

@@ -51,6 +51,8 @@ class Updater:
             return
         if not self._shows_steps and self._net.device.type == "cpu" and self._solver.regularization_type == "L2":
             update = self._rule.move(update)
+            if not update.weights:
+                return
         in_parts = self._rule.works_by_number and self._net.device.type == "cpu"
         for part in parts(update) if in_parts else [update]:
             self._change_gradients(part)

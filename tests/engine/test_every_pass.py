@@ -15,7 +15,6 @@ NORMALISED = """layer { name: "n" type: "BatchNorm" bottom: "c" top: "c" }
   layer { name: "s" type: "Scale" bottom: "c" top: "c" }"""
 RELU = 'layer { name: "r" type: "ReLU" bottom: "c" top: "c" }'
 MADE = 'layer { name: "d" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 dim: 3 dim: 5 dim: 4 } } }'
-COUNTED = 'layer { name: "r" type: "ReLU" bottom: "c" top: "r" loss_weight: 1 }'
 ADDED = """layer { name: "d" type: "Convolution" bottom: "x" top: "d"
   convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } } }
   layer { name: "e" type: "Eltwise" bottom: "c" bottom: "d" top: "e" loss_weight: 1 }"""
@@ -24,9 +23,6 @@ STRIDED = """layer { name: "p" type: "Convolution" bottom: "c" top: "p" convolut
   layer { name: "q" type: "Convolution" bottom: "c" top: "q" convolution_param {
     num_output: 2 kernel_size: 1 stride: 2 weight_filler { type: "xavier" } } }
   layer { name: "e" type: "Eltwise" bottom: "q" bottom: "p" top: "e" loss_weight: 1 }"""
-BESIDE = """layer { name: "p" type: "Convolution" bottom: "c" top: "p" convolution_param {
-    num_output: 4 kernel_size: 1 bias_term: false weight_filler { type: "xavier" } } }
-  layer { name: "e" type: "Eltwise" bottom: "c" bottom: "p" top: "e" loss_weight: 1 }"""
 UNUSED = 'layer { name: "q" type: "Sigmoid" bottom: "x" top: "q" } layer { name: "z" type: "Silence" bottom: "q" }'
 #: For each pass: a net that it rewrites, and whether the net learns.
 SHOWS = {
@@ -34,10 +30,8 @@ SHOWS = {
     "fold_normalization": (IMAGES + CONVOLUTION + NORMALISED, False),
     "fuse_normalization": (IMAGES + CONVOLUTION + NORMALISED, True),
     "pack_convolutions": (IMAGES + CONVOLUTION + RELU, False),
-    "share_strides": (IMAGES + CONVOLUTION + STRIDED, True),
-    "add_gradients_in_products": (IMAGES + CONVOLUTION + BESIDE, True),
-    "sum_in_place": (IMAGES + CONVOLUTION + ADDED, True),
-    "relu_in_place": (IMAGES + CONVOLUTION + COUNTED, True),
+    "share_bottoms": (IMAGES + CONVOLUTION + STRIDED, True),
+    "in_place": (IMAGES + CONVOLUTION + ADDED, True),
     "channels_last": (MADE + CONVOLUTION, False),
 }
 

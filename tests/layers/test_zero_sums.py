@@ -2,9 +2,8 @@
 
 import torch
 
-from caffe_compat.layers.base import careful_sums, sums_are_careful
+from caffe_compat.layers.base import add_bias, careful_sums, sums_are_careful
 from caffe_compat.layers.normalization.batch_norm import centre_gradient
-from caffe_compat.layers.vision.conv import add_bias
 
 
 def test_add_bias_is_an_addition_whose_gradient_is_the_sum() -> None:

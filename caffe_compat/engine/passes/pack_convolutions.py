@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
 from caffe_compat.engine.passes.fold_normalization import FoldedConvolution
-from caffe_compat.engine.passes.relu_in_place import is_plain_relu
-from caffe_compat.engine.passes.sum_in_place import is_plain_sum
+from caffe_compat.engine.passes.in_place import is_plain_relu, is_plain_sum
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
 from caffe_compat.layers.vision.conv import Convolution
 

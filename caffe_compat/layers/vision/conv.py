@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,14 +17,14 @@ from caffe_compat.layers.base import (
     Reach,
     Shape,
     Tops,
+    add_bias,
     at_least,
-    channel_sums,
     is_eager_on_cpu,
     sums_are_careful,
 )
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.pixel_products import multiply_pixels
+from caffe_compat.layers.vision.pixel_products import choose_pixels, multiply_rows
 from caffe_compat.layers.windows import (
     ConvolutionWindow,
     ConvolutionWindowFields,
@@ -213,7 +213,7 @@ class Convolution(BaseConvolution):
         if window.axes not in CONVOLUTIONS or is_product:
             return self._convolve_columns(bottom, weight, bias, window)
         if self.groups == 1 and window.axes == 2 and window.reads_single_places and is_eager_on_cpu(bottom):
-            product = multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
+            product = _multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
             if product is not None:
                 return product
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
@@ -234,21 +234,23 @@ class Convolution(BaseConvolution):
         return top.reshape(images, self.outputs, *top_sizes)
 
 
-class _AddBias(torch.autograd.Function):
-    """top (N, C, ...) + bias (C,), with the gradient of the bias summed in float64."""
+def _multiply_pixels(
+    bottom: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...] = (1, 1)
+) -> Tensor | None:
+    """The products of a matrix (outputs, channels) and each pixel of a bottom (N, channels, H, W), plus the bias.
 
-    @staticmethod
-    def forward(ctx: Any, top: Tensor, bias: Tensor) -> Tensor:
-        ctx.mark_dirty(top)
-        return top.add_(bias.view(-1, *[1] * (top.dim() - 2)))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        (gradient,) = gradients
-        return gradient, channel_sums(gradient).to(gradient.dtype)
-
-
-def add_bias(top: Tensor, bias: Tensor) -> Tensor:
-    """Adds a learnable bias (C,) to top (N, C, ...) and returns the result; `top` is overwritten."""
-    sums: Tensor = _AddBias.apply(top, bias)
-    return sums
+    A stride leaves pixels out. None where torch's convolution is the better choice: a matrix product on a CPU is
+    quicker if no more than the chosen pixels has to be copied for it. With channels outermost, its gradient would take
+    a copy of the weights for each image.
+    """
+    is_strided = any(step != 1 for step in stride)
+    if not bottom.is_contiguous():
+        if not bottom.is_contiguous(memory_format=torch.channels_last):
+            return None
+        chosen = choose_pixels(bottom, stride) if is_strided else bottom
+        return multiply_rows(chosen.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+    if torch.is_grad_enabled() or is_strided:
+        return None
+    images, _, height, width = bottom.shape
+    top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, len(weight), height, width)
+    return top if bias is None else top.add_(bias.view(-1, 1, 1))

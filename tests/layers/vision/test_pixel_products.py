@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.nn.functional import conv2d
 
-from caffe_compat.layers.vision.pixel_products import _multiply_rows, choose_pixels, multiply_beside_bottom
+from caffe_compat.layers.vision.pixel_products import choose_pixels, multiply_beside_bottom, multiply_rows
 
 
 @pytest.mark.parametrize("rows_an_output", [3.9, 4.0])
@@ -14,9 +14,9 @@ def test_the_weight_of_many_rows_gets_its_gradient_with_few(rows_an_output: floa
     generator = torch.Generator().manual_seed(17)
     rows = torch.randn(int(rows_an_output * 10), 1, 3, dtype=torch.float64, generator=generator, requires_grad=True)
     weight = torch.randn(10, 3, dtype=torch.float64, generator=generator, requires_grad=True)
-    top = _multiply_rows(rows, weight, None)
+    top = multiply_rows(rows, weight, None)
     torch.testing.assert_close(top, rows @ weight.t())
-    assert gradcheck(lambda rows, weight: _multiply_rows(rows, weight, None), (rows, weight))
+    assert gradcheck(lambda rows, weight: multiply_rows(rows, weight, None), (rows, weight))
 
 
 @pytest.mark.parametrize("stride", [(1, 2), (3, 2), (4, 9)])

@@ -5,7 +5,7 @@ import torch
 
 from caffe_compat.engine import fast
 from caffe_compat.engine.fast import FastEngine
-from caffe_compat.engine.passes.add_gradients_in_products import add_gradients_in_products
+from caffe_compat.engine.passes.share_bottoms import _add_gradients, share_bottoms
 from caffe_compat.engine.plan import plan_steps
 from caffe_compat.net.net import Net
 from tests.engine.nets import build, double
@@ -71,7 +71,7 @@ def trained(net: Net, precision: torch.dtype) -> dict[str, torch.Tensor]:
 def test_gradients_stay_the_same(name: str, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     text, expected = NETS[name]
     plan = plan_steps(build(text).steps, build(text).outputs, learns=True)
-    rewritten = add_gradients_in_products(plan).operations
+    rewritten = _add_gradients(plan).operations
     assert sum(len(operation.outputs) == 2 for operation in rewritten) == expected
 
     def net() -> Net:
@@ -79,7 +79,7 @@ def test_gradients_stay_the_same(name: str, precision: torch.dtype, monkeypatch:
 
     engines = torch.float32 if precision == torch.float64 else precision
     found = trained(net(), engines)
-    monkeypatch.setattr(fast, "PASSES", tuple(one for one in fast.PASSES if one is not add_gradients_in_products))
+    monkeypatch.setattr(fast, "PASSES", tuple(one for one in fast.PASSES if one is not share_bottoms))
     plain = trained(net(), engines)
     assert found.keys() == plain.keys()
     assert len(plain) > 2

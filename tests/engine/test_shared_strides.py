@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from caffe_compat.engine.create import create_engine
-from caffe_compat.engine.passes.share_strides import share_strides
+from caffe_compat.engine.passes.share_bottoms import _share_strides
 from caffe_compat.engine.plan import plan_steps
 from caffe_compat.errors import ShapeError
 from tests.engine.nets import build, double
@@ -54,7 +54,7 @@ def test_shares_where_it_may_and_changes_no_result(name: str) -> None:
     text = STEM + RELU + "".join(map(convolution, tops, fields)) + losses(*tops)
     exact, fast = double(build(text)), double(build(text))
     plan = plan_steps(fast.steps, fast.outputs, learns=True)
-    assert len(share_strides(plan).operations) - len(plan.operations) == expected
+    assert len(_share_strides(plan).operations) - len(plan.operations) == expected
     loss = [create_engine(kind, net).forward_backward() for kind, net in (("exact", exact), ("fast", fast))]
     assert loss[1].item() == pytest.approx(loss[0].item(), rel=1e-6)
     for ours, theirs in zip(fast.learnable, exact.learnable, strict=True):
@@ -64,13 +64,13 @@ def test_shares_where_it_may_and_changes_no_result(name: str) -> None:
 def test_nothing_changes_where_nothing_learns() -> None:
     net = build(STEM + RELU + convolution("a", f"{ONE} stride: 2") + convolution("b", f"{ONE} stride: 2"))
     plan = plan_steps(net.steps, net.outputs, learns=False)
-    assert share_strides(plan).operations == plan.operations
+    assert _share_strides(plan).operations == plan.operations
 
 
 def test_another_number_of_channels_is_refused_by_the_layers_name() -> None:
     text = STEM + RELU + convolution("a", f"{ONE} stride: 2") + convolution("b", f"{ONE} stride: 2") + losses("a", "b")
     net = build(text)
-    operations = share_strides(plan_steps(net.steps, net.outputs)).operations
+    operations = _share_strides(plan_steps(net.steps, net.outputs)).operations
     (choice,) = [one for one in operations if one.outputs == ("r#1/2x2",)]
     with pytest.raises(ShapeError, match=r"layer 'a' .*expected 4 axes with 5 channels on axis 1.*\(2, 4, 7, 6\)"):
         choice.run(torch.zeros(2, 4, 7, 6))

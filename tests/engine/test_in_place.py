@@ -1,10 +1,10 @@
-"""Sums that overwrite a bottom, beside the exact engine; and sums that must not."""
+"""Layers that overwrite a bottom, beside the exact engine; and layers that must not."""
 
 import pytest
 import torch
 
 from caffe_compat.engine.create import create_engine
-from caffe_compat.engine.passes.sum_in_place import sum_in_place
+from caffe_compat.engine.passes.in_place import in_place
 from caffe_compat.engine.plan import plan_steps
 from tests.engine.nets import build, double
 
@@ -16,15 +16,19 @@ def convolution(top: str, bottom: str = "x") -> str:
       num_output: 3 kernel_size: 3 pad: 1 weight_filler {{ type: "xavier" }} bias_filler {{ value: 0.25 }} }} }}"""
 
 
-def added(*bottoms: str, more: str = "") -> str:
+def added(*bottoms: str, more: str = "", top: str = "sum") -> str:
     named = " ".join(f'bottom: "{bottom}"' for bottom in bottoms)
-    return f'layer {{ name: "sum" type: "Eltwise" {named} top: "sum" {more} }}'
+    return f'layer {{ name: "{top}" type: "Eltwise" {named} top: "{top}" {more} }}'
+
+
+def rectified(bottom: str, more: str = "") -> str:
+    return f'layer {{ name: "relu" type: "ReLU" bottom: "{bottom}" top: "sum" {more} }}'
 
 
 LOSS = """layer { name: "loss" type: "Reduction" bottom: "sum" top: "loss" loss_weight: 1
   reduction_param { operation: SUMSQ } }"""
 TWO = INPUT + convolution("a") + convolution("b")
-#: (net, whether its sum overwrites a bottom)
+#: (net, how many layers overwrite a bottom)
 NETS = {
     "two convolutions": (TWO + added("a", "b"), True),
     "the second only": (INPUT + convolution("b") + added("x", "b"), True),
@@ -43,6 +47,8 @@ NETS = {
         INPUT + convolution("a") + 'layer { name: "s" type: "Sigmoid" bottom: "a" top: "s" }' + added("s", "x"),
         False,
     ),
+    "a ReLU behind the sum": (TWO + added("a", "b", top="t") + rectified("t"), 2),
+    "a leaky ReLU": (TWO + added("a", "b", top="t") + rectified("t", "relu_param { negative_slope: 0.1 }"), 1),
     "coefficients": (TWO + added("a", "b", more="eltwise_param { coeff: 2 coeff: -0.5 }"), False),
     "product": (TWO + added("a", "b", more="eltwise_param { operation: PROD }"), False),
 }
@@ -54,7 +60,7 @@ def test_overwrites_where_it_may_and_changes_no_result(name: str) -> None:
     exact, fast = double(build(text + LOSS)), double(build(text + LOSS))
     plan = plan_steps(fast.steps, fast.outputs, learns=True)
     overwrites = [
-        one.run is not other.run for one, other in zip(sum_in_place(plan).operations, plan.operations, strict=True)
+        one.run is not other.run for one, other in zip(in_place(plan).operations, plan.operations, strict=True)
     ]
     assert sum(overwrites) == expected
     losses = [create_engine(kind, net).forward_backward() for kind, net in (("exact", exact), ("fast", fast))]
@@ -75,9 +81,7 @@ def test_a_requested_bottom_keeps_its_values() -> None:
 
 def test_bottoms_of_two_precisions_are_summed_in_the_wider_one() -> None:
     net = build(INPUT + convolution("a") + added("a", "x") + LOSS)
-    (operation,) = [
-        one for one in sum_in_place(plan_steps(net.steps, net.outputs)).operations if one.layer.name == "sum"
-    ]
+    (operation,) = [one for one in in_place(plan_steps(net.steps, net.outputs)).operations if one.layer.name == "sum"]
     half, full = torch.full((2, 3, 5, 4), 1.5, dtype=torch.bfloat16), torch.full((2, 3, 5, 4), 1e-3)
     top = operation.run(half, full)
     assert isinstance(top, torch.Tensor)
