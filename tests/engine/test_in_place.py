@@ -16,6 +16,12 @@ def convolution(top: str, bottom: str = "x") -> str:
       num_output: 3 kernel_size: 3 pad: 1 weight_filler {{ type: "xavier" }} bias_filler {{ value: 0.25 }} }} }}"""
 
 
+def fixed(top: str) -> str:
+    return convolution(top).replace(
+        'type: "Convolution"', 'type: "Convolution" param { lr_mult: 0 } param { lr_mult: 0 }'
+    )
+
+
 def added(*bottoms: str, more: str = "", top: str = "sum") -> str:
     named = " ".join(f'bottom: "{bottom}"' for bottom in bottoms)
     return f'layer {{ name: "{top}" type: "Eltwise" {named} top: "{top}" {more} }}'
@@ -49,6 +55,11 @@ NETS = {
     ),
     "a ReLU behind the sum": (TWO + added("a", "b", top="t") + rectified("t"), 2),
     "a leaky ReLU": (TWO + added("a", "b", top="t") + rectified("t", "relu_param { negative_slope: 0.1 }"), 1),
+    "fixed statistics, which hand on a view": (
+        INPUT + 'layer { name: "n" type: "BatchNorm" bottom: "x" top: "n" }' + convolution("a") + added("n", "a"),
+        1,
+    ),
+    "a fixed convolution": (INPUT + convolution("a") + fixed("b") + added("b", "x", "a"), 0),
     "coefficients": (TWO + added("a", "b", more="eltwise_param { coeff: 2 coeff: -0.5 }"), False),
     "product": (TWO + added("a", "b", more="eltwise_param { operation: PROD }"), False),
 }

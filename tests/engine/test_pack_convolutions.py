@@ -343,3 +343,27 @@ def test_only_convolutions_of_values_from_elsewhere_look_for_bad_numbers() -> No
     assert [name for name, run in runs.items() if run.looks_at_bottoms] == ["stem", "behind_log"]
     assert [name for name, run in runs.items() if run.starts_watch] == ["stem"]
     assert len({id(run.watch) for run in runs.values()}) == 1
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_fixed_convolution_takes_no_sum_and_no_relu_that_learn(kernel: int, normalised: bool) -> None:
+    """The kernels have no gradient: the ReLU's would be lost."""
+    fixed, learning = (
+        f"""layer {{ name: "{top}" type: "Convolution" bottom: "data" top: "{top}" param {{ lr_mult: {rate} }}
+        convolution_param {{ num_output: 5 kernel_size: {kernel} pad: {kernel // 2} bias_term: false
+        weight_filler {{ type: "gaussian" std: 0.5 }} }} }}"""
+        for top, rate in (("fixed", 0), ("learning", 1))
+    )
+    if normalised:
+        fixed += """layer { name: "n" type: "BatchNorm" bottom: "fixed" top: "fixed"
+          batch_norm_param { use_global_stats: true } }"""
+    behind = """layer { name: "r" type: "ReLU" bottom: "sum" top: "sum" }
+      layer { name: "loss" type: "Reduction" bottom: "sum" top: "loss" loss_weight: 1 }"""
+    text = "\n".join([INPUT, fixed, learning, summed("fixed", "learning"), behind])
+    gradients = []
+    for engine in ("exact", "fast"):
+        net = build(text)
+        create_engine(engine, net).forward_backward()
+        gradients.append(next(one.parameter.grad for one in net.learnable if one.lr_mult))
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-5)

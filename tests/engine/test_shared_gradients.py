@@ -54,6 +54,14 @@ NETS = {
         STEM + convolution("a", "s", "num_output: 8 kernel_size: 3 pad: 1 bias_term: false") + added("a", "s") + loss(),
         0,
     ),
+    "a fixed bottom": (
+        STEM.replace('type: "Convolution"', 'type: "Convolution" param { lr_mult: 0 } param { lr_mult: 0 }')
+        + convolution("a", "s")
+        + convolution("b", "s")
+        + added("a", "b")
+        + loss(),
+        0,
+    ),
     "groups": (STEM + convolution("a", "s", f"{ONE} group: 2") + added("a", "s") + loss(), 0),
     "of the data": (INPUT + convolution("a", "x") + convolution("b", "x") + added("a", "b") + loss(), 0),
 }

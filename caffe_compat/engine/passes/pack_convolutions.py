@@ -49,11 +49,12 @@ def _chains(plan: Plan) -> Iterator[list[Operation]]:
     for convolution in filter(_can_be_packed, plan.operations):
         chain = [convolution]
         addition = chains.next_after(convolution, "Eltwise", inputs=2)
-        if addition is not None and is_plain_sum(addition) and id(addition) not in taken:
+        # The kernels have no gradient, so a sum that learns by its other term stays apart, and the ReLU behind it too.
+        if addition is not None and is_plain_sum(addition) and not addition.learns and id(addition) not in taken:
             taken.add(id(addition))
             chain.append(addition)
         rectifier = chains.next_after(chain[-1], "ReLU")
-        if rectifier is not None and is_plain_relu(rectifier):
+        if rectifier is not None and is_plain_relu(rectifier) and not rectifier.learns:
             chain.append(rectifier)
         yield chain
 

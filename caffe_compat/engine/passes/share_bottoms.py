@@ -95,7 +95,7 @@ def _add_gradients(plan: Plan) -> Plan:
     for index, operation in enumerate(plan.operations):
         renamed = replace(operation, inputs=tuple(handed_on.get(name, name) for name in operation.inputs))
         layer, value = _product(operation), operation.inputs[0] if operation.inputs else ""
-        if layer is None or value in handed_on or not _is_read_later(plan, index):
+        if layer is None or value in handed_on or not _has_gradient_of_others(plan, index):
             operations.append(renamed)
             continue
         handed_on[value] = f"{value}/on"
@@ -109,9 +109,10 @@ def _product(operation: Operation) -> Convolution | None:
     return layer if is_product else None
 
 
-def _is_read_later(plan: Plan, index: int) -> bool:
+def _has_gradient_of_others(plan: Plan, index: int) -> bool:
+    """Whether the operation's bottom has a gradient, and operations behind it read the bottom as well."""
     source = plan.wiring.sources[index][0]
-    return source is not None and plan.wiring.uses[source][-1] > index
+    return source is not None and plan.operations[source[0]].learns and plan.wiring.uses[source][-1] > index
 
 
 def _with_bottom(layer: Convolution) -> Callable[[Tensor], Tops]:
