@@ -25,6 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
+#: Dtypes with half the bits of float32.
 HALF = (torch.bfloat16, torch.float16)
 Tops = Tensor | tuple[Tensor, ...]
 

@@ -36,7 +36,7 @@ class Updater:
 
     @torch.no_grad()
     def apply(self, rate: float, iteration: int) -> None:
-        """One update. Afterwards the gradients hold what was subtracted if `shows_steps`, else any numbers."""
+        """One update. Then the gradients hold what was subtracted if `shows_steps`; otherwise use them no more."""
         moving = [self._net.learnable[index] for index in self._moving]
         # Where sharers have gradients of their own, that Caffe measures and scales those of the owners alone.
         owned = [self._net.gradients.existing(own.parameter) for own in self._net.learnable if not own.owner]

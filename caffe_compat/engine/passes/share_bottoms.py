@@ -46,20 +46,19 @@ def _share_strides(plan: Plan) -> Plan:
     """
     readers: defaultdict[Reading, list[Convolution]] = defaultdict(list)
     for operation in plan.operations:
-        if (convolution := _strided(operation)) is not None:
-            readers[_reading(operation, convolution)].append(convolution)
+        if (layer := _strided(operation)) is not None:
+            readers[operation.inputs[0], layer.window.stride].append(layer)
     operations: list[Operation] = []
-    chosen: set[Reading] = set()
     for operation in plan.operations:
-        convolution = _strided(operation)
-        reading = None if convolution is None else _reading(operation, convolution)
-        if convolution is None or reading is None or len(readers[reading]) < 2:
+        layer = _strided(operation)
+        sharers = [] if layer is None else readers[operation.inputs[0], layer.window.stride]
+        if layer is None or len(sharers) < 2:
             operations.append(operation)
             continue
-        if reading not in chosen:
-            chosen.add(reading)
-            operations.append(_choice(reading, readers[reading]))
-        operations.append(replace(operation, run=convolution.convolve_chosen, inputs=(_name(reading),)))
+        choice = _choice(operation.inputs[0], sharers)
+        if layer is sharers[0]:
+            operations.append(choice)
+        operations.append(replace(operation, run=layer.convolve_chosen, inputs=choice.outputs))
     return replace(plan, operations=tuple(operations))
 
 
@@ -68,24 +67,16 @@ def _strided(operation: Operation) -> Convolution | None:
     return None if layer is None or layer.window.is_pointwise else layer
 
 
-def _reading(operation: Operation, layer: Convolution) -> Reading:
-    return operation.inputs[0], layer.window.stride
-
-
-def _name(reading: Reading) -> str:
-    value, stride = reading
-    return f"{value}/{'x'.join(map(str, stride))}"
-
-
-def _choice(reading: Reading, layers: Sequence[Convolution]) -> Operation:
-    value, stride = reading
+def _choice(value: str, sharers: Sequence[Convolution]) -> Operation:
+    """The operation that chooses the pixels of a value for layers of one stride."""
+    stride = sharers[0].window.stride
 
     def choose(bottom: Tensor) -> Tensor:
-        for layer in layers:
+        for layer in sharers:
             layer.require_fit(bottom.shape)
         return choose_pixels(bottom, stride)
 
-    return Operation(tuple(layers), choose, (value,), (_name(reading),), learns=True)
+    return Operation(tuple(sharers), choose, (value,), (f"{value}/{'x'.join(map(str, stride))}",), learns=True)
 
 
 def _add_gradients(plan: Plan) -> Plan:

@@ -234,9 +234,7 @@ class Convolution(BaseConvolution):
         return top.reshape(images, self.outputs, *top_sizes)
 
 
-def _multiply_pixels(
-    bottom: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...] = (1, 1)
-) -> Tensor | None:
+def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor | None:
     """The products of a matrix (outputs, channels) and each pixel of a bottom (N, channels, H, W), plus the bias.
 
     A stride leaves pixels out. None where torch's convolution is the better choice: a matrix product on a CPU is

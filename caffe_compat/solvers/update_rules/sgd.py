@@ -25,12 +25,12 @@ class SGD(UpdateRule):
 
     def move(self, update: Update) -> Update:
         """Uses the kernel of torch's SGD, whose dampening is here 1 - rate: the history then includes the rate."""
-        if not self.momentum:
-            return update  # the kernel would keep no history
+        if not self.momentum or not hasattr(torch, KERNEL):  # without momentum the kernel keeps no history
+            return update
         kinds: defaultdict[tuple[float, float], list[int]] = defaultdict(list)
         others: list[int] = []
         for index, kind in enumerate(zip(update.rates, update.decays, strict=True)):
-            fits = hasattr(torch, KERNEL) and _is_exact(kind[0]) and update.lies_alike(index)
+            fits = _is_exact(kind[0]) and update.lies_alike(index)
             (kinds[kind] if fits else others).append(index)
         for (rate, decay), members in kinds.items():
             self._move_alike(update.of(members), rate, decay)
@@ -50,7 +50,8 @@ class SGD(UpdateRule):
             maximize=False,
             is_first_step=False,
         )
-        torch.autograd.graph.increment_version(update.weights)  # the kernel does not; caches of derived weights look
+        # The kernel does not count its write; caches of folded weights compare the count.
+        torch.autograd.graph.increment_version(update.weights)
 
 
 def _is_exact(rate: float) -> bool:
