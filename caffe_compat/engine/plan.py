@@ -85,15 +85,15 @@ class Plan:
     def may_overwrite(self, index: int, position: int) -> bool:
         """Whether the operation may write its top over this input.
 
-        It must be the input's only reader, the input no result, and the maker's gradient must not need it. Autograd
-        refuses where one of the two learns and the other does not: a maker without a gradient may hand on a view.
+        It must be the input's only reader, the input no result, and the maker's gradient must not need it. Both
+        must learn or neither: autograd refuses to overwrite a view that was made without a gradient.
         """
         value = self.operations[index].inputs[position]
         source = self.wiring.sources[index][position]
         if source is None or len(self.wiring.uses[source]) > 1 or value in self.kept:
             return False
         maker = self.operations[source[0]]
-        if len(maker.outputs) > 1 or maker.learns != self.operations[index].learns:  # several may share memory
+        if len(maker.outputs) > 1 or maker.learns != self.operations[index].learns:  # its outputs may share memory
             return False
         return not maker.layer.backward_reads_top
 

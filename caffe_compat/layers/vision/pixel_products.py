@@ -11,7 +11,10 @@ MANY_ROWS = 4
 
 
 def choose_pixels(bottom: Tensor, stride: tuple[int, ...]) -> Tensor:
-    """Every stride-th pixel of a bottom (N, channels, H, W): means of one, whose gradient takes a single pass."""
+    """Returns every stride-th pixel of a bottom (N, channels, H, W).
+
+    Averages over windows of one pixel, because their gradient is written in one pass; that of slices takes two.
+    """
     return avg_pool2d(bottom, 1, stride)
 
 
