@@ -73,6 +73,7 @@ class Net(nn.Module):
         self._grown: set[str] = set()  # tops with a loss weight that outgrew the size they were built with
         self.forward_hooks = Hooks()
         self.backward_hooks = Hooks()
+        self._last_run: list[Step] = []  # at most one; a list, since setting a module's attribute takes torch 5 µs
 
     # -- what is in it
 
@@ -113,20 +114,26 @@ class Net(nn.Module):
 
     def forward_range(self, start: int, end: int) -> float:
         """Runs layers start to end, both included; returns the weighted sum of their losses."""
-        return float(self.run_range(start, end))
+        losses = self._losses_of(start, end)
+        return float(torch.stack(losses).sum()) if losses else 0.0
 
     def run_range(self, start: int, end: int) -> Tensor:
         """Runs layers start to end like `forward_range`; returns the loss as a tensor, shape (), on the net's device.
 
         The tensor stays on the device, so a GPU run does not wait for its result.
         """
+        losses = self._losses_of(start, end)
+        return torch.stack(losses).sum() if losses else torch.zeros((), device=self.device)
+
+    def _losses_of(self, start: int, end: int) -> list[Tensor]:
+        """Runs layers start to end; returns their weighted losses."""
         self._require_layers(start, end)
         self.flush(start, end)
         losses = []
         for index in range(start, end + 1):
             with self.forward_hooks.around(index), exact_arithmetic(self.device):
                 losses += self._forward_step(self.steps[index])
-        return torch.stack(losses).sum() if losses else torch.zeros((), device=self.device)
+        return losses
 
     def _require_layers(self, first: int, last: int) -> None:
         if first < 0 or last >= len(self.steps):
@@ -135,10 +142,12 @@ class Net(nn.Module):
             )
 
     def _forward_step(self, step: Step) -> list[Tensor]:
+        self._let_go_of_last_run()
         step.outputs = []
         if step.layer.is_input:
             return []
         self._run(step)
+        self._last_run.append(step)
         losses = []
         for top, output, weight in zip(step.tops, step.outputs, step.loss_weights, strict=True):
             blob = self.blobs[top]
@@ -150,6 +159,13 @@ class Net(nn.Module):
                     self._warn_of_growth(step, top)
                     blob.gradient.assign(torch.full_like(output, weight))
         return losses
+
+    def _let_go_of_last_run(self) -> None:
+        """Frees what backward does not need: the next layer in place then gets memory that is still in the cache."""
+        while self._last_run:
+            step = self._last_run.pop()
+            if not step.needs_backward:
+                step.inputs, step.outputs = [], []
 
     def _run(self, step: Step) -> None:
         step.inputs = [

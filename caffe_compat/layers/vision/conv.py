@@ -247,8 +247,9 @@ def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None, stride
             return None
         chosen = choose_pixels(bottom, stride) if is_strided else bottom
         return multiply_rows(chosen.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
-    if torch.is_grad_enabled() or is_strided:
+    if torch.is_grad_enabled():
         return None
-    images, _, height, width = bottom.shape
-    top = torch.bmm(weight.expand(images, -1, -1), bottom.flatten(2)).view(images, len(weight), height, width)
+    chosen = bottom[:, :, :: stride[0], :: stride[1]] if is_strided else bottom
+    images, _, height, width = chosen.shape
+    top = torch.bmm(weight.expand(images, -1, -1), chosen.flatten(2)).view(images, len(weight), height, width)
     return top if bias is None else top.add_(bias.view(-1, 1, 1))
