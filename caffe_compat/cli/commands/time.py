@@ -1,4 +1,4 @@
-"""`time`: benchmarks a model layer by layer."""
+"""`time`: benchmarks a model layer by layer, or as a whole in an engine that fuses layers."""
 
 import argparse
 import logging
@@ -13,28 +13,30 @@ from caffe_compat.cli.devices import gpus_of, use_first
 from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
+from caffe_compat.engine.create import Engine, create_engine
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.terminal.progress import follow
 
-OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "max-pixels", "json", "allow_python_layers")
+OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "engine", "max-pixels", "json", "allow_python_layers")
 
 logger = logging.getLogger("caffe_compat")
 
 
 def parser() -> CommandParser:
-    """Caffe's command line."""
+    """Caffe's command line, and --engine."""
     result = command_parser(
         "time",
-        "Benchmark a model layer by layer.",
+        "Benchmark a model layer by layer, or with --engine as a whole.",
         "caffe-compat time --model=net.prototxt --phase=TEST --iterations=10",
     )
     add_caffe_flags(result, OWN_FLAGS)
+    result.set_defaults(engine="exact")
     return result
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Logs how long forward and backward take, for every layer and in all."""
+    """Logs how long forward and backward take: every layer with the exact engine, the whole net with any other."""
     warn_of_idle_flags(arguments)
     if not arguments.model:
         raise UsageError("Need a model definition to time.")
@@ -47,17 +49,44 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.level,
         tuple(stages_of(arguments)),
     )
+    if arguments.engine == "exact":
+        figures = _time_layers(net, arguments.iterations)
+    else:
+        figures = _time_whole(create_engine(arguments.engine, net), arguments.iterations)
+    if arguments.json:
+        about = {"model": arguments.model, "engine": arguments.engine, "iterations": arguments.iterations}
+        write_json(arguments.json, about | figures)
+    net.close()
+    return DONE
+
+
+def _time_layers(net: Net, iterations: int) -> dict[str, object]:
+    """Logs how long each layer takes; returns the figures for programs."""
     logger.info("Performing Forward")
     last = len(net.steps) - 1
     logger.info("Initial loss: %g", net.forward_range(0, last))
     logger.info("Performing Backward")
     net.backward_range(last, 0)
-    times = _benchmark(net, arguments.iterations)
+    times = _benchmark(net, iterations)
     _report(times)
-    if arguments.json:
-        write_json(arguments.json, _as_json(arguments.model, times))
-    net.close()
-    return DONE
+    return _as_json(times)
+
+
+def _time_whole(engine: Engine, iterations: int) -> dict[str, object]:
+    """Logs how long a pass takes, whose layers cannot be told apart; returns the figures for programs.
+
+    Passes forward and backward are timed if a layer learns.
+    """
+    passes = {"forward": ("Average Forward pass", engine.forward)}
+    if any(step.needs_backward for step in engine.net.steps):
+        passes["forward_backward"] = ("Average Forward-Backward", engine.forward_backward)
+    figures: dict[str, object] = {}
+    for name, (title, run_pass) in passes.items():
+        _milliseconds(engine.net, run_pass)  # the first pass plans the net and packs its weights
+        spent = [_milliseconds(engine.net, run_pass) for _ in follow(range(iterations), "timing", "iterations")]
+        mean = figures[f"{name}_ms"] = sum(spent) / iterations
+        logger.info("%s: %g ms.", title, mean)
+    return figures
 
 
 @dataclass(frozen=True)
@@ -80,18 +109,18 @@ def _benchmark(net: Net, iterations: int) -> _Times:
     for iteration in follow(range(iterations), "timing", "iterations"):
         before = time.perf_counter()
         for layer in layers:
-            forward[layer] += _milliseconds(net, net.forward_range, layer)
+            forward[layer] += _milliseconds(net, net.forward_range, layer, layer)
         for layer in reversed(layers):
-            backward[layer] += _milliseconds(net, net.backward_range, layer)
+            backward[layer] += _milliseconds(net, net.backward_range, layer, layer)
         passed = (time.perf_counter() - before) * 1e3
         logger.info("Iteration: %d forward-backward time: %g ms.", iteration + 1, passed)
     total = (time.perf_counter() - started) * 1e3
     return _Times(net.layer_names, forward, backward, total, iterations)
 
 
-def _milliseconds(net: Net, run_range: Callable[[int, int], object], layer: int) -> float:
+def _milliseconds(net: Net, run_pass: Callable[..., object], *layers: int) -> float:
     before = time.perf_counter()
-    run_range(layer, layer)
+    run_pass(*layers)
     if net.device.type == "cuda":
         torch.cuda.synchronize(net.device)
     return (time.perf_counter() - before) * 1e3
@@ -110,15 +139,13 @@ def _report(times: _Times) -> None:
     logger.info("*** Benchmark ends ***")
 
 
-def _as_json(model: str, times: _Times) -> dict[str, object]:
+def _as_json(times: _Times) -> dict[str, object]:
     """The figures of the log for programs: mean milliseconds of one iteration."""
     layers = [
         {"name": name, "forward_ms": there / times.iterations, "backward_ms": back / times.iterations}
         for name, there, back in zip(times.names, times.forward, times.backward, strict=True)
     ]
     return {
-        "model": model,
-        "iterations": times.iterations,
         "forward_ms": sum(times.forward) / times.iterations,
         "backward_ms": sum(times.backward) / times.iterations,
         "forward_backward_ms": times.total / times.iterations,

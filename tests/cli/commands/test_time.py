@@ -76,3 +76,42 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path
     status, log = run("time", "--model", tmp_path / "none.prototxt", "--json", tmp_path)
     assert status == 1
     assert messages(log) == [f"{tmp_path}: expected a file to write, found a folder; name a file in it"]
+
+
+LEARNS = (
+    NET
+    + """
+layer { name: "target" type: "DummyData" top: "target" dummy_data_param { shape { dim: 2 dim: 4 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "y" bottom: "target" include { phase: TRAIN } }
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("engine", "phase", "measured"),
+    [
+        ("fast", "TRAIN", ["forward_ms", "forward_backward_ms"]),
+        ("fast", "TEST", ["forward_ms"]),
+        ("fast-bf16", "TEST", ["forward_ms"]),
+        ("onnxruntime", "TEST", ["forward_ms"]),
+    ],
+)
+def test_an_engine_is_timed_as_a_whole(engine: str, phase: str, measured: list[str], tmp_path: Path, run: Run) -> None:
+    net, file = tmp_path / "net.prototxt", tmp_path / "times.json"
+    net.write_text(LEARNS)
+    status, log = run("time", "--model", net, "--engine", engine, "--phase", phase, "--iterations", 2, "--json", file)
+    assert status == 0
+    figures = json.loads(file.read_text())
+    assert list(figures) == ["model", "engine", "iterations", *measured]
+    assert figures["engine"] == engine
+    assert all(figures[name] > 0 for name in measured)
+    titles = {"forward_ms": "Average Forward pass", "forward_backward_ms": "Average Forward-Backward"}
+    assert messages(log)[-len(measured) :] == [f"{titles[name]}: {figures[name]:g} ms." for name in measured]
+
+
+def test_an_engine_that_only_predicts_times_no_training(tmp_path: Path, run: Run) -> None:
+    net = tmp_path / "net.prototxt"
+    net.write_text(LEARNS)
+    status, log = run("time", "--model", net, "--engine", "onnxruntime")
+    assert status == 1
+    assert messages(log)[-1] == "--engine onnxruntime predicts only (phase TEST); train with --engine fast or exact"
