@@ -4,6 +4,7 @@ Large libraries are imported only after the command is known, so that Ctrl-C in 
 """
 
 import argparse
+import gc
 import importlib
 import io
 import logging
@@ -256,11 +257,20 @@ def start_tool(file: str) -> int:
 def run_command(name: str, arguments: Sequence[str]) -> int:
     """Runs one command; returns its exit status."""
 
-    def import_and_run() -> int:
-        module = cast(CommandModule, importlib.import_module(module_name(name)))
-        return module.main(arguments)
+    return guarded(program_name(name), lambda: _import_command(name).main(arguments))
 
-    return guarded(program_name(name), import_and_run)
+
+def _import_command(name: str) -> CommandModule:
+    """Imports the module of a command. The garbage collector rests meanwhile: what imports make is never garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return cast(CommandModule, importlib.import_module(module_name(name)))
+    finally:
+        if was_enabled:
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation, which is seldom looked through
+            gc.enable()
 
 
 def find_command(given: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import gc
 import importlib
 import io
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +31,7 @@ from caffe_compat.cli.start import (
     guarded,
     module_name,
     program_name,
+    run_command,
     run_program,
 )
 from caffe_compat.errors import DataError
@@ -183,6 +186,33 @@ def test_every_module_is_a_command_and_every_command_a_module() -> None:
     assert {module_name(name).rpartition(".")[2] for name in COMMANDS} == {
         file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__"
     }
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_garbage_collector_rests_only_while_a_command_is_imported(
+    is_enabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = []
+
+    class Module:
+        @staticmethod
+        def main(arguments: Sequence[str]) -> int:
+            met.append(gc.isenabled())
+            return 3
+
+    def import_module(name: str) -> type[Module]:
+        met.append(gc.isenabled())
+        return Module
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    if not is_enabled:
+        gc.disable()
+    try:
+        assert run_command("summary", []) == 3
+    finally:
+        gc.enable()
+    assert met == [False, is_enabled]
+    assert gc.get_freeze_count() == 0
 
 
 def test_every_program_of_tools_is_a_command_but_the_one_that_runs_in_other_pythons() -> None:
