@@ -224,3 +224,10 @@ def draws_needed(crop: Crop) -> int:
     if crop is original_image_train:
         return _ATTEMPTS * _DRAWS_PER_ATTEMPT + 2
     return 3 if isinstance(crop, TrainCrop) else 0
+
+
+def draws_matter(crop: Crop, height: int, width: int) -> bool:
+    """Whether crops of an image of this size differ; a crop as large as the image has one place only."""
+    if isinstance(crop, TrainCrop):
+        return crop.multi_scale or (height, width) != (crop.size, crop.size)
+    return crop is original_image_train

@@ -23,6 +23,7 @@ from caffe_compat.data.draws import (
     Crop,
     Draws,
     TrainCrop,
+    draws_matter,
     draws_needed,
     original_image_test,
     original_image_train,
@@ -76,6 +77,10 @@ class Transform:
                 "resize the images or take a smaller crop"
             )
         return self.crop_size, self.crop_size
+
+    def views_of(self, height: int, width: int) -> int | None:
+        """The number of items that can be made from an image: 2 with mirror; None where random crops make many."""
+        return None if draws_matter(self._crop, height, width) else 1 + self.mirror
 
     def cut(self, height: int, width: int, draws: Draws) -> Cut:
         """Draws the part to take of an image of this size."""

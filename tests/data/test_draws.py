@@ -6,10 +6,12 @@ import pytest
 from caffe_compat.data.draws import (
     Box,
     CentreCrop,
+    Crop,
     Draws,
     DrawsByPlace,
     Order,
     TrainCrop,
+    draws_matter,
     draws_needed,
     fresh_seed,
     multi_scale_sizes,
@@ -118,6 +120,27 @@ def test_sizes_of_the_paper() -> None:
 @pytest.mark.parametrize(("crop_size", "snapped"), [(221, 224), (222, 222), (226, 226), (227, 224)])
 def test_near_sizes_become_crop_size(crop_size: int, snapped: int) -> None:
     assert multi_scale_sizes(256, crop_size, (0.875,), 1) == ((snapped, snapped),)
+
+
+@pytest.mark.parametrize(
+    ("crop", "height", "width", "expected"),
+    [
+        (TrainCrop(6), 6, 6, False),
+        (TrainCrop(6, fix_crop=True), 6, 6, False),
+        (TrainCrop(6), 6, 7, True),
+        (TrainCrop(6), 8, 6, True),
+        (TrainCrop(6, multi_scale=True), 6, 6, True),
+        (CentreCrop(6), 8, 9, False),
+        (whole, 8, 9, False),
+        (original_image_train, 6, 6, True),
+        (original_image_test, 6, 6, False),
+    ],
+)
+def test_crops_of_an_image_differ_if_there_is_room(crop: Crop, height: int, width: int, expected: bool) -> None:
+    assert draws_matter(crop, height, width) is expected
+    numbers = np.random.default_rng(3).integers(0, 2**32, (30, 40)).tolist()
+    boxes = {crop(height, width, Draws(row)) for row in numbers}
+    assert (len(boxes) > 1) is expected
 
 
 def test_multi_scale_draws_size_then_place() -> None:

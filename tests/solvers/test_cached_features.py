@@ -34,14 +34,18 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: 
 """
 
 
+def write_records(file: Path, height: int, width: int) -> Path:
+    random = np.random.default_rng(1)
+    with LmdbWriter(str(file)) as database:
+        for number in range(IMAGES):
+            datum = array_to_datum(random.integers(0, 255, (3, height, width), np.uint8), number % 3)
+            database.put(record_key(number, ""), datum)
+    return file
+
+
 @pytest.fixture(name="source")
 def records(tmp_path: Path) -> Path:
-    random = np.random.default_rng(1)
-    with LmdbWriter(str(tmp_path / "records")) as database:
-        for number in range(IMAGES):
-            datum = array_to_datum(random.integers(0, 255, (3, 8, 7), np.uint8), number % 3)
-            database.put(record_key(number, ""), datum)
-    return tmp_path / "records"
+    return write_records(tmp_path / "records", 8, 7)
 
 
 def solver_of(source: Path, name: str, transform: str = "scale: 0.01", rate: int = 0) -> caffe_pb2.SolverParameter:
@@ -92,6 +96,15 @@ def test_random_crops_are_refused(source: Path) -> None:
     )
     with pytest.raises(FieldError, match=message):
         run_training(parameter, Surroundings(), Wishes(cache_features=True))
+
+
+def test_a_crop_as_large_as_the_images_is_no_random_crop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = write_records(tmp_path / "square", 8, 8)
+    expected = weights_after(solver_of(source, "plain", "crop_size: 8 scale: 0.01"), Wishes())
+    with caplog.at_level(logging.INFO, "caffe_compat"):
+        found = weights_after(solver_of(source, "cached", "crop_size: 8 scale: 0.01"), Wishes(cache_features=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    assert "Features of 6 images kept" in caplog.text
 
 
 def test_the_exact_engine_is_refused(source: Path) -> None:

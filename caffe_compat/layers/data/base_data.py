@@ -8,7 +8,7 @@ from torch import Tensor
 from caffe_compat.data.batch import Batch, Prefetcher, upload
 from caffe_compat.data.draws import DrawsByPlace, Order, fresh_seed, random_skip
 from caffe_compat.data.sources.source import Source
-from caffe_compat.data.transform import Arithmetic, Transform
+from caffe_compat.data.transform import Arithmetic, Pixels, Transform
 from caffe_compat.errors import FieldError
 from caffe_compat.layers.base import Layer, Shape, exactly
 from caffe_compat.layers.spec import LayerSpec
@@ -22,7 +22,8 @@ class DataLayer(Layer):
 
     bottoms = exactly(0)
     is_in_onnx = False
-    #: Number of images that augmentation makes of one item: 2 with mirror; None where random crops make many.
+    #: Number of images that augmentation makes of one item, by the first one's size: 2 with mirror; None where random
+    #: crops make many.
     views_per_item: int | None = 1
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -77,20 +78,19 @@ class PrefetchingData(DataLayer):
         skip = random_skip(rand_skip, self.order_seed)
         order = Order(len(source), self.order_seed, shuffle, *self.share, skip=skip)
         seed = fresh_seed() if spec.random_seed is None else spec.random_seed
-        draws_per_item = source.draws_per_item + transform.draws_per_item
-        draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", draws_per_item)
-        self.views_per_item = None if draws_per_item > transform.mirror else 1 + transform.mirror
+        draws = DrawsByPlace(seed, f"{spec.name} {spec.rank}", source.draws_per_item + transform.draws_per_item)
         self._arithmetic = Arithmetic(arithmetic or spec.params("transform_param"), str(spec))
         self._source = source
         self.batch_size = batch_size
-        self._shapes = self._shapes_of(source, transform)
+        pixels, label = source.first()
+        self.views_per_item = None if source.draws_per_item else transform.views_of(*pixels.shape[:2])
+        self._shapes = self._shapes_of(pixels, label, transform)
         for top, shape in zip(spec.parameter.top, self._shapes, strict=True):
             spec.budget.check_top(spec.parameter, top, shape)  # before memory of the first batch is allocated
         self.prefetcher = Prefetcher(source, transform, order, draws, batch_size, ahead, arithmetic=self._arithmetic)
         self._batch: Batch | None = None
 
-    def _shapes_of(self, source: Source[Any], transform: Transform) -> list[Shape]:
-        pixels, label = source.first()
+    def _shapes_of(self, pixels: Pixels, label: Any, transform: Transform) -> list[Shape]:
         height, width, channels = pixels.shape
         self._arithmetic.check(channels, height, width)
         labels = torch.as_tensor(label).shape
