@@ -202,10 +202,6 @@ def gradient_of(parameter: nn.Parameter) -> Tensor:
     return parameter.grad
 
 
-def _nobody() -> HostArray | None:
-    return None
-
-
 class _HostCopy:
     """The host array of a weight or gradient on a GPU, and whether it was handed out since the last flush."""
 
@@ -245,12 +241,13 @@ class ParameterBlob(LegacyShape):
 
     def __init__(self, parameter: nn.Parameter, gradient: Callable[[nn.Parameter], Tensor] = gradient_of) -> None:
         self.parameter = parameter
-        #: Called once before `data` returns the weights, because the caller may write to the returned array.
+        #: Called once before a user may write to the weights, or changes their shape.
         self.before_access: Callable[[], None] | None = None
         self._gradient = gradient
         self._data = _HostCopy()
         self._diff = _HostCopy()
-        self._handed_out: Callable[[], HostArray | None] = _nobody
+        #: The arrays that `data` returned: each call returns another one, and a user may hold several.
+        self._handed_out: list[weakref.ref[HostArray]] = []
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -259,18 +256,25 @@ class ParameterBlob(LegacyShape):
     @property
     def data(self) -> HostArray:
         """The weights, writable in place."""
+        self._announce_access()
+        note_host_write(self.parameter)
+        array = self._data.of(self.parameter.data)
+        self._handed_out = [*self._still_held(), weakref.ref(array)]
+        return array
+
+    def _announce_access(self) -> None:
         if self.before_access is not None:
             self.before_access()
             self.before_access = None
-        note_host_write(self.parameter)
-        array = self._data.of(self.parameter.data)
-        self._handed_out = weakref.ref(array)
-        return array
+
+    def _still_held(self) -> "list[weakref.ref[HostArray]]":
+        return [array for array in self._handed_out if array() is not None]
 
     @property
     def is_held(self) -> bool:
         """Whether an array returned by `data` is still referenced, so that the weights may be written at any time."""
-        return self._handed_out() is not None
+        self._handed_out = self._still_held()
+        return bool(self._handed_out)
 
     @property
     def diff(self) -> HostArray:
@@ -304,6 +308,7 @@ class ParameterBlob(LegacyShape):
 
     def reshape(self, *shape: int) -> None:
         """Changes the shape of the weights; the values become zero if the number of elements changes."""
+        self._announce_access()
         self.flush()
         data, axes = self.parameter.data, whole_sizes(shape)
         same = math.prod(axes) == data.numel()

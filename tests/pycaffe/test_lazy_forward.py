@@ -110,7 +110,12 @@ def reshape(net: caffe.Net) -> None:
     net.reshape()
 
 
-@pytest.mark.parametrize("change", [write_weights, run_a_part, write_between, reshape])
+def reshape_weights(net: caffe.Net) -> None:
+    net.params["conv2"][0].reshape(2, 3)
+    net.params["conv2"][0].reshape(4, 4, 3, 3)
+
+
+@pytest.mark.parametrize("change", [write_weights, run_a_part, write_between, reshape, reshape_weights])
 def test_what_a_script_does_between_runs(
     change: Callable[[caffe.Net], None], nets: Pair, runs: list[LazyForward]
 ) -> None:
@@ -135,6 +140,16 @@ def test_a_held_weight_may_be_written_at_any_time(nets: Pair, runs: list[LazyFor
     del held, weight
     nets[0].params["conv1"][0].data[...] = 0
     np.testing.assert_allclose(nets[0].forward()["fc"][0], nets[0].forward()["fc"][1], rtol=1e-5)
+
+
+def test_a_weight_is_held_though_it_was_read_again(nets: Pair, runs: list[LazyForward]) -> None:
+    held = [net.params["conv1"][0].data for net in nets]
+    for net, weight in zip(nets, held, strict=True):
+        assert net.params["conv1"][0].data.any()
+        net.forward(data=data())
+        weight[...] = 0.25
+    assert runs == []
+    assert_equal_blobs(nets)
 
 
 def test_a_hook_sees_every_layer(nets: Pair, runs: list[LazyForward]) -> None:
