@@ -1,11 +1,11 @@
 """Chooses device and batch size for this machine, in the command line only; functions give equal files anywhere."""
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from caffe_compat.free_memory import free_memory
 from prototxt_gen.completion import complete, effective_batch
 from prototxt_gen.nets import train_net
 from prototxt_gen.options import GeneratorOptions
@@ -42,8 +42,7 @@ def this_machine(mode: str = "") -> Machine:
         if torch.cuda.device_count():
             properties = torch.cuda.get_device_properties(0)
             return Machine("GPU", GPU_SHARE * properties.total_memory, f"found {properties.name}")
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return Machine(mode or "CPU", HOST_SHARE * free, "found no CUDA device")
+    return Machine(mode or "CPU", HOST_SHARE * free_memory(), "found no CUDA device")
 
 
 def has_driver(devices: Path = Path("/dev")) -> bool:

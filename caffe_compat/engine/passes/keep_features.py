@@ -11,11 +11,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from caffe_compat.engine.free_memory import free_memory
 from caffe_compat.engine.passes.drop_unneeded import acts
 from caffe_compat.engine.plan import Operation, Plan
 from caffe_compat.engine.watched_weights import WeightWatch
 from caffe_compat.errors import CaffeError, GraphError
+from caffe_compat.free_memory import free_memory
 from caffe_compat.layers.base import innermost_channels
 
 #: Runs the operations of a plan on values, and leaves the plan's results there.

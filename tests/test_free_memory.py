@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat.engine import free_memory as module
+from caffe_compat import free_memory as module
 from caffe_compat.engine.passes.keep_features import FeatureStore
 
 

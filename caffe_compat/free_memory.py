@@ -1,4 +1,4 @@
-"""How much memory programs can still take. It stands apart from its only reader because it is about the machine."""
+"""How much memory programs can still take on this machine."""
 
 import os
 from pathlib import Path
