@@ -24,13 +24,12 @@ class ExportedForward(FastForward):
     def __init__(self, net: Assembly, outputs: list[str], name: str) -> None:
         super().__init__(net, outputs)
         self._make_session = SESSIONS[name]
-        self._session: Session | None = None
-        self._made_for: object = None
+        #: The session and what it was made for, replaced at once: another thread may bring inputs of other shapes.
+        self._ready: tuple[object, Session] | None = None
         self._weights = _version_of(net)
 
     def __getstate__(self) -> dict[str, Any]:
-        anew = {"_session": None, "_made_for": None, "_weights": _version_of(self._net)}
-        return super().__getstate__() | anew
+        return super().__getstate__() | {"_ready": None, "_weights": _version_of(self._net)}
 
     def allows(self, layers: Sequence[nn.Module], inputs: Iterable[Tensor]) -> bool:
         """The same, and no empty batch, which no runtime takes."""
@@ -41,11 +40,12 @@ class ExportedForward(FastForward):
         """Returns the outputs by blob name, float32, on the device of the first input."""
         shapes = {name: tuple(value.shape) for name, value in inputs.items()}
         state = (tuple(shapes.items()), self._weights())
-        if self._session is None or state != self._made_for:
+        ready = self._ready
+        if ready is None or ready[0] != state:
             model = export_onnx(_at(self._net, shapes), self._outputs)
-            self._session = self._make_session(bytes(model.SerializeToString()), self._outputs)
-            self._made_for = state
-        found = self._session({name: value.cpu().numpy() for name, value in inputs.items()})
+            ready = self._ready = (state, self._make_session(bytes(model.SerializeToString()), self._outputs))
+        _, session = ready
+        found = session({name: value.cpu().numpy() for name, value in inputs.items()})
         device = next(iter(inputs.values())).device
         return {name: torch.from_numpy(np.array(found[name], np.float32)).to(device) for name in self._outputs}
 

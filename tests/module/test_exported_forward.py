@@ -1,6 +1,7 @@
 """A module that runs in another runtime, against the same module layer by layer."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -102,3 +103,19 @@ def test_a_copy_makes_its_own_session(engine_name):
         module(images())
         other = copy.deepcopy(module)
         assert torch.equal(other(images()), module(images()))
+
+
+
+def test_threads_may_run_one_module_with_inputs_of_their_own(engine_name):
+    module = small()
+    module.use_engine(engine_name)
+    batches = [images(2, 3, 80, 70, seed=seed) for seed in range(4)]
+    with torch.no_grad():
+        expected = [module(batch) for batch in batches]
+
+    def wrong(index):
+        with torch.no_grad():
+            return [turn for turn in range(25) if not torch.equal(module(batches[index]), expected[index])]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(wrong, range(4))) == [[]] * 4
