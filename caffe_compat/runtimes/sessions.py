@@ -1,6 +1,7 @@
 """The runtimes by the name of their engine: each runs a model on the CPU, with as many threads as torch uses."""
 
 from functools import cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,7 +47,7 @@ def _shared_core(core: "type[Core]") -> "Core":
 def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -> Session:
     """A session for the bytes of an ONNX file; products are computed in `precision`, "f32" or "bf16".
 
-    MissingFeatureError where OpenVINO is not installed.
+    MissingFeatureError where OpenVINO is not installed, or cannot prepare the model.
     """
     try:
         from openvino import Core
@@ -61,10 +62,18 @@ def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -
         "PERFORMANCE_HINT": "LATENCY",
         "ENABLE_CPU_PINNING": False,  # a pinned thread cannot move to a free processor
     }
-    request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
+    try:
+        request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
+    except RuntimeError as error:
+        last_line = str(error).strip().splitlines()[-1]
+        raise MissingFeatureError(
+            f"OpenVINO cannot run this net: {last_line}; use --engine fast or onnxruntime"
+        ) from error
+    one_at_a_time = Lock()  # a request holds the tensors of one run, and those of a second thread would replace them
 
     def run(inputs: Arrays) -> Arrays:
-        found = request.infer(dict(inputs))
+        with one_at_a_time:
+            found = request.infer(dict(inputs))
         return {name: found[name] for name in outputs}
 
     return run

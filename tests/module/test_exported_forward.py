@@ -105,7 +105,6 @@ def test_a_copy_makes_its_own_session(engine_name):
         assert torch.equal(other(images()), module(images()))
 
 
-
 def test_threads_may_run_one_module_with_inputs_of_their_own(engine_name):
     module = small()
     module.use_engine(engine_name)

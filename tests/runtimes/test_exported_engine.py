@@ -113,6 +113,40 @@ def test_a_net_without_an_onnx_form_is_refused(engine_name):
         create_engine(engine_name, net)
 
 
+#: Strides of 1x1 kernels that OpenVINO would move to the ReLU, with padding and with one channel.
+MOVED_STRIDES = """
+layer { name: "in" type: "Input" top: "a" input_param { shape { dim: 2 dim: 4 dim: 8 dim: 9 } } }
+layer { name: "slice" type: "Slice" bottom: "a" top: "one" top: "three" slice_param { slice_point: 1 } }
+layer { name: "relu1" type: "ReLU" bottom: "one" top: "one" }
+layer { name: "relu3" type: "ReLU" bottom: "three" top: "three" }
+layer { name: "conv1" type: "Convolution" bottom: "one" top: "conv1"
+        convolution_param { num_output: 2 kernel_size: 1 stride: 2 weight_filler { type: "xavier" } } }
+layer { name: "conv3" type: "Convolution" bottom: "three" top: "conv3"
+        convolution_param { num_output: 6 group: 3 kernel_size: 1 pad_h: 1 pad_w: 2 stride_h: 2 stride_w: 3
+                            weight_filler { type: "xavier" } } }
+"""
+
+
+def test_strides_of_pointwise_convolutions_behind_other_layers(engine_name):
+    exact, other = build(MOVED_STRIDES, "TEST"), build(MOVED_STRIDES, "TEST")
+    create_engine("exact", exact).forward()
+    create_engine(engine_name, other).forward()
+    for name in ("conv1", "conv3"):
+        assert other.blobs[name].shape == exact.blobs[name].shape
+        assert close(other.blobs[name].data, exact.blobs[name].data, engine_name)
+
+
+def test_what_openvino_cannot_prepare_names_another_engine(monkeypatch):
+    openvino = pytest.importorskip("openvino")
+
+    def fail(*_):
+        raise RuntimeError("Exception from core.cpp:117:\nSomePass failed\n")
+
+    monkeypatch.setattr(openvino.Core, "compile_model", fail)
+    with pytest.raises(MissingFeatureError, match=r"^OpenVINO cannot run this net: SomePass failed; use --engine fast"):
+        create_engine("openvino", build(NET, "TEST")).forward()
+
+
 @pytest.mark.parametrize(
     ("name", "module", "message"),
     [

@@ -12,6 +12,7 @@ import numpy as np
 
 from caffe_compat.convert.model import Shape
 from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.convert.onnx.shaping import LAST
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.wiring import Step
 from caffe_compat.layers.vision.pooling import SMALLEST
@@ -47,8 +48,31 @@ def _slide(graph: Graph, step: Step, index: int, kind: str, bottom: str) -> str:
     if layer.has_bias:
         inputs.append(graph.weight(step, 1, (layer.outputs,)))
     attributes = window_attributes(layer.window, shape[layer.channel_axis + 1 :] if kind == "Conv" else None)
+    if kind == "Conv" and axes and _is_misread(layer):
+        inputs[0] = _chosen(graph, inputs[0], attributes)
+        attributes = {"kernel_shape": attributes["kernel_shape"]}
     top = graph.op(kind, *inputs, group=layer.groups, **attributes)
     return top if image == shape else graph.reshape(top, top_shape)
+
+
+def _is_misread(layer: Any) -> bool:
+    """Whether OpenVINO moves the layer's strides to the layers before it, and goes wrong there.
+
+    It does so with kernels of one place. With padding it computes too many places, and an elementwise layer on one
+    channel stops it (2026.4: UnsupportedNodesStridesPropagation).
+    """
+    window = layer.window
+    is_moved = all(size == 1 for size in window.kernel) and any(step > 1 for step in window.stride)
+    return is_moved and (any(window.pad) or layer.channels == 1)
+
+
+def _chosen(graph: Graph, image: str, attributes: dict[str, list[int]]) -> str:
+    """The places that a convolution with kernels of one place reads, padding included."""
+    pads, strides = attributes["pads"], attributes["strides"]
+    axes = len(strides)
+    around = graph.op("Pad", image, graph.ints(0, 0, *pads[:axes], 0, 0, *pads[axes:]), graph.number(0))
+    starts, ends = graph.ints(*[0] * axes), graph.ints(*[LAST] * axes)
+    return graph.op("Slice", around, starts, ends, graph.ints(*range(2, 2 + axes)), graph.ints(*strides))
 
 
 def window_attributes(window: Any, convolved: Sequence[int] | None = None) -> dict[str, list[int]]:
