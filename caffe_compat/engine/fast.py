@@ -121,6 +121,11 @@ class FastEngine:
         if lays_out_weights:
             lay_out_weights(net)
 
+    @property
+    def finds_gradients(self) -> bool:
+        """Whether there is a loss and a weight that learns; force_backward alone gives no gradient here."""
+        return bool(self.learning_plan.losses) and any(step.learning for step in self.net.steps)
+
     def keep(self, blobs: Iterable[str]) -> None:
         """Makes the next and later runs also store these blobs, and run the layers that lead to them."""
         self._kept = tuple(blobs)

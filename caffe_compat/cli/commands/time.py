@@ -14,6 +14,7 @@ from caffe_compat.cli.outputs import claim_files, write_json
 from caffe_compat.cli.parser import CommandParser, UsageError
 from caffe_compat.cli.start import DONE, command_parser, run_program
 from caffe_compat.engine.create import Engine, create_engine
+from caffe_compat.engine.fast import FastEngine
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
 from caffe_compat.terminal.progress import follow
@@ -75,10 +76,10 @@ def _time_layers(net: Net, iterations: int) -> dict[str, object]:
 def _time_whole(engine: Engine, iterations: int) -> dict[str, object]:
     """Logs how long a pass takes, whose layers cannot be told apart; returns the figures for programs.
 
-    Passes forward and backward are timed if a layer learns.
+    Passes forward and backward are timed if the engine finds gradients.
     """
     passes = {"forward": ("Average Forward pass", engine.forward)}
-    if any(step.needs_backward for step in engine.net.steps):
+    if isinstance(engine, FastEngine) and engine.finds_gradients:  # other runtimes only predict
         passes["forward_backward"] = ("Average Forward-Backward", engine.forward_backward)
     figures: dict[str, object] = {}
     for name, (title, run_pass) in passes.items():

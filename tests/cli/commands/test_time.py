@@ -109,6 +109,28 @@ def test_an_engine_is_timed_as_a_whole(engine: str, phase: str, measured: list[s
     assert messages(log)[-len(measured) :] == [f"{titles[name]}: {figures[name]:g} ms." for name in measured]
 
 
+LOSS_AT_TEST = LEARNS.replace('bottom: "target" include { phase: TRAIN }', 'bottom: "target"')
+FORCED = "force_backward: true\n" + NET
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "measured"),
+    [
+        (LOSS_AT_TEST, "fast", ["forward_ms", "forward_backward_ms"]),
+        (LOSS_AT_TEST, "onnxruntime", ["forward_ms"]),
+        (FORCED, "fast", ["forward_ms"]),
+        (FORCED, "onnxruntime", ["forward_ms"]),
+    ],
+)
+def test_backward_is_timed_where_an_engine_finds_gradients(
+    text: str, engine: str, measured: list[str], tmp_path: Path, run: Run
+) -> None:
+    net, file = tmp_path / "net.prototxt", tmp_path / "times.json"
+    net.write_text(text)
+    status, log = run("time", "--model", net, "--engine", engine, "--phase", "TEST", "--iterations", 1, "--json", file)
+    assert (status, list(json.loads(file.read_text()))) == (0, ["model", "engine", "iterations", *measured]), log
+
+
 def test_an_engine_that_only_predicts_times_no_training(tmp_path: Path, run: Run) -> None:
     net = tmp_path / "net.prototxt"
     net.write_text(LEARNS)
