@@ -3,7 +3,7 @@
 A layer's blobs are a list in Caffe's order, stored in a module's parameters and buffers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, Self, cast, overload
@@ -36,7 +36,8 @@ class Blobs:
     """A list view of a layer's blobs, which are attributes of the layer under the names of its state dict.
 
     The list refers to the layer's tables, not to the layer, so that no reference cycle keeps the layer alive. Running
-    statistics may be buffers; the list returns them as parameters.
+    statistics may be buffers; the list returns them as parameters. So it does with plain tensors that torch's pruning
+    and parametrizations make of weights, if it was given the layer's `attributes`.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Blobs:
         buffers: dict[str, Tensor | None],
         names: list[str],
         known: tuple[str, ...] = (),
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
         self._parameters = parameters
         self._buffers = buffers
+        self._attributes = attributes or {}
         self._names = names
         self._known = known
 
@@ -80,8 +83,10 @@ class Blobs:
         self._parameters[self._names[-1]] = blob
 
     def _of(self, name: str) -> nn.Parameter:
-        table = self._parameters if name in self._parameters else self._buffers
-        return cast(nn.Parameter, table[name])
+        for table in (self._parameters, self._buffers, self._attributes):
+            if name in table:
+                return cast(nn.Parameter, table[name])
+        return cast(nn.Parameter, self._attributes["_modules"]["parametrizations"][name]())
 
 
 class Reach(NamedTuple):
@@ -158,7 +163,7 @@ class Layer(nn.Module):
     @property
     def blobs(self) -> Blobs:
         """The weights and statistics, in Caffe's order; each is also an attribute of the layer under its blob name."""
-        return Blobs(self._parameters, self._buffers, self._names, self.blob_names)
+        return Blobs(self._parameters, self._buffers, self._names, self.blob_names, self.__dict__)
 
     def buffer_statistics(self) -> None:
         """Turns running statistics from parameters into buffers, as in PyTorch's own modules."""

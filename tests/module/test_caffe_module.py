@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional
+from torch.nn.utils import parametrizations, prune
 
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.layers.vision.conv import Convolution
@@ -72,6 +73,29 @@ def test_a_replaced_weight_takes_effect(module: CaffeModule) -> None:
         assert not module(images()).any()
         part(module, "fc").bias.fill_(2)
         assert (module(images()) == 2).all()
+
+
+def test_a_pruned_weight_takes_effect_and_can_be_made_final(module: CaffeModule) -> None:
+    expected = copy.deepcopy(module)
+    prune.l1_unstructured(part(module, "conv2"), "weight", amount=0.5)
+    with torch.no_grad():
+        weight = part(expected, "conv2").weight
+        weight.mul_(weight.abs() > weight.abs().median())
+        torch.testing.assert_close(module(images()), expected(images()), rtol=1e-4, atol=1e-5)
+        prune.remove(part(module, "conv2"), "weight")
+        torch.testing.assert_close(module(images()), expected(images()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["conv2", "fc"])
+def test_a_weight_may_have_a_parametrization(layer: str, module: CaffeModule) -> None:
+    with torch.no_grad():
+        before = module(images())
+        parametrizations.weight_norm(part(module, layer), "weight")
+        torch.testing.assert_close(module(images()), before, rtol=1e-4, atol=1e-5)
+        part(module, layer).parametrizations.weight.original0.mul_(0)
+        assert not torch.allclose(module(images()), before)
+    module(images()).sum().backward()
+    assert part(module, layer).parametrizations.weight.original0.grad is not None
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2", "scale1"])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, MissingFeatureError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.base import Blobs, Layer, LayerSpec, Shape, Tops, at_least
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
@@ -53,7 +53,8 @@ class Python(Layer):
         self.instance = load_class(spec, params.module, params.layer)(spec.parameter)
         self.instance.param_str = self.instance.param_str_ = params.param_str
         self.instance.phase = Phase[spec.phase]
-        self.instance.blobs = PythonParameters(self.blobs)
+        # Without the layer's attributes, of which the instance is one: this would be a reference cycle.
+        self.instance.blobs = PythonParameters(Blobs(self._parameters, self._buffers, self._names))
         names = dict.fromkeys([*spec.parameter.bottom, *spec.parameter.top])
         blobs = {name: PythonBlob() for name in names}  # for an in-place layer, bottom and top are the same blob
         self.bottom = [blobs[name] for name in spec.parameter.bottom]
