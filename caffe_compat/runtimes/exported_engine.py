@@ -35,8 +35,7 @@ class ExportedEngine:
 
     def keep(self, blobs: Iterable[str]) -> None:
         """From the next run on, these blobs of the net hold their values too."""
-        self._requested = {*(self.net.outputs if self._requested is None else self._requested), *blobs}
-        self._part, self._made_for = exported_part(self.net, self._requested), None
+        self._part, self._made_for = exported_part(self.net, self._requested, blobs), None
 
     def forward(self) -> Tensor:
         """One pass; returns the weighted sum of the losses."""
@@ -47,7 +46,8 @@ class ExportedEngine:
         for name, values in self._ready()(inputs).items():
             net.blobs[name].assign(torch.from_numpy(np.array(values, np.float32)).to(net.device))
         losses = [net.run_range(index, index) for index in part.after]
-        return torch.stack(losses).sum() if losses else torch.zeros((), device=net.device)
+        counted = losses if self._requested is None else []
+        return torch.stack(counted).sum() if counted else torch.zeros((), device=net.device)
 
     def forward_backward(self) -> Tensor:
         """Refused: the other runtime has no gradients."""

@@ -27,27 +27,30 @@ class ExportedPart:
     outputs: Sequence[str]
 
 
-def exported_part(net: Net, requested: Iterable[str] | None) -> ExportedPart:
+def exported_part(net: Net, requested: Iterable[str] | None, kept: Iterable[str] = ()) -> ExportedPart:
     """Divides the net. Without a request its outputs are wanted and its losses count; with one they do not.
 
-    Raises MissingFeatureError where nothing can be exported.
+    `kept` are wanted as well. Raises MissingFeatureError where nothing can be exported.
     """
     fed = {top for step in net.steps if not step.bottoms for top in step.tops}
     made: set[str] = set()
     within, after = [], []
+    crossing: dict[int, set[str]] = {}  # what a step that runs here reads of the exported part
     for index, step in enumerate(net.steps):
         if not step.bottoms:
             continue
         if step.layer.spec.type in EXPORTERS and all(bottom in made or bottom in fed for bottom in step.bottoms):
             within.append(index)
             made.update(step.tops)
-        elif requested is None:
+        else:
             after.append(index)
+            crossing[index] = made.intersection(step.bottoms)
             made.difference_update(step.tops)
             fed.difference_update(step.tops)
-    wanted = set(net.outputs if requested is None else requested)
-    wanted |= {bottom for index in after for bottom in net.steps[index].bottoms}
-    outputs = sorted(wanted & made)
+    wanted = {*(net.outputs if requested is None else requested), *kept}
+    if requested is not None:
+        after = _leading_to(net.steps, after, wanted)
+    outputs = sorted((wanted & made).union(*(crossing[index] for index in after)))
     if not outputs:
         raise MissingFeatureError(
             f"net '{net.name}': no layer that leads to {', '.join(sorted(wanted)) or 'an output'} has an ONNX form; "
@@ -56,6 +59,16 @@ def exported_part(net: Net, requested: Iterable[str] | None) -> ExportedPart:
     read = {bottom for index in within for bottom in net.steps[index].bottoms}
     before = [index for index, step in enumerate(net.steps) if not step.bottoms and not step.layer.is_input]
     return ExportedPart(before, within, after, sorted(read & fed), outputs)
+
+
+def _leading_to(steps: Sequence[Step], indices: Sequence[int], blobs: Iterable[str]) -> list[int]:
+    """Those of the indices, in order, whose steps write one of the blobs or what the step of a later index reads."""
+    needed, found = set(blobs), []
+    for index in reversed(indices):
+        if needed.intersection(steps[index].tops):
+            found.append(index)
+            needed.update(steps[index].bottoms)
+    return found[::-1]
 
 
 def onnx_model(net: Net, part: ExportedPart) -> bytes:

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from google.protobuf import text_format
 
 from caffe_compat.engine.create import create_engine
 from caffe_compat.errors import MissingFeatureError
+from caffe_compat.net.build import build_net
+from caffe_compat.net.settings import Surroundings
+from caffe_compat.proto import caffe_pb2
 from tests.engine.nets import build
 
 pytest.importorskip("onnxruntime")
@@ -63,6 +67,46 @@ def test_a_request_leaves_the_losses_out(engine_name):
     assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
 
 
+def test_blobs_that_are_kept_leave_the_losses_in(engine_name):
+    exact, other = build(NET, "TEST"), build(NET, "TEST")
+    loss = create_engine("exact", exact).forward()
+    engine = create_engine(engine_name, other)
+    engine.keep(["pool"])
+    assert close(engine.forward(), loss, engine_name)
+    assert close(other.blobs["pool"].data, exact.blobs["pool"].data, engine_name)
+
+
+def test_a_requested_blob_that_is_made_here_is_made(engine_name):
+    exact, other = build(NET, "TEST"), build(NET, "TEST")
+    create_engine("exact", exact).forward()
+    assert create_engine(engine_name, other, ["pool", "loss"]).forward() == 0
+    for name in ("pool", "loss"):
+        assert close(other.blobs[name].data, exact.blobs[name].data, engine_name)
+
+
+WITH_PYTHON = """
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "other" type: "Power" bottom: "data" top: "other" power_param { scale: 3 } }
+layer { name: "half" type: "Power" bottom: "data" top: "half" power_param { scale: 0.5 } }
+layer { name: "times" type: "Python" bottom: "half" top: "half"
+        python_param { module: "tests.layers.utility.user_layers" layer: "Times" param_str: "10" } }
+layer { name: "square" type: "Power" bottom: "half" top: "square" power_param { power: 2 } }
+"""
+
+
+@pytest.mark.parametrize("requested", [None, ["other", "square"]])
+def test_a_layer_in_place_without_an_onnx_form_is_not_passed_over(engine_name, requested):
+    net = build_net(
+        text_format.Parse(WITH_PYTHON, caffe_pb2.NetParameter()),
+        caffe_pb2.NetState(phase=caffe_pb2.TEST),
+        Surroundings(allow_python_layers=True),
+    )
+    net.blobs["data"].data[...] = [[1, 2, 3], [4, 5, 6]]
+    create_engine(engine_name, net, requested).forward()
+    assert net.blobs["other"].data.tolist() == [[3, 6, 9], [12, 15, 18]]
+    assert net.blobs["square"].data.tolist() == [[25, 100, 225], [400, 625, 900]]
+
+
 def test_new_weights_and_shapes_are_seen(engine_name):
     exact, other = build(NET, "TEST"), build(NET, "TEST")
     engines = create_engine("exact", exact), create_engine(engine_name, other)
@@ -107,9 +151,7 @@ def test_a_net_without_an_onnx_form_is_refused(engine_name):
         layer { name: "loss" type: "EuclideanLoss" bottom: "a" bottom: "label" top: "loss" }""",
         "TEST",
     )
-    with pytest.raises(
-        MissingFeatureError, match=r"^net '': no layer that leads to a, label, loss has an ONNX form; use"
-    ):
+    with pytest.raises(MissingFeatureError, match=r"^net '': no layer that leads to loss has an ONNX form; use"):
         create_engine(engine_name, net)
 
 
