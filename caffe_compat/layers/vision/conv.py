@@ -24,7 +24,7 @@ from caffe_compat.layers.base import (
 )
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.vision.pixel_products import choose_pixels, multiply_rows
+from caffe_compat.layers.vision.pixel_products import choose_pixels, multiply_planes, multiply_rows
 from caffe_compat.layers.windows import (
     ConvolutionWindow,
     ConvolutionWindowFields,
@@ -250,6 +250,5 @@ def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None, stride
     if torch.is_grad_enabled():
         return None
     chosen = bottom[:, :, :: stride[0], :: stride[1]] if is_strided else bottom
-    images, _, height, width = chosen.shape
-    top = torch.bmm(weight.expand(images, -1, -1), chosen.flatten(2)).view(images, len(weight), height, width)
+    top = multiply_planes(chosen.flatten(2), weight).view(len(chosen), len(weight), *chosen.shape[2:])
     return top if bias is None else top.add_(bias.view(-1, 1, 1))

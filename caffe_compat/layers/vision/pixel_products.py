@@ -1,4 +1,4 @@
-"""Matrix products of pixels with channels innermost, in place of 1x1 convolutions."""
+"""Matrix products of pixels, in place of 1x1 convolutions."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from torch.nn.functional import avg_pool2d, linear
 
 #: With this many rows for each output, the order of a weight's gradient matters more than a copy of it.
 MANY_ROWS = 4
+#: Weights that a processor's cache does not hold, as numbers.
+LARGE_WEIGHT = 2**19
 
 
 def choose_pixels(bottom: Tensor, stride: tuple[int, ...]) -> Tensor:
@@ -27,6 +29,19 @@ def multiply_rows(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return rows @ weight.t().contiguous()
     products: Tensor = linear(rows, weight, bias)
     return products
+
+
+def multiply_planes(planes: Tensor, weight: Tensor) -> Tensor:
+    """The products (N, outputs, pixels) of a matrix (outputs, channels) and each image of planes (N, channels, pixels).
+
+    A product of each image reads all weights again, and a few pixels do not fill a vector register. With a few pixels
+    of several images, one product of all takes 0.1 to 0.9 of the time, copies included.
+    """
+    images, channels, pixels = planes.shape
+    if images > 2 and pixels < (64 if weight.numel() >= LARGE_WEIGHT else 16):
+        products = weight @ planes.transpose(0, 1).reshape(channels, -1)
+        return products.view(len(weight), images, pixels).transpose(0, 1).contiguous()
+    return torch.bmm(weight.expand(images, -1, -1), planes)
 
 
 class _ProductBesideBottom(torch.autograd.Function):

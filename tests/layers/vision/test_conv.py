@@ -170,11 +170,16 @@ def test_channels_last_memory_gives_the_same() -> None:
 
 
 @pytest.mark.parametrize("bias", ["true", "false"])
-@pytest.mark.parametrize("sizes", [(1, 5, 4, 3), (2, 5, 4, 3), (2, 5, 1, 1)])
-def test_products_of_pixels_equal_the_convolution(sizes: tuple[int, ...], bias: str) -> None:
-    layer = build(convolution(f"num_output: 7 kernel_size: 1 bias_term: {bias}"), sizes)
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 3), (7, 2)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 5, 4, 3), (2, 5, 4, 3), (2, 5, 1, 1), (3, 5, 4, 3), (4, 5, 9, 8), (3, 512, 5, 6)]
+)
+def test_products_of_pixels_equal_the_convolution(sizes: tuple[int, ...], stride: tuple[int, int], bias: str) -> None:
+    outputs = 7 if sizes[1] == 5 else 1024  # so many weights that several images share one product
+    fields = f"num_output: {outputs} kernel_size: 1 stride_h: {stride[0]} stride_w: {stride[1]} bias_term: {bias}"
+    layer = build(convolution(fields), sizes)
     bottom = random_bottom(*sizes).detach()
-    oracle = conv2d(bottom, layer.blobs[0], layer.blobs[1] if bias == "true" else None)
+    oracle = conv2d(bottom, layer.blobs[0], layer.blobs[1] if bias == "true" else None, stride)
     for layout in (torch.contiguous_format, torch.channels_last):
         images = bottom.clone(memory_format=layout)
         with torch.no_grad():
