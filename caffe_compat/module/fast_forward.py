@@ -43,8 +43,8 @@ class FastForward:
             and forward_ad._current_level < 0  # no_grad lets derivatives of forward mode pass
             and torch._C._get_tracing_state() is None
             and not (torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
-            and all(_is_plain(layer) for layer in layers)
             and all(layer is step.layer for step, layer in zip(self._net.steps, layers, strict=True))
+            and all(_is_plain(layer) for layer in layers)
         )
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -57,6 +57,7 @@ class FastForward:
 
 
 def _is_plain(part: nn.Module) -> bool:
-    """Whether a layer is in eval and its forward is unchanged: no hooks, parametrizations or own `forward`."""
-    changed = "forward" in part.__dict__ or "parametrizations" in part._modules
+    """Whether a layer is in eval and its forward is unchanged: no hooks, own `forward` or computed weights."""
+    own = part.__dict__
+    changed = "forward" in own or "parametrizations" in part._modules or any(name in own for name in own["_names"])
     return not (part.training or changed or part._forward_hooks or part._forward_pre_hooks)

@@ -121,6 +121,19 @@ def test_a_single_number_written_past_autograd_takes_effect(module: CaffeModule)
             torch.testing.assert_close(module(images()), exact(images()), rtol=1e-4, atol=1e-4)
 
 
+def test_a_tensor_in_a_parameter_s_place_may_change(module: CaffeModule) -> None:
+    conv = part(module, "conv2")
+    computed = conv.weight.detach()
+    del conv.weight
+    with torch.no_grad():
+        for factor in (1.0, 3.0):
+            conv.weight = factor * computed
+            found = module(images())
+            exact = copy.deepcopy(module)
+            exact.use_engine("exact")
+            torch.testing.assert_close(found, exact(images()), rtol=1e-4, atol=1e-5)
+
+
 def test_train_and_eval_switch_normalisation_and_dropout(module: CaffeModule) -> None:
     assert not any(part.training for part in module.modules())
     torch.manual_seed(2)
