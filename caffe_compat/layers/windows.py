@@ -200,6 +200,11 @@ def image_columns(bottom: Tensor, window: ConvolutionWindow) -> Tensor:
 LOWEST = torch.finfo(torch.float32).min
 
 
+def lowest_of(values: Tensor) -> float:
+    """Returns LOWEST, or the least number of the values' type if this is larger (float16, bfloat16)."""
+    return max(LOWEST, torch.finfo(values.dtype).min)
+
+
 @dataclass(frozen=True)
 class PoolingWindow:
     """Kernel, stride and pad as (height, width), and whether output sizes round up."""

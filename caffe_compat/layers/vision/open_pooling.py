@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
-from caffe_compat.layers.windows import LOWEST, PoolingWindow
+from caffe_compat.layers.windows import PoolingWindow, lowest_of
 
 
 def open_max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
     """The maximum of each window."""
-    return max_pool2d(pad(bottom, _margins(bottom, window), value=LOWEST), window.kernel, window.stride)
+    return max_pool2d(pad(bottom, _margins(bottom, window), value=lowest_of(bottom)), window.kernel, window.stride)
 
 
 def open_average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:

@@ -13,7 +13,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, betwe
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
-from caffe_compat.layers.windows import LOWEST, PoolingWindow, SpatialField, require_four_axes, require_positive
+from caffe_compat.layers.windows import PoolingWindow, SpatialField, lowest_of, require_four_axes, require_positive
 
 #: Added by Caffe to a sum of activations, so that a division by the sum is safe (FLT_MIN).
 SMALLEST = torch.finfo(torch.float32).tiny
@@ -36,19 +36,20 @@ def _without_strangers_on_a_gpu(bottom: Tensor) -> Tensor:
 
 def _holds_strangers(top: Tensor) -> bool:
     """Whether maxima come from NaN or -inf, which torch treats differently than Caffe. Not asked on a GPU."""
-    return is_eager_on_cpu(top) and not bool((top >= LOWEST).all())
+    return is_eager_on_cpu(top) and not bool((top >= lowest_of(top)).all())
 
 
 def _comparable(bottom: Tensor) -> Tensor:
     """The bottom with -FLT_MAX in place of NaN and -inf."""
-    return torch.where(bottom >= LOWEST, bottom, LOWEST)
+    lowest = lowest_of(bottom)
+    return torch.where(bottom >= lowest, bottom, lowest)
 
 
 def _max_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
     sizes = bottom.shape[2:]
     if window.suits_torch(sizes):
         return max_pool2d(bottom, window.kernel, window.stride, window.pad, ceil_mode=window.round_up)
-    return max_pool2d(pad_with(bottom, window.margins(sizes), value=LOWEST), window.kernel, window.stride)
+    return max_pool2d(pad_with(bottom, window.margins(sizes), value=lowest_of(bottom)), window.kernel, window.stride)
 
 
 def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
@@ -65,12 +66,12 @@ def max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, T
 def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
     height, width = bottom.shape[2:]
     left, right, above, below = window.margins((height, width))
-    padded = pad_with(bottom, (left, right, above, below), value=LOWEST)
+    padded = pad_with(bottom, (left, right, above, below), value=lowest_of(bottom))
     top, places = max_pool2d(padded, window.kernel, window.stride, return_indices=True)
     # torch's indices count in the padded image; Caffe's count in the bottom.
     rows = places.div(padded.shape[3], rounding_mode="floor") - above
     columns = places.remainder(padded.shape[3]) - left
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (top > LOWEST)
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (top > lowest_of(top))
     return top, torch.where(inside, rows * width + columns, -1).to(bottom.dtype)
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.regions import GridLayer
-from caffe_compat.layers.windows import LOWEST
+from caffe_compat.layers.windows import lowest_of
 
 
 @register_layer("ROIPooling")
@@ -64,7 +64,7 @@ def _maxima(values: Tensor, members: Tensor) -> Tensor:
     """
     return torch.stack(
         [
-            values.masked_fill(~members[:, index, None, None, :], LOWEST).max(dim=3).values
+            values.masked_fill(~members[:, index, None, None, :], lowest_of(values)).max(dim=3).values
             for index in range(members.shape[1])
         ],
         dim=3,

@@ -7,7 +7,7 @@ from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.interpolation import linear_weights
 from caffe_compat.layers.vision.regions import GridLayer
-from caffe_compat.layers.windows import LOWEST
+from caffe_compat.layers.windows import lowest_of
 
 
 @register_layer("ROIWarping")
@@ -39,7 +39,7 @@ class ROIWarping(GridLayer):
         columns, has_column = _samples(x1, x2, self.bins[1], feature.shape[2])
         values = torch.einsum("chw,iah,jbw->cijab", feature, rows, columns)
         counts = has_row[:, None, :, None] & has_column[None, :, None, :]
-        largest = values.masked_fill(~counts, LOWEST).flatten(3).max(dim=3).values
+        largest = values.masked_fill(~counts, lowest_of(values)).flatten(3).max(dim=3).values
         return torch.where(counts.flatten(2).any(dim=2), largest, 0.0)
 
 

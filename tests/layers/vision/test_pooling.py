@@ -211,3 +211,29 @@ def test_a_stride_far_beyond_the_bottom_is_refused_before_the_bottom_is_padded(m
     layer = build(pooling(f"pool: {method} kernel_size: 2 stride: 3000000000"), shape)
     with pytest.raises(ShapeError, match=r"the padded bottom would have 1x2x3000000002x3000000002 = "):
         layer.top_shapes(shape)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("text", "tops"),
+    [
+        (pooling("kernel_size: 3 stride: 2 pad: 2"), 1),
+        (pooling("kernel_size: 1 stride: 4"), 1),
+        (pooling("kernel_size: 3 stride: 2 pad: 1"), 2),
+        ("type: 'SPP' spp_param { pyramid_height: 3 }", 1),
+        ("type: 'ROIPooling' roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 1 }", 1),
+        ("type: 'ROIWarping' roi_warping_param { pooled_h: 2 pooled_w: 3 spatial_scale: 1 }", 1),
+    ],
+)
+def test_maxima_in_half_precision(text: str, tops: int, dtype: torch.dtype) -> None:
+    """Half precision has no -FLT_MAX: its own least number stands for it."""
+    image = torch.randn(1, 2, 6, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
+    bottoms = [image, torch.tensor([[0, 1, 1, 5, 4]], dtype=dtype)][: 2 if "roi" in text else 1]
+    found, expected = (
+        run(build(text, *bottoms, tops=tops, dtype=each), *[bottom.to(each) for bottom in bottoms])
+        for each in (dtype, torch.float64)
+    )
+    for low, exact in zip(found, expected, strict=True):
+        assert low.dtype == dtype
+        # ROIWarping interpolates before: a few roundings to 8 bits.
+        torch.testing.assert_close(low.double(), exact.clamp(min=torch.finfo(dtype).min), rtol=0.05, atol=0.05)
