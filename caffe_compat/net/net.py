@@ -194,7 +194,7 @@ class Net(nn.Module):
     def _backward_step(self, step: Step) -> None:
         if step.layer.is_input:
             return
-        if not step.outputs and step.tops:
+        if len(step.inputs) < len(step.bottoms) or len(step.outputs) < len(step.tops):
             self._run(step)  # Caffe runs backward without a forward too, on what the bottoms hold.
         require_possible(step.layer, step.propagate_down)
         weights = list(dict.fromkeys(step.learning))  # a layer may share a weight with itself

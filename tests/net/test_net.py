@@ -49,6 +49,22 @@ def test_a_weighted_top_that_shrinks_says_nothing(caplog: pytest.LogCaptureFixtu
     assert caplog.messages == []
 
 
+def test_backward_without_a_forward_passes_a_layer_without_tops() -> None:
+    text = """
+      force_backward: true
+      layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+      layer { name: "y" type: "Power" bottom: "x" top: "y" power_param { scale: 4 } }
+      layer { name: "quiet" type: "Silence" bottom: "y" }
+    """
+    net = build_net(text_format.Parse(text, caffe_pb2.NetParameter()), caffe_pb2.NetState(phase=caffe_pb2.TRAIN))
+    net.blobs["y"].diff[...] = 5
+    net.backward_range(2, 0)
+    np.testing.assert_array_equal(net.blobs["y"].diff, np.zeros((2, 3)))
+    net.blobs["y"].diff[...] = 5
+    net.backward_range(1, 1)
+    np.testing.assert_array_equal(net.blobs["x"].diff, np.full((2, 3), 20))
+
+
 def test_they_run_in_order_around_the_layer() -> None:
     calls: list[str] = []
     hooks = Hooks()
