@@ -19,7 +19,7 @@ from caffe_compat.runtimes.sessions import SESSIONS
 
 
 class ExportedForward(FastForward):
-    """Runs a net in a runtime of SESSIONS; exports the net again when input shapes or weights have changed."""
+    """Runs a net in a runtime of SESSIONS; exports it again when input shapes, weights or settings have changed."""
 
     def __init__(self, net: Assembly, outputs: list[str], name: str) -> None:
         super().__init__(net, outputs)
@@ -39,7 +39,7 @@ class ExportedForward(FastForward):
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns the outputs by blob name, float32, on the device of the first input."""
         shapes = {name: tuple(value.shape) for name, value in inputs.items()}
-        state = (tuple(shapes.items()), self._weights())
+        state = (tuple(shapes.items()), self._weights(), self.settings())
         ready = self._ready
         if ready is None or ready[0] != state:
             model = export_onnx(_at(self._net, shapes), self._outputs)

@@ -15,17 +15,37 @@ from caffe_compat.engine.fast import rewrite_plan, run_plan
 from caffe_compat.engine.plan import Plan, plan_steps
 from caffe_compat.layers.base import innermost_channels
 
+#: Types of settings that a user may replace (`module.bn1.eps = 1e-3`).
+PLAIN = (bool, int, float, str, tuple, type(None))
+
 
 class FastForward:
-    """Runs the plan of a net in eval. The plan is made at the first call, and is not copied or pickled."""
+    """Runs the plan of a net in eval. The plan is made at the first call, and is not copied or pickled.
+
+    It is made again where a layer's setting has changed.
+    """
 
     def __init__(self, net: Assembly, outputs: list[str]) -> None:
         self._net = net
         self._outputs = outputs
-        self._plan: Plan | None = None
+        #: The layers' settings and the plan for them, replaced at once, since other threads may run the net as well.
+        self._planned: tuple[list[object], Plan] | None = None
+        self._places: list[tuple[dict[str, Any], str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_plan": None}
+        return self.__dict__ | {"_planned": None, "_places": None}
+
+    def settings(self) -> list[object]:
+        """Returns the present settings of all layers: public attributes with plain values."""
+        if self._places is None:
+            tables = [vars(step.layer) for step in self._net.steps]
+            self._places = [
+                (table, name)
+                for table in tables
+                for name, value in table.items()
+                if not name.startswith("_") and isinstance(value, PLAIN)
+            ]
+        return [table.get(name) for table, name in self._places]
 
     def allows(self, layers: Sequence[nn.Module], inputs: Iterable[Tensor]) -> bool:
         """Whether fused layers would make no visible difference in this call.
@@ -49,11 +69,14 @@ class FastForward:
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns the outputs by blob name."""
-        if self._plan is None:
-            self._plan = rewrite_plan(plan_steps(self._net.steps, self._outputs, learns=False, given=self._net.inputs))
-        values = {value: innermost_channels(inputs[blob]) for value, blob in self._plan.feeds.items()}
-        run_plan(self._plan, values, lambda learns, is_loss: nullcontext())
-        return {blob: values[value].contiguous() for blob, value in self._plan.results.items()}
+        settings, planned = self.settings(), self._planned
+        if planned is None or planned[0] != settings:
+            plan = plan_steps(self._net.steps, self._outputs, learns=False, given=self._net.inputs)
+            planned = self._planned = settings, rewrite_plan(plan)
+        _, plan = planned
+        values = {value: innermost_channels(inputs[blob]) for value, blob in plan.feeds.items()}
+        run_plan(plan, values, lambda learns, is_loss: nullcontext())
+        return {blob: values[value].contiguous() for blob, value in plan.results.items()}
 
 
 def _is_plain(part: nn.Module) -> bool:

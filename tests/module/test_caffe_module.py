@@ -75,6 +75,24 @@ def test_a_replaced_weight_takes_effect(module: CaffeModule) -> None:
         assert (module(images()) == 2).all()
 
 
+@pytest.mark.parametrize(
+    ("layer", "setting", "value"),
+    [("bn1", "eps", 0.7), ("relu1", "negative_slope", 0.3), ("relu2", "negative_slope", 2.0)],
+)
+@pytest.mark.parametrize("engine", ["fast", "onnxruntime"])
+def test_a_changed_setting_takes_effect(
+    engine: str, layer: str, setting: str, value: float, module: CaffeModule
+) -> None:
+    module.use_engine(engine)
+    with torch.no_grad():
+        before = module(images())
+        setattr(part(module, layer), setting, value)
+        changed = module(images())
+        module.use_engine("exact")
+        torch.testing.assert_close(changed, module(images()), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(changed, before)
+
+
 def test_a_pruned_weight_takes_effect_and_can_be_made_final(module: CaffeModule) -> None:
     expected = copy.deepcopy(module)
     prune.l1_unstructured(part(module, "conv2"), "weight", amount=0.5)
@@ -217,7 +235,7 @@ def test_any_batch_and_size(module: CaffeModule, shape: tuple[int, ...]) -> None
 def test_fast_and_exact_agree_and_can_be_chosen(module: CaffeModule) -> None:
     with torch.no_grad():
         fast = module(images())
-        assert module._fast._plan is not None
+        assert module._fast._planned is not None
         module.use_engine("exact")
         torch.testing.assert_close(module(images()), fast, rtol=1e-4, atol=1e-5)
     assert small("exact").engine == "exact"
