@@ -11,7 +11,7 @@ import time
 
 TYPE_CHECKING = False  # this module is imported before anything else, and stays light
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterator, MutableMapping
 
 #: Whoever sets one of these has chosen.
 THREADS = {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}
@@ -19,9 +19,12 @@ WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}
 
 #: The kernel says here how many programs run at this moment, the asking one included.
 LOAD = "/proc/loadavg"
+#: Names this program's cgroups. A container mostly sees its own as the root; systemd and Slurm make folders below it.
+OWN_CGROUPS = "/proc/self/cgroup"
+CGROUPS = "/sys/fs/cgroup"
 #: A cgroup's quota and its period, in microseconds, in one file (version 2) or in two.
-QUOTA = "/sys/fs/cgroup/cpu.max"
-QUOTA_AND_PERIOD = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"
+QUOTA = "cpu.max"
+QUOTA_AND_PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
 LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.001
 
 
@@ -35,8 +38,14 @@ def share_processors(environment: "MutableMapping[str, str]" = os.environ) -> No
         return
     if not THREADS & environment.keys() and (limit := container_limit()) < processors():
         environment["OMP_NUM_THREADS"] = str(limit)
-    if not WAITING & environment.keys() and is_busy(int(environment.get("OMP_NUM_THREADS") or processors())):
+    if not WAITING & environment.keys() and is_busy(_threads(environment.get("OMP_NUM_THREADS", ""))):
         environment["OMP_WAIT_POLICY"] = "passive"
+
+
+def _threads(setting: str) -> int:
+    """Returns the number of threads that OMP_NUM_THREADS asks for: `4`, or `4,2` for nested parallel regions."""
+    first = setting.partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else processors()
 
 
 def processors() -> int:
@@ -45,14 +54,42 @@ def processors() -> int:
 
 
 def container_limit() -> int:
-    """Returns how many processors' time the container may use, rounded up; `processors()` where nothing limits it."""
+    """Returns how many processors' time the container may use, rounded up; `processors()` where nothing limits it.
+
+    The container is this program's cgroup, with all that enclose it.
+    """
+    return min(filter(None, map(_limit, _cgroups())), default=processors())
+
+
+def _limit(folder: str) -> int | None:
+    """Returns the limit of one cgroup; None where it has none."""
     try:
-        quota, period = _text(QUOTA).split() if os.path.exists(QUOTA) else map(_text, QUOTA_AND_PERIOD)
-        if int(quota) > 0 and int(period) > 0:
-            return -(-int(quota) // int(period))
+        in_one_file = os.path.exists(os.path.join(folder, QUOTA))
+        texts = _text(os.path.join(folder, QUOTA)).split() if in_one_file else _texts(folder, QUOTA_AND_PERIOD)
+        quota, period = map(int, texts)
     except (OSError, ValueError):  # no cgroup, or its word for "no limit", "max"
-        pass
-    return processors()
+        return None
+    return -(-quota // period) if quota > 0 and period > 0 else None
+
+
+def _cgroups() -> "Iterator[str]":
+    """The folders of the cgroups that may limit this program, and the roots, which may be those of a container."""
+    roots = CGROUPS, os.path.join(CGROUPS, "cpu")
+    yield from roots
+    try:
+        lines = [line.split(":", 2) for line in _text(OWN_CGROUPS).splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in (line for line in lines if len(line) == 3):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        while path.strip("/"):
+            yield roots[bool(controllers)] + path
+            path = os.path.dirname(path)
+
+
+def _texts(folder: str, names: "tuple[str, ...]") -> list[str]:
+    return [_text(os.path.join(folder, name)) for name in names]
 
 
 def _text(path: str) -> str:

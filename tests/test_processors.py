@@ -18,8 +18,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
     monkeypatch.setattr(processors, "LOAD", str(tmp_path / "loadavg"))
-    monkeypatch.setattr(processors, "QUOTA", str(tmp_path / "cpu.max"))
-    monkeypatch.setattr(processors, "QUOTA_AND_PERIOD", (str(tmp_path / "quota"), str(tmp_path / "period")))
+    monkeypatch.setattr(processors, "CGROUPS", str(tmp_path))
+    monkeypatch.setattr(processors, "OWN_CGROUPS", str(tmp_path / "own"))
     running(tmp_path, 1)
     return tmp_path
 
@@ -51,9 +51,43 @@ def test_the_limit_of_a_container(machine: Path, text: str, limit: int) -> None:
 
 @pytest.mark.parametrize(("quota", "limit"), [("-1", 6), ("150000", 2)])
 def test_the_limit_of_a_container_in_two_files(machine: Path, quota: str, limit: int) -> None:
-    (machine / "quota").write_text(quota)
-    (machine / "period").write_text("100000\n")
+    limit_in_two_files(machine / "cpu", quota)
     assert container_limit() == limit
+
+
+def limit_in_two_files(folder: Path, quota: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "cpu.cfs_quota_us").write_text(quota)
+    (folder / "cpu.cfs_period_us").write_text("100000\n")
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "limit"),
+    [("max", "200000", 2), ("100000", "400000", 1), ("max", "max", 6), ("500000", "max", 5)],
+)
+def test_the_limit_of_a_cgroup_below_the_root(machine: Path, outer: str, inner: str, limit: int) -> None:
+    (machine / "own").write_text("0::/job.slice/step\n")
+    folder = machine / "job.slice" / "step"
+    folder.mkdir(parents=True)
+    (folder / "cpu.max").write_text(f"{inner} 100000\n")
+    (folder.parent / "cpu.max").write_text(f"{outer} 100000\n")
+    assert container_limit() == limit
+
+
+def test_the_limit_of_a_cgroup_below_the_root_in_two_files(machine: Path) -> None:
+    (machine / "own").write_text("3:cpuset:/other\n2:cpu,cpuacct:/job/step\n1:name=systemd:/none\nno cgroup\n")
+    limit_in_two_files(machine / "cpu" / "job", "300000")
+    limit_in_two_files(machine / "cpu" / "other", "100000")
+    assert container_limit() == 3
+
+
+@pytest.mark.parametrize(("setting", "programs"), [("4,2", 6), (" 4 ", 6), ("many", 4), ("0", 4), ("", 4)])
+def test_any_number_of_threads_in_the_environment(machine: Path, setting: str, programs: int) -> None:
+    """`programs` are more than fit beside so many threads, or beside all six processors if none are named."""
+    running(machine, programs)
+    assert "OMP_WAIT_POLICY" in chosen(OMP_NUM_THREADS=setting)
+    running(machine, programs - 1)
+    assert "OMP_WAIT_POLICY" not in chosen(OMP_NUM_THREADS=setting)
 
 
 def test_a_limited_container_leaves_room(machine: Path) -> None:
