@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.caffes import Meaning
@@ -344,6 +345,18 @@ def channels_of_image(blob: Shape) -> tuple[int | None, ...]:
 def innermost_channels(value: Tensor) -> Tensor:
     """Returns a tensor (N, C, H, W) in channels-last memory; returns tensors of other dimensions unchanged."""
     return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+
+
+def is_transformed() -> bool:
+    """Whether torch compiles, or runs a transform of torch.func or forward-mode differentiation.
+
+    A function with a backward of its own then gives way to plain operations, which have every kind of derivative.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._functorch.maybe_current_level() is not None
+        or forward_ad._current_level >= 0
+    )
 
 
 def is_eager_on_cpu(values: Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 from typing import Any
 
 import pytest
@@ -409,6 +410,26 @@ def test_transforms_of_torch_go_through_a_layer(layer: str) -> None:
     wanted = torch.stack([torch.autograd.grad(energy(leaf), leaf)[0] for leaf in batches.clone().requires_grad_()])
     torch.testing.assert_close(torch.func.vmap(torch.func.grad(energy))(batches), wanted, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(torch.func.vmap(energy)(batches), torch.stack([energy(batch) for batch in batches]))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own use
+@pytest.mark.parametrize("layer", ["Sigmoid", "Swish", "MVN"])
+def test_second_derivatives_are_the_same_in_each_order(layer: str) -> None:
+    """A derivative of a function's own has one direction and one order; a gap would be an error, or a silent zero."""
+    end = TEXT.index('layer { name: "conv2"')
+    text = TEXT[:end] + f'layer {{ name: "last" type: "{layer}" bottom: "conv1" top: "last" }}'
+    module = small(text=text).double()
+    image = images(1, 3, 2, 2).double()
+
+    def energy(values: Tensor) -> Tensor:
+        found: Tensor = module(values)
+        return found.pow(3).sum()
+
+    slope, step = torch.func.grad(energy), 1e-5 * image
+    expected = (slope(image + step) - slope(image - step)) / 2e-5
+    for outer, inner in itertools.product((torch.func.jacfwd, torch.func.jacrev), repeat=2):
+        second = outer(inner(energy))(image).reshape(12, 12)
+        torch.testing.assert_close(second @ image.flatten(), expected.flatten(), rtol=1e-5, atol=1e-5)
 
 
 def test_vmap_runs_several_models_at_once(module: CaffeModule) -> None:

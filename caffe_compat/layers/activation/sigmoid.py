@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, LayerSpec
+from caffe_compat.layers.base import Layer, LayerSpec, is_transformed
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -32,20 +32,18 @@ def caffe_sigmoid(values: Tensor) -> Tensor:
     In float32 the result is exactly 0 below about -18, where 1 / (1 + exp(-x)) is still a small positive number. The
     difference matters to solvers that divide by the size of a gradient (Adam) or use its sign (L1).
     """
+    if is_transformed():
+        return (values * 0.5).tanh() * 0.5 + 0.5
     top: Tensor = _CaffeSigmoid.apply(values)
     return top
 
 
 class _CaffeSigmoid(torch.autograd.Function):
-    generate_vmap_rule = True  # torch.func's transforms need it, and a setup_context apart from forward
-
     @staticmethod
-    def forward(values: Tensor) -> Tensor:
-        return (values * 0.5).tanh_().mul_(0.5).add_(0.5)
-
-    @staticmethod
-    def setup_context(context: Any, _inputs: tuple[Tensor], output: Tensor) -> None:
-        context.save_for_backward(output)
+    def forward(context: Any, values: Tensor) -> Tensor:
+        top = (values * 0.5).tanh_().mul_(0.5).add_(0.5)
+        context.save_for_backward(top)
+        return top
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:

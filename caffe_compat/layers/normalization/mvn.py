@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, is_transformed
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -46,7 +46,10 @@ class MVN(Layer):
 
 def unit_variance(rows: Tensor, eps: float) -> Tensor:
     """Rows of zero mean, each divided by (its standard deviation + eps)."""
-    divided: Tensor = _UnitVariance.apply(rows, eps)[0]
+    if is_transformed():
+        # The bound keeps derivatives of the root finite. They differ from Caffe's by eps / deviation of their size.
+        return rows / (rows.square().mean(dim=-1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny).sqrt() + eps)
+    divided: Tensor = _UnitVariance.apply(rows, eps)
     return divided
 
 
@@ -57,20 +60,15 @@ class _UnitVariance(torch.autograd.Function):
     where the true derivative does not exist.
     """
 
-    generate_vmap_rule = True  # torch.func's transforms need it, and a setup_context apart from forward
-
     @staticmethod
-    def forward(rows: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    def forward(context: Any, rows: Tensor, eps: float) -> Tensor:
         deviation = rows.square().mean(dim=-1, keepdim=True).sqrt() + eps
-        return rows / deviation, deviation
-
-    @staticmethod
-    def setup_context(context: Any, _inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]) -> None:
-        context.mark_non_differentiable(output[1])
-        context.save_for_backward(*output)
+        top = rows / deviation
+        context.save_for_backward(top, deviation)
+        return top
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         top, deviation = context.saved_tensors
         return (gradient - top * (gradient * top).mean(dim=-1, keepdim=True)) / deviation, None
