@@ -62,6 +62,12 @@ LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
         "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 } }",
         [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])],
     ),
+    "unpooling": (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 8")
+        + 'layer { name: "p" type: "Pooling" bottom: "a" top: "p" top: "m" pooling_param { kernel_size: 2 stride: 2 } }'
+        'layer { name: "u" type: "Upsample" bottom: "p" bottom: "m" top: "u" }',
+        [images(2, 3, 6, 8)],
+    ),
 }
 
 

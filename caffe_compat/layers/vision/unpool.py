@@ -3,13 +3,17 @@
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
+from caffe_compat.layers.base import is_transformed
 from caffe_compat.layers.spec import LayerSpec
 
 
 def places_of(spec: LayerSpec, mask: Tensor, height: int, width: int) -> Tensor:
-    """The indices (N, C, places) of a mask (N, C, h, w). Raises ShapeError for one outside of height x width."""
+    """The indices (N, C, places) of a mask (N, C, h, w). Raises ShapeError for one outside of height x width.
+
+    Inside of torch's compilers and transforms, which cannot look at values, the scatter itself refuses such an index.
+    """
     places = mask.detach().long().flatten(2)
-    if not places.is_meta and bool(((places < 0) | (places >= height * width)).any()):
+    if not (places.is_meta or is_transformed()) and bool(((places < 0) | (places >= height * width)).any()):
         raise ShapeError(
             f"{spec}: expected mask indices below {height}x{width}, got {int(places.max())}; "
             "scale or size must match the pooling that made the mask"
