@@ -427,9 +427,41 @@ def test_second_derivatives_are_the_same_in_each_order(layer: str) -> None:
 
     slope, step = torch.func.grad(energy), 1e-5 * image
     expected = (slope(image + step) - slope(image - step)) / 2e-5
-    for outer, inner in itertools.product((torch.func.jacfwd, torch.func.jacrev), repeat=2):
+    directions: list[Any] = [torch.func.jacfwd, torch.func.jacrev]
+    for outer, inner in itertools.product(directions, repeat=2):
         second = outer(inner(energy))(image).reshape(12, 12)
         torch.testing.assert_close(second @ image.flatten(), expected.flatten(), rtol=1e-5, atol=1e-5)
+
+
+RECURRENT = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 4 dim: 2 dim: 3 } } }
+layer { name: "cont" type: "Input" top: "cont" input_param { shape { dim: 4 dim: 2 } } }
+layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "top" recurrent_param { num_output: 5 } }
+"""
+
+
+def test_states_of_a_call_under_inference_mode_are_learnt_from() -> None:
+    module = small(text=RECURRENT)
+    with torch.inference_mode():
+        module(images(4, 2, 3), torch.ones(4, 2))
+    other = small(text=RECURRENT)
+    other(images(4, 2, 3), torch.ones(4, 2))
+    module(images(4, 2, 3), torch.ones(4, 2)).sum().backward()
+    other(images(4, 2, 3), torch.ones(4, 2)).sum().backward()
+
+    for weight, expected in zip(module.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, expected.grad)
+
+
+def test_states_inside_of_a_transform_stay_there() -> None:
+    module = small(text=RECURRENT)
+    begun = torch.ones(4, 2)
+    begun[0] = 0
+    batches = torch.stack([images(4, 2, 3), images(4, 2, 3) - 0.5])
+    found = torch.func.vmap(module, in_dims=(0, None))(batches, begun)
+
+    torch.testing.assert_close(found, torch.stack([module(batch, begun) for batch in batches]))
+    assert copy.deepcopy(module)(batches[0], begun).shape == (4, 2, 5)
 
 
 def test_vmap_runs_several_models_at_once(module: CaffeModule) -> None:

@@ -96,7 +96,7 @@ class Recurrent(Layer):
             states = self.step(step_sums, states, step_continues[:, None])
             hidden.append(states[0])
         last = tuple(state.detach() for state in states)
-        if not self.exposed and not sequence.is_meta:
+        if not self.exposed and not sequence.is_meta and not _in_a_transform():
             self._states = last
         top = self.outputs_of(torch.stack(hidden))
         return (top, *(state[None] for state in last)) if self.exposed else top
@@ -128,7 +128,8 @@ class Recurrent(Layer):
             return tuple(state.detach()[0] for state in bottoms[-self.exposed :])
         if self._states is None or self._states[0].shape[0] != streams:
             return tuple(sequence.new_zeros(streams, self.outputs) for _ in range(self.state_count))
-        return tuple(state.to(sequence) for state in self._states)
+        states = tuple(state.to(sequence) for state in self._states)
+        return tuple(state.clone() for state in states) if _cannot_be_learnt_from(states) else states
 
     def _require_counts(self, bottoms: int, tops: int) -> None:
         least = 2 + self.exposed
@@ -154,3 +155,13 @@ class Recurrent(Layer):
         if self.has_static and (not bottoms[2] or bottoms[2][0] != streams):
             found = bottoms[2][0] if bottoms[2] else "a single number"
             raise ShapeError(f"{self.spec}: expected a static input for {streams} streams, got {found}")
+
+
+def _in_a_transform() -> bool:
+    """Whether torch.func runs, whose tensors stand for several and cannot be used afterwards."""
+    return not torch.compiler.is_compiling() and torch._C._functorch.maybe_current_level() is not None
+
+
+def _cannot_be_learnt_from(states: States) -> bool:
+    """Whether states of a call under torch.inference_mode are used outside of it, where torch refuses gradients."""
+    return not torch.compiler.is_compiling() and states[0].is_inference() and not torch.is_inference_mode_enabled()
