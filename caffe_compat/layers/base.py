@@ -22,7 +22,8 @@ from caffe_compat.proto import caffe_pb2
 
 __all__ = [
     "HALF", "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "add_bias", "as_tuple",
-    "at_least", "between", "careful_sums", "channel_sums", "channels_of_image", "exactly", "sums_are_careful",
+    "at_least", "between", "careful_sums", "channel_sums", "channels_of_image", "exactly", "index_type",
+    "sums_are_careful",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -332,6 +333,11 @@ def add_bias(top: Tensor, bias: Tensor) -> Tensor:
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:
     """The tops of a forward as a tuple, even if there is only one."""
     return (tops,) if isinstance(tops, Tensor) else tuple(tops)
+
+
+def index_type(values: Tensor) -> torch.dtype:
+    """The type for indices into `values`: theirs, or float32, since half precision rounds whole numbers above 256."""
+    return torch.float32 if values.dtype in HALF else values.dtype
 
 
 def channels_of_image(blob: Shape) -> tuple[int | None, ...]:

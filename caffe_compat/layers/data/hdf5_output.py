@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_compat.data.regular_file import other_kind, shown
 from caffe_compat.errors import DataError, ShapeError
-from caffe_compat.layers.base import Layer, Shape, exactly
+from caffe_compat.layers.base import Layer, Shape, exactly, index_type
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import LayerSpec
@@ -66,7 +66,7 @@ class HDF5Output(Layer):
             )
         with self._told_in_a_line():
             for name, rows in zip(_DATASETS, (data, labels), strict=True):
-                self._append(name, rows.detach().to("cpu").numpy())
+                self._append(name, rows.detach().to("cpu", index_type(rows)).numpy())
             self._file.flush()
         return ()
 

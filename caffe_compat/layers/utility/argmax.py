@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, index_type
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 
@@ -58,7 +58,7 @@ class ArgMax(Layer):
         # Caffe sorts (value, index) pairs. A stable sort of the flipped axis gives the same order for equal values.
         values, places = torch.sort(bottom.flip(axis), dim=axis, descending=True, stable=True)
         indices = size - 1 - places.narrow(axis, 0, self.top_k)
-        return values.narrow(axis, 0, self.top_k), indices.to(bottom.dtype)
+        return values.narrow(axis, 0, self.top_k), indices.to(index_type(bottom))
 
     def _require_room(self, size: int) -> None:
         if self.top_k > size:

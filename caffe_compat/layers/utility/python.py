@@ -86,7 +86,9 @@ class Python(Layer):
         self.instance.forward(self.bottom, self.top)
         self._write_back()
         like = bottoms[0] if bottoms else self.get_buffer("_home")
-        return tuple(torch.tensor(blob.data, dtype=like.dtype, device=like.device) for blob in self.top)
+        # Autocast leaves tops in float32: a user's labels and coordinates must not be rounded to 8 bits.
+        dtype = torch.float32 if torch.is_autocast_enabled(like.device.type) else like.dtype
+        return tuple(torch.tensor(blob.data, dtype=dtype, device=like.device) for blob in self.top)
 
     def run_backward(
         self, top_gradients: Sequence[Tensor], propagate_down: Sequence[bool]
@@ -99,7 +101,7 @@ class Python(Layer):
         for blob in self.bottom:
             blob.diff[...] = 0
         for blob, gradient in zip(self.top, top_gradients, strict=True):
-            blob.diff[...] = gradient.cpu().numpy()
+            blob.diff[...] = gradient.to("cpu", torch.float32).numpy()
         self.instance.backward(self.top, list(propagate_down), self.bottom)
         self._write_back()
         added = []

@@ -39,7 +39,7 @@ class PythonBlob(LegacyShape):
     def load(self, values: Tensor) -> None:
         """Copies shape and values of a tensor."""
         self.reshape(*values.shape)
-        self.data[...] = values.detach().cpu().numpy()
+        self.data[...] = values.detach().to("cpu", torch.float32).numpy()
 
 
 class PythonParameter(LegacyShape):

@@ -9,9 +9,10 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.nn.functional import pad as pad_with
 
 from caffe_compat.errors import FieldError, GraphError, ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Reach, Shape, Tops, between, is_eager_on_cpu, sums_are_careful
+from caffe_compat.layers.base import Layer, Reach, Shape, Tops, index_type, is_eager_on_cpu, sums_are_careful
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
+from caffe_compat.layers.spec import LayerSpec, between
 from caffe_compat.layers.vision.open_pooling import open_average_pool, open_max_pool
 from caffe_compat.layers.windows import PoolingWindow, SpatialField, lowest_of, require_four_axes, require_positive
 
@@ -72,7 +73,7 @@ def _max_pool_with_mask(bottom: Tensor, window: PoolingWindow) -> tuple[Tensor, 
     rows = places.div(padded.shape[3], rounding_mode="floor") - above
     columns = places.remainder(padded.shape[3]) - left
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (top > lowest_of(top))
-    return top, torch.where(inside, rows * width + columns, -1).to(bottom.dtype)
+    return top, torch.where(inside, rows * width + columns, -1).to(index_type(bottom))
 
 
 def average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:

@@ -33,6 +33,15 @@ def test_writes_and_adds_rows(tmp_path: Path) -> None:
         assert file["data"].dtype == np.float32
 
 
+def test_writes_half_precision_as_float32(tmp_path: Path) -> None:
+    layer = output(tmp_path / "out.h5")
+    layer(torch.full((2, 3), 1.5, dtype=torch.bfloat16), torch.arange(2.0))
+    layer.close()
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert np.array_equal(file["data"], np.full((2, 3, 1, 1), 1.5, np.float32))
+        assert file["data"].dtype == np.float32
+
+
 def test_refuses_unequal_rows_and_bad_paths(tmp_path: Path) -> None:
     layer = output(tmp_path / "out.h5")
     with pytest.raises(

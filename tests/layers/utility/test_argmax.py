@@ -42,6 +42,14 @@ def test_among_equals_the_last_comes_first() -> None:
     assert build("type: 'ArgMax' argmax_param { top_k: 4 }", bottom)(bottom).tolist() == [[[3, 2, 1, 4]]]
 
 
+@pytest.mark.parametrize("fields", ["", "axis: 1", "out_max_val: true"])
+def test_places_of_half_precision_are_whole(fields: str) -> None:
+    bottom = torch.zeros(1, 1000, dtype=torch.bfloat16)
+    bottom[0, 999] = 1
+    top = build(f"type: 'ArgMax' argmax_param {{ {fields} }}", bottom)(bottom)
+    assert top.flatten()[0].item() == 999
+
+
 def test_an_item_of_one_value() -> None:
     bottom = torch.tensor([5.0, -1.0, 2.0])
     top = build("type: 'ArgMax' argmax_param { out_max_val: true }", bottom)(bottom)

@@ -47,6 +47,16 @@ def test_reshapes_before_every_forward_and_keeps_earlier_tops() -> None:
     assert third.shape == (4, 1, 2)
 
 
+def test_half_precision_becomes_float32() -> None:
+    layer = python_layer("Times", (2, 3), fields="param_str: '257'")
+    bottom = torch.ones(2, 3, dtype=torch.bfloat16, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        (top,) = run(layer, bottom)
+    top.sum().backward()
+    assert top.tolist() == [[257.0] * 3] * 2
+    assert gradient(bottom).dtype == torch.bfloat16
+
+
 def test_param_str_has_its_old_name_too() -> None:
     assert python_layer("Times", (1,), fields="param_str: '3'").instance.param_str_ == "3"
 

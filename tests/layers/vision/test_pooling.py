@@ -213,6 +213,13 @@ def test_a_stride_far_beyond_the_bottom_is_refused_before_the_bottom_is_padded(m
         layer.top_shapes(shape)
 
 
+def test_masks_of_half_precision_are_whole() -> None:
+    image = torch.zeros(1, 1, 40, 60, dtype=torch.bfloat16)
+    image[0, 0, 39, 59] = 1
+    _, mask = run(build(pooling("kernel_size: 2 stride: 2"), image, tops=2), image)
+    assert mask[0, 0, -1, -1].item() == 39 * 60 + 59
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize(
     ("text", "tops"),
@@ -233,7 +240,7 @@ def test_maxima_in_half_precision(text: str, tops: int, dtype: torch.dtype) -> N
         run(build(text, *bottoms, tops=tops, dtype=each), *[bottom.to(each) for bottom in bottoms])
         for each in (dtype, torch.float64)
     )
+    assert [low.dtype for low in found] == [dtype, torch.float32][:tops]  # a mask holds large whole numbers
     for low, exact in zip(found, expected, strict=True):
-        assert low.dtype == dtype
         # ROIWarping interpolates before: a few roundings to 8 bits.
         torch.testing.assert_close(low.double(), exact.clamp(min=torch.finfo(dtype).min), rtol=0.05, atol=0.05)
