@@ -11,8 +11,14 @@ from caffe_compat.errors import FieldError, MissingFeatureError, ShapeError
 def store_for_images(deployed: Model, preprocessing: Preprocessing) -> None:
     """Writes into the inputs of a deploy net what they expect of an image.
 
-    MissingFeatureError if no input takes images; FieldError if one takes images with other channels.
+    MissingFeatureError if no input takes images; FieldError if one takes images with other channels, or for what is no
+    Preprocessing.
     """
+    if not isinstance(preprocessing, Preprocessing):
+        raise FieldError(
+            'preprocessing: expected caffe_compat.Preprocessing("bgr", (104, 117, 123)), found '
+            f"{type(preprocessing).__name__}"
+        )
     for blob, planes in _require_images(deployed).items():
         _require_planes(deployed, blob, planes, preprocessing)
         _require_stated(deployed, stated(deployed.net, blob, deployed.path, planes), preprocessing)

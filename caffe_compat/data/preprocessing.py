@@ -41,13 +41,20 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.channels not in CHANNELS:
             raise FieldError(f"channels: expected one of {', '.join(CHANNELS)}, found '{self.channels}'")
+        try:
+            # Numbers as Caffe's files hold them, so that stored and given ones compare as equal.
+            with np.errstate(over="ignore"):  # infinity is refused below
+                object.__setattr__(self, "mean", tuple(float(np.float32(value)) for value in self.mean))
+                object.__setattr__(self, "scale", float(np.float32(self.scale)))
+        except (TypeError, ValueError):
+            raise FieldError(
+                "mean and scale: expected the numbers of mean in a tuple, as in (104, 117, 123), and one number as "
+                f"scale, found {self.mean!r} and {self.scale!r}"
+            ) from None
         if len(self.mean) not in (0, 1, CHANNELS[self.channels]):
             raise FieldError(
                 f"mean: expected one number, or {CHANNELS[self.channels]} for {self.channels}, found {len(self.mean)}"
             )
-        # Numbers as Caffe's files hold them, so that stored and given ones compare as equal.
-        object.__setattr__(self, "mean", tuple(float(np.float32(value)) for value in self.mean))
-        object.__setattr__(self, "scale", float(np.float32(self.scale)))
         if not (self.scale and np.isfinite([*self.mean, self.scale]).all()):
             raise FieldError(f"mean and scale: expected finite numbers and a scale that is not 0, found {self}")
 
@@ -83,15 +90,17 @@ class Preprocessing:
 def picture_of(image: Any) -> Picture:
     """Returns an image as (height, width, 3), blue first, from 0 to 1.
 
-    `image` is a path, a PIL image, or an array of uint8: RGB (height, width, 3), RGBA, or grey (height, width).
-    DataError for a file that `read_picture` refuses; ShapeError for another array.
+    `image` is a path, a PIL image of 8 or 16 bits, or an array of uint8: RGB (height, width, 3), RGBA, or grey (height,
+    width). DataError for a file that `read_picture` refuses; ShapeError for another array.
     """
     if isinstance(image, str | Path):
         return read_picture(str(image))
-    # A PIL image in a palette or in CMYK has other numbers than colours.
-    pixels = np.asarray(image.convert("RGB") if hasattr(image, "getbands") else image)
+    is_pil = hasattr(image, "getbands")
+    # A PIL image in a palette or in CMYK has other numbers than colours; one of more than 8 bits would be cut off.
+    pixels = np.asarray(image.convert("RGB") if is_pil and image.mode[0] not in "IF" else image)
     is_image = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
-    if pixels.dtype != np.uint8 or not is_image or not pixels.size:
+    is_known = pixels.dtype == np.uint8 or (is_pil and pixels.dtype == np.uint16)
+    if not (is_known and is_image and pixels.size):
         raise ShapeError(
             "image: expected a path, a PIL image or an array of uint8, RGB (height, width, 3) or grey "
             f"(height, width), found {pixels.dtype} of shape {pixels.shape}"

@@ -1,5 +1,6 @@
 """CaffeModule: a trained net as a function of tensors."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -100,10 +101,10 @@ class CaffeModule(nn.Module):
         return preprocessing_of(self._net.parameter, self._net.inputs)
 
     def preprocess(self, images: Any, size: tuple[int, int] | None = None) -> Tensor:
-        """Returns the net's input for one image or a list: float32 (images, channels, height, width), whole images.
+        """Returns the net's input for one image or a list: a tensor (images, channels, height, width), whole images.
 
         An image is a path, a PIL image, or an array of uint8: RGB (height, width, 3), or grey (height, width). `size`
-        (height, width) is the input's own by default. The tensor is on the device of the weights.
+        (height, width) is the input's own by default. The tensor has the device and the precision of the weights.
 
         MissingFeatureError if it is not known what the net expects; DataError or ShapeError for other images.
         """
@@ -113,10 +114,13 @@ class CaffeModule(nn.Module):
                 f"net '{self._net.name}': what it expects of an image is stored nowhere; convert it with "
                 "--mean 104,117,123 (and --channels, --scale, --size), or load(path, preprocessing=Preprocessing(...))"
             )
-        height, width = size or self._net.inputs[names[0]][2:]
+        height, width = _size(size) or self._net.inputs[names[0]][2:]
         each = images if isinstance(images, list | tuple) else [images]
-        made = np.stack([preprocessing.input_of(image, height, width) for image in each])
-        return torch.from_numpy(made).to(next((weight.device for weight in self.parameters()), None))
+        if not each:
+            raise ShapeError(f"net '{self._net.name}': expected an image or a list of images, got an empty list")
+        made = torch.from_numpy(np.stack([preprocessing.input_of(image, height, width) for image in each]))
+        like = next((weight for weight in self.parameters() if weight.is_floating_point()), made)
+        return made.to(like.device, like.dtype)
 
     def parts(self) -> list[nn.Module]:
         """Returns the modules in the order of the layers: each layer itself, or the module that replaced it."""
@@ -145,6 +149,19 @@ class CaffeModule(nn.Module):
             found = f"{len(inputs)} in order" + (f" and {', '.join(named)}" if named else "")
             raise ShapeError(f"net '{self._net.name}': expected inputs {', '.join(names)}, got {found}")
         return values
+
+
+def _size(size: Any) -> tuple[int, int] | None:
+    """Returns (height, width), or None where none is given; ShapeError for anything else."""
+    if size is None:
+        return None
+    try:
+        height, width = (operator.index(number) for number in size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ShapeError(f"size: expected (height, width), each from 1 on, got {size!r}")
+    return height, width
 
 
 def _count(module: nn.Module) -> int:

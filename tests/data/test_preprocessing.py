@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -83,6 +84,19 @@ def test_pil_images() -> None:
     assert picture_of(Image.new("P", (3, 4), 1)).shape == (4, 3, 3)
 
 
+def test_pil_images_of_more_than_8_bits(tmp_path: Path) -> None:
+    """Pillow's own way to 8 bits cuts off what is above 255."""
+    pixels = np.random.default_rng(2).integers(0, 65536, (4, 3), dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), pixels)
+
+    assert np.array_equal(picture_of(Image.fromarray(pixels)), picture_of(tmp_path / "deep.png"))
+    for values in (pixels.astype(np.int32), pixels.astype(np.float32)):
+        with pytest.raises(
+            ShapeError, match=r"^image: expected a path, a PIL image or an array .* found (int|float)32"
+        ):
+            picture_of(Image.fromarray(values))
+
+
 def test_grey_nets_weigh_colours_as_scikit_image(tmp_path: Path) -> None:
     file, _ = picture(tmp_path, 4, 6, 3)
     made = Preprocessing(GRAY, (30,), 1 / 256).input_of(file, 4, 6)
@@ -110,6 +124,14 @@ def test_numbers_that_are_none() -> None:
             FieldError, match=r"^mean and scale: expected finite numbers and a scale that is not 0, found"
         ):
             Preprocessing(BGR, mean, scale)
+    given: list[tuple[Any, Any]] = [(5, 1), ((1, 2, "x"), 1), ((1, 2, 3), (1, 1, 1)), (None, 1)]
+    for wrong_mean, wrong_scale in given:
+        with pytest.raises(
+            FieldError, match=r"^mean and scale: expected the numbers of mean in a tuple, as in .* found"
+        ):
+            Preprocessing(BGR, wrong_mean, wrong_scale)
+    array: Any = np.array([1, 2, 3])
+    assert Preprocessing(BGR, array) == Preprocessing(BGR, (1, 2, 3))
 
 
 def test_what_it_says() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 import caffe_compat as caffe
 from caffe_compat.data.preprocessing import BGR, RGB, Preprocessing
-from caffe_compat.errors import MissingFeatureError
+from caffe_compat.errors import FieldError, MissingFeatureError, ShapeError
 from caffe_compat.module.caffe_module import CaffeModule
 from caffe_compat.srn.prediction.predictor import Predictor
 from caffe_compat.srn.prediction.released_input import MEAN_BGR
@@ -104,3 +105,31 @@ def test_images_go_where_the_weights_are() -> None:
     module = small(text=SAYING).to("meta")
     assert module.preprocess(pixels()).device.type == "meta"
     assert images().device.type == "cpu"
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_images_have_the_precision_of_the_weights(dtype: torch.dtype) -> None:
+    module = small(text=SAYING).to(dtype)
+    assert module(module.preprocess(pixels())).dtype == dtype
+
+
+def test_no_image_and_no_size() -> None:
+    module = small(text=SAYING)
+    with pytest.raises(ShapeError, match=r"^net 'small': expected an image or a list of images, got an empty list$"):
+        module.preprocess([])
+    sizes: list[Any] = [32, (0, 3), (4, -1), (4,), "ab", (2.5, 3)]
+    for size in sizes:
+        with pytest.raises(ShapeError, match=r"^size: expected \(height, width\), each from 1 on, got "):
+            module.preprocess(pixels(), size=size)
+    of_numpy: Any = np.array([5, 6])
+    assert module.preprocess(pixels(), size=of_numpy).shape == (1, 3, 5, 6)
+
+
+def test_load_is_told_by_a_preprocessing(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.safetensors")
+    caffe.save(small(), path)
+    told: Any = {"mean": (1, 2, 3)}
+    with pytest.raises(
+        FieldError, match=r"net.safetensors: preprocessing: expected caffe_compat.Preprocessing.* dict$"
+    ):
+        caffe.load(path, preprocessing=told)
