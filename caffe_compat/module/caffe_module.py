@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from caffe_compat.convert.model import Assembly, require_blobs
 from caffe_compat.convert.stored_preprocessing import image_inputs, preprocessing_of
 from caffe_compat.data.preprocessing import Preprocessing
-from caffe_compat.errors import MissingFeatureError, ShapeError
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.layers.base import Layer, as_tuple
 from caffe_compat.layers.normalization.batch_norm import BatchNorm
@@ -135,9 +135,11 @@ class CaffeModule(nn.Module):
         for index, step in enumerate(self._net.steps):
             module = _at(self, self._paths[index])
             bottoms = [values[bottom] for bottom in step.bottoms]
-            if module is not step.layer:
-                bottoms = _for_replacement(step, bottoms)
-            values.update(zip(step.tops, as_tuple(module(*bottoms)), strict=True))
+            if module is step.layer:
+                tops = as_tuple(module(*bottoms))
+            else:
+                tops = _of_replacement(step, module, module(*_for_replacement(step, bottoms)))
+            values.update(zip(step.tops, tops, strict=True))
             for name in self._gone.get(index, ()):
                 values.pop(name, None)
         return {name: values[name] for name in self._outputs}
@@ -145,9 +147,15 @@ class CaffeModule(nn.Module):
     def _bound(self, inputs: Sequence[Tensor], named: Mapping[str, Tensor]) -> dict[str, Tensor]:
         names = list(self._net.inputs)
         values = dict(zip(names, inputs, strict=False)) | dict(named)
-        if len(inputs) > len(names) or sorted(values) != sorted(names):
+        if len(inputs) + len(named) != len(names) or sorted(values) != sorted(names):
             found = f"{len(inputs)} in order" + (f" and {', '.join(named)}" if named else "")
             raise ShapeError(f"net '{self._net.name}': expected inputs {', '.join(names)}, got {found}")
+        for name, value in values.items():
+            if not isinstance(value, Tensor):
+                raise ShapeError(
+                    f"net '{self._net.name}': expected a tensor as input '{name}', got {type(value).__name__}; "
+                    "torch.from_numpy and preprocess make tensors"
+                )
         return values
 
 
@@ -208,8 +216,14 @@ def _place(module: nn.Module, layer: Layer) -> tuple[str, ...]:
 
 
 def _at(module: nn.Module, path: Sequence[str]) -> nn.Module:
+    """Returns the module at a layer's path; GraphError if it was taken away."""
     for part in path:
-        module = cast(nn.Module, module._modules[part])  # None stands for a removed module only
+        inner = module._modules.get(part)
+        if inner is None:
+            raise GraphError(
+                f"layer '{'.'.join(path)}': expected a module in its place, found none; nn.Identity() does nothing"
+            )
+        module = inner
     return module
 
 
@@ -217,3 +231,14 @@ def _for_replacement(step: Step, bottoms: list[Tensor]) -> list[Tensor]:
     """Returns the inputs of a module that replaced a layer; vectors if the layer was an InnerProduct."""
     axis = getattr(step.layer, "axis", 1)
     return [bottom.flatten(axis) for bottom in bottoms] if step.layer.spec.type == "InnerProduct" else bottoms
+
+
+def _of_replacement(step: Step, module: nn.Module, found: Any) -> tuple[Tensor, ...]:
+    """Returns the tops that a module in a layer's place gave; ShapeError unless they are tensors, one per top."""
+    tops = tuple(found) if isinstance(found, tuple | list) else (found,)
+    if len(tops) != len(step.tops) or not all(isinstance(top, Tensor) for top in tops):
+        raise ShapeError(
+            f"layer '{step.layer.name}': expected a tensor for each of {', '.join(step.tops)} from the "
+            f"{type(module).__name__} in its place, got {', '.join(type(top).__name__ for top in tops) or 'none'}"
+        )
+    return tops

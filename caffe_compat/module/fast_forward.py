@@ -80,7 +80,8 @@ class FastForward:
 
 
 def _is_plain(part: nn.Module) -> bool:
-    """Whether a layer is in eval and its forward is unchanged: no hooks, own `forward` or computed weights."""
+    """Whether a layer is in eval, without hooks and with a forward and weights of its own, none computed or None."""
     own = part.__dict__
-    changed = "forward" in own or "parametrizations" in part._modules or any(name in own for name in own["_names"])
+    tables = (own["_parameters"], own["_buffers"])
+    changed = "forward" in own or any(all(table.get(name) is None for table in tables) for name in own["_names"])
     return not (part.training or changed or part._forward_hooks or part._forward_pre_hooks)

@@ -75,6 +75,11 @@ def model_of_module(module: CaffeModule, path: str) -> Model:
         if part is not step.layer:
             layer, tensors = as_caffe_layer(LayerPlace(step, path), part)
         net.layer.append(layer)
+        if any(tensor is None for tensor in tensors):
+            raise MissingFeatureError(
+                f"{path}: layer '{layer.name}' ({layer.type}): expected {len(tensors)} blobs, found None in place "
+                "of one; give it zeros"
+            )
         if tensors:
             blobs[layer.name] = [np.ascontiguousarray(tensor.detach().float().cpu().numpy()) for tensor in tensors]
     return Model(net, blobs, module.net.dialect, path, was_training=module.net.was_training)

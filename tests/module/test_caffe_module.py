@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
 
-from caffe_compat.errors import MissingFeatureError
+from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.layers.vision.conv import Convolution
 from caffe_compat.module.caffe_module import CaffeModule
 from tests.module.nets import TEXT, images, small
@@ -151,6 +151,49 @@ def test_a_tensor_in_a_parameter_s_place_may_change(module: CaffeModule) -> None
             exact = copy.deepcopy(module)
             exact.use_engine("exact")
             torch.testing.assert_close(found, exact(images()), rtol=1e-4, atol=1e-5)
+
+
+class Gives(nn.Module):
+    """Gives the same for any input."""
+
+    def __init__(self, tops: Any) -> None:
+        super().__init__()
+        self.tops = tops
+
+    def forward(self, *_: Tensor) -> Any:
+        return self.tops
+
+
+@pytest.mark.parametrize(
+    ("tops", "found"),
+    [(None, "NoneType"), ((), "none"), ((torch.ones(2), torch.ones(2)), "Tensor, Tensor"), ([1.5], "float")],
+)
+def test_a_module_in_a_layer_s_place_gives_its_tops(tops: Any, found: str, module: CaffeModule) -> None:
+    module.pool = Gives(tops)
+    with pytest.raises(
+        ShapeError,
+        match=rf"^layer 'pool': expected a tensor for each of pool from the Gives in its place, got {found}$",
+    ):
+        module(images())
+    module.pool = Gives([torch.ones(2, 4)])
+    assert module(images()).shape == (2, 5)
+
+
+def test_a_layer_taken_away_is_named(module: CaffeModule) -> None:
+    other = small()
+    module.fc, message = None, r"^layer 'fc': expected a module in its place, found none; nn.Identity\(\) does nothing$"
+    del other.fc
+    for each in (module, other):
+        with pytest.raises(GraphError, match=message):
+            each(images())
+
+
+def test_inputs_are_tensors_given_once(module: CaffeModule) -> None:
+    array: Any = images().numpy()
+    with pytest.raises(ShapeError, match=r"^net 'small': expected a tensor as input 'data', got ndarray; torch.from_"):
+        module(array)
+    with pytest.raises(ShapeError, match=r"^net 'small': expected inputs data, got 1 in order and data$"):
+        module(images(), data=images())
 
 
 def test_train_and_eval_switch_normalisation_and_dropout(module: CaffeModule) -> None:

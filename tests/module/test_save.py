@@ -14,7 +14,7 @@ from caffe_compat.errors import FormatError, MissingFeatureError, ShapeError
 from caffe_compat.module.caffe_module import CaffeModule
 from tests.convert.models import model_of
 from tests.layers.harness import gradient
-from tests.module.nets import TEXT, images, small
+from tests.module.nets import TEXT, images, layer_of, small
 
 
 def moved() -> CaffeModule:
@@ -227,3 +227,16 @@ def test_shared_weights_stay_shared(tmp_path: Path) -> None:
     for module in (again, bare):
         assert module.get_parameter("a.weight") is module.get_parameter("b.weight")
     torch.testing.assert_close(bare(images(2, 3)), again(images(2, 3)), rtol=0, atol=0)
+
+
+def test_a_blob_that_is_none_is_named(tmp_path: Path) -> None:
+    module, other = small(), small()
+    with torch.no_grad():
+        module(images())
+        for name in ("conv2", "fc"):
+            layer_of(module, name).register_parameter("bias", None)
+            layer_of(other, name).get_parameter("bias").zero_()
+        torch.testing.assert_close(module(images()), other(images()), rtol=1e-4, atol=1e-5)
+    message = r"net.pt: layer 'conv2' \(Convolution\): expected 2 blobs, found None in place of one; give it zeros$"
+    with pytest.raises(MissingFeatureError, match=message):
+        caffe.save(module, str(tmp_path / "net.pt"))
