@@ -228,6 +228,8 @@ class PackedConvolution:
             return False
         if layer.window.covers(sizes) or any(layer.window.missing(sizes)):
             return False
+        if precision != torch.float32 and layer.window.strides_in_vain(sizes):
+            return False  # oneDNN's result would be wrong; the layer has another way
         top_shape = (bottom.shape[0], layer.outputs, *layer.window.convolved(sizes))
         return (
             _has_kernels_in(precision)

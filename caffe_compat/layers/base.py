@@ -22,8 +22,8 @@ from caffe_compat.proto import caffe_pb2
 
 __all__ = [
     "HALF", "Arity", "Blobs", "Layer", "LayerSpec", "LossLayer", "Reach", "Shape", "Tops", "add_bias", "as_tuple",
-    "at_least", "between", "careful_sums", "channel_sums", "channels_of_image", "exactly", "index_type",
-    "sums_are_careful",
+    "at_least", "between", "careful_sums", "channel_sums", "channels_of_image", "computes_in_half", "exactly",
+    "index_type", "sums_are_careful",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -333,6 +333,11 @@ def add_bias(top: Tensor, bias: Tensor) -> Tensor:
 def as_tuple(tops: Tops) -> tuple[Tensor, ...]:
     """The tops of a forward as a tuple, even if there is only one."""
     return (tops,) if isinstance(tops, Tensor) else tuple(tops)
+
+
+def computes_in_half(bottom: Tensor) -> bool:
+    """Whether products of the bottom are computed in half precision: its own, or that of autocast."""
+    return bottom.dtype in HALF or torch.is_autocast_enabled(bottom.device.type)
 
 
 def index_type(values: Tensor) -> torch.dtype:

@@ -129,6 +129,10 @@ class ConvolutionWindow:
         """Whether a single window reads the whole input, each element once."""
         return tuple(sizes) == self.kernel and not any(self.pad) and all(step == 1 for step in self.dilation)
 
+    def strides_in_vain(self, sizes: Sequence[int]) -> bool:
+        """Whether the last axis has room for a single window in spite of a stride above 1, beside other axes."""
+        return self.axes > 1 and self.stride[-1] > 1 and self.convolved(sizes)[-1] == 1
+
     def missing(self, sizes: Sequence[int]) -> list[int]:
         """How many places the first window extends beyond the padded input, per axis; im2col reads zeros there."""
         axes = self._per_axis(sizes)

@@ -280,6 +280,21 @@ def test_bfloat16_is_packed_near_float32_and_overwrites_nothing() -> None:
         assert 0 < float((mine - theirs).abs().max()) <= 0.03 * float(theirs.abs().max())  # 8 bits of mantissa
 
 
+def test_strides_to_no_second_window_in_bfloat16() -> None:
+    text = INPUT.replace("dim: 7 dim: 9", "dim: 14 dim: 2") + convolution(
+        "head", "data", "num_output: 16 kernel_size: 3 stride: 2 pad: 1"
+    )
+    exact, lower = build(text + rectified("head"), "TEST"), build(text + rectified("head"), "TEST")
+    create_engine("exact", exact).forward()
+    theirs = exact.blobs["head"].value.tensor()
+    engine = create_engine("fast-bf16", lower)
+    for _ in range(5):  # the wrong numbers were those in memory
+        torch.full((100_000,), 1e30)
+        engine.forward()
+        mine = lower.blobs["head"].value.tensor()
+        assert float((mine - theirs).abs().max()) <= 0.03 * float(theirs.abs().max())
+
+
 def test_the_callers_autocast_does_not_count() -> None:
     net = build(RESIDUAL, "TEST")
     engine = create_engine("fast", net)

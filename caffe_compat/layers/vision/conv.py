@@ -19,6 +19,7 @@ from caffe_compat.layers.base import (
     Tops,
     add_bias,
     at_least,
+    computes_in_half,
     is_eager_on_cpu,
     sums_are_careful,
 )
@@ -216,6 +217,10 @@ class Convolution(BaseConvolution):
             product = _multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
             if product is not None:
                 return product
+        if is_eager_on_cpu(bottom) and computes_in_half(bottom) and window.strides_in_vain(sizes):
+            # With such strides, oneDNN's kernels for AMX give numbers that were in memory before (torch 2.13).
+            step_1 = replace(window, stride=(*window.stride[:-1], 1))
+            return self.convolve_with(bottom, weight, bias, step_1)[..., :1]
         convolution, bottom = CONVOLUTIONS[window.axes], window.completed(bottom)
         return convolution(bottom, weight, bias, window.stride, window.pad, window.dilation, self.groups)
 

@@ -188,6 +188,28 @@ def test_products_of_pixels_equal_the_convolution(sizes: tuple[int, ...], stride
         assert top.is_contiguous(memory_format=layout)
 
 
+@pytest.mark.parametrize("autocast", [True, False])
+@pytest.mark.parametrize(
+    ("fields", "sizes"),
+    [
+        ("num_output: 16 kernel_size: 3 stride: 2 pad: 1", (2, 8, 14, 2)),
+        ("num_output: 16 kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 3 group: 2", (2, 8, 9, 5)),
+        ("num_output: 6 kernel_size: 2 stride: 3", (2, 3, 4, 9, 3)),
+    ],
+)
+def test_strides_to_no_second_window_in_bfloat16(fields: str, sizes: tuple[int, ...], autocast: bool) -> None:
+    layer = build(convolution(fields), sizes)
+    bottom = random_bottom(*sizes).detach()
+    expected = layer(bottom).detach()
+    dtype = torch.float32 if autocast else torch.bfloat16
+    layer.to(dtype)
+    for _ in range(5):  # the wrong numbers were those in memory
+        torch.full((100_000,), 1e30)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            top = layer(bottom.to(dtype))
+        torch.testing.assert_close(top.double(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max()))
+
+
 @pytest.mark.parametrize("stride", ["", "stride: 2", "stride_h: 1 stride_w: 3", "stride: 7"])
 @pytest.mark.parametrize("sizes", [(2, 5, 4, 3), (2, 5, 7, 5), (1, 3, 8, 9)])
 @pytest.mark.parametrize("bias", ["true", "false"])
