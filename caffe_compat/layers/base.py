@@ -136,7 +136,7 @@ class Layer(nn.Module):
     #: Whether tops hold the bottoms' values unchanged: "in order" (Reshape), "moved" (Permute), or "" if they do not.
     hands_on: ClassVar[str] = ""
     #: Whether finite bottoms give finite tops, overflow aside; what reads the tops then need not look for NaN.
-    keeps_finite: ClassVar[bool] = False
+    keeps_finite: bool = False
     #: Whether axis 0 of the tops is the batch; the tops of PriorBox and Parameter have the same shape for any batch.
     tops_have_batch: ClassVar[bool] = True
     #: Numbers of blobs whose lr_mult and decay_mult are always 0, despite the prototxt (running statistics).

@@ -382,3 +382,22 @@ def test_a_fixed_convolution_takes_no_sum_and_no_relu_that_learn(kernel: int, no
         create_engine(engine, net).forward_backward()
         gradients.append(next(one.parameter.grad for one in net.learnable if one.lr_mult))
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-5)
+
+
+def test_nan_of_an_average_of_nothing_stays_nan() -> None:
+    """The last window of 2 places with stride 3 starts behind the 9 places: Caffe divides 0 by 0."""
+    text = """
+    layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 9 dim: 9 } } }
+    layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+      convolution_param { num_output: 4 kernel_size: 1 weight_filler { type: "xavier" } } }
+    layer { name: "pool" type: "Pooling" bottom: "conv1" top: "pool"
+      pooling_param { pool: AVE kernel_size: 2 stride: 3 } }
+    layer { name: "conv2" type: "Convolution" bottom: "pool" top: "conv2"
+      convolution_param { num_output: 5 kernel_size: 3 weight_filler { type: "xavier" } } }
+    layer { name: "relu" type: "ReLU" bottom: "conv2" top: "conv2" }"""
+    exact, fast = build(text, "TEST"), build(text, "TEST")
+    create_engine("exact", exact).forward()
+    create_engine("fast", fast).forward()
+    expected = torch.from_numpy(exact.blobs["conv2"].data)
+    assert expected.isnan().sum() == 5 * (4 - 1)
+    torch.testing.assert_close(torch.from_numpy(fast.blobs["conv2"].data), expected, equal_nan=True)

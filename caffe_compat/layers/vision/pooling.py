@@ -183,6 +183,7 @@ class Pooling(Layer):
         else:
             self.kernel = _pair(kernel)
             self._require_window()
+            self.keeps_finite = all(map(int.__le__, self.stride, self.kernel))  # else the average of nothing: NaN
         if spec.top_count == 2 and self.method != "MAX":
             raise GraphError(f"{spec}: expected 1 top (only MAX gives a mask), got 2 with {self.method}")
 
