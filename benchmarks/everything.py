@@ -67,12 +67,12 @@ def measured(benchmark: Benchmark, small: bool, seconds: float) -> dict[str, Any
 def lines_of(title: str, result: dict[str, Any] | str) -> Iterator[str]:
     """The benchmark's lines of the table."""
     if isinstance(result, str):
-        yield f"{title:34s}{result}"
+        yield f"{title:36s}{result}"
         return
     (key,) = (name for name in result if name.startswith("ratio to "))
     title = f"{title} ({result['settings']['batch']})"
     for name, seconds in result["seconds"].items():
-        yield f"{title:34s}{name:26s}{1000 * seconds:12.2f}{result[key][name]:8.2f}"
+        yield f"{title:36s}{name:26s}{1000 * seconds:12.2f}{result[key][name]:8.2f}"
         title = ""
 
 
@@ -89,7 +89,7 @@ def main() -> None:
         found[benchmark.title] = measured(benchmark, arguments.small, end - time.monotonic())
     about = machine()
     print(f"{about['device']}, torch {about['torch']}, {about['threads']} threads")
-    print(f"{'':34s}{'':26s}{'median ms':>12s}{'ratio':>8s}")
+    print(f"{'':36s}{'':26s}{'median ms':>12s}{'ratio':>8s}")
     for title, result in found.items():
         print("\n".join(lines_of(title, result)))
     if arguments.json is not None:

@@ -102,7 +102,7 @@ def main() -> None:
     }
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     seconds = take_turns_in_processes(contenders, arguments.rounds)
-    report("one training step of the small SRN (step 4)", seconds, "eager PyTorch", file, **settings)
+    report("one training step of SRN (step 4)", seconds, "eager PyTorch", file, **settings)
 
 
 if __name__ == "__main__":
