@@ -1,5 +1,6 @@
 """A module goes into every kind of file and comes back."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
+from torch.optim import swa_utils
 
 import caffe_compat as caffe
 from caffe_compat.convert.formats.caffemodel import write_caffemodel
@@ -188,6 +190,49 @@ def test_a_bare_state_dict_may_hold_the_counter_of_a_batch_norm(suffix: str, tmp
     again = caffe.load(bare, description=str(tmp_path / "net.safetensors"))
 
     torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+WRAPPED: dict[str, Callable[[nn.Module], dict[str, Any]]] = {
+    "compiled": lambda module: {f"_orig_mod.{key}": value for key, value in module.state_dict().items()},
+    "parallel": lambda module: {f"module.{key}": value for key, value in module.state_dict().items()},
+    "both": lambda module: {f"module._orig_mod.{key}": value for key, value in module.state_dict().items()},
+    "averaged": lambda module: swa_utils.AveragedModel(module).state_dict(),
+    "with gradients": lambda module: dict(module.state_dict(keep_vars=True)),
+}
+
+
+@pytest.mark.parametrize("described_by", ["net.safetensors", "net.caffemodel"])
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_the_state_dict_of_a_wrapped_module_is_read(wrapped: str, described_by: str, tmp_path: Path) -> None:
+    module = moved()
+    caffe.save(small(), str(tmp_path / described_by))
+    for kind, write in (("pt", torch.save), ("safetensors", safetensors.torch.save_file)):
+        bare = str(tmp_path / f"bare.{kind}")
+        write(WRAPPED[wrapped](module), bare)
+        again = caffe.load(bare, description=str(tmp_path / described_by))
+        torch.testing.assert_close(again(images()), module(images()), rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_may_be_called_as_a_wrapper_s_prefix(tmp_path: Path) -> None:
+    text = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }'
+    text += (
+        'layer { name: "module.fc" type: "InnerProduct" bottom: "data" top: "y" inner_product_param { num_output: 5 } }'
+    )
+    module = small(text=text)
+    caffe.save(module, str(tmp_path / "net.caffemodel"))
+    torch.save(module.state_dict(), tmp_path / "bare.pt")
+    again = caffe.load(str(tmp_path / "bare.pt"), description=str(tmp_path / "net.caffemodel"))
+    torch.testing.assert_close(again(images(2, 3)), module(images(2, 3)))
+
+
+def test_keys_of_another_net_are_named(tmp_path: Path) -> None:
+    caffe.save(small(), str(tmp_path / "net.caffemodel"))
+    torch.save(nn.Sequential(nn.Linear(2, 3)).state_dict(), tmp_path / "bare.pt")
+    with pytest.raises(
+        FormatError,
+        match=r"bare.pt: expected keys such as '<layer>.weight' with the names of layers of .*, found 0.weight, 0.bias",
+    ):
+        caffe.load(str(tmp_path / "bare.pt"), description=str(tmp_path / "net.caffemodel"))
 
 
 def test_weights_without_a_net_describe_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ KEY = "caffe_compat"
 #: Ends of the names of weights files that hold their net, or only names of layers (.h5).
 WEIGHTS = (".caffemodel", ".h5")
 
+#: What DistributedDataParallel and AveragedModel, and torch.compile put before the keys of a state dict.
+WRAPPERS = ("module.", "_orig_mod.")
+#: A tensor of AveragedModel's own.
+AVERAGED = "n_averaged"
+
 Tensors = dict[str, NDArray[np.float32]]
 
 
@@ -74,6 +79,32 @@ def description_in(path: str, keys: Sequence[str]) -> str:
     return _content(model, blobs)
 
 
+def described(path: str, given: str, keys: Sequence[str]) -> tuple[str, str]:
+    """Returns the description of the bare state dict `path`, read from the file `given`, and a prefix of its keys.
+
+    The prefix stands before every key if the module was within some of WRAPPERS; else it is empty. FormatError if no
+    key belongs to the described net.
+    """
+    for prefix in dict.fromkeys(["", _wrappers(keys)]):
+        own = [key.removeprefix(prefix) for key in keys]
+        description = description_in(given, own)
+        known = {key for names in _parsed(given, description)["blobs"].values() for key in names}
+        if not known.isdisjoint(own):
+            return description, prefix
+    raise FormatError(
+        f"{path}: expected keys such as '<layer>.weight' with the names of layers of {given}, found "
+        f"{', '.join(keys[:3]) or 'no tensors'} ...; give the file from which the module was loaded"
+    )
+
+
+def _wrappers(keys: Sequence[str]) -> str:
+    """Returns the prefixes of WRAPPERS before all keys, one after the other."""
+    found = ""
+    while keys and (more := next((one for one in WRAPPERS if all(key.startswith(found + one) for key in keys)), "")):
+        found += more
+    return found
+
+
 def _described_by_caffe(path: str) -> Model:
     """Returns the net of a prototxt or of a .caffemodel; FormatError for weights without a net (HDF5)."""
     if path.endswith(WEIGHTS):
@@ -103,8 +134,8 @@ def _metadata(path: str) -> str:
 
 
 def without_counters(keys: Iterable[str]) -> list[str]:
-    """Returns the keys without those of BatchNorm2d's counters, of which prediction makes no use."""
-    return [key for key in keys if not key.endswith(COUNTER)]
+    """Returns the keys without counters of BatchNorm2d and AveragedModel, of which prediction makes no use."""
+    return [key for key in keys if not key.endswith(COUNTER) and key != AVERAGED]
 
 
 def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 from caffe_compat.convert.formats.description import (
     KEY,
     describe,
-    description_in,
+    described,
     model_of,
     tensors_of,
     without_counters,
@@ -53,12 +53,12 @@ def read_safetensors(path: str, pixels: Pixels = USUAL, given: str | None = None
             description = metadata.get(KEY)
             # The library's save_model writes a shared tensor once, and its other names into the metadata.
             places = {key: key for key in names} | {key: of for key, of in metadata.items() if of in names}
+            keys, prefix = without_counters(places), ""
             if description is None and given is not None and not is_resnet(places):
-                description = description_in(given, without_counters(places))
+                description, prefix = described(path, given, keys)
             if description is not None:
-                return model_of(
-                    path, description, {key: _tensor(path, file, places[key]) for key in without_counters(places)}
-                )
+                tensors = {key.removeprefix(prefix): _tensor(path, file, places[key]) for key in keys}
+                return model_of(path, description, tensors)
     except SafetensorError as error:
         raise FormatError(f"{path}: not a whole safetensors file ({error}); convert or download it again") from error
     if is_resnet(dict.fromkeys(names)):

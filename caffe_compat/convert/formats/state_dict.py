@@ -9,7 +9,7 @@ import torch
 
 from caffe_compat.convert.formats.description import (
     describe,
-    description_in,
+    described,
     model_of,
     read_description,
     tensors_of,
@@ -77,8 +77,9 @@ def read_state_dict(path: str, pixels: Pixels = USUAL, given: str | None = None)
             "belongs to: load(path, description=...) with the file it was loaded from, or --prototxt"
         )
     keys = without_counters(map(str, tensors))
-    description = read_description(beside) if beside.is_file() else description_in(str(given), keys)
-    return model_of(path, description, {key: _array(path, key, tensors.get(key)) for key in keys})
+    description, prefix = (read_description(beside), "") if beside.is_file() else described(path, str(given), keys)
+    arrays = {key.removeprefix(prefix): _array(path, key, tensors.get(key)) for key in keys}
+    return model_of(path, description, arrays)
 
 
 def _innermost(content: object) -> object:
@@ -100,7 +101,7 @@ def _floats_of(path: str, tensors: Mapping[str, object]) -> dict[str, Blob]:
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise FormatError(f"{path}: expected all numbers of tensor '{key}' in the file, found fewer")
         if tensor.is_floating_point():
-            floats[key] = tensor.float().contiguous().numpy()
+            floats[key] = tensor.detach().float().contiguous().numpy()
     return floats
 
 
@@ -115,4 +116,4 @@ def _array(path: str, key: object, tensor: object) -> Blob:
             f"{path}: expected a contiguous float32 tensor '{key}', found {found}; convert it "
             "again; of a module save float().state_dict()"
         )
-    return np.asarray(tensor.numpy())
+    return np.asarray(tensor.detach().numpy())

@@ -91,7 +91,7 @@ NAMINGS = (
     ),
 )
 #: Prefixes that training scripts add to every key.
-PREFIXES = ("", "module.", "model.", "resnet.", "backbone.")
+PREFIXES = ("", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model.", "resnet.", "backbone.")
 
 
 def convolution_keys(naming: Naming, places: list[BlockPlace]) -> Iterator[tuple[str, str]]:

@@ -100,8 +100,10 @@ def test_files_of_every_kind(tmp_path: Path) -> None:
     save_file(with_prefix, tmp_path / "model.safetensors")
     torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}}, tmp_path / "a.pth")
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    learning = {key: torch.nn.Parameter(value) for key, value in state.items() if value.is_floating_point()}
+    torch.save({f"_orig_mod.{key}": value for key, value in learning.items()}, tmp_path / "compiled.pth")
     wanted = read_model(saved(tmp_path, state))
-    for name in ("model.safetensors", "a.pth", "old.pth"):
+    for name in ("model.safetensors", "a.pth", "old.pth", "compiled.pth"):
         assert_same_blobs(read_model(str(tmp_path / name)), wanted)
 
 
