@@ -41,6 +41,8 @@ class WeightWatch:
         self._tables = [table for layer in layers for table in (layer._parameters, layer._buffers)]
         self._blobs: list[Tensor] = []
         self._places: list[tuple[int, tuple[int, ...]]] | None = None
+        #: Views that keep the blobs' memory: another blob at an address that is free again would look like the old one.
+        self._held: list[Tensor] = []
         self._counted: list[Tensor] = []
         self._small: list[list[Tensor]] = []
         self._large: list[NDArray[Any]] = []
@@ -55,7 +57,7 @@ class WeightWatch:
         is_new = places != self._places or list(map(id, blobs)) != list(map(id, self._blobs))
         if is_new:
             self._look_at(blobs)
-            self._blobs, self._places = blobs, places
+            self._blobs, self._places, self._held = blobs, places, [blob.detach() for blob in blobs]
         marks = [
             *[blob._version for blob in self._counted],
             *[host_writes(blob) for blob in blobs],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from caffe_compat.engine.watched_weights import COMPARED_WHOLE, MadeOfWeights, WeightWatch
 from caffe_compat.layers.base import Layer
@@ -88,6 +89,19 @@ def test_each_kind_of_change_is_seen_once(change: Callable[[Net, list[Layer]], N
     assert [watch.has_changed() for _ in range(3)] == [True, False, False]
     change(net, layers)
     assert [watch.has_changed() for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_memory_of_a_replaced_blob_is_not_taken_for_a_third_one(device: str) -> None:
+    """Values on a GPU (here: meta) are not read, so that only the address tells of `weight.data = ...`."""
+    _, layers = net_and_layers()
+    layers[0].to(device)
+    watch = WeightWatch(layers[:1])
+    watch.has_changed()
+    weight = layers[0].blobs[0]
+    first = StorageWeakRef(weight.untyped_storage())
+    weight.data = weight.data * 2
+    assert not first.expired()
 
 
 def test_nan_is_no_change() -> None:
