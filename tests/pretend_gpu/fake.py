@@ -68,6 +68,8 @@ def fakes_on(device: torch.device) -> Iterator[Fakes]:
     """While it is entered, nets are built of fakes on the device."""
     with pytest.MonkeyPatch.context() as patch, Fakes() as fakes:
         patch.setattr(Layer, "to", _move)
+        for waits in (torch.cuda, torch.accelerator):
+            patch.setattr(waits, "synchronize", lambda *_, **__: fakes.waits.append("synchronize"))
         for module in (caffe_compat.net.settings, caffe_compat.net.build):
             patch.setattr(module, "current_device", lambda: device)
         yield fakes

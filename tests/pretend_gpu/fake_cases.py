@@ -161,10 +161,14 @@ def test_what_waits_is_noticed() -> None:
         assert not bool(values.sum() > 2)  # a number that is read is 0
         values.cpu()
         values.copy_(torch.ones(3))
+        torch.cuda.synchronize()
+        torch.accelerator.synchronize(PRETENDED)
         assert fakes.waits == [
             "_local_scalar_dense",
             f"_to_copy between cpu and {PRETENDED.type}",
             f"copy_ between cpu and {PRETENDED.type}",
+            "synchronize",
+            "synchronize",
         ]
         with pytest.raises(torch._subclasses.fake_tensor.DynamicOutputShapeException):
             values.nonzero()
