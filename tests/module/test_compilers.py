@@ -83,6 +83,25 @@ def test_layers_that_look_at_their_bottoms_do_not_break_the_graph(net: str) -> N
 
 
 @pytest.mark.slow
+def test_thin_images_in_bfloat16() -> None:
+    """Strides along a top of width 1 reach no kernel of oneDNN: its numbers are then those in memory."""
+    convolution = "num_output: 16 kernel_size: 3 stride: 2 pad: 1 weight_filler { type: 'xavier' }"
+    module = small(
+        text=INPUT.format("a", "dim: 2 dim: 8 dim: 14 dim: 2")
+        + f"layer {{ name: 'c' type: 'Convolution' bottom: 'a' top: 'c' convolution_param {{ {convolution} }} }}",
+    )
+    values = images(2, 8, 14, 2)
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        wanted = module(values)
+        for _ in range(5):
+            torch.full((100_000,), 1e30)
+            with torch.autocast("cpu", torch.bfloat16):
+                found = compiled(values)
+            torch.testing.assert_close(found.float(), wanted, rtol=0.05, atol=0.05 * float(wanted.abs().max()))
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
 def test_the_generated_srn_is_one_graph(tmp_path: Path) -> None:
     module = generated_srn(tmp_path)

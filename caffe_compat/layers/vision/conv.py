@@ -217,7 +217,7 @@ class Convolution(BaseConvolution):
             product = _multiply_pixels(bottom, weight.flatten(1), bias, window.stride)
             if product is not None:
                 return product
-        if is_eager_on_cpu(bottom) and computes_in_half(bottom) and window.strides_in_vain(sizes):
+        if bottom.device.type == "cpu" and computes_in_half(bottom) and window.strides_in_vain(sizes):
             # With such strides, oneDNN's kernels for AMX give numbers that were in memory before (torch 2.13).
             step_1 = replace(window, stride=(*window.stride[:-1], 1))
             return self.convolve_with(bottom, weight, bias, step_1)[..., :1]
