@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, is_transformed
@@ -47,14 +46,20 @@ class MVN(Layer):
 def unit_variance(rows: Tensor, eps: float) -> Tensor:
     """Rows of zero mean, each divided by (its standard deviation + eps)."""
     if is_transformed():
-        # The bound keeps derivatives of the root finite. They differ from Caffe's by eps / deviation of their size.
-        return rows / (rows.square().mean(dim=-1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny).sqrt() + eps)
+        # The derivatives differ from Caffe's by eps / deviation of their size.
+        return rows / _deviation(rows, eps, is_bounded=True)
     divided: Tensor = _UnitVariance.apply(rows, eps)
     return divided
 
 
+def _deviation(rows: Tensor, eps: float, is_bounded: bool) -> Tensor:
+    """The standard deviation + eps, (..., 1). A bound keeps the derivatives of equal values finite."""
+    variance = rows.square().mean(dim=-1, keepdim=True)
+    return (variance.clamp(min=torch.finfo(rows.dtype).tiny) if is_bounded else variance).sqrt() + eps
+
+
 class _UnitVariance(torch.autograd.Function):
-    """y = x / (sqrt(mean of x^2) + eps) per row of zero mean, with Caffe's gradient.
+    """y = x / (sqrt(mean of x^2) + eps) per row of zero mean, with Caffe's gradient, which has a gradient as well.
 
     Caffe's backward treats eps as part of the deviation. The gradient thus stays finite for a row of equal values,
     where the true derivative does not exist.
@@ -62,13 +67,13 @@ class _UnitVariance(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, rows: Tensor, eps: float) -> Tensor:
-        deviation = rows.square().mean(dim=-1, keepdim=True).sqrt() + eps
-        top = rows / deviation
-        context.save_for_backward(top, deviation)
-        return top
+        context.save_for_backward(rows)
+        context.eps = eps
+        return rows / _deviation(rows, eps, is_bounded=False)
 
     @staticmethod
-    @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        top, deviation = context.saved_tensors
+        (rows,) = context.saved_tensors  # from these, so that a second derivative passes through top and deviation
+        deviation = _deviation(rows, context.eps, is_bounded=torch.is_grad_enabled())
+        top = rows / deviation
         return (gradient - top * (gradient * top).mean(dim=-1, keepdim=True)) / deviation, None

@@ -53,6 +53,17 @@ def test_a_flat_channel_has_a_finite_gradient() -> None:
     assert bottom.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("fields", ["", "across_channels: true", "eps: 0.3"])
+def test_the_gradient_has_a_gradient(fields: str) -> None:
+    """Code that puts a gradient into a loss needs it; torch.autograd.grad gave zero in its place."""
+    layer = build(f"type: 'MVN' mvn_param {{ {fields} }}", (2, 3, 2, 2))
+    assert torch.autograd.gradgradcheck(layer, random_bottom(2, 3, 2, 2).requires_grad_())
+    flat = torch.ones(1, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(flat).pow(2).sum(), flat, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.sum(), flat)
+    assert second.isfinite().all()
+
+
 def test_every_field_matters() -> None:
     bottom = random_bottom(2, 3, 4, 5)
     assert_every_field_matters("type: 'MVN' mvn_param { across_channels: true eps: 0.25 }", bottom)
