@@ -56,6 +56,7 @@ def exported_part(net: Net, requested: Iterable[str] | None, kept: Iterable[str]
             f"net '{net.name}': no layer that leads to {', '.join(sorted(wanted)) or 'an output'} has an ONNX form; "
             "use --engine fast"
         )
+    within = _leading_to(net.steps, within, outputs)  # OpenVINO has no inputs that lead to no output
     read = {bottom for index in within for bottom in net.steps[index].bottoms}
     before = [index for index, step in enumerate(net.steps) if not step.bottoms and not step.layer.is_input]
     return ExportedPart(before, within, after, sorted(read & fed), outputs)

@@ -84,6 +84,14 @@ def test_a_requested_blob_that_is_made_here_is_made(engine_name):
         assert close(other.blobs[name].data, exact.blobs[name].data, engine_name)
 
 
+def test_inputs_that_lead_to_no_requested_blob_are_left_out(engine_name):
+    text = NET + 'layer { name: "twice" type: "Power" bottom: "label" top: "twice" power_param { scale: 2 } }'
+    exact, other = build(text, "TEST"), build(text, "TEST")
+    create_engine("exact", exact).forward()
+    create_engine(engine_name, other, ["twice"]).forward()
+    assert close(other.blobs["twice"].data, exact.blobs["twice"].data, engine_name)
+
+
 WITH_PYTHON = """
 layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
 layer { name: "other" type: "Power" bottom: "data" top: "other" power_param { scale: 3 } }
