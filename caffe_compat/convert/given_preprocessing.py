@@ -1,11 +1,12 @@
 """Stores in a net what a user says of its images, and finds the inputs that take images."""
 
+from caffe_compat.convert.forms.deploy_form import deploy_form
 from caffe_compat.convert.forms.input_shapes import first_item
-from caffe_compat.convert.model import Model, Shape
+from caffe_compat.convert.model import Model, Shape, assemble
 from caffe_compat.convert.report import ConversionReport
 from caffe_compat.convert.stored_preprocessing import is_image, stated, store
 from caffe_compat.data.preprocessing import CHANNELS, GRAY, ImageFlags, Preprocessing
-from caffe_compat.errors import FieldError, MissingFeatureError, ShapeError
+from caffe_compat.errors import CaffeError, FieldError, MissingFeatureError, ShapeError
 
 
 def store_for_images(deployed: Model, preprocessing: Preprocessing) -> None:
@@ -90,7 +91,29 @@ def with_image_flags(model: Model, flags: ImageFlags, report: ConversionReport) 
             report.notes.append(line)
         if flags.size is not None:
             _set_size(made, blob, planes, flags.size)
+    if flags.size is not None:
+        _require_fit(model, made, flags.size)
     return made
+
+
+def _require_fit(model: Model, made: Model, size: tuple[int, int]) -> None:
+    """Raises ShapeError if the weights fit the model's own inputs, and not those of another size."""
+    misfit = _misfit(made)
+    if misfit is not None and _misfit(model) is None:
+        reason = str(misfit).removeprefix(f"{model.path}: ").partition(";")[0]
+        raise ShapeError(
+            f"{model.path}: --size {size[0]},{size[1]} does not suit the weights, which suit the net's own size: "
+            f"{reason}; leave --size away"
+        )
+
+
+def _misfit(model: Model) -> CaffeError | None:
+    """Returns what keeps the net from running with its weights; None if it runs."""
+    try:
+        assemble(deploy_form(model))
+    except CaffeError as error:
+        return error
+    return None
 
 
 def _set_size(model: Model, blob: str, planes: int, size: tuple[int, int]) -> None:

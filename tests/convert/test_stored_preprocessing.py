@@ -16,7 +16,7 @@ from caffe_compat.convert.model import Model
 from caffe_compat.convert.options import Options
 from caffe_compat.convert.stored_preprocessing import mean_of_file, preprocessing_of, stated
 from caffe_compat.data.preprocessing import BGR, GRAY, RGB, ImageFlags, Preprocessing
-from caffe_compat.errors import DataError, FieldError, MissingFeatureError
+from caffe_compat.errors import DataError, FieldError, MissingFeatureError, ShapeError
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.dialects.translate import BVLC, SRN_FORK
 from caffe_compat.proto.read import read_net
@@ -171,6 +171,19 @@ def test_flags_win_and_the_report_says_so(tmp_path: Path) -> None:
     assert any(
         line == f"images: {module.preprocessing}, as the flags say; the net says {STORED}" for line in done.report.notes
     )
+
+
+@pytest.mark.parametrize("target", ["safetensors", "caffemodel", "prototxt"])
+def test_a_size_suits_the_weights(target: str, tmp_path: Path) -> None:
+    """The file would be refused by `load`, but only later."""
+    text = INPUT + CONV + 'layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "y"'
+    path = str(tmp_path / "net.caffemodel")
+    write_caffemodel(path, model_of(text + " inner_product_param { num_output: 2 } }"))
+    with pytest.raises(
+        ShapeError, match=r"--size 8,11 does not suit the weights, which suit the net's own size: layer 'ip' \(Inner"
+    ):
+        convert(path, target, str(tmp_path / "made"), Options(images=ImageFlags(size=(8, 11))))
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize(("size", "crop"), [((9, 9), 9), (None, 6)])
