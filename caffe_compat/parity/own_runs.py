@@ -115,7 +115,8 @@ def record_fast(
         "the fast engine ran once for every blob, and once for the outputs alone with all passes over the graph; "
         "a layer that is folded into another is compared with it"
     )
-    recording.blobs = _run_fast(net, inputs, engine, list(net.blobs))
+    with torch.random.fork_rng([net.device] if net.device.type == "cuda" else []):  # so that both runs drop the same
+        recording.blobs = _run_fast(net, inputs, engine, list(net.blobs))
     copy = twin(net)
     fill_inputs(copy, inputs)
     runner = FastEngine(copy, precision=FAST[engine])

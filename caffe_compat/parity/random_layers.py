@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.graph.wiring import Step
+from caffe_compat.graph.wiring import Step, Wiring
 from caffe_compat.net.net import Net
 from caffe_compat.parity.recording import Recording
 from caffe_compat.proto import caffe_pb2
@@ -34,8 +34,9 @@ def is_random(step: Step) -> bool:
 def dropouts_follow(net: Net, other: Recording) -> Iterator[None]:
     """Makes Dropout layers at TRAIN drop the same elements as the other side, so that later layers can be compared."""
     followed = []
-    for step in net.steps:
-        theirs = other.tops.get(f"{step.layer.name}/{step.tops[0]}") if step.tops else None
+    last = Wiring.of_steps(net.steps).last
+    for index, step in enumerate(net.steps):
+        theirs = other.top(step.layer.name, step.tops[0], last[step.tops[0]][0] == index) if step.tops else None
         if step.layer.spec.type == "Dropout" and step.layer.phase == "TRAIN" and isinstance(theirs, np.ndarray):
             kept = torch.tensor(theirs != 0, dtype=torch.float32, device=net.device)
             ratio = step.layer.spec.parameter.dropout_param.dropout_ratio

@@ -46,6 +46,14 @@ def test_the_fast_engine_shows_what_it_does_not_fold(engine: str, tolerances: st
     assert comparison.differences[2].since == ("conv", "bn", "scale")
 
 
+def test_what_the_fast_engine_drops_is_dropped_here() -> None:
+    dropout = 'layer { name: "drop" type: "Dropout" bottom: "c" top: "c" }'
+    net = net_of(TEXT.replace('layer { name: "ip"', dropout + 'layer { name: "ip"'), "TRAIN")
+    comparison = compare(net, record_fast(net, inputs_of(net), seeds={}), backward=True)
+    assert comparison.agrees
+    assert "drop" in [row.layer for row in comparison.differences]
+
+
 def test_the_fast_engines_gradients_of_weights_are_compared() -> None:
     net = net_of(TEXT, "TRAIN")
     comparison = compare(net, record_fast(net, inputs_of(net), seeds={}), backward=True)
