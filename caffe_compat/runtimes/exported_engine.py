@@ -23,7 +23,9 @@ class ExportedEngine:
 
     def __init__(self, net: Net, requested: Iterable[str] | None, name: str) -> None:
         if net.phase != "TEST":
-            raise MissingFeatureError(f"--engine {name} predicts only (phase TEST); train with --engine fast or exact")
+            raise MissingFeatureError(
+                f"--engine {name} predicts only (time: --phase TEST); train with --engine fast or exact"
+            )
         self.net = net
         self.name = name
         self._make_session = SESSIONS[name]
@@ -51,7 +53,9 @@ class ExportedEngine:
 
     def forward_backward(self) -> Tensor:
         """Refused: the other runtime has no gradients."""
-        raise MissingFeatureError(f"--engine {self.name} predicts only (phase TEST); train with --engine fast or exact")
+        raise MissingFeatureError(
+            f"--engine {self.name} predicts only (time: --phase TEST); train with --engine fast or exact"
+        )
 
     def _ready(self) -> Session:
         """The session for the shapes and weights of now."""

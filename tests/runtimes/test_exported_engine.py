@@ -145,7 +145,7 @@ def test_weights_written_past_torchs_count_are_seen(engine_name):
 
 
 def test_training_is_refused(engine_name):
-    message = rf"^--engine {engine_name} predicts only \(phase TEST\); train with --engine fast or exact$"
+    message = rf"^--engine {engine_name} predicts only \(time: --phase TEST\); train with --engine fast or exact$"
     with pytest.raises(MissingFeatureError, match=message):
         create_engine(engine_name, build(NET, "TRAIN"))
     with pytest.raises(MissingFeatureError, match=message):

@@ -136,4 +136,7 @@ def test_an_engine_that_only_predicts_times_no_training(tmp_path: Path, run: Run
     net.write_text(LEARNS)
     status, log = run("time", "--model", net, "--engine", "onnxruntime")
     assert status == 1
-    assert messages(log)[-1] == "--engine onnxruntime predicts only (phase TEST); train with --engine fast or exact"
+    assert (
+        messages(log)[-1]
+        == "--engine onnxruntime predicts only (time: --phase TEST); train with --engine fast or exact"
+    )
