@@ -107,10 +107,9 @@ def test_gradients_are_differences(net_seed: int) -> None:
 def objective(net: Net) -> float:
     """The weighted sum of losses, which the engine itself rounds to float32."""
     return sum(
-        weight * float(top.detach().sum())
+        weight * float(net.blobs[top].value.tensor().sum())
         for step in net.steps
-        if not step.layer.is_input
-        for top, weight in zip(step.outputs, step.loss_weights, strict=True)
+        for top, weight in zip(step.tops, step.loss_weights, strict=True)
         if weight
     )
 
