@@ -30,13 +30,13 @@ from prototxt_gen import generate
 LABELS = 10
 
 
-def solver_for(engine: str, arguments: argparse.Namespace) -> Solver:
-    """The generated step 4 with its data layers replaced by a fixed random batch."""
+def solver_for(engine: str, arguments: argparse.Namespace, step: int = 4) -> Solver:
+    """A generated step of the training with its data layers replaced by a fixed random batch."""
     files = generate(
         model="resnet101_srn", labels=LABELS, depth=arguments.depth, width=arguments.width, input_size=arguments.size
     )
-    net = files["step_4_resnet101_srn_finetune_trainval.prototxt"]
-    solver = files["step_4_resnet101_srn_finetune_solver.prototxt"]
+    of_step = {name.rsplit("_", 1)[1]: file for name, file in files.items() if name.startswith(f"step_{step}_")}
+    net, solver = of_step["trainval.prototxt"], of_step["solver.prototxt"]
     shapes = [(arguments.batch, 3, arguments.size, arguments.size), (arguments.batch, LABELS, 1, 1)]
     data = caffe_pb2.LayerParameter(name="data", type="Input", top=["data", "label"])
     for shape in shapes:
