@@ -246,14 +246,15 @@ def _multiply_pixels(bottom: Tensor, weight: Tensor, bias: Tensor | None, stride
     quicker if no more than the chosen pixels has to be copied for it. With channels outermost, its gradient would take
     a copy of the weights for each image.
     """
-    is_strided = any(step != 1 for step in stride)
     if not bottom.is_contiguous():
         if not bottom.is_contiguous(memory_format=torch.channels_last):
             return None
-        chosen = choose_pixels(bottom, stride) if is_strided else bottom
+        chosen = choose_pixels(bottom, stride) if any(step != 1 for step in stride) else bottom
         return multiply_rows(chosen.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
     if torch.is_grad_enabled():
         return None
-    chosen = bottom[:, :, :: stride[0], :: stride[1]] if is_strided else bottom
-    top = multiply_planes(chosen.flatten(2), weight).view(len(chosen), len(weight), *chosen.shape[2:])
+    chosen = bottom[:, :, :: stride[0], :: stride[1]]
+    images, planes = len(chosen), chosen.flatten(2)
+    products = multiply_planes(planes, weight) if images > 2 else torch.bmm(weight.expand(images, -1, -1), planes)
+    top = products.view(images, len(weight), *chosen.shape[2:])
     return top if bias is None else top.add_(bias.view(-1, 1, 1))
