@@ -3,18 +3,17 @@
 import os
 from pathlib import Path
 
+from caffe_compat.cgroups import cgroups
+
 #: The kernel says here what programs can still take, counting pages of files that it would give back.
 MEMINFO = Path("/proc/meminfo")
-#: A container's folder of limits (cgroup version 2 or 1): its limit's file, and the line of memory.stat that counts.
-CONTAINERS = (
-    (Path("/sys/fs/cgroup"), "memory.max", "anon"),
-    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "rss"),
-)
+#: Of a cgroup (version 2 or 1): the file of its limit, and the line of memory.stat that counts, all below included.
+LIMITS = (("memory.max", "anon"), ("memory.limit_in_bytes", "total_rss"))
 
 
 def free_memory() -> int:
     """Returns the memory that programs can still take, of the machine and of its container, in bytes."""
-    rooms = [_room_in_container(*container) for container in CONTAINERS]
+    rooms = [_room_in_cgroup(Path(folder), *limit) for folder in cgroups("memory") for limit in LIMITS]
     return min([_room_in_machine(), *(max(room, 0) for room in rooms if room is not None)])
 
 
@@ -25,7 +24,7 @@ def _room_in_machine() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _room_in_container(folder: Path, limit: str, used: str) -> int | None:
+def _room_in_cgroup(folder: Path, limit: str, used: str) -> int | None:
     try:
         return int((folder / limit).read_text()) - int(_line(folder / "memory.stat", f"{used} "))
     except (OSError, ValueError):  # no cgroup, or its word for "no limit", "max"

@@ -9,9 +9,11 @@ import os
 import sys
 import time
 
+from caffe_compat.cgroups import cgroups, text_of
+
 TYPE_CHECKING = False  # this module is imported before anything else, and stays light
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import MutableMapping
 
 #: Whoever sets one of these has chosen.
 THREADS = {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}
@@ -19,9 +21,6 @@ WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}
 
 #: The kernel says here how many programs run at this moment, the asking one included.
 LOAD = "/proc/loadavg"
-#: Names this program's cgroups. A container mostly sees its own as the root; systemd and Slurm make folders below it.
-OWN_CGROUPS = "/proc/self/cgroup"
-CGROUPS = "/sys/fs/cgroup"
 #: A cgroup's quota and its period, in microseconds, in one file (version 2) or in two.
 QUOTA = "cpu.max"
 QUOTA_AND_PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
@@ -58,43 +57,22 @@ def container_limit() -> int:
 
     The container is this program's cgroup, with all that enclose it.
     """
-    return min(filter(None, map(_limit, _cgroups())), default=processors())
+    return min(filter(None, map(_limit, cgroups("cpu"))), default=processors())
 
 
 def _limit(folder: str) -> int | None:
     """Returns the limit of one cgroup; None where it has none."""
     try:
         in_one_file = os.path.exists(os.path.join(folder, QUOTA))
-        texts = _text(os.path.join(folder, QUOTA)).split() if in_one_file else _texts(folder, QUOTA_AND_PERIOD)
+        texts = text_of(os.path.join(folder, QUOTA)).split() if in_one_file else _texts(folder, QUOTA_AND_PERIOD)
         quota, period = map(int, texts)
     except (OSError, ValueError):  # no cgroup, or its word for "no limit", "max"
         return None
     return -(-quota // period) if quota > 0 and period > 0 else None
 
 
-def _cgroups() -> "Iterator[str]":
-    """The folders of the cgroups that may limit this program, and the roots, which may be those of a container."""
-    roots = CGROUPS, os.path.join(CGROUPS, "cpu")
-    yield from roots
-    try:
-        lines = [line.split(":", 2) for line in _text(OWN_CGROUPS).splitlines()]
-    except OSError:
-        return
-    for _, controllers, path in (line for line in lines if len(line) == 3):
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        while path.strip("/"):
-            yield roots[bool(controllers)] + path
-            path = os.path.dirname(path)
-
-
 def _texts(folder: str, names: "tuple[str, ...]") -> list[str]:
-    return [_text(os.path.join(folder, name)) for name in names]
-
-
-def _text(path: str) -> str:
-    with open(path) as file:
-        return file.read()
+    return [text_of(os.path.join(folder, name)) for name in names]
 
 
 def is_busy(threads: int) -> bool:
@@ -107,7 +85,7 @@ def is_busy(threads: int) -> bool:
 def _others_running() -> int | None:
     """Returns how many other threads run or wait for a processor; None where the kernel does not say."""
     try:
-        running = _text(LOAD).split()[3].partition("/")[0]
+        running = text_of(LOAD).split()[3].partition("/")[0]
         time.sleep(SECONDS_BETWEEN_LOOKS)
         return int(running) - 1
     except (OSError, ValueError, IndexError):

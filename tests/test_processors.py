@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from caffe_compat import processors
+from caffe_compat import cgroups, processors
 from caffe_compat.processors import container_limit, is_busy, share_processors
 
 
@@ -18,8 +18,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
     monkeypatch.setattr(processors, "LOAD", str(tmp_path / "loadavg"))
-    monkeypatch.setattr(processors, "CGROUPS", str(tmp_path))
-    monkeypatch.setattr(processors, "OWN_CGROUPS", str(tmp_path / "own"))
+    monkeypatch.setattr(cgroups, "CGROUPS", str(tmp_path))
+    monkeypatch.setattr(cgroups, "OWN_CGROUPS", str(tmp_path / "own"))
     running(tmp_path, 1)
     return tmp_path
 

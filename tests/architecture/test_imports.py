@@ -20,8 +20,9 @@ TRAINS = NETS | SHOWS | {"engine", "solvers", "convert"}
 #: What each package of caffe_compat may import of caffe_compat, besides itself; `None` means everything.
 MAY_IMPORT: dict[str, set[str] | None] = {
     "errors": set(),
-    "processors": set(),
-    "free_memory": set(),
+    "cgroups": set(),
+    "processors": {"cgroups"},
+    "free_memory": {"cgroups"},
     "registry": {"errors"},
     "logs": {"errors"},
     "proto": {"errors", "logs"},
