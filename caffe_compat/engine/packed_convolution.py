@@ -2,10 +2,15 @@
 
 The kernels are those of oneDNN and MKL, torch's libraries on CPUs, which torch.compile also calls for constant
 weights; torch does not document them.
+
+The ReLU of oneDNN makes 0 of a NaN, where Caffe's keeps it. To look for NaN in each value would cost too much, so only
+values from outside are looked at (`is_moderate`). Behind them the weights give a bound for each value, which is looked
+at again only where its bound is large. So no sum overflows and no NaN arises unseen.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import inf
 from threading import get_ident
 
 import torch
@@ -14,7 +19,7 @@ from torch import Tensor, ops
 from caffe_compat.engine.passes.fold_normalization import fold
 from caffe_compat.engine.plan import Operation
 from caffe_compat.engine.watched_weights import ONE_AT_A_TIME, MadeOfWeights, WeightWatch
-from caffe_compat.layers.base import Layer, Shape, as_tuple, innermost_channels, is_finite
+from caffe_compat.layers.base import Layer, Shape, as_tuple, innermost_channels
 from caffe_compat.layers.vision.conv import Convolution
 
 KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
@@ -24,6 +29,12 @@ PRODUCTS = ("_mkl_linear", "_mkl_reorder_linear_weight")
 FEW_PIXELS = 400
 #: A product is packed for one number of pixels. A net that has changed to another more often keeps to convolution.
 MOST_SIZES = 4
+#: Values of a larger norm count as strange: layers behind them run one by one, as behind NaN.
+MODERATE = 1e10
+#: A top with a bound above this is looked at.
+LARGE = 1e30
+#: Sums with a bound above this may overflow: float32 and bfloat16 end at 3.4e38.
+LARGEST = 1e37
 
 
 def kernels_exist() -> bool:
@@ -50,11 +61,11 @@ def _has_kernels_in(precision: torch.dtype) -> bool:
 
 
 class RunWatch:
-    """What the packed convolutions of a plan must know of the present run: precision, changed weights, and NaN.
+    """What the packed convolutions of a plan must know of the present run: precision, changed weights, strange values.
 
-    `kind` is another object after a change of any weight or of the precision. `has_found` tells of NaN or infinite
-    values: the ReLU of oneDNN makes 0 of a NaN, where Caffe's keeps it, so from such a value on ReLUs run apart.
-    Threads that run one plan at once find values each for itself.
+    `kind` is another object after a change of any weight or of the precision. `has_found` tells of NaN and of values so
+    large that sums may overflow: from such a value on ReLUs run apart. Threads that run one plan at once find values
+    each for itself.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -65,7 +76,7 @@ class RunWatch:
 
     @property
     def has_found(self) -> bool:
-        """Whether this thread's run has met NaN or infinite values."""
+        """Whether this thread's run has met NaN or very large values."""
         return bool(self._threads_that_found) and get_ident() in self._threads_that_found
 
     def find(self) -> None:
@@ -87,6 +98,13 @@ class RunWatch:
 
 #: Computes the top of a bottom, both channels-last; the second argument is the sum's other term, if there is one.
 Kernel = Callable[..., Tensor]
+#: The packed convolutions from which a value comes, each with how many times as large as its top the value may be.
+Origins = dict["PackedConvolution", float]
+
+
+def is_moderate(values: Tensor) -> bool:
+    """Whether no value is NaN or larger than MODERATE by magnitude."""
+    return bool(torch.linalg.vector_norm(values.detach()) <= MODERATE)
 
 
 class PackedConvolution:
@@ -94,14 +112,14 @@ class PackedConvolution:
 
     `sums_in_place` is true if the sum's other term may be overwritten. All packed convolutions of a plan share one
     `watch`. The first one starts it (`starts_watch`), and one behind a layer whose run may write weights looks again
-    (`looks_again`). Bottoms that no packed convolution has made may bring NaN, so their readers look at the values
-    (`looks_at_bottoms`).
+    (`looks_again`). `origins` tells for each input from which packed convolutions it comes. An input without origins
+    may hold anything, so its readers look at the values.
     """
 
     sums_in_place = False
     starts_watch = True
     looks_again = False
-    looks_at_bottoms = True
+    origins: Sequence[Origins] = ({},)
 
     def __init__(self, chain: list[Operation]) -> None:
         self.chain = chain
@@ -111,13 +129,19 @@ class PackedConvolution:
         self._unary = "relu" if chain[-1].is_a("ReLU") else None
         window = self._layer.window
         self._window = (window.pad, window.stride, window.dilation, self._layer.groups)
-        self._packed: MadeOfWeights[tuple[Kernel, bool]] | None = None
+        self._packed: MadeOfWeights[Kernel] | None = None
         self._packed_for: tuple[int, torch.dtype] | None = None
         self._can_be_product = window.is_pointwise and self._layer.groups == 1 and products_exist()
         self._pixels = self._sizes_met = 0
-        #: The kind of the last bottoms, the kernel for it, and whether weights are finite: replaced all at once, since
-        #: another thread may run the same net with bottoms of other sizes.
-        self._prepared: tuple[object, Kernel | None, bool] = (None, None, True)
+        #: The kind of the last bottoms and the kernel for it: replaced at once, since another thread may run the same
+        #: net with bottoms of other sizes.
+        self._prepared: tuple[object, Kernel | None] = (None, None)
+        self._reach = MadeOfWeights(chain[0].layers, self._measured_reach)
+        self._bounded_for: object = None
+        self._looks_at_bottoms = self._looks_at_top = True
+        self._may_overflow = False
+        #: No value of the top is larger by magnitude, or the run has found one that is.
+        self.bound = MODERATE
 
     def __call__(self, bottom: Tensor, *term: Tensor) -> Tensor:
         """Returns the top (N, outputs, top height, top width) for a bottom (N, channels, height, width).
@@ -135,28 +159,54 @@ class PackedConvolution:
         kind = (watch.kind, bottom.dtype, bottom.is_cpu, bottom.shape, others)
         prepared = self._prepared
         if kind != prepared[0]:
-            prepared = self._prepared = (kind, *self._kernel_for(watch.precision, bottom, *term))
-        _, kernel, are_finite = prepared
+            if watch.kind is not self._bounded_for:
+                self._decide_looks(watch.kind)
+            prepared = self._prepared = (kind, self._kernel_for(watch.precision, bottom, *term))
+        _, kernel = prepared
         if kernel is None:
             return self._watched(self._one_by_one(bottom, *term))
-        if not are_finite or (self.looks_at_bottoms and not all(map(is_finite, (bottom, *term)))):
+        if self._may_overflow or (self._looks_at_bottoms and not all(map(is_moderate, (bottom, *term)))):
             watch.find()
         if self._unary and watch.has_found:
             return self._one_by_one(bottom, *term)
         if bottom.dtype != watch.precision:
             bottom = bottom.to(watch.precision)
-        return kernel(innermost_channels(bottom), *term)
+        top = kernel(innermost_channels(bottom), *term)
+        return self._watched(top) if self._looks_at_top else top
 
     def _watched(self, top: Tensor) -> Tensor:
-        """The top of layers that ran one by one; the packed convolutions behind learn whether it holds NaN."""
-        if top.device.type == "cpu" and not is_finite(top):
+        """Returns the top; the packed convolutions behind learn whether it holds strange values."""
+        if top.device.type == "cpu" and not is_moderate(top):
             self.watch.find()
         return top
 
-    def _kernel_for(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> tuple[Kernel | None, bool]:
-        """Returns the kernel for bottoms of these sizes, None where none fits, and whether all weights are finite."""
+    def _decide_looks(self, kind: object) -> None:
+        """Bounds the top by the bounds of the inputs and the weights, and decides which values are looked at."""
+        with ONE_AT_A_TIME:
+            inputs = [
+                max((run.bound * factor for run, factor in origins.items()), default=MODERATE)
+                for origins in self.origins
+            ]
+            growth, offset = self._reach()
+            bound = max(growth * inputs[0] + offset + sum(inputs[1:]), MODERATE)
+            self._looks_at_bottoms = not all(self.origins)
+            self._may_overflow = not bound < LARGEST  # also where weights are NaN
+            self._looks_at_top = bound > LARGE
+            self.bound = MODERATE if self._looks_at_top else bound
+            self._bounded_for = kind
+
+    def _measured_reach(self) -> tuple[float, float]:
+        """Returns the largest sum of the weights' magnitudes for one output, and the largest magnitude of a bias."""
+        if not self._layer.blobs[0].is_cpu:
+            return inf, inf
+        weight, bias = self._folded(torch.float32)
+        growth = weight.flatten(1).abs().sum(1).amax()
+        return growth.item(), 0.0 if bias is None else bias.abs().amax().item()
+
+    def _kernel_for(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> Kernel | None:
+        """Returns the kernel for bottoms of these sizes, None where none fits."""
         if not self._fits(precision, bottom, *term):
-            return None, True
+            return None
         with ONE_AT_A_TIME:
             of_product = self._pixels_of_product(precision, bottom.numel() // bottom.shape[1])
             if self._packed is None or self._packed_for != (of_product, precision):
@@ -171,12 +221,12 @@ class PackedConvolution:
         pays = pixels <= FEW_PIXELS and self._sizes_met <= MOST_SIZES
         return pixels if pays and self._can_be_product and precision == torch.float32 else 0
 
-    def _pack(self, sizes: Shape, precision: torch.dtype) -> tuple[Kernel, bool]:
-        """Returns the convolution with weights packed in `precision`, and whether all of them are finite.
+    def _pack(self, sizes: Shape, precision: torch.dtype) -> Kernel:
+        """Returns the convolution with weights packed in `precision`.
 
         The packed order is the fastest for images of these sizes, and still correct for other sizes.
         """
-        weight, bias, are_finite = self._folded(precision)
+        weight, bias = self._folded(precision)
         packed = ops.mkldnn._reorder_convolution_weight(weight, *self._window, list(sizes))
         call = (packed, bias, *self._window)
         convolve, add = ops.mkldnn._convolution_pointwise.default, ops.mkldnn._convolution_pointwise_.binary
@@ -190,16 +240,16 @@ class PackedConvolution:
                 top = add(self._addend(term[0], precision), bottom, *call, "add", 1.0, unary, [], None)
             return top
 
-        return run, are_finite
+        return run
 
     def _addend(self, term: Tensor, precision: torch.dtype) -> Tensor:
         """The sum's other term in memory that the sum may overwrite."""
         addend = innermost_channels(term.to(precision))
         return addend.clone() if addend is term and not self.sums_in_place else addend
 
-    def _pack_product(self, sizes: Shape, precision: torch.dtype) -> tuple[Kernel, bool]:
-        """Returns the matrix product with weights packed for images of these sizes, and whether all are finite."""
-        weight, bias, are_finite = self._folded(precision)
+    def _pack_product(self, sizes: Shape, precision: torch.dtype) -> Kernel:
+        """Returns the matrix product with weights packed for images of these sizes."""
+        weight, bias = self._folded(precision)
         pixels, unary = sizes[0] * sizes[2] * sizes[3], self._unary
         packed = ops.mkl._mkl_reorder_linear_weight(weight.flatten(1).contiguous(), pixels)
         # Read only for another number of pixels than `pixels`, which never comes: a NaN would show it.
@@ -212,15 +262,14 @@ class PackedConvolution:
                 top += term[0]
             return top.relu_() if unary else top
 
-        return run, are_finite
+        return run
 
-    def _folded(self, precision: torch.dtype) -> tuple[Tensor, Tensor | None, bool]:
-        """Returns weight and bias in `precision`, with the normalisation, and whether all their values are finite."""
+    def _folded(self, precision: torch.dtype) -> tuple[Tensor, Tensor | None]:
+        """Returns weight and bias in `precision`, with the normalisation."""
         layers = self.chain[0].layers
         weight, bias = fold(*layers) if len(layers) > 1 else (layers[0].blobs[0].detach(), self._layer.bias_blob())
-        are_finite = is_finite(weight) and (bias is None or is_finite(bias))
         # oneDNN reads a bias as if its values lay side by side.
-        return weight.to(precision), bias if bias is None else bias.to(precision).contiguous(), are_finite
+        return weight.to(precision), bias if bias is None else bias.to(precision).contiguous()
 
     def _fits(self, precision: torch.dtype, bottom: Tensor, *term: Tensor) -> bool:
         layer, sizes = self._layer, bottom.shape[2:]

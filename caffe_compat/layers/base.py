@@ -6,6 +6,7 @@ A layer's blobs are a list in Caffe's order, stored in a module's parameters and
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import inf
 from typing import Any, ClassVar, NamedTuple, Self, cast, overload
 
 import numpy as np
@@ -135,8 +136,8 @@ class Layer(nn.Module):
     is_discrete: ClassVar[bool] = False
     #: Whether tops hold the bottoms' values unchanged: "in order" (Reshape), "moved" (Permute), or "" if they do not.
     hands_on: ClassVar[str] = ""
-    #: Whether finite bottoms give finite tops, overflow aside; what reads the tops then need not look for NaN.
-    keeps_finite: bool = False
+    #: How many times as large as the largest value of the bottoms a top's may be, by magnitude; infinity: not known.
+    growth: float = inf
     #: Whether axis 0 of the tops is the batch; the tops of PriorBox and Parameter have the same shape for any batch.
     tops_have_batch: ClassVar[bool] = True
     #: Numbers of blobs whose lr_mult and decay_mult are always 0, despite the prototxt (running statistics).

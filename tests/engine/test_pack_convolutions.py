@@ -1,9 +1,12 @@
 """Packed convolutions equal the layers one by one, whatever the sizes, and write over nothing that is still needed."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
 
+from caffe_compat.engine import packed_convolution
 from caffe_compat.engine.create import create_engine
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.engine.packed_convolution import FEW_PIXELS, PackedConvolution, kernels_exist, products_exist
@@ -64,6 +67,14 @@ BOTTLENECK = "\n".join(
         convolution("head", "sum", POINTWISE),
     ]
 )
+#: Layers between packed convolutions, from values "conv2" and "conv1".
+BETWEEN = {
+    "slope": 'type: "ReLU" bottom: "conv2" relu_param { negative_slope: 1.5 }',
+    "maximum": 'type: "Pooling" bottom: "conv2" pooling_param { kernel_size: 3 stride: 1 pad: 1 }',
+    "sum": 'type: "Eltwise" bottom: "conv2" bottom: "conv1" eltwise_param { coeff: 3 coeff: -2 }',
+    "product": 'type: "Eltwise" bottom: "conv2" bottom: "conv1" eltwise_param { operation: PROD }',
+    "parts": 'type: "Concat" bottom: "conv1" bottom: "conv2"',
+}
 NETS = pytest.mark.parametrize("text", [RESIDUAL, BOTTLENECK], ids=["residual", "bottleneck"])
 
 
@@ -355,9 +366,45 @@ def test_only_convolutions_of_values_from_elsewhere_look_for_bad_numbers() -> No
     )
     packed = {operation.layers[0].name: operation.run for operation in packed_operations(build(text, "TEST"))}
     runs = {name: run for name, run in packed.items() if isinstance(run, PackedConvolution)}
-    assert [name for name, run in runs.items() if run.looks_at_bottoms] == ["stem", "behind_log"]
+    assert [name for name, run in runs.items() if not all(run.origins)] == ["stem", "behind_log"]
     assert [name for name, run in runs.items() if run.starts_watch] == ["stem"]
     assert len({id(run.watch) for run in runs.values()}) == 1
+
+
+def chain_of(names: list[str]) -> str:
+    return "\n".join(convolution(top, bottom) + rectified(top) for bottom, top in pairwise(names))
+
+
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN.keys())
+@pytest.mark.parametrize("factor", [1e9, 1e13, 1e18])
+def test_nan_of_sums_that_overflow_stays_nan(between: str, factor: float) -> None:
+    """Weights and images are finite; infinite values of both signs add up to NaN in the next layers."""
+    layer = f'layer {{ name: "between" top: "between" {between} }}'
+    chains = [chain_of(["data", "conv0", "conv1", "conv2"]), layer, chain_of(["between", "conv3", "conv4", "head"])]
+    exact, fast = (build("\n".join([INPUT, *chains]), "TEST") for _ in range(2))
+    engines = [create_engine("exact", exact), create_engine("fast", fast)]
+    for scale in (1, factor, 1 / factor):
+        for net, engine in zip((exact, fast), engines, strict=True):
+            for index in range(5):
+                net.params[f"conv{index}"][0].data[...] *= scale
+            engine.forward()
+        expected, found = (net.blobs["head"].value.tensor() for net in (exact, fast))
+        assert bool(expected.isnan().any()) == (scale == factor)
+        assert torch.equal(found.isnan(), expected.isnan())
+
+
+def test_only_few_values_of_a_deep_net_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join([INPUT, chain_of(["data", *(f"conv{index}" for index in range(40))])])
+    looked: list[Tensor] = []
+
+    def is_moderate(values: Tensor) -> bool:
+        looked.append(values)
+        return True
+
+    monkeypatch.setattr(packed_convolution, "is_moderate", is_moderate)
+    create_engine("fast", build(text, "TEST")).forward()
+    # The images, and wherever the bound has grown by 20 orders of magnitude: by some 20 times in each layer.
+    assert len(looked) == 1 + 2
 
 
 @pytest.mark.parametrize("normalised", [False, True])

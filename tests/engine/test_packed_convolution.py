@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from caffe_compat.engine import packed_convolution
-from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
+from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, is_moderate, kernels_exist
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import plan_steps
-from caffe_compat.layers.base import is_finite
 from tests.engine.nets import build
 
 pytestmark = pytest.mark.skipif(not kernels_exist(), reason="this torch was built without oneDNN")
@@ -104,14 +103,14 @@ def test_another_thread_may_run_other_sizes_meanwhile(window: str, monkeypatch: 
     def run_nothing() -> None:
         assert run(torch.randn(0, 5, 7, 9)).numel() == 0  # no kernel takes it
 
-    def is_finite_later(values: Tensor) -> bool:
+    def is_moderate_later(values: Tensor) -> bool:
         if values is bottom:
             thread = Thread(target=run_nothing)
             thread.start()
             thread.join()
-        return is_finite(values)
+        return is_moderate(values)
 
-    monkeypatch.setattr(packed_convolution, "is_finite", is_finite_later)
+    monkeypatch.setattr(packed_convolution, "is_moderate", is_moderate_later)
     assert_as_its_layers(run, bottom)
 
 

@@ -6,8 +6,9 @@ images once more (docs/performance.md has the cost).
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf, prod
 
-from caffe_compat.engine.packed_convolution import PackedConvolution, RunWatch, kernels_exist
+from caffe_compat.engine.packed_convolution import Origins, PackedConvolution, RunWatch, kernels_exist
 from caffe_compat.engine.passes.fold_normalization import FoldedConvolution
 from caffe_compat.engine.passes.in_place import is_plain_relu, is_plain_sum
 from caffe_compat.engine.plan import Chains, Operation, Plan, fuse, only_with, replace_chains
@@ -22,25 +23,35 @@ def pack_convolutions(plan: Plan) -> Plan:
     packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
     runs = [operation.run for operation in packed.operations if isinstance(operation.run, PackedConvolution)]
     watch = RunWatch([layer for run in runs for layer in run.chain[0].layers])
-    finite: set[str] = set()  # values that bring no NaN which no packed convolution before has found
-    are_written = False  # weights, by a layer since the last packed convolution: a Python layer may write any
+    origins: dict[str, Origins] = {}
+    is_first, are_written = True, False  # weights, since the last packed convolution: a Python layer may write any
     for index, operation in enumerate(packed.operations):
         run = operation.run
         if isinstance(run, PackedConvolution):
             run.sums_in_place = _may_sum_in_place(packed, index)
-            run.watch, run.starts_watch, run.looks_again = watch, not finite, are_written
-            are_written = False
-            run.looks_at_bottoms = not finite.issuperset(operation.inputs)
-            finite.update(operation.outputs)
-            continue
-        are_written |= not all(layer.is_pure() for layer in operation.layers)
-        if finite.issuperset(operation.inputs) and operation.inputs and _keeps_finite(operation):
-            finite.update(operation.outputs)
+            run.watch, run.starts_watch, run.looks_again = watch, is_first, are_written
+            is_first = are_written = False
+            run.origins = [origins.get(value, {}) for value in operation.inputs]
+            origins.update({value: {run: 1.0} for value in operation.outputs})
+        elif not all(layer.is_pure() for layer in operation.layers):
+            are_written = True
+            origins.clear()  # the weights that bounded these values may be others now
+        else:
+            behind = _behind(operation, origins)
+            origins.update({value: behind for value in operation.outputs})
     return packed
 
 
-def _keeps_finite(operation: Operation) -> bool:
-    return all(layer.keeps_finite or layer.hands_on for layer in operation.layers)
+def _behind(operation: Operation, origins: dict[str, Origins]) -> Origins:
+    """Returns the origins of an operation's outputs; none where an input's are unknown, or the layers' growth."""
+    growth = prod(1.0 if layer.hands_on else layer.growth for layer in operation.layers)
+    if not growth < inf or not all(origins.get(value) for value in operation.inputs):
+        return {}
+    together: Origins = {}
+    for value in operation.inputs:
+        for run, factor in origins[value].items():
+            together[run] = max(together.get(run, 0.0), factor * growth)
+    return together
 
 
 def _chains(plan: Plan) -> Iterator[list[Operation]]:

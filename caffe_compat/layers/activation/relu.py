@@ -12,7 +12,6 @@ from caffe_compat.layers.registry import register_layer
 class ReLU(Layer):
     """Top x where x is above 0, else negative_slope x; the gradient at 0 is negative_slope."""
 
-    keeps_finite = True
     known_to = BVLC_AND_SRN
     keeps_shape = True
 
@@ -21,6 +20,7 @@ class ReLU(Layer):
         params = spec.params("relu_param")
         params.ignore("engine")  # selects a kernel; results are the same
         self.negative_slope = params.negative_slope
+        self.growth = max(abs(self.negative_slope), 1.0)
 
     def forward(self, bottom: Tensor) -> Tensor:
         if self.negative_slope == 0:

@@ -48,7 +48,6 @@ OPERATIONS: dict[str, Callable[[tuple[Tensor, ...], Sequence[float]], Tensor]] =
 class Eltwise(Layer):
     """Product, sum (weighted by `coeff`) or maximum of bottoms of the same shape."""
 
-    keeps_finite = True
     known_to = BVLC_AND_SRN
     meanings = (
         Meaning(
@@ -74,6 +73,8 @@ class Eltwise(Layer):
         # Caffe refuses coeff for PROD. For MAX, Caffe only checks the number of coefficients.
         coefficients: list[float] = params.coeff if self.operation != "PROD" else []
         self.coefficients = coefficients if self.operation == "SUM" else []
+        growths = {"SUM": sum(map(abs, self.coefficients or [1.0] * len(spec.parameter.bottom))), "MAX": 1.0}
+        self.growth = growths.get(self.operation, Layer.growth)
         self.is_plain_sum: bool = self.operation == "SUM" and not coefficients
         if len(coefficients) not in (0, len(spec.parameter.bottom)):
             raise FieldError(

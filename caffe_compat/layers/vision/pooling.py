@@ -137,7 +137,7 @@ class Pooling(Layer):
     With MAX, top 1 holds the index of each maximum within its channel.
     """
 
-    keeps_finite = True
+    growth = 1.0
     known_to = BVLC_AND_SRN
     meanings = (
         Meaning(
@@ -183,7 +183,7 @@ class Pooling(Layer):
         else:
             self.kernel = _pair(kernel)
             self._require_window()
-            self.keeps_finite = all(map(int.__le__, self.stride, self.kernel))  # else the average of nothing: NaN
+            self.growth = 1.0 if all(map(int.__le__, self.stride, self.kernel)) else Layer.growth  # empty windows: NaN
         if spec.top_count == 2 and self.method != "MAX":
             raise GraphError(f"{spec}: expected 1 top (only MAX gives a mask), got 2 with {self.method}")
 
