@@ -40,7 +40,8 @@ class Blobs:
 
     The list refers to the layer's tables, not to the layer, so that no reference cycle keeps the layer alive. Running
     statistics may be buffers; the list returns them as parameters. So it does with plain tensors that torch's pruning
-    and parametrizations make of weights, if it was given the layer's `attributes`.
+    and parametrizations make of weights, if it was given the layer's `attributes`. A user of a module may set a bias to
+    None, as in PyTorch; the list then holds None, and the layer adds nothing.
     """
 
     def __init__(
@@ -192,7 +193,8 @@ class Layer(nn.Module):
     def extra_repr(self) -> str:
         """The layer's prototxt parameters and the shapes of its blobs, for torch's `repr`."""
         messages = [value for field, value in self.spec.parameter.ListFields() if field.name.endswith("_param")]
-        shapes = [f"{name} {tuple(blob.shape)}" for name, blob in zip(self._names, self.blobs, strict=True)]
+        blobs = zip(self._names, self.blobs, strict=True)
+        shapes = [f"{name} {tuple(blob.shape)}" for name, blob in blobs if blob is not None]
         return ", ".join([*(" ".join(str(message).split()) for message in messages), *shapes])
 
     def is_pure(self) -> bool:

@@ -94,6 +94,23 @@ def test_a_changed_setting_takes_effect(
     assert not torch.allclose(changed, before)
 
 
+@pytest.mark.parametrize("engine", ["exact", "fast", "onnxruntime"])
+@pytest.mark.parametrize("layer", ["conv2", "scale1", "bn2", "shift", "fc"])
+def test_a_bias_of_none_is_no_bias_as_in_pytorch(layer: str, engine: str) -> None:
+    text = TEXT + 'layer { name: "shift" type: "Bias" bottom: "fc" top: "fc" }'
+    module, zeros = small(engine, text), small("exact", text)
+    with torch.no_grad():
+        before = module(images())
+    part(zeros, layer).bias.data.zero_()
+    part(module, layer).bias = None
+    with torch.no_grad():
+        found = module(images())
+        torch.testing.assert_close(found, zeros(images()), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found, before)
+    torch.testing.assert_close(module.train()(images()).shape, before.shape)
+    assert "bias (" not in repr(part(module, layer))
+
+
 def test_a_pruned_weight_takes_effect_and_can_be_made_final(module: CaffeModule) -> None:
     expected = copy.deepcopy(module)
     prune.l1_unstructured(part(module, "conv2"), "weight", amount=0.5)

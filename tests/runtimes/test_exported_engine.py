@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -53,6 +54,34 @@ def test_blobs_and_loss_are_the_exact_engines(engine_name):
     assert close(losses[1], losses[0], engine_name)
     assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
     assert close(other.blobs["loss"].data, exact.blobs["loss"].data, engine_name)
+
+
+@pytest.mark.parametrize("layer", ["conv", "scale", "plane", "shift", "bn", "up", "fc"])
+def test_a_bias_of_none_is_no_bias(layer, engine_name):
+    biased = """
+    layer { name: "plane" type: "Scale" bottom: "conv" top: "conv" scale_param { num_axes: 2 bias_term: true } }
+    layer { name: "shift" type: "Bias" bottom: "conv" top: "conv" }
+    layer { name: "bn" type: "BN" bottom: "conv" top: "conv" bn_param { frozen: true } }
+    layer { name: "up" type: "Deconvolution" bottom: "conv" top: "up" convolution_param {
+            num_output: 4 kernel_size: 2 weight_filler { type: "xavier" } } }
+    """
+    head, _, tail = NET.partition('layer { name: "relu"')
+    text = head.replace('name: "bn"', 'name: "bn0"') + biased + ('layer { name: "relu"' + tail).replace("conv", "up")
+    exact, other = build(text, "TEST"), build(text, "TEST")
+    named: list[dict[str, Any]] = [{step.layer.name: step.layer for step in net.steps} for net in (exact, other)]
+    for layers in named:
+        for one in layers.values():
+            if getattr(one, "bias", None) is not None:
+                one.bias.data.fill_(0.2)
+    engine = create_engine(engine_name, other)
+    engine.forward()
+    before = other.blobs["fc"].data.copy()
+    for layers in named:
+        layers[layer].bias = None
+    create_engine("exact", exact).forward()
+    engine.forward()
+    assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
+    assert not close(before, exact.blobs["fc"].data, engine_name)
 
 
 def test_a_request_leaves_the_losses_out(engine_name):

@@ -45,7 +45,7 @@ def _slide(graph: Graph, step: Step, index: int, kind: str, bottom: str) -> str:
     value = bottom if image == shape else graph.reshape(bottom, image)
     weight = tuple(layer.blobs[0].shape) + (() if axes else (1,))
     inputs = [value, graph.weight(step, 0, weight)]
-    if layer.has_bias:
+    if layer.bias_blob() is not None:
         inputs.append(graph.weight(step, 1, (layer.outputs,)))
     attributes = window_attributes(layer.window, shape[layer.channel_axis + 1 :] if kind == "Conv" else None)
     if kind == "Conv" and axes and _is_misread(layer):
@@ -108,7 +108,7 @@ def inner_product(graph: Graph, step: Step, bottom: str) -> str:
     rows = (int(np.prod(shape)) // layer.inputs, layer.inputs)
     value = bottom if shape == rows else graph.reshape(bottom, rows)
     inputs = [value, graph.weight(step, 0)]
-    if layer.has_bias:
+    if layer.bias_blob() is not None:
         inputs.append(graph.weight(step, 1, (layer.outputs,)))
     top = graph.op("Gemm", *inputs, transB=int(not layer.transpose))
     return top if top_shape == (rows[0], layer.outputs) else graph.reshape(top, top_shape)
@@ -118,7 +118,7 @@ def embed(graph: Graph, step: Step, bottom: str) -> str:
     """Exports an Embed as Gather of the weight's rows."""
     layer: Any = step.layer
     top = graph.op("Gather", graph.weight(step, 0), graph.op("Cast", bottom, to=7), axis=0)
-    return graph.op("Add", top, graph.weight(step, 1)) if layer.has_bias else top
+    return top if layer.bias_blob() is None else graph.op("Add", top, graph.weight(step, 1))
 
 
 class HasWindow(Protocol):

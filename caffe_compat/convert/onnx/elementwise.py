@@ -91,12 +91,14 @@ def scale(graph: Graph, step: Step, bottom: str, *given: str) -> str:
     """The operand is blob 0 or bottom 1; both it and the bias cover axes of the bottom from `axis` on."""
     layer = _of(step)
     top = graph.op("Mul", bottom, _operand(graph, step, 0, *given))
-    if not layer.bias_term:
+    if layer.bias_blob() is None:
         return top
     return graph.op("Add", top, _operand(graph, step, len(layer.blobs) - 1))
 
 
 def bias(graph: Graph, step: Step, bottom: str, *given: str) -> str:
+    if not given and step.layer.blobs[0] is None:
+        return graph.op("Identity", bottom)
     return graph.op("Add", bottom, _operand(graph, step, 0, *given))
 
 

@@ -119,7 +119,8 @@ def _slopes(graph: Graph, channels: int, scale: Step | None) -> tuple[str, str]:
     zeros = graph.constant(np.zeros(channels, np.float32))
     if scale is None:
         return graph.constant(np.ones(channels, np.float32)), zeros
-    return graph.weight(scale, 0), graph.weight(scale, 1) if len(scale.layer.blobs) > 1 else zeros
+    layer: Any = scale.layer
+    return graph.weight(scale, 0), zeros if layer.bias_blob() is None else graph.weight(scale, 1)
 
 
 def _scaled(graph: Graph, value: str, shape: Shape, slopes: Sequence[str]) -> str:
@@ -142,8 +143,10 @@ def bn(graph: Graph, step: Step, bottom: str) -> str:
     if isinstance(layer, SegNetBN):
         normalised = _by_batch(graph, step, bottom) if layer.uses_batch else bottom
         return graph.op("Add", graph.op("Mul", normalised, graph.weight(step, 0)), graph.weight(step, 1))
-    slope, bias, *statistics = (_numbers(blob) for blob in layer.blobs)
-    return _normalise(graph, bottom, (graph.constant(slope), graph.constant(bias)), statistics, layer.eps)
+    slope, bias, *statistics = layer.blobs
+    shift = np.zeros(layer.channels, np.float32) if bias is None else _numbers(bias)
+    slopes = graph.constant(_numbers(slope)), graph.constant(shift)
+    return _normalise(graph, bottom, slopes, [_numbers(part) for part in statistics], layer.eps)
 
 
 def _normalise(

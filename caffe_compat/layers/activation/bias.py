@@ -28,10 +28,11 @@ class Bias(Layer):
             self.add_blob(operand_shape(self, bottom_shapes[0], self.axis, self.num_axes), self.filler)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
-        operand = bottom_shapes[1] if len(bottom_shapes) > 1 else tuple(self.blobs[0].shape)
-        require_operand(self, operand, bottom_shapes[0], self.axis)
+        if len(bottom_shapes) > 1 or self.blobs[0] is not None:
+            operand = bottom_shapes[1] if len(bottom_shapes) > 1 else tuple(self.blobs[0].shape)
+            require_operand(self, operand, bottom_shapes[0], self.axis)
         return [bottom_shapes[0]]
 
     def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
-        bias = given[0] if given else self.blobs[0]
-        return bottom + aligned(self, bias, bottom, self.axis)
+        bias: Tensor | None = given[0] if given else self.blobs[0]
+        return bottom if bias is None else bottom + aligned(self, bias, bottom, self.axis)

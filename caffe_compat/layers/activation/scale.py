@@ -89,7 +89,12 @@ class Scale(Layer):
         require_operand(self, operand, bottom_shapes[0], self.axis)
         return [bottom_shapes[0]]
 
+    def bias_blob(self) -> Tensor | None:
+        """The bias, or None without one."""
+        return self.blobs[-1] if self.bias_term else None
+
     def forward(self, bottom: Tensor, *given: Tensor) -> Tensor:
         scale = given[0] if given else self.blobs[0]
         scaled = bottom * aligned(self, scale, bottom, self.axis)
-        return scaled.add_(aligned(self, self.blobs[-1], bottom, self.axis)) if self.bias_term else scaled
+        bias = self.bias_blob()
+        return scaled if bias is None else scaled.add_(aligned(self, bias, bottom, self.axis))

@@ -44,9 +44,14 @@ class Embed(Layer):
     def whole_numbers(self, *_bottom_shapes: Shape) -> dict[int, int]:
         return {0: self.inputs}
 
+    def bias_blob(self) -> Tensor | None:
+        """The bias (outputs,), or None without one."""
+        return self.blobs[1] if self.has_bias else None
+
     def forward(self, bottom: Tensor) -> Tensor:
         indices = bottom.detach().long()
         if is_eager_on_cpu(indices) and bool(((indices < 0) | (indices >= self.inputs)).any()):
             raise DataError(f"{self.spec}: expected indices from 0 to {self.inputs - 1}, got others")
         top = embedding(indices, self.blobs[0])
-        return top + self.blobs[1] if self.has_bias else top
+        bias = self.bias_blob()
+        return top if bias is None else top + bias

@@ -66,7 +66,10 @@ class InnerProduct(Layer):
             raise ShapeError(f"{self.spec}: expected {self.inputs} inputs from axis {axis} on, got {inner}")
         return tuple(shape[:axis])
 
+    def bias_blob(self) -> Tensor | None:
+        """The bias (outputs,), or None without one."""
+        return self.blobs[1] if self.has_bias else None
+
     def forward(self, bottom: Tensor) -> Tensor:
         weight = self.blobs[0].t() if self.transpose else self.blobs[0]
-        bias = self.blobs[1] if self.has_bias else None
-        return linear(bottom.reshape(*self._outer(bottom.shape), self.inputs), weight, bias)
+        return linear(bottom.reshape(*self._outer(bottom.shape), self.inputs), weight, self.bias_blob())

@@ -91,7 +91,7 @@ class BN(Layer):
     def forward(self, bottom: Tensor) -> Tensor:
         if bottom.shape[1] != self.channels:
             raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {bottom.shape[1]}")
-        slope, bias, mean, variance = (blob.view(-1) for blob in self.blobs)
+        slope, bias, mean, variance = (blob if blob is None else blob.view(-1) for blob in self.blobs)
         if self.is_frozen or self.phase == "TEST":
             return normalise_by_stored(bottom, mean, variance, self.eps, slope, bias)
         top, *statistics = normalise_by_batch(bottom, self.eps, slope, bias)
