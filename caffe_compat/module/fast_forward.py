@@ -31,9 +31,10 @@ class FastForward:
         #: The layers' settings and the plan for them, replaced at once, since other threads may run the net as well.
         self._planned: tuple[list[object], Plan] | None = None
         self._places: list[tuple[dict[str, Any], str]] | None = None
+        self._blob_places: list[tuple[dict[str, Tensor | None], str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_planned": None, "_places": None}
+        return self.__dict__ | {"_planned": None, "_places": None, "_blob_places": None}
 
     def settings(self) -> list[object]:
         """Returns the present settings of all layers: public attributes with plain values."""
@@ -63,9 +64,20 @@ class FastForward:
             and forward_ad._current_level < 0  # no_grad lets derivatives of forward mode pass
             and torch._C._get_tracing_state() is None
             and not (torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
-            and all(layer is step.layer for step, layer in zip(self._net.steps, layers, strict=True))
-            and all(_is_plain(layer) for layer in layers)
+            and layers == [step.layer for step in self._net.steps]
+            and all(map(_is_plain, layers))
+            and not any([table.get(name) is None for table, name in self._blobs()])
         )
+
+    def _blobs(self) -> list[tuple[dict[str, Tensor | None], str]]:
+        """Returns where each blob of the layers is, unless it was taken away or is computed from others."""
+        if self._blob_places is None:
+            self._blob_places = [
+                (own["_buffers"] if name in own["_buffers"] else own["_parameters"], name)
+                for own in [vars(step.layer) for step in self._net.steps]
+                for name in own["_names"]
+            ]
+        return self._blob_places
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns the outputs by blob name."""
@@ -80,8 +92,6 @@ class FastForward:
 
 
 def _is_plain(part: nn.Module) -> bool:
-    """Whether a layer is in eval, without hooks and with a forward and weights of its own, none computed or None."""
-    own = part.__dict__
-    tables = (own["_parameters"], own["_buffers"])
-    changed = "forward" in own or any(all(table.get(name) is None for table in tables) for name in own["_names"])
-    return not (part.training or changed or part._forward_hooks or part._forward_pre_hooks)
+    """Whether a layer is in eval, without hooks and with the forward of its class."""
+    own = part.__dict__  # its entries, since a lookup through the module takes longer and a net has hundreds of layers
+    return not (own["training"] or own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own)
