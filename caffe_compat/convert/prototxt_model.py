@@ -45,8 +45,8 @@ def with_prototxt(model: Model, prototxt: str, report: ConversionReport, allow_u
     if missing and not allow_unfilled:
         raise GraphError(
             f"{model.path}: expected weights of all layers of {prototxt} that learn, found none of "
-            f"{some_of(missing, SHOWN)}; give the weights of this net, or --allow-unfilled to take what "
-            "fillers draw"
+            f"{some_of(missing, SHOWN)}; give the weights of this net, or a file from `caffe-compat convert "
+            "--allow-unfilled`, which takes what fillers draw"
         )
     return _filled(made, prototxt, missing, report) if missing else made
 

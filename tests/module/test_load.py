@@ -1,4 +1,5 @@
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 import caffe_compat as caffe
+from caffe_compat.cli.start import start
 from caffe_compat.convert.conversion import convert
 from caffe_compat.convert.formats.caffemodel import write_caffemodel
 from caffe_compat.convert.formats.safetensors_file import write_safetensors
@@ -55,6 +57,20 @@ def test_every_format_gives_what_the_net_gives(files: dict[str, str]) -> None:
             np.testing.assert_allclose(fast[name].numpy(), expected[name], rtol=1e-5, atol=1e-5)
     made = caffe.load(files["caffemodel.h5"], prototxt=files["prototxt"])(scale=SCALE, data=DATA)
     np.testing.assert_array_equal(made["ip"].detach().numpy(), expected["ip"])
+
+
+def test_the_cure_for_layers_without_weights_is_one_that_load_has(files: dict[str, str], tmp_path: Path) -> None:
+    part, whole, prototxt = tmp_path / "part.caffemodel", tmp_path / "whole.safetensors", files["prototxt"]
+    write_caffemodel(str(part), model_of(TEXT[: TEXT.index('layer { name: "ip"')]))
+    cure = r"found none of ip; give the weights of this net, or a file from `caffe-compat (convert --allow-unfilled)`"
+    with pytest.raises(GraphError, match=cure) as refused:
+        caffe.load(str(part), prototxt=prototxt)
+
+    command = re.search(cure, str(refused.value))
+    assert command is not None
+    rest = [str(part), "--prototxt", prototxt, "--to", "safetensors", "--out", str(whole), "--quiet"]
+    assert start([*command[1].split(), *rest]) == 0
+    assert caffe.load(str(whole))(DATA, SCALE)["ip"].shape == (2, 3)
 
 
 def test_one_output_is_a_tensor_and_batches_may_differ(files: dict[str, str]) -> None:
