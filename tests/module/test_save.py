@@ -235,6 +235,35 @@ def test_keys_of_another_net_are_named(tmp_path: Path) -> None:
         caffe.load(str(tmp_path / "bare.pt"), description=str(tmp_path / "net.caffemodel"))
 
 
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+@pytest.mark.parametrize("described_by", ["net.safetensors", "net.caffemodel"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"head.weight": 3},
+            r"found head\.weight, of which no layer makes use; take .*, or leave out what no layer uses",
+        ),
+        ({"module.a": 1, "module.b": 2}, r"found module\.a, module\.b, of which no layer"),
+        ({"fc.bias": 0, "fc.b": 5}, r"missing fc\.bias and found fc\.b, of which no layer makes use; take"),
+        (
+            {f"more.{index}": 1 for index in range(7)},
+            r"found more\.0, more\.1, more\.2, more\.3 \.\.\. \(7 in all\), of",
+        ),
+    ],
+)
+def test_keys_that_no_layer_has_are_named_as_by_torch(
+    changes: dict[str, int], message: str, described_by: str, suffix: str, tmp_path: Path
+) -> None:
+    module, bare = small(), str(tmp_path / f"bare.{suffix}")
+    caffe.save(module, str(tmp_path / described_by))
+    tensors = module.state_dict() | {key: torch.ones(size) for key, size in changes.items()}
+    tensors = {key: value for key, value in tensors.items() if value.numel()}
+    (torch.save if suffix == "pt" else safetensors.torch.save_file)(tensors, bare)
+    with pytest.raises(FormatError, match=rf"^{bare}: expected the tensors that its description names, {message}"):
+        caffe.load(bare, description=str(tmp_path / described_by))
+
+
 def test_weights_without_a_net_describe_nothing(tmp_path: Path) -> None:
     bare, weights = str(tmp_path / "bare.safetensors"), str(tmp_path / "net.caffemodel.h5")
     safetensors.torch.save_file(small().state_dict(), bare)

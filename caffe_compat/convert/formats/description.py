@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from caffe_compat.convert.formats.caffemodel import read_caffemodel
 from caffe_compat.convert.model import Model, blob_keys, require_structure
 from caffe_compat.convert.pretrained.recognise import COUNTER
-from caffe_compat.errors import FormatError
+from caffe_compat.errors import FormatError, some_of
 from caffe_compat.proto import caffe_pb2
 from caffe_compat.proto.blobs import Blob
 from caffe_compat.proto.dialects.translate import BVLC, WRITE_SCHEMAS
@@ -22,6 +22,8 @@ from caffe_compat.proto.file_bytes import read_bytes
 from caffe_compat.proto.read import read_net
 
 VERSION = 1
+#: Largest number of tensors in an error message.
+SHOWN = 4
 #: Key of the description in the metadata of a safetensors file.
 KEY = "caffe_compat"
 #: Ends of the names of weights files that hold their net, or only names of layers (.h5).
@@ -141,18 +143,26 @@ def without_counters(keys: Iterable[str]) -> list[str]:
 def model_of(path: str, description: str, tensors: Mapping[str, Blob]) -> Model:
     """Returns the model of a description and its tensors; FormatError if they do not belong together."""
     content = _parsed(path, description)
-    missing = sorted({key for keys in content["blobs"].values() for key in keys} - set(tensors))
-    if missing:
-        raise FormatError(
-            f"{path}: expected the tensors that its description names, missing {', '.join(missing[:3])}; "
-            "take description and tensors from one conversion"
-        )
+    _require_exactly(path, {key for keys in content["blobs"].values() for key in keys}, set(tensors))
     net = _net(path, content["net"])
     blobs = {name: _chosen(tensors, keys) for name, keys in content["blobs"].items()}
     for name in {layer.name for layer in net.layer if layer.type == "BN"} & set(blobs):
         # A state dict has vectors where a BatchNorm2d took the layer's place.
         blobs[name] = [blob[None] if blob.ndim == 1 else blob for blob in blobs[name]]
     return Model(net, blobs, content["dialect"], path, content["is_filtered"], has_variances=True)
+
+
+def _require_exactly(path: str, expected: set[str], found: set[str]) -> None:
+    """Raises FormatError for missing and for additional tensors, as torch's load_state_dict does."""
+    missing, more = sorted(expected - found), sorted(found - expected)
+    complaints = [f"missing {some_of(missing, SHOWN)}"] if missing else []
+    complaints += [f"found {some_of(more, SHOWN)}, of which no layer makes use"] if more else []
+    if complaints:
+        cure = ", or leave out what no layer uses" if more else ""
+        raise FormatError(
+            f"{path}: expected the tensors that its description names, {' and '.join(complaints)}; "
+            f"take description and tensors from one conversion{cure}"
+        )
 
 
 def _chosen(tensors: Mapping[str, Blob], keys: Sequence[str]) -> list[Blob]:
