@@ -78,7 +78,13 @@ def test_a_replaced_weight_takes_effect(module: CaffeModule) -> None:
 
 @pytest.mark.parametrize(
     ("layer", "setting", "value"),
-    [("bn1", "eps", 0.7), ("relu1", "negative_slope", 0.3), ("relu2", "negative_slope", 2.0)],
+    [
+        ("bn1", "eps", 0.7),
+        ("bn1", "eps", 2),
+        ("relu1", "negative_slope", 0.3),
+        ("relu1", "negative_slope", 1),
+        ("relu2", "negative_slope", 2.0),
+    ],
 )
 @pytest.mark.parametrize("engine", ["fast", "onnxruntime"])
 def test_a_changed_setting_takes_effect(

@@ -1,11 +1,12 @@
 """Graph: builds an ONNX graph node by node."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, defs, helper, numpy_helper
 from torch import Tensor
 
 from caffe_compat.convert.model import Shape, blob_keys
@@ -55,6 +56,8 @@ class Graph:
         """Adds a node with several outputs; their names."""
         name = self.free(f"{self._layer}/{kind}_{len(self.nodes) - self._first}")
         tops = [name, *(self.free(f"{name}:{index}") for index in range(1, outputs))]
+        # make_node takes an attribute's type from its value, but a user may write `layer.negative_slope = 1`.
+        attributes |= {key: float(attributes[key]) for key in _float_attributes(kind) & attributes.keys()}
         self.nodes.append(helper.make_node(kind, list(inputs), tops, name=name, **attributes))
         return tops
 
@@ -114,6 +117,13 @@ class Graph:
         """Raises MissingFeatureError if the batch is open, for a layer that needs a fixed batch."""
         if self.dynamic:
             raise MissingFeatureError(f"{step.layer.spec}: {why}; {FIXED_BATCH}")
+
+
+@cache
+def _float_attributes(kind: str) -> frozenset[str]:
+    """Returns the names of an operator's attributes that hold one float."""
+    attributes = defs.get_schema(kind, OPSET).attributes.values()
+    return frozenset(attribute.name for attribute in attributes if attribute.type == defs.OpSchema.AttrType.FLOAT)
 
 
 def _array(blob: Tensor) -> NDArray[np.float32]:
