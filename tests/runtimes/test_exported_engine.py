@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from google.protobuf import text_format
@@ -82,6 +83,20 @@ def test_a_bias_of_none_is_no_bias(layer, engine_name):
     engine.forward()
     assert close(other.blobs["fc"].data, exact.blobs["fc"].data, engine_name)
     assert not close(before, exact.blobs["fc"].data, engine_name)
+
+
+@pytest.mark.parametrize("k", [0.4, 1.7, 2])
+def test_the_constant_of_a_local_response_normalisation_is_not_rounded(k, engine_name):
+    lrn = (
+        f'layer {{ name: "lrn" type: "LRN" bottom: "conv" top: "lrn" lrn_param {{ k: {k} alpha: 0.3 local_size: 3 }} }}'
+    )
+    text = NET[: NET.index('layer { name: "bn"')] + lrn
+    exact, other = build(text, "TEST"), build(text, "TEST")
+    for name, net in (("exact", exact), (engine_name, other)):
+        net.blobs["data"].data[...] = np.random.default_rng(8).normal(size=net.blobs["data"].data.shape)
+        create_engine(name, net, ["lrn"]).forward()
+    assert abs(exact.blobs["lrn"].data).max() > 0.3
+    assert close(other.blobs["lrn"].data, exact.blobs["lrn"].data, engine_name)
 
 
 def test_a_request_leaves_the_losses_out(engine_name):

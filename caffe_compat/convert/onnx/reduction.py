@@ -166,7 +166,11 @@ def lrn(graph: Graph, step: Step, bottom: str) -> str:
     """Exports an LRN; within a channel it is an average pool of squares, with 1 instead of k."""
     layer: Any = step.layer
     if layer.is_across_channels:
-        return graph.op("LRN", bottom, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
+        if layer.k <= 0 or float(layer.k).is_integer():
+            return graph.op("LRN", bottom, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
+        # OpenVINO rounds k down (2026.4). (k + a)^-beta is k^-beta (1 + a / k)^-beta.
+        top = graph.op("LRN", bottom, size=layer.size, alpha=layer.alpha / layer.k, beta=layer.beta, bias=1)
+        return affine(graph, top, layer.k**-layer.beta, 0)
     pads = [layer.size // 2] * 4
     squares = graph.op("Mul", bottom, bottom)
     energy = graph.op("AveragePool", squares, kernel_shape=[layer.size] * 2, pads=pads, count_include_pad=1)
