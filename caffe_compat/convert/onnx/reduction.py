@@ -106,28 +106,31 @@ def batch_norm(graph: Graph, step: Step, bottom: str, scale: Step | None = None)
     layer: Any = step.layer
     shape = step.bottom_shapes[0]
     value = graph.reshape(bottom, (shape[0], 1)) if len(shape) == 1 else bottom
-    slopes = _slopes(graph, layer.channels, scale)
     if layer.uses_global_statistics:
+        slopes = _slopes(graph, layer.channels, scale)
         top = _normalise(graph, value, slopes, [_numbers(part) for part in layer.stored_statistics()], layer.eps)
     else:
-        top = _scaled(graph, _by_batch(graph, step, value), shape, slopes if scale else ())
+        top = _by_batch(graph, step, value)
+        if scale is not None:
+            top = _scaled(graph, top, shape, _slopes(graph, layer.channels, scale))
     return graph.reshape(top, shape) if len(shape) == 1 else top
 
 
 def _slopes(graph: Graph, channels: int, scale: Step | None) -> tuple[str, str]:
     """Slope and bias of every channel: those of a Scale, or 1 and 0."""
-    zeros = graph.constant(np.zeros(channels, np.float32))
-    if scale is None:
-        return graph.constant(np.ones(channels, np.float32)), zeros
-    layer: Any = scale.layer
-    return graph.weight(scale, 0), zeros if layer.bias_blob() is None else graph.weight(scale, 1)
+    slope = graph.constant(np.ones(channels, np.float32)) if scale is None else graph.weight(scale, 0)
+    layer: Any = scale and scale.layer
+    if scale is None or layer.bias_blob() is None:
+        return slope, graph.constant(np.zeros(channels, np.float32))
+    return slope, graph.weight(scale, 1)
 
 
 def _scaled(graph: Graph, value: str, shape: Shape, slopes: Sequence[str]) -> str:
     """value * slope + bias, with one number per channel."""
-    axes = graph.ints(*range(1, len(shape) - 1))
-    for kind, numbers in zip(("Mul", "Add"), slopes, strict=False):
-        value = graph.op(kind, value, graph.op("Unsqueeze", numbers, axes) if len(shape) > 2 else numbers)
+    for kind, numbers in zip(("Mul", "Add"), slopes, strict=True):
+        if len(shape) > 2:
+            numbers = graph.op("Unsqueeze", numbers, graph.ints(*range(1, len(shape) - 1)))
+        value = graph.op(kind, value, numbers)
     return value
 
 

@@ -52,8 +52,10 @@ def check(
     net: Assembly, folder: Path, given: Arrays | None = None, dynamic: bool = False, tolerance: float = TOLERANCE
 ) -> None:
     """The exported net computes what ours does; with an open batch, for another batch, too."""
-    path = folder / "net.onnx"
-    path.write_bytes(onnx_bytes(str(path), export_onnx(net, dynamic=dynamic)))
+    path, model = folder / "net.onnx", export_onnx(net, dynamic=dynamic)
+    path.write_bytes(onnx_bytes(str(path), model))
+    read = {name for node in model.graph.node for name in node.input} | {one.name for one in model.graph.output}
+    assert {one.name for one in model.graph.initializer} <= read  # ONNX Runtime warns of others
     for batch in (None, 5) if dynamic else (None,):
         assert_agrees(net, path, inputs_of(net, given, batch), tolerance)
 
