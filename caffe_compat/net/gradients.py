@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.layers.base import Layer, LossLayer
 from caffe_compat.layers.kept_gradients import gradient_is_kept
 from caffe_compat.net.blob import gradient_of
@@ -50,6 +50,19 @@ def require_possible(layer: Layer, propagate_down: list[bool]) -> None:
             f"('{layer.spec.parameter.bottom[position]}'), but learnable weights lie below; "
             "if they should not learn through it, give the layer one propagate_down a bottom, false for this one"
         )
+
+
+def gradient_like(layer: Layer, top: str, output: Tensor, gradient: Tensor) -> Tensor:
+    """Returns the gradient of a top; ShapeError unless it has the shape of the output that the layer gave last.
+
+    The shapes differ where a Filter has kept other items, or where blobs were reshaped, and no forward pass followed.
+    """
+    if gradient.shape != output.shape:
+        raise ShapeError(
+            f"{layer.spec}: expected a gradient of shape {tuple(output.shape)} for top '{top}', as the layer gave it, "
+            f"found {tuple(gradient.shape)}; run forward before backward"
+        )
+    return gradient
 
 
 def _is_never(layer: Layer, position: int) -> bool:

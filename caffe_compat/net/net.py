@@ -15,7 +15,7 @@ from caffe_compat.graph.wiring import Step, find_outputs
 from caffe_compat.layers.base import as_tuple
 from caffe_compat.layers.new_blobs import refuse_lack_of_memory
 from caffe_compat.net.blob import Blob, ParameterBlob
-from caffe_compat.net.gradients import Needs, WeightGradients, require_possible
+from caffe_compat.net.gradients import Needs, WeightGradients, gradient_like, require_possible
 from caffe_compat.net.settings import exact_arithmetic
 from caffe_compat.net.weights import LearnableParameter, blobs_of, copy_blobs, refuse_lost_scales, warn_of_other_net
 from caffe_compat.proto import caffe_pb2
@@ -210,7 +210,7 @@ class Net(nn.Module):
 
     def _gradients(self, step: Step, targets: Sequence[Tensor]) -> list[Tensor]:
         tops = [
-            (output, self.blobs[top].gradient.tensor())
+            (output, gradient_like(step.layer, top, output, self.blobs[top].gradient.tensor()))
             for output, top in zip(step.outputs, step.tops, strict=True)
             if output.requires_grad
         ]

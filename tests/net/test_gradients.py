@@ -6,7 +6,7 @@ import torch
 from google.protobuf import text_format
 
 from caffe_compat.engine.create import create_engine
-from caffe_compat.errors import GraphError
+from caffe_compat.errors import GraphError, ShapeError
 from caffe_compat.net.blob import gradient_of
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
@@ -184,6 +184,37 @@ def test_recurrent_layers_that_learn_nothing_have_no_gradients() -> None:
     )
     create_engine("exact", net).forward_backward()
     assert not any(gradient_of(blob).any() or blob.requires_grad for blob in net.step_of("r").layer.blobs)
+
+
+FILTERED = """
+force_backward: true
+layer { name: "a" type: "Input" top: "a" top: "kept" input_param { shape { dim: 4 dim: 3 } shape { dim: 4 } } }
+layer { name: "filter" type: "Filter" bottom: "a" bottom: "kept" top: "b" }
+layer { name: "fc" type: "InnerProduct" bottom: "b" top: "fc" inner_product_param { num_output: 5 } }
+"""
+
+
+def filtered(kept: list[float]) -> Net:
+    net = build(FILTERED)
+    net.blobs["kept"].data[...] = kept
+    return net
+
+
+def test_backward_after_other_items_were_filtered_asks_for_a_forward() -> None:
+    expected = r"^layer 'filter' \(Filter\): expected a gradient of shape \(3, 3\) for top 'b', as the layer gave it, "
+    with pytest.raises(ShapeError, match=expected + r"found \(4, 3\); run forward before backward$"):
+        filtered([1, 0, 1, 1]).backward_range(2, 0)
+    filtered([1, 1, 1, 1]).backward_range(2, 0)
+
+
+def test_backward_after_a_reshape_asks_for_a_forward() -> None:
+    net = filtered([1, 0, 1, 1])
+    net.forward_range(0, 2)
+    net.backward_range(2, 0)
+    assert net.blobs["a"].diff.shape == (4, 3)
+    net.reshape()
+    with pytest.raises(ShapeError, match=r"^layer 'fc' \(InnerProduct\): expected .* \(3, 5\) .* found"):
+        net.backward_range(2, 0)
 
 
 def test_propagate_down_counts_bottoms() -> None:
