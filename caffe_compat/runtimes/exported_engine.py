@@ -45,7 +45,8 @@ class ExportedEngine:
         for index in part.before:
             net.run_range(index, index)
         inputs = {name: net.blobs[name].value.tensor().detach().cpu().numpy() for name in part.inputs}
-        for name, values in self._ready()(inputs).items():
+        found = self._ready()(inputs) if part.outputs else {}
+        for name, values in found.items():
             net.blobs[name].assign(torch.from_numpy(np.array(values, np.float32)).to(net.device))
         losses = [net.run_range(index, index) for index in part.after]
         counted = losses if self._requested is None else []

@@ -30,7 +30,8 @@ class ExportedPart:
 def exported_part(net: Net, requested: Iterable[str] | None, kept: Iterable[str] = ()) -> ExportedPart:
     """Divides the net. Without a request its outputs are wanted and its losses count; with one they do not.
 
-    `kept` are wanted as well. Raises MissingFeatureError where nothing can be exported.
+    `kept` are wanted as well. If only inputs are wanted, nothing is exported. Raises MissingFeatureError where layers
+    are needed and none of them can be exported.
     """
     fed = {top for step in net.steps if not step.bottoms for top in step.tops}
     made: set[str] = set()
@@ -51,7 +52,7 @@ def exported_part(net: Net, requested: Iterable[str] | None, kept: Iterable[str]
     if requested is not None:
         after = _leading_to(net.steps, after, wanted)
     outputs = sorted((wanted & made).union(*(crossing[index] for index in after)))
-    if not outputs:
+    if not outputs and (not wanted or wanted - fed):
         raise MissingFeatureError(
             f"net '{net.name}': no layer that leads to {', '.join(sorted(wanted)) or 'an output'} has an ONNX form; "
             "use --engine fast"

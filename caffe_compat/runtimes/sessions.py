@@ -29,7 +29,7 @@ def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(inputs: Arrays) -> Arrays:
-        return dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
+        return dict(zip(outputs, session.run(None, dict(inputs)), strict=True))
 
     return run
 
@@ -74,7 +74,7 @@ def openvino_session(model: bytes, outputs: list[str], precision: str = "f32") -
     def run(inputs: Arrays) -> Arrays:
         with one_at_a_time:
             found = request.infer(dict(inputs))
-        return {name: found[name] for name in outputs}
+        return {name: found[index] for index, name in enumerate(outputs)}
 
     return run
 

@@ -71,6 +71,19 @@ def test_a_size_that_the_classifier_does_not_take_is_named(engine_name):
         module(images(2, 3, 12, 11))
 
 
+@pytest.mark.parametrize("outputs", [("data",), ("fc", "data"), ("data", "fc")])
+def test_an_output_may_be_an_input_that_is_written_in_place(outputs, engine_name):
+    first = TEXT.index('layer { name: "conv1"')
+    text = TEXT[:first] + 'layer { name: "rectify" type: "ReLU" bottom: "data" top: "data" }' + TEXT[first:]
+    with torch.no_grad():
+        found, exact = (small(name, text, outputs=outputs)(images()) for name in (engine_name, "exact"))
+    if len(outputs) == 1:
+        found, exact = {"data": found}, {"data": exact}
+    assert list(found) == list(outputs)
+    for name in outputs:
+        assert (found[name] - exact[name]).abs().max() <= ENGINES[engine_name] * exact[name].abs().max(), name
+
+
 def test_changed_weights_count(engine_name):
     module = small()
     module.use_engine(engine_name)

@@ -128,6 +128,29 @@ def test_a_requested_blob_that_is_made_here_is_made(engine_name):
         assert close(other.blobs[name].data, exact.blobs[name].data, engine_name)
 
 
+IN_PLACE = """
+layer { name: "rectify" type: "ReLU" bottom: "data" top: "data" }
+layer { name: "double" type: "Power" bottom: "data" top: "data" power_param { scale: 2 } }
+"""
+
+
+@pytest.mark.parametrize("in_place", ["", IN_PLACE])
+@pytest.mark.parametrize("requested", [["data"], ["data", "fc"], ["data", "fc", "label"], None])
+def test_an_input_may_be_requested_and_written_in_place(requested, in_place, engine_name):
+    place = NET.index('layer { name: "conv"')
+    text = NET[:place] + in_place + NET[place:]
+    exact, other = build(text, "TEST"), build(text, "TEST")
+    engines = [create_engine("exact", exact), create_engine(engine_name, other, requested)]
+    engines[1].keep(["data"])
+    for seed in (1, 2):
+        images = np.random.default_rng(seed).normal(size=(2, 3, 11, 9))
+        for net, engine in zip((exact, other), engines, strict=True):
+            net.blobs["data"].data[...], net.blobs["label"].data[...] = images, 1
+            engine.forward()
+        for name in requested or ["data", "loss"]:
+            assert close(other.blobs[name].data, exact.blobs[name].data, engine_name), name
+
+
 def test_inputs_that_lead_to_no_requested_blob_are_left_out(engine_name):
     text = NET + 'layer { name: "twice" type: "Power" bottom: "label" top: "twice" power_param { scale: 2 } }'
     exact, other = build(text, "TEST"), build(text, "TEST")

@@ -108,7 +108,9 @@ class _Run:
         with torch.no_grad():
             for step in self.steps:
                 found += self._advance(step, values, theirs)
-        found += [Agreement(difference(theirs[name], values[name].numpy()), name) for name in self.wanted]
+        # By order, since what a layer writes over an input has another name in ONNX.
+        outputs = zip(self.wanted, theirs.values(), strict=False)
+        found += [Agreement(difference(output, values[name].numpy()), name) for name, output in outputs]
         return max(found, key=lambda one: one.error)
 
     def _advance(self, step: Step, values: dict[str, Tensor], theirs: Inputs) -> list[Agreement]:

@@ -40,6 +40,8 @@ def export_onnx(
 ) -> onnx.ModelProto:
     """The net with inputs and outputs under their blobs' names; a BatchNorm and its Scale are one node.
 
+    An output that a layer writes over an input has the name `blob@layer`, as ONNX has one table of names.
+
     `dynamic` leaves the batch open, `dynamic_size` the height and width of every input of four axes.
     MissingFeatureError names the layer that ONNX cannot say, ShapeError the layer that fixes a size that should stay
     open; GraphError names an unknown output.
