@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from caffe_compat.convert.model import Assembly, Shape, require_blobs, scale_behind
 from caffe_compat.convert.onnx.graph import FIXED_BATCH, OPSET, Graph
-from caffe_compat.convert.onnx.open_size import export_open, is_open, larger_steps, open_axes
+from caffe_compat.convert.onnx.open_size import FixedSizeError, export_open, is_open, larger_steps, open_axes
 from caffe_compat.convert.onnx.reduction import batch_norm
 from caffe_compat.convert.onnx.table import EXPORTERS
 from caffe_compat.convert.stored_preprocessing import image_inputs, preprocessing_of
@@ -48,6 +48,48 @@ def export_onnx(
     """
     wanted = list(outputs) or list(net.outputs)
     require_blobs(net, wanted)
+    try:
+        return _export(net, wanted, dynamic, dynamic_size)
+    except FixedSizeError as error:
+        apart = _outputs_apart(net, wanted, dynamic, error.step)
+        advice = f", or take outputs that do not depend on it (--outputs {' '.join(apart)})" if apart else ""
+        raise ShapeError(f"{error}{advice}") from error
+
+
+def _outputs_apart(net: Assembly, wanted: Sequence[str], dynamic: bool, refused: Step) -> list[str]:
+    """Returns outputs whose size can stay open: all that the layers read which depend on the refused ones.
+
+    Exports these outputs to find further layers that fix a size. Returns an empty list if only inputs are left.
+    """
+    every = [refused]
+    while outputs := _read_beside(needed_steps(net, wanted), wanted, every, net.inputs):
+        try:
+            _export(net, outputs, dynamic, True)
+        except FixedSizeError as error:
+            every.append(error.step)
+        except CaffeError:
+            return []
+        else:
+            break
+    return outputs
+
+
+def _read_beside(
+    steps: Sequence[Step], wanted: Sequence[str], refused: Sequence[Step], inputs: Iterable[str]
+) -> list[str]:
+    """Returns the blobs that refused layers and layers behind them read, and wanted blobs, if made by other layers."""
+    read: list[str] = []
+    dependent: set[str] = set()
+    for step in steps:
+        if any(step is one for one in refused) or dependent.intersection(step.bottoms):
+            read += step.bottoms
+            dependent.update(step.tops)
+        else:
+            dependent.difference_update(step.tops)
+    return [name for name in dict.fromkeys([*read, *wanted]) if name not in dependent.union(inputs)]
+
+
+def _export(net: Assembly, wanted: Sequence[str], dynamic: bool, dynamic_size: bool) -> onnx.ModelProto:
     steps = needed_steps(net, wanted)
     fixed = _blobs_without_batch(net, steps) if dynamic else set()
     larger = larger_steps(net, steps) if dynamic_size else None

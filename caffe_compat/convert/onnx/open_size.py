@@ -29,10 +29,18 @@ Values = str | list[str]
 OpenExporter = Callable[..., Values]
 
 
+class FixedSizeError(ShapeError):
+    """A layer that has no nodes for images of any size."""
+
+    def __init__(self, step: Step, why: str) -> None:
+        super().__init__(f"{step.layer.spec}: {why}; export with fixed sizes (without --dynamic-size)")
+        self.step = step
+
+
 def larger_steps(net: Assembly, steps: Sequence[Step]) -> list[Step]:
     """The steps with the shapes that they have on larger images.
 
-    ShapeError names the layer that fixes the size, or says that no input is an image.
+    FixedSizeError names the layer that fixes the size. ShapeError says that no input is an image.
     """
     images = [name for name, shape in net.inputs.items() if len(shape) == 4]
     if not images:
@@ -59,10 +67,7 @@ def _on_larger(builder: GraphBuilder, step: Step) -> Step:
 
 
 def _refuse(step: Step, why: str) -> NoReturn:
-    raise ShapeError(
-        f"{step.layer.spec}: {why}; export with fixed sizes (without --dynamic-size), or take outputs before this "
-        f"layer (--outputs {' '.join(step.bottoms)})"
-    )
+    raise FixedSizeError(step, why)
 
 
 def open_axes(shape: Shape, larger: Shape) -> list[int]:
@@ -76,7 +81,7 @@ def is_open(step: Step, larger: Step) -> bool:
 
 
 def export_open(graph: Graph, step: Step, larger: Step, bottoms: Sequence[str]) -> Values:
-    """The layer's nodes, for any size; ShapeError where the layer has none."""
+    """The layer's nodes, for any size; FixedSizeError where the layer has none."""
     exporter = OPEN_SIZE.get(step.layer.spec.type)
     if exporter is None:
         _refuse(step, "what it gives is written for one size")

@@ -148,6 +148,42 @@ def test_layers_that_fix_the_size_are_named(text: str, why: str) -> None:
         export_onnx(net, dynamic_size=True)
 
 
+DETECTOR = """
+layer { name: "one" type: "Convolution" bottom: "a" top: "one" convolution_param { num_output: 8 kernel_size: 1 } }
+layer { name: "two" type: "Convolution" bottom: "one" top: "two"
+  convolution_param { num_output: 8 kernel_size: 3 stride: 2 } }
+layer { name: "boxes one" type: "Flatten" bottom: "one" top: "boxes one" }
+layer { name: "boxes two" type: "Flatten" bottom: "two" top: "boxes two" }
+layer { name: "priors one" type: "PriorBox" bottom: "one" bottom: "a" top: "priors one"
+  prior_box_param { min_size: 3 } }
+layer { name: "priors two" type: "PriorBox" bottom: "two" bottom: "a" top: "priors two"
+  prior_box_param { min_size: 5 } }
+layer { name: "boxes" type: "Concat" bottom: "boxes one" bottom: "boxes two" top: "boxes" }
+layer { name: "scores" type: "Power" bottom: "boxes" top: "scores" power_param { scale: 0.1 } }
+layer { name: "priors" type: "Concat" bottom: "priors one" bottom: "priors two" top: "priors" concat_param { axis: 2 } }
+layer { name: "out" type: "Reshape" bottom: "priors" top: "out" reshape_param { shape { dim: -1 } } }
+"""
+
+
+def test_the_outputs_of_the_advice_can_have_an_open_size() -> None:
+    net = net_of(DETECTOR, IMAGE)
+    message = (
+        r"^layer 'priors one' \(PriorBox\): what it gives is written for one size; export with fixed sizes \(without "
+        r"--dynamic-size\), or take outputs that do not depend on it \(--outputs one two scores\)$"
+    )
+    with pytest.raises(ShapeError, match=message):
+        export_onnx(net, ["out", "scores"], dynamic_size=True)
+    advised = ["one", "two", "scores"]
+    data = onnx_bytes("net.onnx", export_onnx(net, advised, dynamic_size=True))
+    assert compare_with_onnxruntime("net.onnx", data, net, advised, dynamic_size=True).error < 1e-5
+
+
+def test_a_layer_that_reads_only_inputs_leaves_no_outputs_to_advise() -> None:
+    net = net_of(layer("InnerProduct", "inner_product_param { num_output: 2 }"), IMAGE)
+    with pytest.raises(ShapeError, match=r"export with fixed sizes \(without --dynamic-size\)$"):
+        export_onnx(net, dynamic_size=True)
+
+
 def test_a_net_without_images_has_no_size_to_leave_open() -> None:
     net = net_of(layer("InnerProduct", "inner_product_param { num_output: 2 }"), (2, 3))
     with pytest.raises(ShapeError, match=r"^net\.caffemodel: expected an input \(N, channels, height, width\) whose"):
