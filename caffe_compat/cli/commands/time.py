@@ -17,15 +17,18 @@ from caffe_compat.engine.create import Engine, create_engine
 from caffe_compat.engine.fast import FastEngine
 from caffe_compat.net.build import load_net
 from caffe_compat.net.net import Net
+from caffe_compat.solvers.solver_nets import copy_weights
 from caffe_compat.terminal.progress import follow
 
-OWN_FLAGS = ("model", "phase", "iterations", "level", "stage", "engine", "max-pixels", "json", "allow_python_layers")
+OWN_FLAGS = (
+    "model", "weights", "phase", "iterations", "level", "stage", "engine", "max-pixels", "json", "allow_python_layers",
+)  # fmt: skip
 
 logger = logging.getLogger("caffe_compat")
 
 
 def parser() -> CommandParser:
-    """Caffe's command line, and --engine."""
+    """Caffe's command line, and --engine. Unlike in Caffe, --weights has an effect."""
     result = command_parser(
         "time",
         "Benchmark a model layer by layer, or with --engine as a whole.",
@@ -50,12 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.level,
         tuple(stages_of(arguments)),
     )
+    if arguments.weights:  # Caffe accepts the flag here and does not read the file
+        copy_weights(net, arguments.weights)
     if arguments.engine == "exact":
         figures = _time_layers(net, arguments.iterations)
     else:
         figures = _time_whole(create_engine(arguments.engine, net), arguments.iterations)
     if arguments.json:
-        about = {"model": arguments.model, "engine": arguments.engine, "iterations": arguments.iterations}
+        about = {name: getattr(arguments, name) for name in ("model", "weights", "engine", "iterations")}
         write_json(arguments.json, about | figures)
     net.close()
     return DONE

@@ -4,10 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from caffe_compat.convert.formats.caffemodel import write_caffemodel
 from tests.cli.conftest import Run
 from tests.cli.messages import messages
+from tests.convert.models import model_of
 
 NET = """
 layer { name: "data" type: "DummyData" top: "data" dummy_data_param { shape { dim: 2 dim: 3 } } }
@@ -72,6 +75,32 @@ def test_times_for_programs(tmp_path: Path, run: Run) -> None:
     assert figures["forward_backward_ms"] > figures["forward_ms"] + figures["backward_ms"] > 0
 
 
+WITH_LOSS = NET + 'layer { name: "sum" type: "Reduction" bottom: "y" top: "sum" loss_weight: 1 }'
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_weights_are_those_of_the_file(engine: str, tmp_path: Path, run: Run) -> None:
+    net, file = tmp_path / "net.prototxt", tmp_path / "times.json"
+    net.write_text(WITH_LOSS)
+    weights = [str(tmp_path / f"{name}.caffemodel") for name in ("first", "second")]
+    for path, value in zip(weights, (0.5, 3), strict=True):
+        model = model_of(WITH_LOSS)
+        model.blobs["ip"] = [np.zeros((4, 3), np.float32), np.full(4, value, np.float32)]
+        write_caffemodel(path, model)
+    flags = ("--phase", "TEST", "--engine", engine, "--iterations", 1, "--json", file)
+    status, log = run("time", "--model", net, "--weights", ",".join(weights), *flags)
+    lines = messages(log)
+    assert status == 0
+    assert [line for line in lines if line.startswith("Finetuning")] == [f"Finetuning from {one}" for one in weights]
+    assert json.loads(file.read_text())["weights"] == ",".join(weights)
+    if engine == "exact":
+        assert "Initial loss: 24" in lines
+
+    status, log = run("time", "--model", net, "--weights", tmp_path / "none.caffemodel", *flags)
+    assert status == 1
+    assert messages(log)[-1].startswith(f"{tmp_path / 'none.caffemodel'}: no such file")
+
+
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, run: Run) -> None:
     status, log = run("time", "--model", tmp_path / "none.prototxt", "--json", tmp_path)
     assert status == 1
@@ -102,7 +131,7 @@ def test_an_engine_is_timed_as_a_whole(engine: str, phase: str, measured: list[s
     status, log = run("time", "--model", net, "--engine", engine, "--phase", phase, "--iterations", 2, "--json", file)
     assert status == 0
     figures = json.loads(file.read_text())
-    assert list(figures) == ["model", "engine", "iterations", *measured]
+    assert list(figures) == ["model", "weights", "engine", "iterations", *measured]
     assert figures["engine"] == engine
     assert all(figures[name] > 0 for name in measured)
     titles = {"forward_ms": "Average Forward pass", "forward_backward_ms": "Average Forward-Backward"}
@@ -128,7 +157,10 @@ def test_backward_is_timed_where_an_engine_finds_gradients(
     net, file = tmp_path / "net.prototxt", tmp_path / "times.json"
     net.write_text(text)
     status, log = run("time", "--model", net, "--engine", engine, "--phase", "TEST", "--iterations", 1, "--json", file)
-    assert (status, list(json.loads(file.read_text()))) == (0, ["model", "engine", "iterations", *measured]), log
+    assert (status, list(json.loads(file.read_text()))) == (
+        0,
+        ["model", "weights", "engine", "iterations", *measured],
+    ), log
 
 
 def test_an_engine_that_only_predicts_times_no_training(tmp_path: Path, run: Run) -> None:
