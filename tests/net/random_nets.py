@@ -336,7 +336,8 @@ def _grow_masked_pooling(draft: Draft, bottom: str) -> None:
 
 
 def _grow_reindex(draft: Draft, bottom: str) -> None:
-    draft.grow("BatchReindex", [bottom, draft.feed(draft.random.randint(1, 4), name="bits")])
+    if draft.shapes[bottom][0] > 1:  # the indices are 0 and 1
+        draft.grow("BatchReindex", [bottom, draft.feed(draft.random.randint(1, 4), name="bits")])
 
 
 def _filter_aside(draft: Draft, bottom: str) -> None:
@@ -352,10 +353,9 @@ def _look_aside(draft: Draft, bottom: str) -> None:
 
 
 def _grow_shared(draft: Draft, bottom: str) -> None:
-    """Two layers with one weight."""
-    body = (
-        'inner_product_param { num_output: 3 weight_filler { type: "xavier" } } param { name: "shared" lr_mult: 0.5 }'
-    )
+    """Two layers with one weight, whose biases differ: a maximum of equal tops would have no derivative."""
+    fillers = f'weight_filler {{ type: "xavier" }} {BIAS}'
+    body = f'inner_product_param {{ num_output: 3 {fillers} }} param {{ name: "shared" lr_mult: 0.5 }}'
     if not any(param.name for layer in draft.net.layer for param in layer.param):
         draft.grow("InnerProduct", [bottom], body)
         draft.grow("InnerProduct", [bottom], body)
