@@ -16,6 +16,12 @@ from tests.prototxt_gen.generated import built, predicting_net
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def forget_compiled_code() -> None:
+    """torch keeps at most eight compiled variants of a function, and all modules have one forward."""
+    torch.compiler.reset()
+
+
 def test_export_leaves_batch_and_size_open() -> None:
     module = small()
     axes = {0: torch.export.Dim("items"), 2: torch.export.Dim("height", min=4), 3: torch.export.Dim("width", min=4)}
@@ -68,7 +74,26 @@ LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
         'layer { name: "u" type: "Upsample" bottom: "p" bottom: "m" top: "u" }',
         [images(2, 3, 6, 8)],
     ),
-}
+    "detections": (
+        INPUT.format("offsets", "dim: 2 dim: 24") + INPUT.format("scores", "dim: 2 dim: 18")
+        + INPUT.format("priors", "dim: 1 dim: 2 dim: 24")
+        + 'layer { name: "d" type: "DetectionOutput" bottom: "offsets" bottom: "scores" bottom: "priors" top: "d" '
+        "detection_output_param { num_classes: 3 keep_top_k: 5 code_type: CENTER_SIZE nms_param { top_k: 4 } } }",
+        [images(2, 24), images(2, 18, seed=6), images(1, 2, 24, seed=7).abs()],
+    ),
+    "detections of a grid": (
+        INPUT.format("a", "dim: 2 dim: 7 dim: 3 dim: 3")
+        + 'layer { name: "d" type: "YoloDetectionOutput" bottom: "a" top: "d" '
+        "yolo_detection_output_param { num_classes: 2 num_box: 1 biases: 1 biases: 1.5 confidence_threshold: 0.2 } }",
+        [images(2, 7, 3, 3)],
+    ),
+    "enlarged images": (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 8 dim: 9")
+        + 'layer { name: "i" type: "ImResize" bottom: "a" top: "i" '
+        "imresize_param { factor: 1.5 start_scale: 1 scale_gap: 0.25 } }",
+        [images(2, 3, 8, 9)],
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -79,7 +104,9 @@ def test_layers_that_look_at_their_bottoms_do_not_break_the_graph(net: str) -> N
     with torch.no_grad():
         wanted = module(*values)
         found = torch.compile(module, fullgraph=True, backend="eager")(*values)
+        exported = torch.export.export(module, tuple(values)).module()(*values)
     torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(exported, wanted)
 
 
 @pytest.mark.slow

@@ -43,8 +43,9 @@ def imresize(graph: Graph, step: Step, bottom: str) -> str:
     images = step.bottom_shapes[0][0]
     parts = graph.ops("Split", [bottom, graph.ints(*[1] * images)], images, axis=0) if images > 1 else [bottom]
     larger = [
-        _resampled(graph, part, *layer.weights(image, step.bottom_shapes[0], step.top_shapes[0]))
+        _resampled(graph, part, rows.numpy(), columns.numpy())
         for image, part in enumerate(parts)
+        for rows, columns in [layer.weights(image, step.bottom_shapes[0], step.top_shapes[0])]
     ]
     return graph.op("Mean", *larger)
 

@@ -1,4 +1,8 @@
-"""SSD's boxes: decoded from prior boxes and offsets, and kept where they do not overlap (bbox_util.cpp)."""
+"""Boxes of SSD and YOLO: decoded from prior boxes and offsets, and kept where they do not overlap (bbox_util.cpp).
+
+`detections_of_ssd` and `detections_of_yolo` are operators of torch: how many rows they return depends on values, and no
+compiler can follow loops over boxes.
+"""
 
 from collections.abc import Callable
 
@@ -64,3 +68,76 @@ def overlaps(box: Tensor, others: Tensor) -> Tensor:
 def _area(boxes: Tensor) -> Tensor:
     """Areas (N,) of boxes (N, 4); 0 for a box whose corners are in the wrong order."""
     return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
+
+
+def no_detections(items: int, like: Tensor) -> Tensor:
+    """Rows (items, 7) that say that there is no detection: the item's number, then six times -1."""
+    return torch.cat([torch.arange(items).to(like)[:, None], like.new_full((items, 6), -1.0)], dim=1)
+
+
+@torch.library.custom_op("caffe_compat::detections_of_ssd", mutates_args=())
+def detections_of_ssd(
+    boxes: Tensor,
+    scores: Tensor,
+    *,
+    background: int,
+    least_score: float,
+    looked_at_most: int,
+    most_overlap: float,
+    eta: float,
+    kept_at_most: int,
+) -> Tensor:
+    """Rows (detections, 7): item, class, score and box, by item and class, then from the highest score to the lowest.
+
+    `boxes` (N, priors, 1 or classes, 4) and `scores` (N, classes, priors) lie on the CPU. Boxes of each class with a
+    score above `least_score` are kept by `suppress_overlaps`, of those `kept_at_most` for each item. -1 as a number
+    means no limit. Without a detection, each item has a row of `no_detections`.
+    """
+    rows = []
+    for item, (own_boxes, own_scores) in enumerate(zip(boxes, scores, strict=True)):
+        found: list[tuple[int, int]] = []
+        for label, of_class in enumerate(own_scores):
+            if label != background:
+                order = _by_score(of_class, least_score, looked_at_most)
+                own = own_boxes[:, min(label, own_boxes.shape[1] - 1)]
+                found += [(label, index) for index in suppress_overlaps(own, order, most_overlap, eta)]
+        for label, index in _best(found, own_scores, kept_at_most):
+            about = own_scores.new_tensor([item, label, own_scores[label, index]])
+            rows.append(torch.cat([about, own_boxes[index, min(label, own_boxes.shape[1] - 1)]]))
+    return torch.stack(rows) if rows else no_detections(len(boxes), boxes)
+
+
+def _by_score(scores: Tensor, least: float, most: int) -> list[int]:
+    """The numbers of at most `most` scores above `least`, from the highest on."""
+    order = scores.argsort(descending=True, stable=True)
+    order = order[scores[order] > least]
+    return list((order[:most] if most > -1 else order).tolist())
+
+
+def _best(found: list[tuple[int, int]], scores: Tensor, most: int) -> list[tuple[int, int]]:
+    """At most `most` places of the highest scores, in the order of their classes."""
+    if not -1 < most < len(found):
+        return found
+    found = sorted(found, key=lambda place: -float(scores[place]))
+    return sorted(found[:most], key=lambda place: place[0])
+
+
+@torch.library.custom_op("caffe_compat::detections_of_yolo", mutates_args=())
+def detections_of_yolo(found: Tensor, items: int, most_overlap: float) -> Tensor:
+    """Rows (detections, 7): 0, then a row of `found` (boxes, 6), which are class, score and corners.
+
+    Boxes are kept from the highest score on, without those that overlap a kept one by `most_overlap` or more. Without
+    a detection, the rows are those of `no_detections`.
+    """
+    found = found[found[:, 1].argsort(descending=True, stable=True)]
+    kept: list[int] = []
+    for index in range(len(found)):
+        if not kept or float(overlaps(found[index, 2:], found[kept, 2:]).max()) < most_overlap:
+            kept.append(index)
+    return torch.cat([found.new_zeros(len(kept), 1), found[kept]], dim=1) if kept else no_detections(items, found)
+
+
+@detections_of_ssd.register_fake
+@detections_of_yolo.register_fake
+def _(boxes: Tensor, *_rest: object, **_limits: object) -> Tensor:
+    return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), 7)

@@ -4,7 +4,6 @@ import logging
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,7 +12,7 @@ from caffe_compat.layers.base import Layer, LayerSpec, Shape, exactly
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.spec import Params
-from caffe_compat.layers.utility.boxes import CODES, suppress_overlaps
+from caffe_compat.layers.utility.boxes import CODES, detections_of_ssd
 
 logger = logging.getLogger("caffe_compat")
 
@@ -66,7 +65,7 @@ class DetectionOutput(Layer):
         self.decode = CODES[params.code_type]
         self.has_encoded_variance: bool = params.variance_encoded_in_target
         self.kept_at_most: int = params.keep_top_k
-        self.least_score: float = params.confidence_threshold if params.has("confidence_threshold") else -torch.inf
+        self.least_score: float = params.confidence_threshold if params.has("confidence_threshold") else -math.inf
         self._read_suppression(params.nested("nms_param"))
         self._leave_out_files_and_windows(params)
         if not self.classes:
@@ -91,11 +90,17 @@ class DetectionOutput(Layer):
     def forward(self, offsets: Tensor, scores: Tensor, priors: Tensor) -> Tensor:
         self._require_shapes(offsets.shape, scores.shape, priors.shape)
         boxes = self._boxes(offsets, priors)
-        by_class = self._scores(scores, boxes)
-        rows = [row for item in range(len(boxes)) for row in self._detections(item, boxes[item], by_class[item])]
-        if not rows:
-            rows = [offsets.new_tensor([item, *[-1.0] * 6]) for item in range(len(boxes))]
-        return torch.stack(rows)[None, None].to(offsets.device)
+        rows: Tensor = detections_of_ssd(
+            boxes,
+            self._scores(scores, boxes),
+            background=self.background,
+            least_score=self.least_score,
+            looked_at_most=self.looked_at_most,
+            most_overlap=self.most_overlap,
+            eta=self.eta,
+            kept_at_most=self.kept_at_most,
+        )
+        return rows[None, None].to(offsets.device)
 
     def _require_shapes(self, offsets: Shape, scores: Shape, priors: Shape) -> None:
         locations = 1 if self.shares_location else self.classes
@@ -123,30 +128,6 @@ class DetectionOutput(Layer):
         """The scores as (N, classes, priors)."""
         items, priors = boxes.shape[:2]
         return scores.detach().cpu().reshape(items, priors, self.classes).transpose(1, 2)
-
-    def _detections(self, item: int, boxes: Tensor, scores: Tensor) -> list[Tensor]:
-        """The rows of an item, class by class, each class from the highest score to the lowest."""
-        found: list[tuple[int, int]] = []
-        for label in range(self.classes):
-            if label != self.background:
-                own = boxes[:, 0 if self.shares_location else label]
-                found += [(label, index) for index in self._kept(own, scores[label])]
-        if -1 < self.kept_at_most < len(found):
-            found.sort(key=lambda place: -float(scores[place]))
-            found = sorted(found[: self.kept_at_most], key=lambda place: place[0])
-        return [
-            torch.cat([scores.new_tensor([item, label, scores[label, index]]), self._box(boxes, label, index)])
-            for label, index in found
-        ]
-
-    def _box(self, boxes: Tensor, label: int, index: int) -> Tensor:
-        return boxes[index, 0 if self.shares_location else label]
-
-    def _kept(self, boxes: Tensor, scores: Tensor) -> list[int]:
-        order = scores.argsort(descending=True, stable=True)
-        order = order[scores[order] > self.least_score]
-        best = order[: self.looked_at_most] if self.looked_at_most > -1 else order
-        return suppress_overlaps(boxes, best.tolist(), self.most_overlap, self.eta)
 
     def _read_suppression(self, params: Params) -> None:
         self.most_overlap: float = params.nms_threshold

@@ -7,7 +7,7 @@ from caffe_compat.errors import FieldError, ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, between
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
-from caffe_compat.layers.utility.boxes import overlaps
+from caffe_compat.layers.utility.boxes import detections_of_yolo
 
 #: Numbers of a box before those of its classes: centre (x, y), width, height, and whether there is an object.
 ABOUT_BOX = 5
@@ -64,12 +64,7 @@ class YoloDetectionOutput(Layer):
     def forward(self, *grids: Tensor) -> Tensor:
         self.top_shapes(*(grid.shape for grid in grids))
         found = torch.cat([self._candidates(grid.detach().cpu()) for grid in grids])
-        kept = self._kept(found[found[:, 1].argsort(descending=True, stable=True)])
-        if len(kept):
-            rows = torch.cat([torch.zeros_like(kept[:, :1]), kept], dim=1)
-        else:
-            items = torch.arange(grids[0].shape[0], dtype=grids[0].dtype)
-            rows = torch.cat([items[:, None], items.new_full((len(items), 6), -1.0)], dim=1)
+        rows: Tensor = detections_of_yolo(found, grids[0].shape[0], self.most_overlap)
         return rows[None, None].to(grids[0].device)
 
     def _candidates(self, grid: Tensor) -> Tensor:
@@ -85,11 +80,3 @@ class YoloDetectionOutput(Layer):
         centres, halves = torch.stack([x, y], dim=-1), sizes / 2
         boxes = torch.cat([labels[..., None] + 1.0, scores[..., None], centres - halves, centres + halves], dim=-1)
         return boxes[scores >= self.least_score].to(grid.dtype)
-
-    def _kept(self, found: Tensor) -> Tensor:
-        """The rows, best first, without those that overlap a better kept one."""
-        kept: list[int] = []
-        for index in range(len(found)):
-            if not kept or float(overlaps(found[index, 2:], found[kept, 2:]).max()) < self.most_overlap:
-                kept.append(index)
-        return found[kept]

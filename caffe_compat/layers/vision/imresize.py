@@ -41,7 +41,8 @@ class ImResize(Layer):
         params = spec.params("imresize_param")
         self.factor: float = params.factor
         self.target: tuple[int, int] = (params.target_spatial_height, params.target_spatial_width)
-        self.start_scale, self.scale_gap = np.float32(params.start_scale), np.float32(params.scale_gap)
+        self.start_scale: float = params.start_scale
+        self.scale_gap: float = params.scale_gap
         if not np.isfinite([self.factor, self.start_scale, self.scale_gap]).all():
             raise FieldError(
                 f"{spec}: expected numbers in factor, start_scale and scale_gap, got {self.factor:g}, "
@@ -54,8 +55,8 @@ class ImResize(Layer):
         bottom = bottom_shapes[0]
         require_four_axes(self.spec, bottom)
         sizes = self.target if not self.factor else [scaled_size(size, self.factor) for size in bottom[2:]]
-        for image in range(bottom[0]):
-            left = [size - 2 * self._cut(image, size) for size in bottom[2:]]
+        for image in range(0 if torch.compiler.is_compiling() else bottom[0]):  # `cubic_weights` looks at them then
+            left = [size - 2 * _cut(size, image, self.start_scale, self.scale_gap) for size in bottom[2:]]
             if min(*left, *sizes) < 1 or any(more > size for more, size in zip(left, bottom[2:], strict=True)):
                 raise ShapeError(
                     f"{self.spec}: expected places left of image {image} after start_scale and scale_gap, and a start_"
@@ -67,24 +68,36 @@ class ImResize(Layer):
         (shape,) = self.top_shapes(bottom.shape)
         total = bottom.new_zeros(shape)
         for image in range(bottom.shape[0]):
-            rows, columns = (torch.from_numpy(matrix).to(bottom) for matrix in self.weights(image, bottom.shape, shape))
+            rows, columns = (matrix.to(bottom) for matrix in self.weights(image, bottom.shape, shape))
             total = total + resampled(bottom[image : image + 1], rows, columns)
         return total / bottom.shape[0]
 
-    def weights(self, image: int, bottom: Shape, top: Shape) -> list[NDArray[np.float64]]:
-        """The matrices (top size, bottom size) for height and width of an image of the batch."""
-        return [_cubic_weights(old, new, self._cut(image, old)) for old, new in zip(bottom[2:], top[2:], strict=True)]
-
-    def _cut(self, image: int, size: int) -> int:
-        """How many places are cut off at each side of an image, computed in float32 as in the original."""
-        with np.errstate(over="ignore", invalid="ignore"):  # of a scale that `top_shapes` refuses
-            cut = np.float32(size // 2) * (1 - self.start_scale + np.float32(image) * self.scale_gap)
-        return int(np.clip(np.nan_to_num(np.floor(cut)), -MOST_VALUES, MOST_VALUES))
+    def weights(self, image: int, bottom: Shape, top: Shape) -> list[Tensor]:
+        """The float64 matrices (top size, bottom size) for height and width of an image of the batch."""
+        return [
+            cubic_weights(old, new, image, self.start_scale, self.scale_gap)
+            for old, new in zip(bottom[2:], top[2:], strict=True)
+        ]
 
 
-def _cubic_weights(size: int, new: int, cut: int) -> NDArray[np.float64]:
-    """The matrix (new, size) of the cubic through four places; places are found in float32, and stay within the cut."""
+def _cut(size: int, image: int, start_scale: float, scale_gap: float) -> int:
+    """How many places are cut off at each side of an image, computed in float32 as in the original."""
+    with np.errstate(over="ignore", invalid="ignore"):  # of a scale that `top_shapes` refuses
+        cut = np.float32(size // 2) * (1 - np.float32(start_scale) + np.float32(image) * np.float32(scale_gap))
+    return int(np.clip(np.nan_to_num(np.floor(cut)), -MOST_VALUES, MOST_VALUES))
+
+
+# An operator of torch, because no compiler can follow NumPy.
+@torch.library.custom_op("caffe_compat::cubic_weights", mutates_args=())
+def cubic_weights(size: int, new: int, image: int, start_scale: float, scale_gap: float) -> Tensor:
+    """The float64 matrix (new, size) of the cubic through four places of an image of the batch.
+
+    Places are found in float32, and stay within the cut. ShapeError if the cut leaves no places.
+    """
+    cut = _cut(size, image, start_scale, scale_gap)
     left = size - 2 * cut
+    if not 0 < left <= size:
+        raise ShapeError(f"ImResize: expected 1 to {size} places left of image {image}, got {left}")
     middle = np.float32(np.float64(np.float32(new) / np.float32(left) / 2) - 0.5)
     places = (np.arange(new, dtype=np.float32) - middle) * (np.float32(left) / np.float32(new))
     first = np.maximum((places + _ROUNDING).astype(np.int64), 0)
@@ -94,7 +107,12 @@ def _cubic_weights(size: int, new: int, cut: int) -> NDArray[np.float64]:
     weights = np.zeros((new, size))
     for neighbour, weight in zip(neighbours, _cubic(share), strict=True):
         np.add.at(weights, (np.arange(new), neighbour + cut), weight)
-    return weights
+    return torch.from_numpy(weights)
+
+
+@cubic_weights.register_fake
+def _(size: int, new: int, _image: int, _start_scale: float, _scale_gap: float) -> Tensor:
+    return torch.empty(new, size, dtype=torch.float64)
 
 
 def _cubic(share: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import FieldError, ShapeError
+from caffe_compat.layers.vision.imresize import cubic_weights
 from tests.layers.harness import Array, assert_every_field_matters, build, check_layer, random_bottom
 
 
@@ -90,3 +91,9 @@ def test_refuses_what_leaves_nothing() -> None:
         larger.top_shapes((1, 2, 8, 8))
     with pytest.raises(ShapeError, match=r"expected 4 axes \(num, channels, height, width\), got \[1, 2\]"):
         layer.top_shapes((1, 2))
+
+
+def test_the_operator_refuses_a_cut_that_leaves_nothing() -> None:
+    """Code of a compiler has only the operator's own check."""
+    with pytest.raises(ShapeError, match=r"^ImResize: expected 1 to 8 places left of image 1, got 0$"):
+        cubic_weights(8, 16, 1, 1.0, 1.0)
