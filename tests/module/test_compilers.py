@@ -87,6 +87,11 @@ LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
         "yolo_detection_output_param { num_classes: 2 num_box: 1 biases: 1 biases: 1.5 confidence_threshold: 0.2 } }",
         [images(2, 7, 3, 3)],
     ),
+    "peaks": (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 7 dim: 9")
+        + 'layer { name: "n" type: "Nms" bottom: "a" top: "n" nms_param { num_parts: 2 max_peaks: 4 } }',
+        [images(2, 3, 7, 9)],
+    ),
     "enlarged images": (
         INPUT.format("a", "dim: 2 dim: 3 dim: 8 dim: 9")
         + 'layer { name: "i" type: "ImResize" bottom: "a" top: "i" '

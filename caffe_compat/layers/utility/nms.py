@@ -50,35 +50,50 @@ class Nms(Layer):
         return [(bottom[0], self.parts, self.most + 1, 3)]
 
     def forward(self, bottom: Tensor) -> Tensor:
-        (shape,) = self.top_shapes(bottom.shape)
-        numbers = bottom.detach().flatten()
-        top = bottom.new_zeros(shape)
-        for index, peaks in enumerate(top.view(-1, self.most + 1, 3)):
-            self._fill(peaks, numbers, index, bottom.shape[2], bottom.shape[3])
+        self.top_shapes(bottom.shape)
+        top: Tensor = peaks(bottom.detach(), self.parts, self.most, self.threshold)
         return top
 
-    def _fill(self, top: Tensor, numbers: Tensor, index: int, height: int, width: int) -> None:
-        """Writes the peaks of the map that begins at place `index` * height * width of the blob's numbers."""
-        first = index * height * width
-        rows, columns = self._peaks(numbers[first : first + height * width].view(height, width))
-        top[0, 0] = len(rows)
-        rows, columns = rows[: self.most], columns[: self.most]
-        around = torch.arange(-REACH, REACH + 1, device=top.device)
-        y, x = rows[:, None, None] + around[:, None], columns[:, None, None] + around
-        places = first + y * width + x
-        near = (y > 0) & (y < width) & (x > 0) & (x < width) & (places < len(numbers))
-        weights = numbers[places.clamp(0, len(numbers) - 1)].clamp(min=0) * near
-        total = weights.sum(dim=(1, 2))
-        positions = [(weights * axis).sum(dim=(1, 2)) / total for axis in (x, y)]
-        top[1 : len(rows) + 1] = torch.stack([*positions, numbers[first + rows * width + columns]], dim=1)
 
-    def _peaks(self, plane: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and columns of the peaks."""
-        if min(plane.shape) < 3:
-            return (torch.zeros(0, dtype=torch.long, device=plane.device),) * 2
-        inner = plane[1:-1, 1:-1]
-        height, width = inner.shape
-        neighbours = [plane[y : y + height, x : x + width] for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-        above = (inner > self.threshold) & (inner > torch.stack(neighbours).amax(dim=0))
-        rows, columns = above.nonzero(as_tuple=True)
-        return rows + 1, columns + 1
+# An operator of torch, because no compiler can follow a number of peaks that depends on values.
+@torch.library.custom_op("caffe_compat::peaks", mutates_args=())
+def peaks(maps: Tensor, parts: int, most: int, threshold: float) -> Tensor:
+    """The top of Nms for maps (N, C, height, width), with `most` peaks of each of N * `parts` maps."""
+    top = maps.new_zeros(maps.shape[0], parts, most + 1, 3)
+    numbers = maps.flatten()
+    for index, of_map in enumerate(top.view(-1, most + 1, 3)):
+        _fill(of_map, numbers, index, maps.shape[2], maps.shape[3], threshold)
+    return top
+
+
+@peaks.register_fake
+def _(maps: Tensor, parts: int, most: int, _threshold: float) -> Tensor:
+    return maps.new_empty(maps.shape[0], parts, most + 1, 3)
+
+
+def _fill(top: Tensor, numbers: Tensor, index: int, height: int, width: int, threshold: float) -> None:
+    """Writes the peaks of the map that begins at place `index` * height * width of the blob's numbers."""
+    first = index * height * width
+    rows, columns = _peaks_of(numbers[first : first + height * width].view(height, width), threshold)
+    top[0, 0] = len(rows)
+    rows, columns = rows[: len(top) - 1], columns[: len(top) - 1]
+    around = torch.arange(-REACH, REACH + 1, device=top.device)
+    y, x = rows[:, None, None] + around[:, None], columns[:, None, None] + around
+    places = first + y * width + x
+    near = (y > 0) & (y < width) & (x > 0) & (x < width) & (places < len(numbers))
+    weights = numbers[places.clamp(0, len(numbers) - 1)].clamp(min=0) * near
+    total = weights.sum(dim=(1, 2))
+    positions = [(weights * axis).sum(dim=(1, 2)) / total for axis in (x, y)]
+    top[1 : len(rows) + 1] = torch.stack([*positions, numbers[first + rows * width + columns]], dim=1)
+
+
+def _peaks_of(plane: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the peaks of a map (height, width)."""
+    if min(plane.shape) < 3:
+        return (torch.zeros(0, dtype=torch.long, device=plane.device),) * 2
+    inner = plane[1:-1, 1:-1]
+    height, width = inner.shape
+    neighbours = [plane[y : y + height, x : x + width] for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+    above = (inner > threshold) & (inner > torch.stack(neighbours).amax(dim=0))
+    rows, columns = above.nonzero(as_tuple=True)
+    return rows + 1, columns + 1
