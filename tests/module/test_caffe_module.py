@@ -544,3 +544,31 @@ def test_vmap_runs_several_models_at_once(module: CaffeModule) -> None:
         expected = torch.stack([model(images()) for model in models])
         found = torch.func.vmap(run)(weights, statistics)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_vmap_trains_several_models_at_once() -> None:
+    text = TEXT.replace("dropout_ratio: 0.4", "dropout_ratio: 0")
+    models = [small(text=text, seed=seed).double().train() for seed in (3, 4)]
+    weights, statistics = torch.func.stack_module_state(models)
+    batch = images(4, 3, 9, 8).double()
+
+    def energy(weights: dict[str, Tensor], statistics: dict[str, Tensor]) -> Tensor:
+        found: Tensor = torch.func.functional_call(models[0], (weights, statistics), (batch,))
+        return found.square().sum()
+
+    gradients = torch.func.vmap(torch.func.grad(energy))(weights, statistics)
+    for index, model in enumerate(models):
+        model(batch).square().sum().backward()
+        for name, weight in model.named_parameters():
+            torch.testing.assert_close(gradients[name][index], weight.grad)
+        for name, values in model.named_buffers():
+            torch.testing.assert_close(statistics[name][index], values)
+
+
+@pytest.mark.parametrize("first", ["BatchNorm", "BN"])
+def test_vmap_cannot_keep_one_set_of_running_statistics(first: str) -> None:
+    text = TEXT if first == "BatchNorm" else TEXT.replace('type: "BatchNorm"', 'type: "BN"')
+    module = small(text=text.replace("batch_norm_param { use_global_stats: true }", ""), seed=3).train()
+    message = rf"^layer 'bn1' \({first}\): expected running statistics for each batch of vmap, got one set; call eval"
+    with pytest.raises(ShapeError, match=message):
+        torch.func.vmap(module, randomness="same")(torch.stack([images(), images()]))

@@ -1,5 +1,6 @@
 """BatchNorm of BVLC Caffe (batch_norm_layer.cpp), and the normalisation that BN shares with it."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
@@ -56,7 +57,7 @@ def normalise_by_batch(
     Returns the top, and the channels' means and biased variances (C,).
     """
     dtype = torch.promote_types(values.dtype, torch.float32)
-    mean = torch.zeros(values.shape[1], dtype=dtype, device=values.device)
+    mean = values.new_zeros(values.shape[1], dtype=dtype)  # under vmap, statistics of each batch
     variance = torch.zeros_like(mean)
     # With momentum 1, torch writes the batch's mean and unbiased variance to its running statistics.
     values = centre_gradient(values) if values.requires_grad and sums_are_careful() else values
@@ -73,6 +74,24 @@ def normalise_by_stored(
 ) -> Tensor:
     """Values (N, C, ...) normalised with stored means and variances (C,), then scaled and shifted."""
     return _laid_out_gradient(torch.nn.functional.batch_norm(values, mean, variance, slope, bias, eps=eps))
+
+
+def accumulate(spec: LayerSpec, blobs: Sequence[Tensor], statistics: Sequence[Tensor], kept: float) -> None:
+    """Multiplies running statistics by `kept` and adds those of a batch.
+
+    ShapeError under vmap if several batches meet one set of running statistics.
+    """
+    try:
+        with torch.no_grad():
+            for blob, statistic in zip(blobs, statistics, strict=True):
+                blob.mul_(kept).add_(statistic)
+    except RuntimeError as error:
+        if torch._C._functorch.maybe_current_level() is None:
+            raise
+        raise ShapeError(
+            f"{spec}: expected running statistics for each batch of vmap, got one set; call eval() first, or give each "
+            "its own with torch.func.stack_module_state and functional_call"
+        ) from error
 
 
 def _laid_out_gradient(top: Tensor) -> Tensor:
@@ -211,9 +230,8 @@ class BatchNorm(Layer):
     def _by_batch(self, values: Tensor, slope: Tensor | None, bias: Tensor | None) -> Tensor:
         top, mean, variance = normalise_by_batch(values, self.eps, slope, bias)
         count = values.numel() // self.channels
-        with torch.no_grad():
-            # Caffe normalises with the biased variance but accumulates the unbiased one (batch_norm_layer.cpp).
-            unbiased = variance * (count / max(count - 1, 1))
-            for blob, statistic in zip(self.blobs, (mean, unbiased, torch.ones_like(self.blobs[2])), strict=True):
-                blob.mul_(self.fraction).add_(statistic)
+        # Caffe normalises with the biased variance but accumulates the unbiased one (batch_norm_layer.cpp).
+        unbiased = variance * (count / max(count - 1, 1))
+        statistics = mean, unbiased, torch.ones_like(self.blobs[2])
+        accumulate(self.spec, list(self.blobs), statistics, self.fraction)
         return top

@@ -2,13 +2,17 @@
 
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
 from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
-from caffe_compat.layers.normalization.batch_norm import normalise_by_batch, normalise_by_stored, require_eps
+from caffe_compat.layers.normalization.batch_norm import (
+    accumulate,
+    normalise_by_batch,
+    normalise_by_stored,
+    require_eps,
+)
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.windows import require_four_axes
 from caffe_compat.proto import caffe_pb2
@@ -95,9 +99,8 @@ class BN(Layer):
         if self.is_frozen or self.phase == "TEST":
             return normalise_by_stored(bottom, mean, variance, self.eps, slope, bias)
         top, *statistics = normalise_by_batch(bottom, self.eps, slope, bias)
-        with torch.no_grad():
-            for blob, statistic in zip(self.blobs[2:], statistics, strict=True):
-                blob.mul_(self.momentum).add_((1 - self.momentum) * statistic)
+        shares = [(1 - self.momentum) * statistic for statistic in statistics]
+        accumulate(self.spec, self.blobs[2:], shares, self.momentum)
         return top
 
 
