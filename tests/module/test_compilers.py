@@ -114,6 +114,49 @@ def test_layers_that_look_at_their_bottoms_do_not_break_the_graph(net: str) -> N
     torch.testing.assert_close(exported, wanted)
 
 
+def regions(count: int) -> torch.Tensor:
+    return torch.tensor([[index % 2, 1.0 + index, 2.0, 7.0 + index, 9.0] for index in range(count)])
+
+
+#: Nets with values for their inputs, and values of other sizes for the exported program.
+OPEN: dict[str, tuple[str, list[torch.Tensor], list[torch.Tensor]]] = {
+    "priors": (
+        INPUT.format("image", "dim: 1 dim: 3 dim: 40 dim: 56")
+        + INPUT.format("a", "dim: 2 dim: 4 dim: 5 dim: 7")
+        + 'layer { name: "p" type: "PriorBox" bottom: "a" bottom: "image" top: "p" '
+        "prior_box_param { min_size: 10 max_size: 20 aspect_ratio: 2 } }",
+        [images(1, 3, 40, 56), images(2, 4, 5, 7)],
+        [images(1, 3, 48, 80), images(3, 4, 6, 10)],
+    ),
+    "regions with channels of their own": (
+        INPUT.format("a", "dim: 2 dim: 12 dim: 6 dim: 8")
+        + INPUT.format("b", "dim: 5 dim: 5")
+        + 'layer { name: "p" type: "PSROIPooling" bottom: "a" bottom: "b" top: "p" '
+        "psroi_pooling_param { output_dim: 3 group_size: 2 spatial_scale: 0.5 } }",
+        [images(2, 12, 6, 8), regions(5)],
+        [images(2, 12, 9, 7), regions(8)],
+    ),
+    "peaks": (LOOKING["peaks"][0], [images(2, 3, 7, 9)], [images(4, 3, 8, 13)]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", OPEN)
+def test_exported_layers_take_other_sizes(net: str) -> None:
+    text, values, others = OPEN[net]
+    module = small(text=text)
+    axes = tuple(
+        {
+            axis: torch.export.Dim(f"size{number}_{axis}")
+            for axis in range(one.dim())
+            if one.shape[axis] != two.shape[axis]
+        }
+        for number, (one, two) in enumerate(zip(values, others, strict=True))
+    )
+    program = torch.export.export(module, tuple(values), dynamic_shapes={"inputs": axes})
+    torch.testing.assert_close(program.module()(*others), module(*others))
+
+
 @pytest.mark.slow
 def test_thin_images_in_bfloat16() -> None:
     """Strides along a top of width 1 reach no kernel of oneDNN: its numbers are then those in memory."""

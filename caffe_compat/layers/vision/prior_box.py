@@ -76,7 +76,9 @@ class PriorBox(Layer):
         centres = self._centres(features, height, width)
         halves = features.new_tensor(self.sizes) / 2
         corners = torch.cat([centres - halves, centres + halves], dim=3)
-        corners = corners / features.new_tensor([width, height, width, height])
+        # Filled, since a list of numbers would fix the image's size in what torch.export makes.
+        sides = torch.cat([features.new_full((1,), side) for side in (width, height)])
+        corners = corners / sides.repeat(2)
         boxes = corners.clamp(0, 1) if self.is_clipped else corners
         variance = features.new_tensor(self.variance).expand_as(boxes)
         return torch.stack([boxes.flatten(), variance.flatten()])[None]

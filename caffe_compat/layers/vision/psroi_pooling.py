@@ -62,7 +62,7 @@ class PSROIPooling(RegionLayer):
         columns = _bin_shares(starts[:, 0], ends[:, 0], self.bins, features.shape[3])
         of_bins = features.unflatten(1, (self.outputs, self.bins, self.bins))
         # Means along one axis after the other, image by image: a copy of the features per region would be too large.
-        means = features.new_zeros(len(regions), self.outputs, self.bins, self.bins)
+        means = features.new_zeros(regions.shape[0], self.outputs, self.bins, self.bins)
         for image in range(features.shape[0]):
             own = (images == image).nonzero().flatten()
             narrow = torch.einsum("cijhw,rjw->rcijh", of_bins[image], columns[own])
