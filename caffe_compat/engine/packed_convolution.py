@@ -19,7 +19,7 @@ from torch import Tensor, ops
 from caffe_compat.engine.passes.fold_normalization import fold
 from caffe_compat.engine.plan import Operation
 from caffe_compat.engine.watched_weights import ONE_AT_A_TIME, MadeOfWeights, WeightWatch
-from caffe_compat.layers.base import Layer, Shape, as_tuple, innermost_channels
+from caffe_compat.layers.base import Shape, as_tuple, innermost_channels
 from caffe_compat.layers.vision.conv import Convolution
 
 KERNELS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
@@ -68,10 +68,12 @@ class RunWatch:
     each for itself.
     """
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self._weights = WeightWatch(layers)
+    def __init__(self, runs: Sequence["PackedConvolution"]) -> None:
+        self._runs = runs
+        self._weights = WeightWatch([layer for run in runs for layer in run.chain[0].layers])
         self.precision = torch.float32
         self.kind = object()
+        self._bounded_kind: object = None
         self._threads_that_found: set[int] = set()
 
     @property
@@ -94,6 +96,18 @@ class RunWatch:
         with ONE_AT_A_TIME:
             if self._weights.has_changed() or precision != self.precision:
                 self.kind, self.precision = object(), precision
+
+    def bound_values(self) -> None:
+        """Bounds the values of all packed convolutions in their order, if this was not done for the present kind.
+
+        All at once: another thread may look for changes while this one is between two convolutions, and the bound of
+        the second must not come from a bound of the first for other weights.
+        """
+        with ONE_AT_A_TIME:
+            if self._bounded_kind is not self.kind:
+                for run in self._runs:
+                    run.decide_looks()
+                self._bounded_kind = self.kind
 
 
 #: Computes the top of a bottom, both channels-last; the second argument is the sum's other term, if there is one.
@@ -123,7 +137,7 @@ class PackedConvolution:
 
     def __init__(self, chain: list[Operation]) -> None:
         self.chain = chain
-        self.watch = RunWatch(chain[0].layers)
+        self.watch = RunWatch([self])
         self._layer = next(layer for layer in chain[0].layers if isinstance(layer, Convolution))
         self._behind = [(operation.run, operation.is_a("Eltwise")) for operation in chain[1:]]
         self._unary = "relu" if chain[-1].is_a("ReLU") else None
@@ -137,7 +151,6 @@ class PackedConvolution:
         #: net with bottoms of other sizes.
         self._prepared: tuple[object, Kernel | None] = (None, None)
         self._reach = MadeOfWeights(chain[0].layers, self._measured_reach)
-        self._bounded_for: object = None
         self._looks_at_bottoms = self._looks_at_top = True
         self._may_overflow = False
         #: No value of the top is larger by magnitude, or the run has found one that is.
@@ -159,8 +172,7 @@ class PackedConvolution:
         kind = (watch.kind, bottom.dtype, bottom.is_cpu, bottom.shape, others)
         prepared = self._prepared
         if kind != prepared[0]:
-            if watch.kind is not self._bounded_for:
-                self._decide_looks(watch.kind)
+            watch.bound_values()
             prepared = self._prepared = (kind, self._kernel_for(watch.precision, bottom, *term))
         _, kernel = prepared
         if kernel is None:
@@ -180,20 +192,18 @@ class PackedConvolution:
             self.watch.find()
         return top
 
-    def _decide_looks(self, kind: object) -> None:
+    def decide_looks(self) -> None:
         """Bounds the top by the bounds of the inputs and the weights, and decides which values are looked at."""
-        with ONE_AT_A_TIME:
-            inputs = [
-                max((run.bound * factor for run, factor in origins.items()), default=MODERATE)
-                for origins in self.origins
-            ]
-            growth, offset = self._reach()
-            bound = max(growth * inputs[0] + offset + sum(inputs[1:]), MODERATE)
-            self._looks_at_bottoms = not all(self.origins)
-            self._may_overflow = not bound < LARGEST  # also where weights are NaN
-            self._looks_at_top = bound > LARGE
-            self.bound = MODERATE if self._looks_at_top else bound
-            self._bounded_for = kind
+        inputs = [
+            max((run.bound * factor for run, factor in origins.items()), default=MODERATE) for origins in self.origins
+        ]
+        growth, offset = self._reach()
+        bound = max(growth * inputs[0] + offset + sum(inputs[1:]), MODERATE)
+        self._looks_at_bottoms = not all(self.origins)
+        # Also where weights are NaN, and where the inputs overflow before small weights make them small.
+        self._may_overflow = not max(bound, *inputs) < LARGEST
+        self._looks_at_top = bound > LARGE
+        self.bound = MODERATE if self._looks_at_top else bound
 
     def _measured_reach(self) -> tuple[float, float]:
         """Returns the largest sum of the weights' magnitudes for one output, and the largest magnitude of a bias."""

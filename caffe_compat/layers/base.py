@@ -137,8 +137,6 @@ class Layer(nn.Module):
     is_discrete: ClassVar[bool] = False
     #: Whether tops hold the bottoms' values unchanged: "in order" (Reshape), "moved" (Permute), or "" if they do not.
     hands_on: ClassVar[str] = ""
-    #: How many times as large as the largest value of the bottoms a top's may be, by magnitude; infinity: not known.
-    growth: float = inf
     #: Whether axis 0 of the tops is the batch; the tops of PriorBox and Parameter have the same shape for any batch.
     tops_have_batch: ClassVar[bool] = True
     #: Numbers of blobs whose lr_mult and decay_mult are always 0, despite the prototxt (running statistics).
@@ -168,6 +166,14 @@ class Layer(nn.Module):
     def blobs(self) -> Blobs:
         """The weights and statistics, in Caffe's order; each is also an attribute of the layer under its blob name."""
         return Blobs(self._parameters, self._buffers, self._names, self.blob_names, self.__dict__)
+
+    @property
+    def growth(self) -> float:
+        """The largest magnitude of a top in parts of that of the bottoms, at most; infinity where it is not known.
+
+        Sums on the way to a top count like tops, because they may overflow as well.
+        """
+        return inf
 
     def buffer_statistics(self) -> None:
         """Turns running statistics from parameters into buffers, as in PyTorch's own modules."""

@@ -393,6 +393,48 @@ def test_nan_of_sums_that_overflow_stays_nan(between: str, factor: float) -> Non
         assert torch.equal(found.isnan(), expected.isnan())
 
 
+def between(name: str, bottom: str, fields: str) -> str:
+    return f'layer {{ name: "{name}" bottom: "{bottom}" top: "{name}" {fields} }}'
+
+
+#: Layers behind convolution "large" that overflow although the bounds of all convolutions are small.
+OVERFLOWING = {
+    "up": [between("last", "large", 'type: "Eltwise" bottom: "large" eltwise_param { coeff: 1e25 coeff: 1e25 }')],
+    "up and down": [
+        between("up", "large", 'type: "Eltwise" bottom: "large" eltwise_param { coeff: 1e25 coeff: 1e25 }'),
+        between("last", "up", 'type: "Eltwise" bottom: "up" eltwise_param { coeff: 1e-25 coeff: 1e-25 }'),
+    ],
+    "slope": [
+        between("up", "large", 'type: "ReLU" relu_param { negative_slope: 1e30 }'),
+        between("last", "up", 'type: "Eltwise" bottom: "up" eltwise_param { coeff: 1e-30 coeff: 0 }'),
+    ],
+    "sums of windows": [
+        between("up", "large", 'type: "Eltwise" bottom: "large" eltwise_param { coeff: 4e19 coeff: 4e19 }'),
+        between("last", "up", 'type: "Pooling" pooling_param { pool: AVE kernel_size: 7 }'),
+    ],
+    "division by a sum": [
+        between("last", "large", 'type: "Pooling" pooling_param { pool: STOCHASTIC kernel_h: 1 kernel_w: 2 }')
+    ],
+}
+
+
+@pytest.mark.parametrize("weights", [1e-10, 0.0])
+@pytest.mark.parametrize("layers", OVERFLOWING.values(), ids=OVERFLOWING.keys())
+def test_nan_behind_layers_that_overflow_between_convolutions_stays_nan(layers: list[str], weights: float) -> None:
+    """The next weights are so small that they would make sums of finite values small."""
+    large = convolution("large", "data", "num_output: 6 kernel_size: 1 bias_term: false")
+    text = "\n".join([INPUT, large, *layers, chain_of(["last", "small", "head"])])
+    exact, fast = (build(text, "TEST") for _ in range(2))
+    for net in (exact, fast):
+        net.blobs["data"].data[..., 1::2] = -net.blobs["data"].data[..., :-1:2]  # pairs whose sum is 0
+        net.params["large"][0].data[...] *= 1e18
+        net.params["small"][0].data[...] *= weights
+        create_engine("exact" if net is exact else "fast", net).forward()
+    expected, found = (net.blobs["head"].value.tensor() for net in (exact, fast))
+    assert expected.isnan().any()
+    assert torch.equal(found.isnan(), expected.isnan())
+
+
 def test_only_few_values_of_a_deep_net_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "\n".join([INPUT, chain_of(["data", *(f"conv{index}" for index in range(40))])])
     looked: list[Tensor] = []

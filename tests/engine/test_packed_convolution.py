@@ -114,6 +114,25 @@ def test_another_thread_may_run_other_sizes_meanwhile(window: str, monkeypatch: 
     assert_as_its_layers(run, bottom)
 
 
+@torch.no_grad()
+def test_bounds_follow_weights_that_change_between_two_convolutions() -> None:
+    """Another thread may look for changes there: a later run must not use bounds for the weights before."""
+    behind = text("kernel_size: 3").replace('"one"', '"two"').replace("data", "one").splitlines()[2:]
+    net = build("\n".join([text("kernel_size: 3"), *behind]), "TEST")
+    operations = pack_convolutions(plan_steps(net.steps, net.outputs)).operations
+    first, second = (operation.run for operation in operations)
+    assert isinstance(first, PackedConvolution)
+    assert isinstance(second, PackedConvolution)
+    bottom = torch.randn(2, 5, 7, 9)
+    top = first(bottom)
+    before = second.bound
+    net.params["one"][0].data[...] *= 1000
+    first.watch.look()
+    second(top)
+    second(first(bottom))
+    assert second.bound > 900 * before
+
+
 def test_a_run_of_another_thread_keeps_what_this_one_has_found() -> None:
     watch = RunWatch([])
     watch.start()

@@ -22,7 +22,7 @@ def pack_convolutions(plan: Plan) -> Plan:
         return plan
     packed = replace_chains(plan, [(chain, _as_one(chain)) for chain in _chains(plan)])
     runs = [operation.run for operation in packed.operations if isinstance(operation.run, PackedConvolution)]
-    watch = RunWatch([layer for run in runs for layer in run.chain[0].layers])
+    watch = RunWatch(runs)
     origins: dict[str, Origins] = {}
     is_first, are_written = True, False  # weights, since the last packed convolution: a Python layer may write any
     for index, operation in enumerate(packed.operations):
@@ -44,7 +44,8 @@ def pack_convolutions(plan: Plan) -> Plan:
 
 def _behind(operation: Operation, origins: dict[str, Origins]) -> Origins:
     """Returns the origins of an operation's outputs; none where an input's are unknown, or the layers' growth."""
-    growth = prod(1.0 if layer.hands_on else layer.growth for layer in operation.layers)
+    # At least 1: what makes values smaller may first have made them larger, and a mask holds places.
+    growth = prod(1.0 if layer.hands_on else max(layer.growth, 1.0) for layer in operation.layers)
     if not growth < inf or not all(origins.get(value) for value in operation.inputs):
         return {}
     together: Origins = {}

@@ -19,8 +19,11 @@ class ReLU(Layer):
         super().__init__(spec)
         params = spec.params("relu_param")
         params.ignore("engine")  # selects a kernel; results are the same
-        self.negative_slope = params.negative_slope
-        self.growth = max(abs(self.negative_slope), 1.0)
+        self.negative_slope: float = params.negative_slope
+
+    @property
+    def growth(self) -> float:
+        return max(abs(self.negative_slope), 1.0)
 
     def forward(self, bottom: Tensor) -> Tensor:
         if self.negative_slope == 0:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from math import inf
 from operator import add, mul
 
 import torch
@@ -73,13 +74,20 @@ class Eltwise(Layer):
         # Caffe refuses coeff for PROD. For MAX, Caffe only checks the number of coefficients.
         coefficients: list[float] = params.coeff if self.operation != "PROD" else []
         self.coefficients = coefficients if self.operation == "SUM" else []
-        growths = {"SUM": sum(map(abs, self.coefficients or [1.0] * len(spec.parameter.bottom))), "MAX": 1.0}
-        self.growth = growths.get(self.operation, Layer.growth)
-        self.is_plain_sum: bool = self.operation == "SUM" and not coefficients
         if len(coefficients) not in (0, len(spec.parameter.bottom)):
             raise FieldError(
                 f"{spec}: expected one coeff a bottom ({len(spec.parameter.bottom)}), got {len(coefficients)}"
             )
+
+    @property
+    def is_plain_sum(self) -> bool:
+        """Whether the top is the sum of the bottoms, without coefficients."""
+        return self.operation == "SUM" and not self.coefficients
+
+    @property
+    def growth(self) -> float:
+        coefficients = self.coefficients or [1.0] * len(self.spec.parameter.bottom)
+        return {"SUM": sum(map(abs, coefficients)), "MAX": 1.0}.get(self.operation, inf)
 
     def top_shapes(self, *bottom_shapes: Shape) -> list[Shape]:
         self._require_one_shape(bottom_shapes)

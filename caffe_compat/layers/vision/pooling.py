@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import inf, prod
 
 import torch
 from torch import Tensor
@@ -137,20 +138,10 @@ class Pooling(Layer):
     With MAX, top 1 holds the index of each maximum within its channel.
     """
 
-    growth = 1.0
     known_to = BVLC_AND_SRN
     meanings = (
-        Meaning(
-            "BVLC",
-            "the size rounds up, round_mode: FLOOR down",
-            "no field of others",
-        ),
-        Meaning(
-            "DeepLab, MXNet's exports and others",
-            "rounds down",
-            "ceil_mode: false",
-            "becomes round_mode: FLOOR",
-        ),
+        Meaning("BVLC", "the size rounds up, round_mode: FLOOR down", "no field of others"),
+        Meaning("DeepLab, MXNet's exports and others", "rounds down", "ceil_mode: false", "becomes round_mode: FLOOR"),
         Meaning(
             "NVIDIA",
             "PyTorch's sizes by torch_pooling",
@@ -183,9 +174,16 @@ class Pooling(Layer):
         else:
             self.kernel = _pair(kernel)
             self._require_window()
-            self.growth = 1.0 if all(map(int.__le__, self.stride, self.kernel)) else Layer.growth  # empty windows: NaN
         if spec.top_count == 2 and self.method != "MAX":
             raise GraphError(f"{spec}: expected 1 top (only MAX gives a mask), got 2 with {self.method}")
+
+    @property
+    def growth(self) -> float:
+        """1 for a maximum; for an average the size of its sum; not known of STOCHASTIC, which divides by a sum."""
+        kernel = (inf, inf) if self.is_global else self.kernel
+        if any(step > extent for step, extent in zip(self.stride, kernel, strict=True)):
+            return inf  # windows without elements: NaN, or -FLT_MAX
+        return {"MAX": 1.0, "AVE": prod(kernel)}.get(self.method, inf)
 
     def window(self, sizes: Shape) -> PoolingWindow:
         """The window for bottoms of this height and width."""
