@@ -14,9 +14,10 @@ from caffe_compat.convert.model import Assembly
 from caffe_compat.engine.fast import rewrite_plan, run_plan
 from caffe_compat.engine.plan import Plan, plan_steps
 from caffe_compat.layers.base import innermost_channels
+from caffe_compat.layers.windows import ConvolutionWindow
 
-#: Types of settings that a user may replace (`module.bn1.eps = 1e-3`).
-PLAIN = (bool, int, float, str, tuple, type(None))
+#: Types of settings that a user may replace (`module.bn1.eps = 1e-3`). Lists may also change in place.
+PLAIN = (bool, int, float, str, tuple, type(None), ConvolutionWindow)
 
 
 class FastForward:
@@ -30,7 +31,7 @@ class FastForward:
         self._outputs = outputs
         #: The layers' settings and the plan for them, replaced at once, since other threads may run the net as well.
         self._planned: tuple[list[object], Plan] | None = None
-        self._places: list[tuple[dict[str, Any], str]] | None = None
+        self._places: dict[bool, list[tuple[dict[str, Any], str]]] | None = None  # by whether they hold lists
         self._blob_places: list[tuple[dict[str, Tensor | None], str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -40,13 +41,13 @@ class FastForward:
         """Returns the present settings of all layers: public attributes with plain values."""
         if self._places is None:
             tables = [vars(step.layer) for step in self._net.steps]
-            self._places = [
-                (table, name)
-                for table in tables
-                for name, value in table.items()
-                if not name.startswith("_") and isinstance(value, PLAIN)
-            ]
-        return [table.get(name) for table, name in self._places]
+            public = [(t, name, value) for t in tables for name, value in t.items() if not name.startswith("_")]
+            self._places = {
+                False: [(table, name) for table, name, value in public if isinstance(value, PLAIN)],
+                True: [(table, name) for table, name, value in public if isinstance(value, list)],
+            }
+        plain: list[object] = [table.get(name) for table, name in self._places[False]]
+        return plain + [tuple(table.get(name) or ()) for table, name in self._places[True]]
 
     def allows(self, layers: Sequence[nn.Module], inputs: Iterable[Tensor]) -> bool:
         """Whether fused layers would make no visible difference in this call.

@@ -14,6 +14,7 @@ from torch.nn.utils import parametrizations, prune
 
 from caffe_compat.errors import GraphError, MissingFeatureError, ShapeError
 from caffe_compat.layers.vision.conv import Convolution
+from caffe_compat.layers.windows import ConvolutionWindow
 from caffe_compat.module.caffe_module import CaffeModule
 from tests.module.nets import TEXT, images, small
 
@@ -84,11 +85,14 @@ def test_a_replaced_weight_takes_effect(module: CaffeModule) -> None:
         ("relu1", "negative_slope", 0.3),
         ("relu1", "negative_slope", 1),
         ("relu2", "negative_slope", 2.0),
+        ("sum", "operation", "MAX"),
+        ("sum", "coefficients", [2.0, -1.0]),
+        ("conv2", "window", ConvolutionWindow((3, 3), (1, 1), (2, 2), (2, 2))),
     ],
 )
 @pytest.mark.parametrize("engine", ["fast", "onnxruntime"])
 def test_a_changed_setting_takes_effect(
-    engine: str, layer: str, setting: str, value: float, module: CaffeModule
+    engine: str, layer: str, setting: str, value: object, module: CaffeModule
 ) -> None:
     module.use_engine(engine)
     with torch.no_grad():

@@ -120,10 +120,9 @@ def axpy(graph: Graph, step: Step, scales: str, x: str, y: str) -> str:
 
 def eltwise(graph: Graph, step: Step, *bottoms: str) -> str:
     layer = _of(step)
-    operation = layer.spec.params("eltwise_param").operation
-    if layer.coefficients:
+    if layer.operation == "SUM" and layer.coefficients:
         bottoms = tuple(affine(graph, one, weight, 0) for one, weight in zip(bottoms, layer.coefficients, strict=True))
-    kind = {"PROD": "Mul", "SUM": "Add", "MAX": "Max"}[operation]
+    kind = {"PROD": "Mul", "SUM": "Add", "MAX": "Max"}[layer.operation]
     return reduce(lambda one, other: graph.op(kind, one, other), bottoms)
 
 
