@@ -68,6 +68,13 @@ LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
         "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 } }",
         [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])],
     ),
+    "warped regions": (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 7")
+        + INPUT.format("b", "dim: 2 dim: 5")
+        + 'layer { name: "p" type: "ROIWarping" bottom: "a" bottom: "b" top: "p" '
+        "roi_warping_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 } }",
+        [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])],
+    ),
     "unpooling": (
         INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 8")
         + 'layer { name: "p" type: "Pooling" bottom: "a" top: "p" top: "m" pooling_param { kernel_size: 2 stride: 2 } }'
@@ -112,6 +119,19 @@ def test_layers_that_look_at_their_bottoms_do_not_break_the_graph(net: str) -> N
         exported = torch.export.export(module, tuple(values)).module()(*values)
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(exported, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
+def test_the_gradient_of_warped_regions_is_the_same_in_compiled_code() -> None:
+    text, (features, boxes) = LOOKING["warped regions"]
+    module = small(text=text)
+    found = []
+    for run in (module, torch.compile(module, fullgraph=True, backend="aot_eager")):
+        leaf = features.clone().requires_grad_()
+        run(leaf, boxes).pow(3).sum().backward()
+        found.append(leaf.grad)
+    torch.testing.assert_close(found[1], found[0])
 
 
 def regions(count: int) -> torch.Tensor:

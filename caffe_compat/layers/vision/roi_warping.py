@@ -1,5 +1,7 @@
 """ROIWarping of MNC."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -28,19 +30,79 @@ class ROIWarping(GridLayer):
 
     def forward(self, features: Tensor, regions: Tensor) -> Tensor:
         images, corners = self.images_and_corners(features, regions)
-        # Region by region: the samples of all regions at once would need many times the memory of the tops.
-        warped = [self._warp(features[image], corner) for image, corner in zip(images, corners, strict=True)]
-        return torch.stack(warped) if warped else features.new_zeros(0, features.shape[1], *self.bins)
+        warp = warped_regions if torch.compiler.is_compiling() else warped
+        top: Tensor = warp(features, images, corners, *self.bins)
+        return top
 
-    def _warp(self, feature: Tensor, corner: Tensor) -> Tensor:
-        """The top (C, pooled_h, pooled_w) of a region with corners (x1, y1, x2, y2) in places of the feature."""
+
+def warped(features: Tensor, images: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+    """The top (regions, C, height, width) for images (regions,) and corners (regions, 4) in places of the features."""
+    # Region by region: the samples of all regions at once would need many times the memory of the tops.
+    tops = [features.new_zeros(0, features.shape[1], height, width)]
+    for image, corner in zip(images, corners, strict=True):
+        samples = _Samples(features[image], corner, (height, width))
+        tops.append(torch.where(samples.any_counts, samples.values.max(dim=3).values, 0.0)[None])
+    return torch.cat(tops)
+
+
+# An operator of torch, because no compiler can follow a number of samples that depends on values.
+@torch.library.custom_op("caffe_compat::warped_regions", mutates_args=())
+def warped_regions(features: Tensor, images: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+    """The same as `warped`; the gradient of the features cannot be differentiated again."""
+    return warped(features, images, corners, height, width)
+
+
+@torch.library.custom_op("caffe_compat::gradient_of_warped_regions", mutates_args=())
+def gradient_of_warped_regions(gradient: Tensor, features: Tensor, images: Tensor, corners: Tensor) -> Tensor:
+    """The gradient of the features, for the gradient (regions, C, height, width) of the top."""
+    found = torch.zeros_like(features)
+    for image, corner, own in zip(images, corners, gradient, strict=True):
+        samples = _Samples(features[image], corner, (gradient.shape[2], gradient.shape[3]))
+        own = torch.where(samples.any_counts, own, 0.0)[..., None]
+        largest = samples.values.max(dim=3, keepdim=True).indices
+        spread = torch.zeros_like(samples.values).scatter(3, largest, own)
+        found[image] += torch.einsum("cijab,iah,jbw->chw", spread.unflatten(3, samples.steps), *samples.weights)
+    return found
+
+
+@warped_regions.register_fake
+def _(features: Tensor, images: Tensor, _corners: Tensor, height: int, width: int) -> Tensor:
+    return features.new_empty(images.shape[0], features.shape[1], height, width)
+
+
+@gradient_of_warped_regions.register_fake
+def _(_gradient: Tensor, features: Tensor, *_regions: Tensor) -> Tensor:
+    return torch.empty_like(features)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:3])
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    return gradient_of_warped_regions(gradient, *ctx.saved_tensors), None, None, None, None
+
+
+warped_regions.register_autograd(_backward, setup_context=_keep)
+
+
+class _Samples:
+    """The samples of a region with corners (x1, y1, x2, y2) in places of a feature (C, height, width).
+
+    `values` (C, rows, columns, samples) holds them for each bin, and a very small number for those that do not count.
+    """
+
+    def __init__(self, feature: Tensor, corner: Tensor, bins: tuple[int, int]) -> None:
         x1, y1, x2, y2 = corner
-        rows, has_row = _samples(y1, y2, self.bins[0], feature.shape[1])
-        columns, has_column = _samples(x1, x2, self.bins[1], feature.shape[2])
-        values = torch.einsum("chw,iah,jbw->cijab", feature, rows, columns)
+        rows, has_row = _samples(y1, y2, bins[0], feature.shape[1])
+        columns, has_column = _samples(x1, x2, bins[1], feature.shape[2])
         counts = has_row[:, None, :, None] & has_column[None, :, None, :]
-        largest = values.masked_fill(~counts, lowest_of(values)).flatten(3).max(dim=3).values
-        return torch.where(counts.flatten(2).any(dim=2), largest, 0.0)
+        values = torch.einsum("chw,iah,jbw->cijab", feature, rows, columns)
+        #: Interpolation weights (bins, steps, places) along height and width, and the steps of a bin along each.
+        self.weights = rows, columns
+        self.steps = rows.shape[1], columns.shape[1]
+        self.values = values.masked_fill(~counts, lowest_of(values)).flatten(3)
+        self.any_counts = counts.flatten(2).any(dim=2)
 
 
 def _samples(start: Tensor, end: Tensor, bins: int, size: int) -> tuple[Tensor, Tensor]:
