@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from caffe_compat.convert.model import Shape
-from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.convert.onnx.graph import Graph, outputs_before
 from caffe_compat.convert.onnx.shaping import LAST
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.wiring import Step
@@ -38,7 +38,7 @@ def _slide(graph: Graph, step: Step, index: int, kind: str, bottom: str) -> str:
     if axes > MOST_AXES:
         raise MissingFeatureError(
             f"{layer.spec}: ONNX runtimes slide over at most {MOST_AXES} spatial axes, got {axes}; "
-            "take outputs before this layer (--outputs)"
+            f"{outputs_before(step)}"
         )
     shape, top_shape = step.bottom_shapes[index], step.top_shapes[index]
     image = (int(np.prod(shape[: layer.channel_axis])), *shape[layer.channel_axis :], *([] if axes else [1]))
@@ -164,8 +164,7 @@ def _max_with_mask(graph: Graph, step: Step, bottom: str, window: PoolingWindow,
     value, attributes = _padded(graph, bottom, window, sizes, LOWEST)
     if value != bottom:
         raise MissingFeatureError(
-            f"{step.layer.spec}: ONNX has no mask for windows that lie outside of the image; "
-            "take outputs before this layer (--outputs)"
+            f"{step.layer.spec}: ONNX has no mask for windows that lie outside of the image; {outputs_before(step)}"
         )
     top, places = graph.ops("MaxPool", [value], 2, **attributes)
     place = graph.op("Mod", places, graph.ints(sizes[0] * sizes[1]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from caffe_compat.convert.onnx.graph import Graph
+from caffe_compat.convert.onnx.graph import Graph, outputs_before
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.graph.wiring import Step
 
@@ -33,7 +33,7 @@ def detection_output(graph: Graph, step: Step, offsets: str, scores: str, priors
     if layer.eta < 1:
         raise MissingFeatureError(
             f"{layer.spec}: ONNX suppresses overlaps by one fixed threshold, got nms_param.eta {layer.eta:g}; "
-            f"take outputs before this layer (--outputs {' '.join(step.bottoms)})"
+            f"{outputs_before(step)}"
         )
     found = _candidates(graph, step, offsets, scores, priors)
     kept = _best_of_all_classes(graph, found, _suppressed(graph, layer, found), layer.kept_at_most)

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from caffe_compat.convert.model import Assembly, Shape, require_blobs, scale_behind
-from caffe_compat.convert.onnx.graph import FIXED_BATCH, OPSET, Graph
+from caffe_compat.convert.onnx.graph import FIXED_BATCH, OPSET, Graph, outputs_before
 from caffe_compat.convert.onnx.open_size import FixedSizeError, export_open, is_open, larger_steps, open_axes
 from caffe_compat.convert.onnx.reduction import batch_norm
 from caffe_compat.convert.onnx.table import EXPORTERS
@@ -129,10 +129,7 @@ def _add(graph: Graph, piece: _Piece, values: dict[str, str], final: set[str]) -
     """Adds a layer's nodes; tops are named `blob`, or `blob@layer` if a later layer overwrites the blob."""
     step = piece.step
     if step.layer.spec.type not in EXPORTERS:
-        raise MissingFeatureError(
-            f"{step.layer.spec}: ONNX has no words for this type; take outputs before it with --outputs"
-            f" ({', '.join(step.bottoms) or 'none'})"
-        )
+        raise MissingFeatureError(f"{step.layer.spec}: ONNX has no words for this type; {outputs_before(step)}")
     graph.enter(step.layer.name)
     made = _exported(graph, piece, [values[bottom] for bottom in step.bottoms])
     for top, value in zip(piece.last.tops, [made] if isinstance(made, str) else made, strict=True):

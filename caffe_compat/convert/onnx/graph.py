@@ -21,6 +21,12 @@ FIXED_BATCH = "export with a fixed batch (without --dynamic-batch; of save, with
 Array = NDArray[Any]
 
 
+def outputs_before(step: Step) -> str:
+    """The cure for a layer that ONNX cannot say, for the command line and for modules."""
+    names = list(dict.fromkeys(step.bottoms)) or ["BLOB"]
+    return f"take outputs before this layer (--outputs {' '.join(names)}; of load, outputs={names})"
+
+
 class Graph:
     """Nodes and constants; values are known by name.
 

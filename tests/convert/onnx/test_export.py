@@ -159,7 +159,10 @@ def test_an_unknown_output_is_refused() -> None:
 def test_a_type_that_onnx_has_no_words_for_is_refused() -> None:
     text = TEXT + 'layer { name: "loss" type: "EuclideanLoss" bottom: "ip" bottom: "b" top: "loss" }'
     net = net_of(text, (2, 4), (2, 3))
-    message = r"^layer 'loss' \(EuclideanLoss\): ONNX has no words for this type; take outputs before .* \(ip, b\)$"
+    message = (
+        r"^layer 'loss' \(EuclideanLoss\): ONNX has no words for this type; take outputs before this layer \(--outputs "
+        r"ip b; of load, outputs=\['ip', 'b'\]\)$"
+    )
     with pytest.raises(MissingFeatureError, match=message):
         export_onnx(net)
     onnx.checker.check_model(export_onnx(net, ["ip"]))  # raises for a model that is not valid
