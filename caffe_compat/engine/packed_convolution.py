@@ -285,7 +285,7 @@ class PackedConvolution:
         layer, sizes = self._layer, bottom.shape[2:]
         if bottom.dim() != 4 or bottom.shape[1] != layer.channels:
             return False
-        if layer.window.covers(sizes) or any(layer.window.missing(sizes)):
+        if layer.window.covers(sizes) or any(layer.window.missing(sizes)) or layer.window.reads_only_padding(sizes):
             return False
         if precision != torch.float32 and layer.window.strides_in_vain(sizes):
             return False  # oneDNN's result would be wrong; the layer has another way

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -133,6 +134,14 @@ class ConvolutionWindow:
         """Whether the last axis has room for a single window in spite of a stride above 1, beside other axes."""
         return self.axes > 1 and self.stride[-1] > 1 and self.convolved(sizes)[-1] == 1
 
+    def reads_only_padding(self, sizes: Sequence[int]) -> bool:
+        """Whether a window with gaps (dilation) lies beside the input: oneDNN then reads other memory, or crashes.
+
+        Found in torch 2.13. Windows without gaps are handled well.
+        """
+        has_gaps = any(gap > 1 and margin for gap, margin in zip(self.dilation, self.pad, strict=True))
+        return has_gaps and any(_lies_beside(*axis) for axis in self._per_axis(sizes))
+
     def missing(self, sizes: Sequence[int]) -> list[int]:
         """How many places the first window extends beyond the padded input, per axis; im2col reads zeros there."""
         axes = self._per_axis(sizes)
@@ -155,6 +164,14 @@ class ConvolutionWindow:
 
     def _per_axis(self, sizes: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
         return list(zip(sizes, self.kernel, self.stride, self.pad, self.dilation, strict=True))
+
+
+@lru_cache(maxsize=256)  # asked in each forward; sizes mostly stay the same
+def _lies_beside(size: int, extent: int, stride: int, margin: int, gap: int) -> bool:
+    """Whether all elements of one of the windows along an axis are padding, and the window has gaps."""
+    count = convolved_size(size, extent, stride, margin, gap)
+    windows = (range(start, start + gap * extent, gap) for start in range(-margin, count * stride - margin, stride))
+    return gap > 1 and any(not any(0 <= place < size for place in window) for window in windows)
 
 
 class ConvolutionWindowFields:

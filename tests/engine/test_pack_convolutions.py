@@ -122,6 +122,20 @@ def test_every_kind_of_window(fields: str) -> None:
     assert_equal_to_exact("\n".join(layers))
 
 
+@pytest.mark.parametrize(
+    ("fields", "sizes"),
+    [
+        ("num_output: 16 kernel_size: 1 pad: 1 stride: 2 dilation: 2", "dim: 11 dim: 1"),
+        ("num_output: 32 kernel_h: 3 kernel_w: 1 pad: 3 stride_h: 1 stride_w: 5 dilation: 3", "dim: 7 dim: 1"),
+        ("num_output: 4 kernel_h: 3 kernel_w: 1 pad_h: 2 pad_w: 1 stride: 2 dilation: 1 dilation: 3", "dim: 3 dim: 1"),
+    ],
+)
+def test_windows_with_gaps_that_lie_beside_the_image(fields: str, sizes: str) -> None:
+    """oneDNN crashes for most of them, or reads other memory."""
+    images = INPUT.replace("dim: 7 dim: 9", sizes)
+    assert_equal_to_exact("\n".join([images, convolution("head", "data", fields), rectified("head")]))
+
+
 @pytest.mark.parametrize("shape", [(1, 6, 11, 5), (7, 6, 4, 3), (2, 6, 1, 1), (0, 6, 5, 4)])
 @NETS
 def test_other_sizes_than_at_first(text: str, shape: tuple[int, ...]) -> None:

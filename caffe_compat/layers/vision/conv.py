@@ -210,8 +210,8 @@ class Convolution(BaseConvolution):
         sizes = bottom.shape[2:]
         # If the window covers the input, a matrix product is several times faster (SRN's 14x14 kernels).
         # Not while compiling: sizes may be symbolic there, and the compiler selects its own algorithm.
-        is_product = not torch.compiler.is_compiling() and window.covers(sizes)
-        if window.axes not in CONVOLUTIONS or is_product:
+        by_columns = not torch.compiler.is_compiling() and (window.covers(sizes) or window.reads_only_padding(sizes))
+        if window.axes not in CONVOLUTIONS or by_columns:
             return self._convolve_columns(bottom, weight, bias, window)
         if self.groups == 1 and window.axes == 2 and window.reads_single_places and is_eager_on_cpu(bottom):
             product = _multiply_pixels(bottom, weight.flatten(1), bias, window.stride)

@@ -9,6 +9,8 @@ from caffe_compat.errors import FieldError, GraphError, ShapeError
 from tests.layers.harness import Array, assert_close, assert_every_field_matters, build, check_layer, random_bottom, run
 from tests.layers.vision.oracles import convolve
 
+Pair = tuple[int, int]
+
 FILLERS = "weight_filler { type: 'gaussian' std: 0.5 } bias_filler { type: 'uniform' min: -1 max: 2 }"
 
 
@@ -208,6 +210,35 @@ def test_strides_to_no_second_window_in_bfloat16(fields: str, sizes: tuple[int, 
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             top = layer(bottom.to(dtype))
         torch.testing.assert_close(top.double(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pad", "dilation", "sizes", "top_sizes"),
+    [
+        ((3, 1), (3, 2), (2, 1), (1, 3), (7, 2), (3, 2)),
+        ((1, 1), (2, 2), (1, 1), (2, 2), (11, 1), (7, 2)),
+        ((3, 1), (2, 2), (2, 1), (1, 3), (3, 1), (3, 2)),
+    ],
+)
+def test_windows_with_gaps_that_lie_beside_the_image(
+    kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, sizes: Pair, top_sizes: Pair
+) -> None:
+    """With channels last, oneDNN crashes for most of them, or reads other memory."""
+    fields = " ".join(
+        f"{name}_h: {rows} {name}_w: {columns}"
+        for name, (rows, columns) in {"kernel": kernel, "stride": stride, "pad": pad}.items()
+    )
+    text = convolution(f"num_output: 4 group: 2 {fields} dilation: {dilation[0]} dilation: {dilation[1]}")
+
+    def oracle(blobs: list[Array], bottom: Array) -> Array:
+        return convolve(bottom, blobs, top_sizes, 2, stride=stride, pad=pad, dilation=dilation)
+
+    bottom = random_bottom(3, 6, *sizes)
+    layer = check_layer(text, [bottom], oracle)
+    expected = layer(bottom).detach()
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.bfloat16, 0.05)):
+        top = layer.to(dtype)(bottom.to(dtype).contiguous(memory_format=torch.channels_last))
+        assert_close(top.double(), expected, tolerance * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("stride", ["", "stride: 2", "stride_h: 1 stride_w: 3", "stride: 7"])
