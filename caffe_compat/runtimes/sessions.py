@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from caffe_compat.convert.onnx.export import one_line
 from caffe_compat.errors import MissingFeatureError
 from caffe_compat.runtimes.session import Arrays, MakeSession, Session
 
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 
 
 def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
-    """A session for the bytes of an ONNX file; MissingFeatureError where ONNX Runtime is not installed."""
+    """A session for the bytes of an ONNX file.
+
+    MissingFeatureError where ONNX Runtime is not installed, or cannot prepare the model.
+    """
     try:
         import onnxruntime
+
+        from caffe_compat.convert.onnx.check import REFUSALS
     except ImportError as error:
         raise MissingFeatureError(
             "--engine onnxruntime needs ONNX Runtime; install it: pip install 'caffe-compat[onnx]'"
@@ -26,7 +32,12 @@ def onnxruntime_session(model: bytes, outputs: list[str]) -> Session:
     options.log_severity_level = 3  # errors only
     # Beside another busy program, a forward with spinning threads takes 254 ms, without 99 (docs/performance.md).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except REFUSALS as error:
+        raise MissingFeatureError(
+            f"ONNX Runtime cannot run this net: {one_line(error)}; use --engine fast or openvino"
+        ) from error
 
     def run(inputs: Arrays) -> Arrays:
         return dict(zip(outputs, session.run(None, dict(inputs)), strict=True))

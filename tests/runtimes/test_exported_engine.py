@@ -264,6 +264,14 @@ def test_what_openvino_cannot_prepare_names_another_engine(monkeypatch):
         create_engine("openvino", build(NET, "TEST")).forward()
 
 
+def test_what_onnx_runtime_cannot_prepare_names_another_engine():
+    text = NET[: NET.index('layer { name: "bn"')]
+    text += 'layer { name: "lrn" type: "LRN" bottom: "conv" top: "lrn" lrn_param { alpha: 0 } }'
+    message = r"^ONNX Runtime cannot run this net: .*alpha_ > 0\.0f was false\. ?; use --engine fast or openvino$"
+    with pytest.raises(MissingFeatureError, match=message):
+        create_engine("onnxruntime", build(text, "TEST")).forward()
+
+
 @pytest.mark.parametrize(
     ("name", "module", "message"),
     [
