@@ -1,14 +1,14 @@
 """Python: runs layers that users write (python_layer.hpp, layer_factory.cpp)."""
 
 import importlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from caffe_compat.errors import FieldError, MissingFeatureError
-from caffe_compat.layers.base import Blobs, Layer, LayerSpec, Shape, Tops, at_least
+from caffe_compat.layers.base import Blobs, Layer, LayerSpec, Shape, Tops, at_least, is_transformed
 from caffe_compat.layers.caffes import BVLC_AND_SRN, Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.utility.python_blob import PythonBlob, PythonParameters
@@ -50,6 +50,11 @@ class Python(Layer):
                 f"{spec}: runs the code of '{params.module}'; if you trust it, allow it with --allow-python-layers "
                 "(allow_python_layers=True in Python)"
             )
+        #: What torch says where the layer cannot be part of a graph.
+        self._outside_of_graphs = (
+            f"{spec}: runs the code of '{params.module}' on arrays, which torch.export, torch.func and forward-mode "
+            "derivatives cannot enter; torch.compile can go around it without fullgraph=True"
+        )
         self.instance = load_class(spec, params.module, params.layer)(spec.parameter)
         self.instance.param_str = self.instance.param_str_ = params.param_str
         self.instance.phase = Phase[spec.phase]
@@ -71,7 +76,14 @@ class Python(Layer):
         return [blob.shape for blob in self.top]
 
     def forward(self, *bottoms: Tensor) -> Tops:
-        tops: tuple[Tensor, ...] = _UserCode.apply(self, len(bottoms), *bottoms, *self.blobs)
+        run: Callable[..., Any] = _UserCode.apply
+        if torch.compiler.is_dynamo_compiling():
+            # Compilers would translate the user's code: torch's random numbers in place of NumPy's, state left out.
+            torch._dynamo.graph_break(msg=self._outside_of_graphs)
+            run = torch.compiler.disable(run, reason=self._outside_of_graphs)
+        elif is_transformed():
+            raise MissingFeatureError(self._outside_of_graphs)
+        tops: tuple[Tensor, ...] = run(self, len(bottoms), *bottoms, *self.blobs)
         return tops
 
     def _shape_bottoms(self, shapes: Sequence[Shape]) -> None:
@@ -101,7 +113,7 @@ class Python(Layer):
         for blob in self.bottom:
             blob.diff[...] = 0
         for blob, gradient in zip(self.top, top_gradients, strict=True):
-            blob.diff[...] = gradient.to("cpu", torch.float32).numpy()
+            blob.diff[...] = gradient.detach().to("cpu", torch.float32).numpy()
         self.instance.backward(self.top, list(propagate_down), self.bottom)
         self._write_back()
         added = []
@@ -119,19 +131,36 @@ class _UserCode(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, layer: Python, bottoms: int, *inputs: Tensor) -> tuple[Tensor, ...]:
         context.layer, context.bottoms, context.inputs = layer, bottoms, [(i.dtype, i.device) for i in inputs]
+        context.save_for_backward(*inputs)
         return layer.run_forward(inputs[:bottoms])
 
     @staticmethod
     def backward(context: Any, *top_gradients: Tensor) -> tuple[Tensor | None, ...]:
         wanted = context.needs_input_grad[2:]
         bottoms, weights = context.layer.run_backward(top_gradients, wanted[: context.bottoms])
-        return (
-            None,
-            None,
-            *(
-                gradient.to(device, dtype) if wants else None
-                for gradient, (dtype, device), wants in zip([*bottoms, *weights], context.inputs, wanted, strict=True)
-            ),
+        made = [
+            gradient.to(device, dtype) if wants else None
+            for gradient, (dtype, device), wants in zip([*bottoms, *weights], context.inputs, wanted, strict=True)
+        ]
+        if torch.is_grad_enabled():  # for second derivatives, which would be 0 without a word
+            causes = (*top_gradients, *context.saved_tensors)
+            made = [each if each is None else _Underivable.apply(context.layer.spec, each, *causes) for each in made]
+        return None, None, *made
+
+
+class _Underivable(torch.autograd.Function):
+    """A gradient that user's code computed from `causes`; MissingFeatureError where its derivative is asked for."""
+
+    @staticmethod
+    def forward(context: Any, spec: LayerSpec, gradient: Tensor, *_causes: Tensor) -> Tensor:
+        context.spec = spec
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(context: Any, *_gradients: Tensor) -> NoReturn:
+        raise MissingFeatureError(
+            f"{context.spec}: expected a first derivative, found a second one asked for: the user's `backward` has no "
+            "derivative; leave out create_graph=True"
         )
 
 

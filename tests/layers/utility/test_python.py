@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from google.protobuf import text_format
@@ -55,6 +56,43 @@ def test_half_precision_becomes_float32() -> None:
     top.sum().backward()
     assert top.tolist() == [[257.0] * 3] * 2
     assert gradient(bottom).dtype == torch.bfloat16
+
+
+def test_a_second_derivative_is_refused() -> None:
+    """The user's backward may use numbers that the layer keeps, so that a second derivative would be 0."""
+    layer = python_layer("SquaredDistance", (2, 3), (2, 3))
+    bottoms = [random_bottom(2, 3, seed=seed).requires_grad_() for seed in range(2)]
+    (slope, _) = torch.autograd.grad(run(layer, *bottoms)[0].sum(), bottoms, create_graph=True)
+    assert_close(slope, (bottoms[0] - bottoms[1]) / 2, 1e-6)
+    message = r"^layer 'p' \(Python\): expected a first derivative, found a second one asked for: .* create_graph=True$"
+    with pytest.raises(MissingFeatureError, match=message):
+        slope.square().sum().backward()
+
+
+def test_transforms_of_torch_are_refused() -> None:
+    layer = python_layer("Times", (2, 3), fields="param_str: '10'")
+    message = (
+        rf"^layer 'p' \(Python\): runs the code of '{MODULE}' on arrays, which torch.export, torch.func and .* cannot"
+    )
+    with pytest.raises(MissingFeatureError, match=message):
+        torch.func.grad(lambda bottom: run(layer, bottom)[0].sum())(torch.ones(2, 3))
+
+
+@pytest.mark.slow
+def test_compiled_code_goes_around_the_users_code() -> None:
+    """Compilers would translate NumPy's random numbers to torch's."""
+    layer, other = (python_layer("Noise", (2, 3)) for _ in range(2))
+    compiled = torch.compile(layer, backend="eager")
+    for seed in range(3):
+        np.random.seed(seed)
+        found = compiled(torch.ones(2, 3))[0]
+        np.random.seed(seed)
+        assert torch.equal(found, other(torch.ones(2, 3))[0])
+    torch.compiler.reset()
+    with pytest.raises(
+        torch._dynamo.exc.Unsupported, match=r"layer 'p' \(Python\): runs the code of .*without fullgraph"
+    ):
+        torch.compile(layer, backend="eager", fullgraph=True)(torch.ones(2, 3))
 
 
 def test_param_str_has_its_old_name_too() -> None:

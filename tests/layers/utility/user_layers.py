@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from caffe_compat.layers.utility.python_interface import PythonLayer
 
 Blobs = Any
@@ -22,6 +24,16 @@ class Times(PythonLayer):
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         bottom[0].diff[...] = self.factor * top[0].diff
+
+
+class Noise(PythonLayer):
+    """Adds NumPy's random numbers."""
+
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
+        top[0].reshape(*bottom[0].data.shape)
+
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
+        top[0].data[...] = bottom[0].data + np.random.rand(*bottom[0].data.shape)
 
 
 class SquaredDistance(PythonLayer):
