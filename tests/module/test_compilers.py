@@ -122,6 +122,16 @@ def test_layers_that_look_at_their_bottoms_do_not_break_the_graph(net: str) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own use
+def test_torchs_own_compiler_takes_a_choice_of_regions() -> None:
+    """Only lowering to code, which other backends leave out, refused the choice by values."""
+    text, values, _ = OPEN["regions with channels of their own"]
+    module = small(text=text)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(module, fullgraph=True)(*values), module(*values))
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
 def test_the_gradient_of_warped_regions_is_the_same_in_compiled_code() -> None:
     text, (features, boxes) = LOOKING["warped regions"]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import LayerSpec, Shape
+from caffe_compat.layers.base import LayerSpec, Shape, is_transformed
 from caffe_compat.layers.caffes import Meaning
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.layers.vision.regions import RegionLayer, rounded
@@ -64,10 +64,20 @@ class PSROIPooling(RegionLayer):
         # Means along one axis after the other, image by image: a copy of the features per region would be too large.
         means = features.new_zeros(regions.shape[0], self.outputs, self.bins, self.bins)
         for image in range(features.shape[0]):
-            own = (images == image).nonzero().flatten()
-            narrow = torch.einsum("cijhw,rjw->rcijh", of_bins[image], columns[own])
-            means = means.index_copy(0, own, torch.einsum("rcijh,rih->rcij", narrow, rows[own]))
+            own = images == image
+            if is_transformed():  # compilers and vmap cannot choose regions by their values
+                found = _means(of_bins[image], rows, columns)
+                means = torch.where(own[:, None, None, None], found, means)
+            else:
+                chosen = own.nonzero().flatten()
+                means = means.index_copy(0, chosen, _means(of_bins[image], rows[chosen], columns[chosen]))
         return means
+
+
+def _means(of_bins: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Means (regions, outputs, bins, bins) of an image's channels (outputs, bins, bins, height, width)."""
+    narrow = torch.einsum("cijhw,rjw->rcijh", of_bins, columns)
+    return torch.einsum("rcijh,rih->rcij", narrow, rows)
 
 
 def _bin_shares(start: Tensor, end: Tensor, bins: int, size: int) -> Tensor:
