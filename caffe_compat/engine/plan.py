@@ -182,10 +182,14 @@ class Chains:
         """Returns the only reader of the operation's only value, or None.
 
         The reader must be a layer of one of these types with `inputs` inputs in total. None also if the value is kept
-        as a result, since fusing would remove the value.
+        as a result, since fusing would remove the value. None also if a Python layer runs between the two: fusing would
+        run the operation behind that layer, which may write any weights.
         """
-        number = self._plan.wiring.only_reader(self._number[id(operation)])
+        own = self._number[id(operation)]
+        number = self._plan.wiring.only_reader(own)
         if number is None or self._plan.kept.intersection(operation.outputs):
+            return None
+        if any(other.layer.spec.type == "Python" for other in self._plan.operations[own + 1 : number]):
             return None
         reader = self._plan.operations[number]
         return reader if reader.is_a(*types) and len(reader.inputs) == inputs else None

@@ -5,14 +5,15 @@ from google.protobuf import text_format
 
 from caffe_compat.net.build import build_net
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import DEFAULT_SURROUNDINGS, Surroundings
 from caffe_compat.proto import caffe_pb2
 
 
-def build(text: str, phase: str = "TRAIN", seed: int = 1) -> Net:
+def build(text: str, phase: str = "TRAIN", seed: int = 1, surroundings: Surroundings = DEFAULT_SURROUNDINGS) -> Net:
     """A float32 net with seeded weights, statistics included, and seeded inputs."""
     torch.manual_seed(seed)
     parameter = text_format.Parse(text, caffe_pb2.NetParameter())
-    return seeded(build_net(parameter, caffe_pb2.NetState(phase=phase)))
+    return seeded(build_net(parameter, caffe_pb2.NetState(phase=phase), surroundings))
 
 
 def seeded(net: Net) -> Net:

@@ -1,5 +1,6 @@
 """Packed convolutions equal the layers one by one, whatever the sizes, and write over nothing that is still needed."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -13,8 +14,13 @@ from caffe_compat.engine.packed_convolution import FEW_PIXELS, PackedConvolution
 from caffe_compat.engine.passes.pack_convolutions import pack_convolutions
 from caffe_compat.engine.plan import Operation, plan_steps
 from caffe_compat.layers.activation.power import Power
+from caffe_compat.layers.utility.python import Python
+from caffe_compat.layers.utility.python_blob import PythonBlob
+from caffe_compat.layers.utility.python_interface import PythonLayer
 from caffe_compat.net.net import Net
+from caffe_compat.net.settings import Surroundings
 from tests.engine.nets import build, double
+from tests.layers.utility import user_layers
 
 pytestmark = pytest.mark.skipif(not kernels_exist(), reason="this torch was built without oneDNN")
 
@@ -190,6 +196,29 @@ def test_weights_that_a_layer_writes_count_for_the_convolutions_behind(
             engine.forward()
         mine, theirs = (net.blobs["two"].value.tensor() for net in (fast, exact))
         assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
+
+
+def test_no_layer_runs_behind_a_python_layer_that_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a convolution and its ReLU or normalisation, a user's code may write weights."""
+    code = f"python_param {{ module: '{user_layers.__name__}' layer: 'Times' param_str: '1' }}"
+    python = f'layer {{ name: "code" type: "Python" bottom: "data" top: "code" {code} }}'
+    norm = 'layer { name: "norm" type: "BN" bottom: "two" top: "two" }'
+    text = "\n".join([INPUT, convolution("one", "data"), convolution("two", "data"), python, rectified("one"), norm])
+    nets = [build(text, "TEST", surroundings=Surroundings(allow_python_layers=True)) for _ in range(2)]
+    layers = [net.step_of("code").layer for net in nets]
+    writers = {id(layer.instance): net for layer, net in zip(layers, nets, strict=True) if isinstance(layer, Python)}
+
+    def forward(layer: PythonLayer, bottom: Sequence[PythonBlob], top: Sequence[PythonBlob]) -> None:
+        for name in ("one", "two"):
+            writers[id(layer)].step_of(name).layer.blobs[0].data.mul_(-2)
+
+    monkeypatch.setattr(user_layers.Times, "forward", forward)
+    for _ in range(2):
+        for engine, net in zip(("exact", "fast"), nets, strict=True):
+            create_engine(engine, net).forward()
+        for blob in ("one", "two"):
+            theirs, mine = (net.blobs[blob].value.tensor() for net in nets)
+            assert torch.allclose(mine, theirs, rtol=0, atol=TOLERANCE * float(theirs.abs().max()))
 
 
 @pytest.mark.skipif(not products_exist(), reason="this torch was built without MKL")
