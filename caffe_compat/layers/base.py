@@ -354,6 +354,13 @@ def index_type(values: Tensor) -> torch.dtype:
     return torch.float32 if values.dtype in HALF else values.dtype
 
 
+def require_channels(spec: LayerSpec, bottom: Shape, channels: int) -> None:
+    """Raises ShapeError unless a bottom has this many channels on axis 1."""
+    if tuple(bottom[1:2]) != (channels,):
+        found = bottom[1] if len(bottom) > 1 else f"the shape {list(bottom)}"
+        raise ShapeError(f"{spec}: expected {channels} channels on axis 1, got {found}")
+
+
 def channels_of_image(blob: Shape) -> tuple[int | None, ...]:
     """The item shape (channels, None, None) for a blob whose last axis has one value per channel.
 

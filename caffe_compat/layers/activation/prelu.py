@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image, require_channels
 from caffe_compat.layers.caffes import BVLC_AND_SRN
 from caffe_compat.layers.registry import register_layer
 from caffe_compat.proto import caffe_pb2
@@ -40,6 +40,6 @@ class PReLU(Layer):
         self.add_blob(() if self.channel_shared else shape[1:2], self.filler)
 
     def forward(self, bottom: Tensor) -> Tensor:
-        if self.blobs[0].dim() and bottom.shape[1] != len(self.blobs[0]):
-            raise ShapeError(f"{self.spec}: expected {len(self.blobs[0])} channels on axis 1, got {bottom.shape[1]}")
+        if self.blobs[0].dim():
+            require_channels(self.spec, bottom.shape, len(self.blobs[0]))
         return functional.prelu(bottom, self.blobs[0])

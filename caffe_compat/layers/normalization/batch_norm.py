@@ -14,6 +14,7 @@ from caffe_compat.layers.base import (
     channel_sums,
     channels_of_image,
     is_eager_on_cpu,
+    require_channels,
     sums_are_careful,
 )
 from caffe_compat.layers.caffes import BVLC, Meaning
@@ -211,8 +212,7 @@ class BatchNorm(Layer):
 
     def normalise(self, values: Tensor, slope: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
         """Values (N, C, ...) normalised; slope and bias (C,) of a Scale that follows may join the same pass."""
-        if values.shape[1] != self.channels:
-            raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {values.shape[1]}")
+        require_channels(self.spec, values.shape, self.channels)
         if self.uses_global_statistics:
             return normalise_by_stored(values, *self.stored_statistics(), self.eps, slope, bias)
         return self._by_batch(values, slope, bias)

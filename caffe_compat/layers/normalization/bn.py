@@ -5,7 +5,7 @@ from typing import Self
 from torch import Tensor
 
 from caffe_compat.errors import ShapeError
-from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image
+from caffe_compat.layers.base import Layer, LayerSpec, Shape, channels_of_image, require_channels
 from caffe_compat.layers.caffes import SRN_FORK, Meaning
 from caffe_compat.layers.normalization.batch_norm import (
     accumulate,
@@ -93,8 +93,7 @@ class BN(Layer):
             self.add_blob((1, self.channels), filler, learnable=index not in self.fixed_blobs)
 
     def forward(self, bottom: Tensor) -> Tensor:
-        if bottom.shape[1] != self.channels:
-            raise ShapeError(f"{self.spec}: expected {self.channels} channels on axis 1, got {bottom.shape[1]}")
+        require_channels(self.spec, bottom.shape, self.channels)
         slope, bias, mean, variance = (blob if blob is None else blob.view(-1) for blob in self.blobs)
         if self.is_frozen or self.phase == "TEST":
             return normalise_by_stored(bottom, mean, variance, self.eps, slope, bias)

@@ -155,6 +155,17 @@ class Recurrent(Layer):
         if self.has_static and (not bottoms[2] or bottoms[2][0] != streams):
             found = bottoms[2][0] if bottoms[2] else "a single number"
             raise ShapeError(f"{self.spec}: expected a static input for {streams} streams, got {found}")
+        if self.blobs:
+            self._require_item_sizes(bottoms)
+
+    def _require_item_sizes(self, bottoms: Sequence[Shape]) -> None:
+        found = [math.prod(bottoms[0][2:]), *([math.prod(bottoms[2][1:])] if self.has_static else [])]
+        expected = [self.blobs[index].shape[1] for index in ((0, 2) if self.has_static else (0,))]
+        if found != expected:
+            raise ShapeError(
+                f"{self.spec}: expected items of {' and '.join(map(str, expected))} values, for which the weights were "
+                f"made, got {' and '.join(map(str, found))}"
+            )
 
 
 def _in_a_transform() -> bool:

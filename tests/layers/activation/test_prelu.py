@@ -37,3 +37,6 @@ def test_starts_at_a_quarter() -> None:
 def test_wants_channels() -> None:
     with pytest.raises(ShapeError, match=r"^layer 'p' \(PReLU\): expected a bottom of at least 2 axes .*, got \(4,\)"):
         build(TEXT, (4,))
+    for bottom, found in (((2, 4), "4"), ((6,), r"the shape \[6\]")):
+        with pytest.raises(ShapeError, match=rf"^layer 'p' \(PReLU\): expected 3 channels on axis 1, got {found}"):
+            build(TEXT, (2, 3))(random_bottom(*bottom))

@@ -83,6 +83,10 @@ def test_every_field_matters() -> None:
 def test_refuses_other_channels_than_at_setup() -> None:
     with pytest.raises(ShapeError, match=r"^layer 'bn1' \(BatchNorm\): expected 3 channels on axis 1, got 4"):
         build(TEXT, (2, 3, 5))(random_bottom(2, 4, 5))
+    with pytest.raises(
+        ShapeError, match=r"^layer 'bn1' \(BatchNorm\): expected 1 channels on axis 1, got the shape \[\]"
+    ):
+        build(TEXT, (7,))(random_bottom())
 
 
 EPS = 0.01

@@ -74,6 +74,8 @@ def test_every_field_matters() -> None:
 def test_refuses_other_channels_than_at_setup() -> None:
     with pytest.raises(ShapeError, match=r"^layer 'bn1' \(BN\): expected 3 channels on axis 1, got 4"):
         build(bn(), (2, 3, 5))(random_bottom(2, 4, 5))
+    with pytest.raises(ShapeError, match=r"^layer 'bn1' \(BN\): expected 3 channels on axis 1, got the shape \[30\]"):
+        build(bn(), (2, 3, 5))(random_bottom(30))
 
 
 SEGNET = "scale_filler { type: 'gaussian' mean: 1 std: 0.3 } shift_filler { type: 'uniform' min: -1 max: 2 }"

@@ -130,3 +130,20 @@ def test_refuses_no_outputs() -> None:
 def test_refuses_shapes(text: str, shapes: list[tuple[int, ...]], message: str) -> None:
     with pytest.raises(ShapeError, match=rf"^layer 'lstm' \(LSTM\): {message}"):
         build(text, *shapes, tops=3 if text == EXPOSED else 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "others", "message"),
+    [
+        (TEXT, [(4, 2, 5), (4, 2)], [(4, 2, 3, 2), (4, 2)], "expected items of 5 values, .* made, got 6$"),
+        (TEXT, [(4, 2, 5), (4, 2), (2, 6)], [(4, 2, 5), (4, 2), (2, 7)], "expected items of 5 and 6 .*, got 5 and 7$"),
+    ],
+)
+def test_refuses_items_of_other_sizes_than_at_setup(
+    text: str, shapes: list[tuple[int, ...]], others: list[tuple[int, ...]], message: str
+) -> None:
+    layer = build(text, *shapes)
+    with pytest.raises(ShapeError, match=rf"^layer 'lstm' \(LSTM\): {message}"):
+        layer.top_shapes(*others)
+    with pytest.raises(ShapeError, match=rf"^layer 'lstm' \(LSTM\): {message}"):
+        layer(*(random_bottom(*shape) for shape in others))
