@@ -170,6 +170,39 @@ OPEN: dict[str, tuple[str, list[torch.Tensor], list[torch.Tensor]]] = {
 }
 
 
+SSD = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 24 dim: 32 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 stride: 2 pad: 1 } }
+layer { name: "norm" type: "Normalize" bottom: "conv" top: "norm" norm_param { across_spatial: false } }
+layer { name: "loc" type: "Convolution" bottom: "norm" top: "loc" convolution_param { num_output: 12 kernel_size: 1 } }
+layer { name: "perm" type: "Permute" bottom: "loc" top: "perm" permute_param { order: [0, 2, 3, 1] } }
+layer { name: "offsets" type: "Flatten" bottom: "perm" top: "offsets" }
+layer { name: "conf" type: "Convolution" bottom: "norm" top: "conf" convolution_param { num_output: 9 kernel_size: 1 } }
+layer { name: "perm2" type: "Permute" bottom: "conf" top: "perm2" permute_param { order: [0, 2, 3, 1] } }
+layer { name: "rows" type: "Reshape" bottom: "perm2" top: "rows" reshape_param { shape { dim: [0, -1, 3] } } }
+layer { name: "soft" type: "Softmax" bottom: "rows" top: "soft" softmax_param { axis: 2 } }
+layer { name: "scores" type: "Flatten" bottom: "soft" top: "scores" }
+layer { name: "priors" type: "PriorBox" bottom: "norm" bottom: "data" top: "priors"
+  prior_box_param { min_size: 6 max_size: 10 aspect_ratio: 2 flip: false variance: 0.1 } }
+layer { name: "found" type: "DetectionOutput" bottom: "offsets" bottom: "scores" bottom: "priors" top: "found"
+  detection_output_param { num_classes: 3 keep_top_k: 20 code_type: CENTER_SIZE nms_param { top_k: 40 } } }
+"""
+
+
+@pytest.mark.slow
+def test_a_detector_is_one_graph_and_exports_with_open_sizes() -> None:
+    module = small(text=SSD)
+    values, other = images(2, 3, 24, 32), images(3, 3, 32, 20)
+    free = torch.export.Dim.AUTO
+    with torch.no_grad():
+        compiled = torch.compile(module, fullgraph=True, backend="eager")
+        exported = torch.export.export(module, (values,), dynamic_shapes={"inputs": ({0: free, 2: free, 3: free},)})
+        for batch in (values, other):
+            torch.testing.assert_close(compiled(batch), module(batch), rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(exported.module()(batch), module(batch), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("net", OPEN)
 def test_exported_layers_take_other_sizes(net: str) -> None:
