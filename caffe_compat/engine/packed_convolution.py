@@ -31,7 +31,7 @@ FEW_PIXELS = 400
 MOST_SIZES = 4
 #: Values of a larger norm count as strange: layers behind them run one by one, as behind NaN.
 MODERATE = 1e10
-#: A top with a bound above this is looked at.
+#: Values with a bound above this are looked at.
 LARGE = 1e30
 #: Sums with a bound above this may overflow: float32 and bfloat16 end at 3.4e38.
 LARGEST = 1e37
@@ -197,11 +197,13 @@ class PackedConvolution:
         inputs = [
             max((run.bound * factor for run, factor in origins.items()), default=MODERATE) for origins in self.origins
         ]
+        # A large bound need not come from large values: each of a hundred sums in a row doubles it.
+        self._looks_at_bottoms = not all(self.origins) or max(inputs) > LARGE
+        if self._looks_at_bottoms:
+            inputs = [MODERATE] * len(inputs)
         growth, offset = self._reach()
         bound = max(growth * inputs[0] + offset + sum(inputs[1:]), MODERATE)
-        self._looks_at_bottoms = not all(self.origins)
-        # Also where weights are NaN, and where the inputs overflow before small weights make them small.
-        self._may_overflow = not max(bound, *inputs) < LARGEST
+        self._may_overflow = not bound < LARGEST  # also where weights are NaN
         self._looks_at_top = bound > LARGE
         self.bound = MODERATE if self._looks_at_top else bound
 

@@ -492,6 +492,29 @@ def test_only_few_values_of_a_deep_net_are_looked_at(monkeypatch: pytest.MonkeyP
     assert len(looked) == 1 + 2
 
 
+def test_sums_in_a_row_do_not_count_as_values_that_may_overflow() -> None:
+    """Each of them doubles the bound, and none is a packed convolution's."""
+    blocks = [
+        convolution(f"conv{index}", f"sum{index}", "num_output: 6 kernel_size: 1")
+        + rectified(f"conv{index}")
+        + summed(f"sum{index}", f"conv{index}", f"sum{index + 1}")
+        for index in range(100)
+    ]
+    text = "\n".join([INPUT, convolution("sum0", "data"), *blocks])
+    net, exact = build(text, "TEST"), build(text, "TEST")
+    for one in (net, exact):
+        for index in range(100):
+            one.params[f"conv{index}"][0].data[...] *= 0.05
+    engine = FastEngine(net)
+    engine.forward()
+    runs = [one.run for one in engine.plan.operations if isinstance(one.run, PackedConvolution)]
+    assert len(runs) == 101
+    assert not any(run.watch.has_found for run in runs)
+    create_engine("exact", exact).forward()
+    mine, theirs = (one.blobs["sum100"].value.tensor() for one in (net, exact))
+    assert torch.allclose(mine, theirs, rtol=0, atol=10 * TOLERANCE * float(theirs.abs().max()))
+
+
 @pytest.mark.parametrize("normalised", [False, True])
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_a_fixed_convolution_takes_no_sum_and_no_relu_that_learn(kernel: int, normalised: bool) -> None:
