@@ -148,6 +148,10 @@ def regions(count: int) -> torch.Tensor:
     return torch.tensor([[index % 2, 1.0 + index, 2.0, 7.0 + index, 9.0] for index in range(count)])
 
 
+PYRAMID = (
+    INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 7").replace("{", "{{").replace("}", "}}")
+    + 'layer {{ name: "s" type: "SPP" bottom: "a" top: "s" spp_param {{ pyramid_height: 3 pool: {} }} }}'
+)
 #: Nets with values for their inputs, and values of other sizes for the exported program.
 OPEN: dict[str, tuple[str, list[torch.Tensor], list[torch.Tensor]]] = {
     "priors": (
@@ -166,6 +170,8 @@ OPEN: dict[str, tuple[str, list[torch.Tensor], list[torch.Tensor]]] = {
         [images(2, 12, 6, 8), regions(5)],
         [images(2, 12, 9, 7), regions(8)],
     ),
+    "maxima of a pyramid": (PYRAMID.format("MAX"), [images(2, 3, 6, 7)], [images(3, 3, 13, 10)]),
+    "means of a pyramid": (PYRAMID.format("AVE"), [images(2, 3, 6, 7)], [images(3, 3, 11, 9)]),
     "peaks": (LOOKING["peaks"][0], [images(2, 3, 7, 9)], [images(4, 3, 8, 13)]),
 }
 

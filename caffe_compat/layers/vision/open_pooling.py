@@ -23,6 +23,28 @@ def open_average_pool(bottom: Tensor, window: PoolingWindow) -> Tensor:
     return sums / (rows[:, None] * columns)
 
 
+def open_tiles(bottom: Tensor, window: PoolingWindow, bins: int, method: str) -> Tensor:
+    """The maximum or, for AVE, the mean of each of `bins` x `bins` windows (N, C, bins, bins) that lie side by side.
+
+    The window may have a symbolic size, which torch's own pooling does not take.
+    """
+    sides = [(extent, extent * bins - size) for extent, size in zip(window.kernel, bottom.shape[2:], strict=True)]
+    (height, below), (width, right) = sides
+    margins = [window.pad[1], right - window.pad[1], window.pad[0], below - window.pad[0]]
+    padded = pad(bottom, margins, value=lowest_of(bottom) if method == "MAX" else 0.0)
+    tiles: Tensor = padded.unflatten(3, (bins, width)).unflatten(2, (bins, height)).transpose(3, 4).flatten(4)
+    if method == "MAX":
+        return tiles.max(dim=4).values
+    rows, columns = (_tile_extents(bottom, window, bins, axis) for axis in (0, 1))
+    return tiles.sum(dim=4) / (rows[:, None] * columns)
+
+
+def _tile_extents(bottom: Tensor, window: PoolingWindow, bins: int, axis: int) -> Tensor:
+    size, margin, extent = bottom.shape[2 + axis], window.pad[axis], window.kernel[axis]
+    starts = torch.arange(bins, device=bottom.device) * extent - margin
+    return (starts + extent).clamp(max=size + margin).sub(starts).to(bottom.dtype)
+
+
 def _count(size: int, window: PoolingWindow, axis: int) -> int:
     """The number of windows along an axis, as counted by `PoolingWindow.pooled`."""
     extent, step, margin = window.kernel[axis], window.stride[axis], window.pad[axis]
