@@ -89,7 +89,7 @@ def require_structure(model: Model, what: str) -> None:
     if not model.has_structure:
         raise FormatError(
             f"{model.path}: {what} needs the net, but the file holds weights by layer name only; "
-            "give the net with --prototxt"
+            "give the net with --prototxt (of load, prototxt=...)"
         )
 
 
