@@ -48,6 +48,17 @@ def test_the_compiled_module_is_one_graph(training: bool) -> None:
         torch.testing.assert_close(value, moved[name], rtol=1e-3, atol=1e-3)
 
 
+def pooled_regions(kind: str, field: str) -> tuple[str, list[torch.Tensor]]:
+    """A layer that pools two regions of two images, and its bottoms."""
+    text = (
+        INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 7")
+        + INPUT.format("b", "dim: 2 dim: 5")
+        + f'layer {{ name: "p" type: "{kind}" bottom: "a" bottom: "b" top: "p" '
+        f"{field} {{ pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 }} }}"
+    )
+    return text, [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])]
+
+
 INPUT = 'layer {{ name: "{0}" type: "Input" top: "{0}" input_param {{ shape {{ {1} }} }} }}'
 #: Nets whose layers look at sizes or values of their bottoms, with values for their inputs.
 LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
@@ -61,20 +72,8 @@ LOOKING: dict[str, tuple[str, list[torch.Tensor]]] = {
         + 'layer { name: "e" type: "Embed" bottom: "a" top: "e" embed_param { num_output: 2 input_dim: 5 } }',
         [torch.tensor([4.0, 0.0, 2.0])],
     ),
-    "regions": (
-        INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 7")
-        + INPUT.format("b", "dim: 2 dim: 5")
-        + 'layer { name: "p" type: "ROIPooling" bottom: "a" bottom: "b" top: "p" '
-        "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 } }",
-        [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])],
-    ),
-    "warped regions": (
-        INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 7")
-        + INPUT.format("b", "dim: 2 dim: 5")
-        + 'layer { name: "p" type: "ROIWarping" bottom: "a" bottom: "b" top: "p" '
-        "roi_warping_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 } }",
-        [images(2, 3, 6, 7), torch.tensor([[1.0, 0.0, 1.0, 9.0, 8.0], [0.0, 2.0, 2.0, 5.0, 11.0]])],
-    ),
+    "regions": pooled_regions("ROIPooling", "roi_pooling_param"),
+    "warped regions": pooled_regions("ROIWarping", "roi_warping_param"),
     "unpooling": (
         INPUT.format("a", "dim: 2 dim: 3 dim: 6 dim: 8")
         + 'layer { name: "p" type: "Pooling" bottom: "a" top: "p" top: "m" pooling_param { kernel_size: 2 stride: 2 } }'
